@@ -1,0 +1,10 @@
+// Package testenv starts real servers for tests, on free loopback ports, and
+// stops them when the test ends. Nothing here imitates a server: what a test
+// proves, it proves about the program that runs in production.
+//
+// install.sh installs the programs that are started here where they are
+// missing; "make test" runs it first.
+//
+// The functions report trouble with tb.Fatal, so call them from the goroutine
+// that runs the test.
+package testenv

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Installs the programs that the tests start, where they are missing, with
+# apt-get or brew. Silent when all are there. Run by "make test".
+set -eu
+
+# program, Debian package, Homebrew formula
+wanted='redis-server redis-server redis
+openssl openssl openssl
+curl curl curl'
+
+fail() {
+	echo "install.sh: $*" >&2
+	exit 1
+}
+
+# as_root runs its arguments as root: directly, or through sudo.
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null 2>&1; then
+		sudo "$@"
+	else
+		echo "neither root nor sudo" >&2
+		return 1
+	fi
+}
+
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "$1"
+}
+
+# with_apt fetches the package lists only where the ones at hand do not do:
+# that is the slow part.
+with_apt() {
+	apt_install "$1" || { as_root apt-get update -qq && apt_install "$1"; }
+}
+
+# quietly shows what its arguments print only where they fail.
+quietly() {
+	output=$("$@" 2>&1) || {
+		echo "$output" >&2
+		return 1
+	}
+}
+
+# The list comes through a file descriptor of its own, so that nothing that
+# is run inside the loop can eat it from standard input.
+while read -r program deb formula <&3; do
+	if command -v "$program" >/dev/null 2>&1; then
+		continue
+	fi
+	if command -v apt-get >/dev/null 2>&1; then
+		echo "installing $program with apt-get"
+		quietly with_apt "$deb" || fail "apt-get could not install $deb; install $program by hand"
+	elif command -v brew >/dev/null 2>&1; then
+		echo "installing $program with brew"
+		quietly brew install "$formula" || fail "brew could not install $formula; install $program by hand"
+	else
+		fail "$program is missing, and there is neither apt-get nor brew; install it by hand"
+	fi
+	command -v "$program" >/dev/null 2>&1 || fail "$program is installed but not in PATH"
+done 3<<LIST
+$wanted
+LIST

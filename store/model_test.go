@@ -1,0 +1,166 @@
+package store_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"wsticket/store"
+	"wsticket/ticket"
+)
+
+// model is what a store is, said as simply as possible: a map, looked through
+// from end to end each time.
+type model struct {
+	now     time.Duration
+	max     int
+	tickets map[ticket.ID]modelTicket
+}
+
+type modelTicket struct {
+	entry ticket.Entry
+	end   time.Duration
+}
+
+func (m *model) advance(d time.Duration) {
+	m.now += d
+	for id, t := range m.tickets {
+		if t.end <= m.now {
+			delete(m.tickets, id)
+		}
+	}
+}
+
+func (m *model) create(id ticket.ID, rec ticket.Record, lifetime time.Duration) error {
+	if len(m.tickets) >= m.max {
+		return ticket.ErrFull
+	}
+	if _, taken := m.tickets[id]; taken {
+		return ticket.ErrExists
+	}
+	m.tickets[id] = modelTicket{ticket.Entry{Record: rec, Mark: ticket.Mark{State: ticket.Pending}}, m.now + lifetime}
+	return nil
+}
+
+func (m *model) consume(id ticket.ID, mark ticket.Mark) (ticket.Record, error) {
+	t, ok := m.tickets[id]
+	if !ok {
+		return ticket.Record{}, ticket.ErrNotFound
+	}
+	if t.entry.Mark.State != ticket.Pending {
+		return ticket.Record{}, &ticket.SpentError{Mark: t.entry.Mark}
+	}
+	rec := t.entry.Record
+	t.entry.Mark, t.end = mark, m.now+retention
+	m.tickets[id] = t
+	return rec, nil
+}
+
+func (m *model) settle(id ticket.ID, mark ticket.Mark) error {
+	t, ok := m.tickets[id]
+	if !ok || t.entry.Mark.State == ticket.Pending {
+		return ticket.ErrNotFound
+	}
+	t.entry.Mark = mark
+	m.tickets[id] = t
+	return nil
+}
+
+func (m *model) lookup(id ticket.ID) (ticket.Entry, error) {
+	t, ok := m.tickets[id]
+	if !ok {
+		return ticket.Entry{}, ticket.ErrNotFound
+	}
+	return t.entry, nil
+}
+
+// TestMemoryIsTheModel runs random histories against Memory and the model. Few
+// IDs, a small bound and long steps of the clock make things meet.
+func TestMemoryIsTheModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		c := &clock{}
+		want := &model{max: 5, tickets: make(map[ticket.ID]modelTicket)}
+		got, err := store.NewMemory(store.MemoryOptions{MaxTickets: want.max, Retention: retention, Now: c.now})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() { _ = got.Close() }()
+		ids := rapid.SampledFrom([]ticket.ID{"a", "b", "c", "d", "e", "f", "g"})
+		ctx := t.Context()
+		rt.Repeat(map[string]func(*rapid.T){
+			"create": func(rt *rapid.T) {
+				id, rec, life := ids.Draw(rt, "id"), drawRecord(rt), drawTime(rt, "lifetime")
+				same(rt, nil, nil, got.Create(ctx, id, rec, life), want.create(id, rec, life))
+			},
+			"consume": func(rt *rapid.T) {
+				id, mark := ids.Draw(rt, "id"), drawMark(rt)
+				a, errA := got.Consume(ctx, id, mark)
+				b, errB := want.consume(id, mark)
+				same(rt, a, b, errA, errB)
+			},
+			"settle": func(rt *rapid.T) {
+				id, mark := ids.Draw(rt, "id"), drawMark(rt)
+				same(rt, nil, nil, got.Settle(ctx, id, mark), want.settle(id, mark))
+			},
+			"lookup": func(rt *rapid.T) {
+				id := ids.Draw(rt, "id")
+				a, errA := got.Lookup(ctx, id)
+				b, errB := want.lookup(id)
+				same(rt, a, b, errA, errB)
+			},
+			"advance": func(rt *rapid.T) {
+				d := drawTime(rt, "advance")
+				c.advance(d)
+				want.advance(d)
+			},
+		})
+	})
+}
+
+// same compares what two stores answered: the values, the sentinel, and what a
+// SpentError tells.
+func same(rt *rapid.T, got, want any, gotErr, wantErr error) {
+	rt.Helper()
+	if !reflect.DeepEqual(got, want) {
+		rt.Fatalf("got %+v, want %+v", got, want)
+	}
+	spent, ok := errors.AsType[*ticket.SpentError](wantErr)
+	if !ok {
+		if !errors.Is(gotErr, wantErr) {
+			rt.Fatalf("got error %v, want %v", gotErr, wantErr)
+		}
+		return
+	}
+	told, ok := errors.AsType[*ticket.SpentError](gotErr)
+	if !ok || !reflect.DeepEqual(told.Mark, spent.Mark) {
+		rt.Fatalf("got error %v, want %v", gotErr, wantErr)
+	}
+}
+
+func drawTime(rt *rapid.T, label string) time.Duration {
+	return time.Duration(rapid.IntRange(1, 40).Draw(rt, label)) * time.Second
+}
+
+func drawInstant(rt *rapid.T, label string) time.Time {
+	return time.UnixMilli(rapid.Int64Range(0, 1<<41).Draw(rt, label)).UTC()
+}
+
+func drawRecord(rt *rapid.T) ticket.Record {
+	return ticket.Record{
+		IssuedAt: drawInstant(rt, "issued at"), ExpiresAt: drawInstant(rt, "expires at"),
+		Owner:   ticket.Owner{rapid.Byte().Draw(rt, "owner")},
+		Payload: rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(rt, "payload"),
+	}
+}
+
+func drawMark(rt *rapid.T) ticket.Mark {
+	return ticket.Mark{
+		State:   rapid.SampledFrom([]ticket.State{ticket.Redeemed, ticket.Refused, ticket.Revoked}).Draw(rt, "state"),
+		At:      drawInstant(rt, "at"),
+		Attempt: rapid.StringN(0, 16, ticket.MaxAttempt).Draw(rt, "attempt"),
+		Reason:  rapid.SampledFrom([]string{"", "expired", "wrong_origin"}).Draw(rt, "reason"),
+	}
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"wsticket/ticket"
+)
+
+// OutageKind says in one fixed word why Redis gave no answer that counts, for
+// logs and metrics.
+type OutageKind string
+
+// The kinds of outage.
+const (
+	OutageCanceled   OutageKind = "canceled"   // the caller gave up first
+	OutageTimeout    OutageKind = "timeout"    // no answer in time
+	OutageConnection OutageKind = "connection" // refused, reset, or closed before the answer
+	OutagePool       OutageKind = "pool"       // no connection was free, or the client is closed
+	OutageReadOnly   OutageKind = "readonly"   // a replica, or a primary that lost its own
+	OutageLoading    OutageKind = "loading"    // the server is reading its data
+	OutageMemory     OutageKind = "oom"        // the server is full and evicts nothing
+	OutageDenied     OutageKind = "denied"     // credentials or permissions
+	OutageOther      OutageKind = "other"
+)
+
+// OutageError says that Redis gave no answer that counts. It wraps
+// [ticket.ErrUnavailable], and the context's error where the caller gave up.
+// It holds nothing of the client library's message, which may tell addresses.
+type OutageError struct {
+	kind   OutageKind
+	caller error // why the caller's context ended, if it did
+}
+
+// Kind names the outage.
+func (e *OutageError) Kind() OutageKind { return e.kind }
+
+// Error is a fixed text for each kind.
+func (e *OutageError) Error() string { return "redis: " + string(e.kind) }
+
+// Unwrap returns [ticket.ErrUnavailable] and, where there is one, the error of
+// the caller's context.
+func (e *OutageError) Unwrap() []error {
+	if e.caller == nil {
+		return []error{ticket.ErrUnavailable}
+	}
+	return []error{ticket.ErrUnavailable, e.caller}
+}
+
+// outage turns an error of the client library into one of ours. A value of
+// another type under our key was not written by us; all else leaves open what
+// happened.
+func outage(caller context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return fmt.Errorf("redis: wrong type: %w", ticket.ErrCorrupt)
+	}
+	if end := gaveUp(caller); end != nil {
+		return &OutageError{kind: OutageCanceled, caller: end}
+	}
+	return &OutageError{kind: outageKind(err)}
+}
+
+// gaveUp tells why the caller does not wait any more, if so. A deadline that
+// has passed counts before its timer has fired: the connection, which ends at
+// the same instant, may be the faster one to say so.
+func gaveUp(caller context.Context) error {
+	end, ok := caller.Deadline()
+	if err := caller.Err(); err != nil || !ok || time.Now().Before(end) {
+		return err
+	}
+	return context.DeadlineExceeded
+}
+
+func outageKind(err error) OutageKind {
+	switch {
+	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.Is(err, redis.ErrClosed):
+		return OutagePool
+	case redis.IsReadOnlyError(err), redis.IsMasterDownError(err), redis.IsNoReplicasError(err):
+		return OutageReadOnly
+	case redis.IsLoadingError(err):
+		return OutageLoading
+	case redis.IsOOMError(err):
+		return OutageMemory
+	case redis.IsAuthError(err), redis.IsPermissionError(err):
+		return OutageDenied
+	case isTimeout(err):
+		return OutageTimeout
+	case isConnection(err):
+		return OutageConnection
+	default:
+		return OutageOther
+	}
+}
+
+func isTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	netErr, ok := errors.AsType[net.Error](err)
+	return ok && netErr.Timeout()
+}
+
+func isConnection(err error) bool {
+	_, ok := errors.AsType[net.Error](err)
+	return ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}

@@ -1,0 +1,81 @@
+// Package storetest is the suite that every ticket.Store passes. A store's
+// whole test may be
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(tb testing.TB) storetest.Subject { … })
+//	}
+//
+// Run it with -race: half of what is tested is what happens at the same time.
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"wsticket/ticket"
+)
+
+// Subject is a store under test.
+type Subject struct {
+	// Store is empty when the test begins. The factory ends it with
+	// tb.Cleanup.
+	Store ticket.Store
+	// Twin is a second store on the same data, as another process would have
+	// it. Nil where no other process can.
+	Twin ticket.Store
+	// Retention is how long the store keeps a spent mark. At least 10 s.
+	Retention time.Duration
+	// Advance makes all that is stored older by d, without waiting.
+	Advance func(d time.Duration)
+}
+
+// Factory returns a fresh, empty store.
+type Factory func(tb testing.TB) Subject
+
+// testCase is one rule of the contract.
+type testCase struct {
+	name string
+	// rule is printed where the case fails: it says what a store owes.
+	rule string
+	run  func(tb testing.TB, s Subject)
+}
+
+// Run checks a store against the contract of ticket.Store.
+func Run(t *testing.T, fresh Factory) {
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("the rule: %s", c.rule)
+				}
+			})
+			c.run(t, fresh(t))
+		})
+	}
+}
+
+// cases lists the rules. The first is what all the others are for.
+func cases() []testCase {
+	return []testCase{
+		{"one winner", "of 100 concurrent consumers one gets the record and 99 get a SpentError", oneWinner},
+		{"one winner of two processes", "two processes on one store are no different", oneWinnerOfTwo},
+		{"one creator", "of 100 concurrent Creates of an ID one succeeds and 99 get ErrExists", oneCreator},
+		{"create twice", "a taken ID is ErrExists, live or spent, and the first record stays", createTwice},
+		{"create nonsense", "an ID or lifetime that cannot be kept is ErrInvalidRequest", createNonsense},
+		{"consume unknown", "an ID that was never created is ErrNotFound", consumeUnknown},
+		{"consume expired", "a record is live until the end of its lifetime and ErrNotFound after it", consumeExpired},
+		{"create after expiry", "an expired ID is free again", createAfterExpiry},
+		{"lookup", "Lookup shows pending, then the mark, and changes neither", lookup},
+		{"retention", "a mark stays for the retention time, counted from Consume, and is ErrNotFound after it", retention},
+		{"mark", "state, attempt, reason and the time to the millisecond come back", markComesBack},
+		{"first mark stays", "a second Consume tells of the first and leaves its mark", firstMarkStays},
+		{"revoked", "a SpentError of a revoked ticket wraps ErrRevoked and not ErrSpent", revoked},
+		{"mark nonsense", "a mark that is not one of a spent ticket is ErrInvalidRequest and changes nothing", markNonsense},
+		{"record", "times to the millisecond, owner and payload come back from Consume and Lookup", recordComesBack},
+		{"payload is no alias", "what the caller does with its slices does not reach the store", payloadIsNoAlias},
+		{"settle", "Settle replaces the mark and leaves the record", settle},
+		{"settle live", "Settle of a live or absent ticket is ErrNotFound and leaves it", settleLive},
+		{"settle keeps retention", "Settle does not lengthen the life of a mark", settleKeepsRetention},
+		{"canceled", "a cancelled context is ErrUnavailable, and never a record or ErrNotFound", canceled},
+	}
+}

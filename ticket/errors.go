@@ -1,0 +1,118 @@
+package ticket
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// What a caller did wrong.
+var (
+	// ErrInvalidRequest: the request to issue makes no sense, for example a
+	// lifetime of zero or an unknown shape of scope.
+	ErrInvalidRequest = errors.New("invalid request")
+	// ErrInvalidBearer: the long-lived credential was not accepted.
+	ErrInvalidBearer = errors.New("invalid bearer")
+	// ErrShortLived: the bearer ends too soon to make a ticket from it.
+	ErrShortLived = errors.New("bearer is about to expire")
+	// ErrInsufficientScope: the bearer may not have this audience or scope.
+	ErrInsufficientScope = errors.New("insufficient scope")
+)
+
+// Why a ticket was not accepted. To whoever presented it these look the same.
+var (
+	// ErrMalformedToken: not a token at all. It never reaches the store.
+	ErrMalformedToken = errors.New("malformed token")
+	// ErrNotFound: unknown, long expired, or somebody else's.
+	ErrNotFound = errors.New("ticket not found")
+	// ErrExpired: still in the store, but past its time.
+	ErrExpired = errors.New("ticket expired")
+	// ErrSpent: redeemed before. The error is a [*SpentError].
+	ErrSpent = errors.New("ticket already spent")
+	// ErrRevoked: revoked by its owner. The error is a [*SpentError].
+	ErrRevoked = errors.New("ticket revoked")
+	// ErrWrongAudience: presented at an endpoint that it is not for.
+	ErrWrongAudience = errors.New("ticket is for another audience")
+	// ErrWrongOrigin: bound to an origin, and presented with another or none.
+	ErrWrongOrigin = errors.New("ticket is for another origin")
+	// ErrCorrupt: the record cannot be read, or was not written by us.
+	ErrCorrupt = errors.New("ticket record is not readable")
+)
+
+// What went wrong on our side.
+var (
+	// ErrExists: the ID is taken. With 132 bits this is a fault, not chance.
+	ErrExists = errors.New("ticket already exists")
+	// ErrUnavailable: the store or the keys could not answer. Nothing may be
+	// concluded from it, least of all that a ticket is good.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrFull: the store has reached its bound. It wraps [ErrUnavailable].
+	ErrFull = fmt.Errorf("store is full: %w", ErrUnavailable)
+)
+
+// SpentError says who spent a ticket and when. It wraps [ErrSpent], or
+// [ErrRevoked] where the owner revoked it.
+type SpentError struct{ Mark Mark }
+
+// Error names the state and time of the mark, which are no secrets.
+func (e *SpentError) Error() string {
+	return fmt.Sprintf("ticket %s at %s", e.Mark.State, e.Mark.At.UTC().Format(time.RFC3339Nano))
+}
+
+// Unwrap returns [ErrSpent] or [ErrRevoked].
+func (e *SpentError) Unwrap() error {
+	if e.Mark.State == Revoked {
+		return ErrRevoked
+	}
+	return ErrSpent
+}
+
+// Reason names an error in one fixed word for logs, metrics and receipts:
+// "ok" for nil, "internal" for an error that is not of this package. An error
+// with a method Reason() string names itself; it must return one of few
+// constants and nothing of the input.
+func Reason(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	if named, ok := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); ok {
+		return named.Reason()
+	}
+	for _, row := range reasons() {
+		if errors.Is(err, row.err) {
+			return row.word
+		}
+	}
+	return "internal"
+}
+
+type reasonRow struct {
+	err  error
+	word string
+}
+
+// reasons lists the words in the order in which errors are matched: ErrFull
+// before the ErrUnavailable that it wraps.
+func reasons() [16]reasonRow {
+	return [...]reasonRow{
+		{ErrSpent, "spent"},
+		{ErrNotFound, "not_found"},
+		{ErrExpired, "expired"},
+		{ErrRevoked, "revoked"},
+		{ErrMalformedToken, "malformed"},
+		{ErrWrongAudience, "wrong_audience"},
+		{ErrWrongOrigin, "wrong_origin"},
+		{ErrCorrupt, "corrupt"},
+		{ErrFull, "full"},
+		{ErrUnavailable, "unavailable"},
+		{ErrInvalidRequest, "invalid_request"},
+		{ErrInvalidBearer, "invalid_bearer"},
+		{ErrShortLived, "short_lived"},
+		{ErrInsufficientScope, "insufficient_scope"},
+		{ErrExists, "exists"},
+		{errCanceled, "canceled"},
+	}
+}

@@ -1,0 +1,70 @@
+package ticket_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"wsticket/store"
+	"wsticket/ticket"
+)
+
+// A ticket is issued for an identity, redeemed once, and worthless then.
+func Example() {
+	memory, err := store.NewMemory(store.MemoryOptions{})
+	if err != nil {
+		panic(err)
+	}
+	defer memory.Close()
+	service, err := ticket.New(ticket.Options{Store: memory})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+
+	issued, err := service.Issue(ctx, ticket.Request{Identity: ticket.Identity{
+		Issuer: "https://id.example.com", Subject: "alice", ExpiresAt: time.Now().Add(time.Hour),
+	}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("the token prints as", issued.Token)
+
+	grant, err := service.Redeem(ctx, issued.Token, ticket.Presentation{})
+	fmt.Println("first:", grant.Identity.Subject, err)
+
+	_, err = service.Redeem(ctx, issued.Token, ticket.Presentation{})
+	fmt.Println("again:", ticket.Reason(err), errors.Is(err, ticket.ErrSpent))
+	// Output:
+	// the token prints as [redacted]
+	// first: alice <nil>
+	// again: spent true
+}
+
+// The owner of a refused ticket reads in its receipt what the WebSocket
+// could not tell: a browser sees only close code 1006.
+func ExampleService_Lookup() {
+	memory, _ := store.NewMemory(store.MemoryOptions{})
+	defer memory.Close()
+	service, _ := ticket.New(ticket.Options{Store: memory})
+	ctx := context.Background()
+	alice := ticket.Identity{Issuer: "https://id.example.com", Subject: "alice", ExpiresAt: time.Now().Add(time.Hour)}
+
+	issued, _ := service.Issue(ctx, ticket.Request{Identity: alice, Origin: "https://app.example.com"})
+	_, err := service.Redeem(ctx, issued.Token, ticket.Presentation{Origin: "https://evil.example"})
+	fmt.Println(err)
+
+	receipt, _ := service.Lookup(ctx, issued.ID, alice)
+	fmt.Println(receipt.State, receipt.Reason)
+	// Output:
+	// redeem: ticket is for another origin
+	// refused wrong_origin
+}
+
+// A text from outside is a token in one spelling or not at all.
+func ExampleParseToken() {
+	_, err := ticket.ParseToken("wst1_not-a-token")
+	fmt.Println(err)
+	// Output: parse token: shape: malformed token
+}

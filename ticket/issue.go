@@ -1,0 +1,118 @@
+package ticket
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Issue makes a ticket for the identity that a bearer has proven. It lives
+// for the configured time, or as long as the bearer if that is shorter.
+//
+// The error wraps [ErrInvalidRequest], [ErrInsufficientScope] (audience or
+// scope are not the bearer's to give), [ErrShortLived] (under 5 s of the
+// bearer are left) or [ErrUnavailable].
+func (s *Service) Issue(ctx context.Context, req Request) (Ticket, error) {
+	start := s.now()
+	issued, err := s.issue(ctx, req, start)
+	s.observe(ctx, Event{
+		Action: ActionIssue, At: start, Took: s.now().Sub(start),
+		ID: issued.ID, Identity: req.Identity, Err: err,
+		Presentation: Presentation{Audience: issued.Audience, Origin: req.Origin},
+	})
+	return issued, err
+}
+
+func (s *Service) issue(ctx context.Context, req Request, now time.Time) (Ticket, error) {
+	grant, err := s.grant(req)
+	if err != nil {
+		return Ticket{}, fmt.Errorf("issue: %w", err)
+	}
+	lifetime, err := s.lifetime(req, now)
+	if err != nil {
+		return Ticket{}, fmt.Errorf("issue: %w", err)
+	}
+	data, err := encodePayload(grant)
+	if err != nil {
+		return Ticket{}, fmt.Errorf("issue: %w", err)
+	}
+	token := newToken()
+	id := token.ID()
+	expires := now.Add(lifetime)
+	rec := Record{IssuedAt: now, ExpiresAt: expires, Owner: owner(req.Identity), Payload: data}
+	if err := s.store.Create(ctx, id, rec, lifetime); err != nil {
+		return Ticket{}, fmt.Errorf("issue: %w", err)
+	}
+	return Ticket{
+		Token: token, ID: id, Lifetime: lifetime, ExpiresAt: expires,
+		ConnectionExpiresAt: grant.ConnectionExpiresAt, Audience: grant.Audience, Scope: grant.Scope,
+	}, nil
+}
+
+// grant is what a redemption of this request will yield, but for the ID.
+func (s *Service) grant(req Request) (Grant, error) {
+	if req.Identity.Issuer == "" || req.Identity.Subject == "" {
+		return Grant{}, fmt.Errorf("identity names nobody: %w", ErrInvalidRequest)
+	}
+	if req.Audience == "" {
+		req.Audience = s.audiences[0]
+	}
+	if !slices.Contains(s.audiences, req.Audience) {
+		return Grant{}, fmt.Errorf("audience: %w", ErrInsufficientScope)
+	}
+	scope, err := narrow(req.Identity.Scope, req.Scope)
+	if err != nil {
+		return Grant{}, err
+	}
+	return Grant{
+		Identity: req.Identity, Audience: req.Audience, Scope: scope,
+		Origin: req.Origin, ConnectionExpiresAt: req.Identity.ExpiresAt,
+	}, nil
+}
+
+// lifetime is min(TTL, what is left of the bearer), with no leeway: a ticket
+// never outlives the bearer that it was made from.
+func (s *Service) lifetime(req Request, now time.Time) (time.Duration, error) {
+	ttl := s.ttl
+	if req.TTL != nil {
+		if *req.TTL < minRequest || *req.TTL > s.ttl {
+			return 0, fmt.Errorf("ttl: %w", ErrInvalidRequest)
+		}
+		ttl = *req.TTL
+	}
+	left := req.Identity.ExpiresAt.Sub(now)
+	if left < minLeft {
+		return 0, ErrShortLived
+	}
+	return min(ttl, left), nil
+}
+
+// narrow returns the wanted scope where every part of it is had, and all that
+// is had where nothing is wanted (RFC 6749 3.3).
+func narrow(had, wanted string) (string, error) {
+	if wanted == "" {
+		return had, nil
+	}
+	owned := strings.Fields(had)
+	for part := range strings.SplitSeq(wanted, " ") {
+		if !isScopeToken(part) {
+			return "", fmt.Errorf("scope: %w", ErrInvalidRequest)
+		}
+		if !slices.Contains(owned, part) {
+			return "", fmt.Errorf("scope: %w", ErrInsufficientScope)
+		}
+	}
+	return wanted, nil
+}
+
+// isScopeToken is the scope-token of RFC 6749 3.3.
+func isScopeToken(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,129 @@
+package ticket
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"time"
+)
+
+// Redeem spends the ticket and returns its grant. The caller has checked
+// before that the handshake is one that it can accept: after Redeem the
+// ticket is spent, whatever the answer.
+//
+// The error wraps [ErrNotFound], [ErrExpired], [ErrSpent], [ErrRevoked],
+// [ErrWrongAudience], [ErrWrongOrigin], [ErrCorrupt] or [ErrUnavailable]. The
+// last one leaves open whether the ticket is spent: refuse, and let the client
+// ask for a new one.
+func (s *Service) Redeem(ctx context.Context, token Token, p Presentation) (Grant, error) {
+	start := s.now()
+	id := token.ID()
+	grant, err := s.redeem(ctx, id, p, start)
+	s.observe(ctx, Event{
+		Action: ActionRedeem, At: start, Took: s.now().Sub(start),
+		ID: id, Identity: grant.Identity, Presentation: p, Err: err,
+	})
+	return grant, err
+}
+
+func (s *Service) redeem(ctx context.Context, id ID, p Presentation, now time.Time) (Grant, error) {
+	if len(p.Attempt) > MaxAttempt {
+		return Grant{}, fmt.Errorf("redeem: attempt: %w", ErrInvalidRequest)
+	}
+	if p.Audience == "" {
+		p.Audience = s.audiences[0]
+	}
+	mark := Mark{State: Redeemed, At: now, Attempt: p.Attempt}
+	rec, err := s.store.Consume(ctx, id, mark)
+	if err != nil {
+		return Grant{}, fmt.Errorf("redeem: %w", err)
+	}
+	grant, err := admit(id, rec, p, now)
+	if err != nil {
+		mark.State, mark.Reason = Refused, Reason(err)
+		// The refusal stands without this note. Losing it costs the owner
+		// the reason in the receipt and nothing else.
+		_ = s.store.Settle(ctx, id, mark)
+		return Grant{}, fmt.Errorf("redeem: %w", err)
+	}
+	return grant, nil
+}
+
+// admit checks what only the record tells, after the ticket is spent.
+func admit(id ID, rec Record, p Presentation, now time.Time) (Grant, error) {
+	// The store's own clock has let it pass; ours decides as well (R4).
+	if !now.Before(rec.ExpiresAt) {
+		return Grant{}, ErrExpired
+	}
+	grant, err := decodePayload(id, rec.Payload)
+	if err != nil {
+		return Grant{}, err
+	}
+	if grant.Audience != p.Audience {
+		return Grant{}, ErrWrongAudience
+	}
+	if grant.Origin != "" && grant.Origin != p.Origin {
+		return Grant{}, ErrWrongOrigin
+	}
+	return grant, nil
+}
+
+// Lookup returns the receipt of a ticket to its owner. Unknown, gone and
+// other people's tickets alike are [ErrNotFound].
+func (s *Service) Lookup(ctx context.Context, id ID, who Identity) (Receipt, error) {
+	entry, err := s.owned(ctx, id, who)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("lookup: %w", err)
+	}
+	return Receipt{
+		ID: id, State: entry.Mark.State, Reason: entry.Mark.Reason,
+		At: entry.Mark.At, ExpiresAt: entry.Record.ExpiresAt,
+	}, nil
+}
+
+// Revoke spends a pending ticket on behalf of its owner, so that nobody can
+// redeem it. Revoking twice is no error; a ticket that is redeemed, refused,
+// gone or somebody else's is [ErrNotFound].
+func (s *Service) Revoke(ctx context.Context, id ID, who Identity) error {
+	start := s.now()
+	err := s.revoke(ctx, id, who, start)
+	s.observe(ctx, Event{
+		Action: ActionRevoke, At: start, Took: s.now().Sub(start), ID: id, Identity: who, Err: err,
+	})
+	return err
+}
+
+func (s *Service) revoke(ctx context.Context, id ID, who Identity, now time.Time) error {
+	entry, err := s.owned(ctx, id, who)
+	if err == nil && entry.Mark.State == Pending {
+		_, err = s.store.Consume(ctx, id, Mark{State: Revoked, At: now})
+	} else if err == nil {
+		err = &SpentError{Mark: entry.Mark}
+	}
+	return revocation(err)
+}
+
+// revocation says what became of a revocation: done before is done, and a
+// ticket that somebody redeemed is no longer there to revoke.
+func revocation(err error) error {
+	switch Reason(err) {
+	case "ok", "revoked":
+		return nil
+	case "spent":
+		return fmt.Errorf("revoke: %w", ErrNotFound)
+	default:
+		return fmt.Errorf("revoke: %w", err)
+	}
+}
+
+func (s *Service) owned(ctx context.Context, id ID, who Identity) (Entry, error) {
+	entry, err := s.store.Lookup(ctx, id)
+	if err != nil {
+		return Entry{}, err
+	}
+	tag := owner(who)
+	if subtle.ConstantTimeCompare(tag[:], entry.Record.Owner[:]) != 1 {
+		return Entry{}, fmt.Errorf("not the owner's: %w", ErrNotFound)
+	}
+	return entry, nil
+}

@@ -1,0 +1,50 @@
+package ticket
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+const redacted = "[redacted]"
+
+// secret is a text that does not print. It is held by pointer because fmt
+// reads the unexported fields of a struct without asking their methods: a
+// string would show there, a pointer is only an address.
+type secret struct{ text *string }
+
+// Reveal returns the secret itself. It is for the one place that hands it to
+// its owner or derives something from it, never for a log or an error.
+func (s secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// IsZero tells whether there is no secret.
+func (s secret) IsZero() bool { return s.Reveal() == "" }
+
+// String returns a fixed text in place of the secret.
+func (s secret) String() string { return redacted }
+
+// GoString returns a fixed text in place of the secret.
+func (s secret) GoString() string { return redacted }
+
+// Format writes a fixed text for every verb, also for those that fmt would
+// otherwise answer with the value in its complaint.
+func (s secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue returns a fixed text in place of the secret.
+func (s secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns a fixed text in place of the secret; encoding/json and
+// others that encode text use it.
+func (s secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Bearer is the long-lived credential of a caller, as it was presented. It
+// redacts itself like a [Token].
+type Bearer struct{ secret }
+
+// NewBearer wraps the credential text.
+func NewBearer(text string) Bearer { return Bearer{secret{&text}} }

@@ -1,0 +1,409 @@
+package ticket_test
+
+import (
+	"context"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"wsticket/store"
+	"wsticket/ticket"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var start = time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
+
+func alice() ticket.Identity {
+	return ticket.Identity{
+		Issuer: "https://id.example.com", Subject: "alice", SessionID: "s-1", TokenID: "j-1",
+		Audience: []string{"ws"}, Scope: "chat.read chat.write",
+		Claims: map[string]any{"email": "alice@example.com"}, ExpiresAt: time.Now().Add(time.Hour).Truncate(time.Millisecond),
+	}
+}
+
+func mustNew(tb testing.TB, o ticket.Options) *ticket.Service {
+	tb.Helper()
+	s, err := ticket.New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// bench is a service over a Memory store, with a clock that the test moves.
+type bench struct {
+	*ticket.Service
+	store  *store.Memory
+	offset atomic.Int64
+	events []ticket.Event
+}
+
+func (b *bench) now() time.Time          { return time.Now().Add(time.Duration(b.offset.Load())) }
+func (b *bench) advance(d time.Duration) { b.offset.Add(int64(d)) }
+
+func newBench(t *testing.T, o ticket.Options) *bench {
+	t.Helper()
+	memory, err := store.NewMemory(store.MemoryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = memory.Close() })
+	b := &bench{store: memory}
+	o.Now = b.now
+	o.Observe = func(_ context.Context, e ticket.Event) { b.events = append(b.events, e) }
+	if o.Store == nil {
+		o.Store = memory
+	}
+	b.Service = mustNew(t, o)
+	return b
+}
+
+func (b *bench) mustIssue(t *testing.T, req ticket.Request) ticket.Ticket {
+	t.Helper()
+	issued, err := b.Issue(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued
+}
+
+func TestNewListsEveryFault(t *testing.T) {
+	_, err := ticket.New(ticket.Options{TTL: 2 * time.Minute, Audiences: []string{"chat", ""}})
+	if err == nil {
+		t.Fatal("New accepted three faults")
+	}
+	for _, part := range []string{"store: required", "ttl: must be 5s..1m0s (got 2m0s)", "audiences: must not hold an empty name"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("New says %q, want it to name %q", err, part)
+		}
+	}
+}
+
+func TestIssueAndRedeem(t *testing.T) {
+	b := newBench(t, ticket.Options{Audiences: []string{"chat", "feed"}})
+	who := alice()
+	issued := b.mustIssue(t, ticket.Request{Identity: who, Scope: "chat.read", Origin: "https://app.example.com"})
+	if issued.Lifetime != 30*time.Second || issued.Audience != "chat" || issued.Scope != "chat.read" {
+		t.Errorf("issued %+v, want 30 s for chat with chat.read", issued)
+	}
+	if issued.ID != issued.Token.ID() {
+		t.Errorf("ID %s is not the token's", issued.ID)
+	}
+	grant, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Origin: "https://app.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if grant.ID != issued.ID || grant.Scope != "chat.read" || grant.Origin != "https://app.example.com" {
+		t.Errorf("grant = %+v", grant)
+	}
+	if g := grant.Identity; g.Issuer != who.Issuer || g.Subject != who.Subject || g.SessionID != "s-1" ||
+		g.TokenID != "j-1" || g.Scope != who.Scope || g.Claims["email"] != "alice@example.com" {
+		t.Errorf("identity = %+v, want %+v", g, who)
+	}
+	if !grant.ConnectionExpiresAt.Equal(who.ExpiresAt) {
+		t.Errorf("connection ends %s, want the bearer's end %s", grant.ConnectionExpiresAt, who.ExpiresAt)
+	}
+}
+
+func TestIssueRefuses(t *testing.T) {
+	soon, gone := alice(), alice()
+	soon.ExpiresAt = time.Now().Add(4 * time.Second)
+	gone.ExpiresAt = time.Now().Add(-time.Second)
+	seconds := func(n float64) *time.Duration { d := time.Duration(n * float64(time.Second)); return &d }
+	for _, row := range []struct {
+		rule string
+		req  ticket.Request
+		want error
+	}{
+		{"a bearer with under 5 s left makes no ticket", ticket.Request{Identity: soon}, ticket.ErrShortLived},
+		{"an expired bearer makes no ticket", ticket.Request{Identity: gone}, ticket.ErrShortLived},
+		{"a lifetime may not be zero", ticket.Request{Identity: alice(), TTL: seconds(0)}, ticket.ErrInvalidRequest},
+		{"a lifetime may not be negative", ticket.Request{Identity: alice(), TTL: seconds(-1)}, ticket.ErrInvalidRequest},
+		{"a lifetime may only be shortened", ticket.Request{Identity: alice(), TTL: seconds(31)}, ticket.ErrInvalidRequest},
+		{"an audience must be configured", ticket.Request{Identity: alice(), Audience: "admin"}, ticket.ErrInsufficientScope},
+		{"a scope is never wider than the bearer's", ticket.Request{Identity: alice(), Scope: "chat.read admin"}, ticket.ErrInsufficientScope},
+		{"a scope has one space between its parts", ticket.Request{Identity: alice(), Scope: "chat.read  chat.write"}, ticket.ErrInvalidRequest},
+		{"a scope has no control characters", ticket.Request{Identity: alice(), Scope: "chat.read\n"}, ticket.ErrInvalidRequest},
+		{"an identity names a subject", ticket.Request{Identity: ticket.Identity{Issuer: "i", ExpiresAt: alice().ExpiresAt}}, ticket.ErrInvalidRequest},
+		{"an identity names an issuer", ticket.Request{Identity: ticket.Identity{Subject: "s", ExpiresAt: alice().ExpiresAt}}, ticket.ErrInvalidRequest},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			b := newBench(t, ticket.Options{})
+			issued, err := b.Issue(t.Context(), row.req)
+			if !errors.Is(err, row.want) || !issued.Token.IsZero() {
+				t.Errorf("Issue = %v, want %v and no token", err, row.want)
+			}
+			if len(b.events) != 1 || !errors.Is(b.events[0].Err, row.want) {
+				t.Errorf("observed %d events, want one with %v", len(b.events), row.want)
+			}
+		})
+	}
+}
+
+func TestTicketNeverOutlivesItsBearer(t *testing.T) {
+	b := newBench(t, ticket.Options{})
+	who := alice()
+	who.ExpiresAt = time.Now().Add(10 * time.Second)
+	issued := b.mustIssue(t, ticket.Request{Identity: who})
+	if issued.ExpiresAt.After(who.ExpiresAt) || issued.Lifetime > 10*time.Second {
+		t.Errorf("ticket ends %s (%s), bearer ends %s", issued.ExpiresAt, issued.Lifetime, who.ExpiresAt)
+	}
+}
+
+func TestRedeemRefusesAndSpends(t *testing.T) {
+	for _, row := range []struct {
+		rule    string
+		req     ticket.Request
+		present ticket.Presentation
+		advance time.Duration
+		want    error
+		reason  string
+	}{
+		{
+			rule: "a ticket for one audience opens no other",
+			req:  ticket.Request{Audience: "feed"}, present: ticket.Presentation{Audience: "chat"},
+			want: ticket.ErrWrongAudience, reason: "wrong_audience",
+		},
+		{
+			rule: "an empty audience is the default one, not any",
+			req:  ticket.Request{Audience: "feed"},
+			want: ticket.ErrWrongAudience, reason: "wrong_audience",
+		},
+		{
+			rule: "a ticket of one origin is refused at another",
+			req:  ticket.Request{Origin: "https://app.example.com"}, present: ticket.Presentation{Origin: "https://evil.example"},
+			want: ticket.ErrWrongOrigin, reason: "wrong_origin",
+		},
+		{
+			rule: "a ticket of an origin is refused without one",
+			req:  ticket.Request{Origin: "https://app.example.com"},
+			want: ticket.ErrWrongOrigin, reason: "wrong_origin",
+		},
+		{
+			rule:    "our clock decides even where the store's lags",
+			advance: 30 * time.Second,
+			want:    ticket.ErrExpired, reason: "expired",
+		},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			b := newBench(t, ticket.Options{Audiences: []string{"chat", "feed"}})
+			row.req.Identity = alice()
+			issued := b.mustIssue(t, row.req)
+			b.advance(row.advance)
+			if _, err := b.Redeem(t.Context(), issued.Token, row.present); !errors.Is(err, row.want) {
+				t.Fatalf("Redeem = %v, want %v", err, row.want)
+			}
+			right := ticket.Presentation{Audience: issued.Audience, Origin: row.req.Origin}
+			if _, err := b.Redeem(t.Context(), issued.Token, right); !errors.Is(err, ticket.ErrSpent) {
+				t.Errorf("the right presentation afterwards = %v, want ErrSpent", err)
+			}
+			receipt, err := b.Lookup(t.Context(), issued.ID, alice())
+			if err != nil || receipt.State != ticket.Refused || receipt.Reason != row.reason {
+				t.Errorf("receipt = %+v, %v, want refused for %s", receipt, err, row.reason)
+			}
+		})
+	}
+}
+
+func TestReplaySaysWhoAndWhen(t *testing.T) {
+	b := newBench(t, ticket.Options{})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "second"})
+	spent, ok := errors.AsType[*ticket.SpentError](err)
+	if !ok || !errors.Is(err, ticket.ErrSpent) {
+		t.Fatalf("second Redeem = %v, want a SpentError", err)
+	}
+	if spent.Mark.Attempt != "first" || spent.Mark.State != ticket.Redeemed || time.Since(spent.Mark.At) > time.Minute {
+		t.Errorf("mark = %+v, want the first attempt's", spent.Mark)
+	}
+	if got := b.events[len(b.events)-1]; ticket.Reason(got.Err) != "spent" || got.ID != issued.ID {
+		t.Errorf("observed %+v, want a spent %s", got, issued.ID)
+	}
+}
+
+func TestRedeemBoundsTheAttempt(t *testing.T) {
+	b := newBench(t, ticket.Options{})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	long := ticket.Presentation{Attempt: strings.Repeat("a", ticket.MaxAttempt+1)}
+	if _, err := b.Redeem(t.Context(), issued.Token, long); !errors.Is(err, ticket.ErrInvalidRequest) {
+		t.Errorf("Redeem = %v, want ErrInvalidRequest", err)
+	}
+	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{}); err != nil {
+		t.Errorf("the ticket was burned by a request that could not be made: %v", err)
+	}
+}
+
+func TestReceiptIsItsOwnersAlone(t *testing.T) {
+	b := newBench(t, ticket.Options{})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	receipt, err := b.Lookup(t.Context(), issued.ID, alice())
+	if err != nil || receipt.State != ticket.Pending || !receipt.At.IsZero() {
+		t.Errorf("receipt = %+v, %v, want pending", receipt, err)
+	}
+	if !receipt.ExpiresAt.Equal(issued.ExpiresAt.Truncate(time.Millisecond)) {
+		t.Errorf("receipt expires %s, ticket %s", receipt.ExpiresAt, issued.ExpiresAt)
+	}
+	mallory, twin := alice(), alice()
+	mallory.Subject = "mallory"
+	twin.Issuer = "https://other.example"
+	for _, other := range []ticket.Identity{mallory, twin, {}} {
+		if _, err := b.Lookup(t.Context(), issued.ID, other); !errors.Is(err, ticket.ErrNotFound) {
+			t.Errorf("Lookup by %s of %s = %v, want ErrNotFound", other.Subject, other.Issuer, err)
+		}
+		if err := b.Revoke(t.Context(), issued.ID, other); !errors.Is(err, ticket.ErrNotFound) {
+			t.Errorf("Revoke by %s of %s = %v, want ErrNotFound", other.Subject, other.Issuer, err)
+		}
+	}
+	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{}); err != nil {
+		t.Errorf("strangers spent the ticket: %v", err)
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	b := newBench(t, ticket.Options{})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	for range 2 {
+		if err := b.Revoke(t.Context(), issued.ID, alice()); err != nil {
+			t.Fatalf("Revoke = %v, want nil, the second time too", err)
+		}
+	}
+	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{}); !errors.Is(err, ticket.ErrRevoked) {
+		t.Errorf("Redeem = %v, want ErrRevoked", err)
+	}
+	if receipt, err := b.Lookup(t.Context(), issued.ID, alice()); err != nil || receipt.State != ticket.Revoked {
+		t.Errorf("receipt = %+v, %v, want revoked", receipt, err)
+	}
+	spent := b.mustIssue(t, ticket.Request{Identity: alice()})
+	if _, err := b.Redeem(t.Context(), spent.Token, ticket.Presentation{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Revoke(t.Context(), spent.ID, alice()); !errors.Is(err, ticket.ErrNotFound) {
+		t.Errorf("Revoke of a redeemed ticket = %v, want ErrNotFound", err)
+	}
+}
+
+// broken is a store whose calls the test decides.
+type broken struct {
+	ticket.Store
+	err     error
+	payload []byte
+}
+
+func (b broken) Create(context.Context, ticket.ID, ticket.Record, time.Duration) error { return b.err }
+
+func (b broken) Consume(context.Context, ticket.ID, ticket.Mark) (ticket.Record, error) {
+	return ticket.Record{ExpiresAt: start.Add(1e6 * time.Hour), Payload: b.payload}, b.err
+}
+
+func (b broken) Settle(context.Context, ticket.ID, ticket.Mark) error { return ticket.ErrUnavailable }
+
+func TestStoreThatCannotAnswerAdmitsNobody(t *testing.T) {
+	s := mustNew(t, ticket.Options{Store: broken{err: ticket.ErrUnavailable}})
+	if _, err := s.Issue(t.Context(), ticket.Request{Identity: alice()}); !errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("Issue = %v, want ErrUnavailable", err)
+	}
+	token, err := ticket.ParseToken(readVectors(t).Valid[0].Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant, err := s.Redeem(t.Context(), token, ticket.Presentation{})
+	if !errors.Is(err, ticket.ErrUnavailable) || grant.ID != "" {
+		t.Errorf("Redeem = %+v, %v, want ErrUnavailable and no grant", grant, err)
+	}
+}
+
+func TestForeignPayloadIsRefusedEvenIfTheNoteIsLost(t *testing.T) {
+	token, err := ticket.ParseToken(readVectors(t).Valid[0].Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rule, data := range map[string][]byte{
+		"nothing at all":     nil,
+		"a format not ours":  {9, '{', '}'},
+		"JSON that is cut":   []byte("\x00{\"i\":\"x\""),
+		"JSON of other kind": []byte("\x00[]"),
+	} {
+		s := mustNew(t, ticket.Options{Store: broken{payload: data}})
+		if _, err := s.Redeem(t.Context(), token, ticket.Presentation{}); !errors.Is(err, ticket.ErrCorrupt) || errors.Is(err, ticket.ErrUnavailable) {
+			t.Errorf("%s: Redeem = %v, want ErrCorrupt", rule, err)
+		}
+	}
+}
+
+func TestEverySentinelHasAReason(t *testing.T) {
+	named := map[string]error{
+		"ErrInvalidRequest": ticket.ErrInvalidRequest, "ErrInvalidBearer": ticket.ErrInvalidBearer,
+		"ErrShortLived": ticket.ErrShortLived, "ErrInsufficientScope": ticket.ErrInsufficientScope,
+		"ErrMalformedToken": ticket.ErrMalformedToken, "ErrNotFound": ticket.ErrNotFound,
+		"ErrExpired": ticket.ErrExpired, "ErrSpent": ticket.ErrSpent, "ErrRevoked": ticket.ErrRevoked,
+		"ErrWrongAudience": ticket.ErrWrongAudience, "ErrWrongOrigin": ticket.ErrWrongOrigin,
+		"ErrCorrupt": ticket.ErrCorrupt, "ErrExists": ticket.ErrExists,
+		"ErrUnavailable": ticket.ErrUnavailable, "ErrFull": ticket.ErrFull,
+	}
+	words := map[string]string{}
+	for name, err := range named {
+		word := ticket.Reason(errors.Join(errors.New("wrapped"), err))
+		if word == "internal" || words[word] != "" {
+			t.Errorf("Reason(%s) = %q, want a word of its own", name, word)
+		}
+		words[word] = name
+	}
+	for _, name := range sentinels(t) {
+		if named[name] == nil {
+			t.Errorf("%s is missing in this test", name)
+		}
+	}
+	if got := ticket.Reason(nil); got != "ok" {
+		t.Errorf("Reason(nil) = %q", got)
+	}
+	if got := ticket.Reason(errors.New("boom")); got != "internal" {
+		t.Errorf("Reason of a stranger = %q", got)
+	}
+	if got := ticket.Reason(context.Canceled); got != "canceled" {
+		t.Errorf("Reason(context.Canceled) = %q", got)
+	}
+}
+
+// sentinels reads the names of all exported errors from the source, so that
+// a new one cannot be forgotten.
+func sentinels(t *testing.T) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "errors.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			for _, name := range spec.Names {
+				if strings.HasPrefix(name.Name, "Err") {
+					names = append(names, name.Name)
+				}
+			}
+		}
+		return true
+	})
+	return names
+}
+
+type namedError struct{}
+
+func (namedError) Error() string  { return "named" }
+func (namedError) Reason() string { return "its_own_word" }
+
+func TestErrorMayNameItself(t *testing.T) {
+	if got := ticket.Reason(errors.Join(ticket.ErrInvalidBearer, namedError{})); got != "its_own_word" {
+		t.Errorf("Reason = %q, want the error's own", got)
+	}
+}
