@@ -1,0 +1,206 @@
+package layered_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"wsticket/internal/layered"
+)
+
+type level string
+
+func (l *level) UnmarshalText(text []byte) error {
+	if string(text) != "low" && string(text) != "high" {
+		return fmt.Errorf("must be low or high (got %q)", text)
+	}
+	*l = level(text)
+	return nil
+}
+
+type pet struct {
+	Name string   `yaml:"name" help:"What it answers to."`
+	Toys []string `yaml:"toys"`
+}
+
+type house struct {
+	Door struct {
+		Code layered.Secret `yaml:"code" help:"Opens it."`
+		Open bool           `yaml:"open"`
+		Wait time.Duration  `yaml:"wait"`
+	} `yaml:"door"`
+	Rooms int      `yaml:"rooms"`
+	Level level    `yaml:"level"`
+	Names []string `yaml:"names"`
+	Pets  []pet    `yaml:"pets" help:"Who lives here."`
+}
+
+func defaults() house {
+	h := house{Rooms: 1, Level: "low"}
+	h.Door.Wait = 5 * time.Minute
+	return h
+}
+
+func TestLayersInOrder(t *testing.T) {
+	const file = "rooms: 2\nlevel: high\nnames: [a, b]\ndoor: {wait: 7s, code: x}\npets:\n- name: rex\n  toys: [ball]\n- name: mia\n"
+	env := []string{"HOUSE_ROOMS=3", "HOUSE_NAMES=c, d ,", "OTHER=1", "HOUSE_CONFIG=f", "HOUSE_DOOR_OPEN=true"}
+	h := defaults()
+	err := layered.Load(&h, layered.Sources{
+		FileName: "f", File: []byte(file), Env: env, EnvPrefix: "HOUSE_", Reserved: []string{"HOUSE_CONFIG"},
+		Set: []string{"rooms=4", "door.wait=9s"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Rooms != 4 || h.Level != "high" || h.Door.Wait != 9*time.Second || !h.Door.Open || h.Door.Code.Reveal() != "x" {
+		t.Errorf("loaded %+v", h)
+	}
+	if !slices.Equal(h.Names, []string{"c", "d"}) {
+		t.Errorf("names = %q, want the environment's", h.Names)
+	}
+	if len(h.Pets) != 2 || h.Pets[0].Name != "rex" || !slices.Equal(h.Pets[0].Toys, []string{"ball"}) {
+		t.Errorf("pets = %+v", h.Pets)
+	}
+}
+
+func TestDefaultsStandWhereNothingIsSaid(t *testing.T) {
+	for _, file := range []string{"", "# only a comment\n", "rooms:\ndoor:\n", "door: {wait: }\n"} {
+		h := defaults()
+		if err := layered.Load(&h, layered.Sources{File: []byte(file)}); err != nil {
+			t.Errorf("%q: %v", file, err)
+		}
+		if h.Rooms != 1 || h.Door.Wait != 5*time.Minute {
+			t.Errorf("%q changed a default: %+v", file, h)
+		}
+	}
+}
+
+func TestListsFromTheEnvironment(t *testing.T) {
+	h := defaults()
+	env := []string{`HOUSE_PETS=[{name: rex}, {name: mia, toys: [mouse]}]`, `HOUSE_NAMES=["a,b", c]`}
+	if err := layered.Load(&h, layered.Sources{Env: env, EnvPrefix: "HOUSE_"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.Pets) != 2 || h.Pets[1].Toys[0] != "mouse" || !slices.Equal(h.Names, []string{"a,b", "c"}) {
+		t.Errorf("loaded %+v", h)
+	}
+}
+
+func TestSecretFromAFile(t *testing.T) {
+	h := defaults()
+	read := func(name string) ([]byte, error) {
+		if name == "/run/code" {
+			return []byte("s3cret\n"), nil
+		}
+		return nil, errors.New("no such file")
+	}
+	src := layered.Sources{Env: []string{"HOUSE_DOOR_CODE_FILE=/run/code"}, EnvPrefix: "HOUSE_", ReadFile: read}
+	if err := layered.Load(&h, src); err != nil || h.Door.Code.Reveal() != "s3cret" {
+		t.Errorf("code = %q, %v", h.Door.Code.Reveal(), err)
+	}
+	src.Env = []string{"HOUSE_DOOR_CODE_FILE=/gone", "HOUSE_ROOMS_FILE=/run/code"}
+	err := layered.Load(&h, src)
+	for _, want := range []string{"HOUSE_DOOR_CODE_FILE: cannot read /gone", "HOUSE_ROOMS_FILE: no such setting"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not say %q", err, want)
+		}
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for _, row := range []struct {
+		rule string
+		src  layered.Sources
+		want string
+	}{
+		{"an unknown key is a fault with a suggestion", layered.Sources{File: []byte("romms: 2")}, "f:1: romms: no such key (did you mean rooms?)"},
+		{"an unknown key below a section too", layered.Sources{File: []byte("door:\n  xyzzyx: 2")}, "f:2: door.xyzzyx: no such key"},
+		{"an unknown key inside a list too", layered.Sources{File: []byte("pets:\n- nam: x")}, "f:2: pets[0].nam: no such key (did you mean name?)"},
+		{"a key stands once", layered.Sources{File: []byte("rooms: 2\nrooms: 3")}, "f:2: rooms: stands twice"},
+		{"a number is a number", layered.Sources{File: []byte("rooms: many")}, `f:1: rooms: must be a whole number (got "many")`},
+		{"a switch is true or false", layered.Sources{File: []byte("door: {open: maybe}")}, `must be true or false (got "maybe")`},
+		{"a duration has a unit", layered.Sources{File: []byte("door: {wait: 5}")}, `must be a duration such as 30s or 5m (got "5")`},
+		{"a type's own words are used", layered.Sources{File: []byte("level: mid")}, `level: must be low or high (got "mid")`},
+		{"a section is a mapping", layered.Sources{File: []byte("door: 5")}, "f:1: door: must be a mapping of keys"},
+		{"a list is a list", layered.Sources{File: []byte("names: a")}, "f:1: names: must be a list"},
+		{"a value is no list", layered.Sources{File: []byte("rooms: [1]")}, "f:1: rooms: must be a single value"},
+		{"a file is YAML", layered.Sources{File: []byte("a: b\n c: {")}, "f: not YAML (line 2)"},
+		{"the top is a mapping", layered.Sources{File: []byte("- a")}, "must be a mapping of keys"},
+		{"an unknown name in the environment is a fault", layered.Sources{Env: []string{"HOUSE_ROOM=1"}}, "HOUSE_ROOM: no such setting (did you mean HOUSE_ROOMS?)"},
+		{"the environment's values are checked", layered.Sources{Env: []string{"HOUSE_ROOMS=x"}}, `HOUSE_ROOMS: rooms: must be a whole number (got "x")`},
+		{"a list of sections in the environment is YAML", layered.Sources{Env: []string{"HOUSE_PETS=rex"}}, "pets: must be a list"},
+		{"a broken list in the environment", layered.Sources{Env: []string{"HOUSE_NAMES=[a"}}, "names: not a YAML list"},
+		{"a setting has a key and a value", layered.Sources{Set: []string{"rooms"}}, "--set: must be key=value"},
+		{"a setting's key is known", layered.Sources{Set: []string{"door.wat=1s"}}, "--set: door.wat: no such key (did you mean door.wait?)"},
+		{"a setting's value is checked", layered.Sources{Set: []string{"rooms=x"}}, `--set: rooms: must be a whole number`},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			row.src.FileName, row.src.EnvPrefix = "f", "HOUSE_"
+			h := defaults()
+			if err := layered.Load(&h, row.src); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("Load = %v, want it to say %q", err, row.want)
+			}
+		})
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	h := defaults()
+	err := layered.Load(&h, layered.Sources{
+		File: []byte("rooms: x\nlevel: y\nnope: 1"), Env: []string{"HOUSE_NOPE=1"}, EnvPrefix: "HOUSE_", Set: []string{"x=1"},
+	})
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the number of joined faults is what is tested
+	if !ok || len(joined.Unwrap()) != 5 {
+		t.Errorf("Load = %v, want five faults", err)
+	}
+}
+
+func TestFaultsAreSilentAboutYAMLContents(t *testing.T) {
+	h := defaults()
+	err := layered.Load(&h, layered.Sources{FileName: "f", File: []byte("door:\n  code: hunter2\n bad: [")})
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Load = %v, want an error that does not quote the file", err)
+	}
+}
+
+func TestAliases(t *testing.T) {
+	h := defaults()
+	if err := layered.Load(&h, layered.Sources{File: []byte("names: &n [a]\npets: [{name: x, toys: *n}]")}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(h.Pets[0].Toys, []string{"a"}) {
+		t.Errorf("toys = %q", h.Pets[0].Toys)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	h := defaults()
+	var lines []string
+	for _, k := range layered.Keys(&h, "HOUSE_") {
+		lines = append(lines, strings.TrimSpace(fmt.Sprintln(k.Path, k.Env, k.Default, k.Help)))
+	}
+	want := []string{
+		"door.code HOUSE_DOOR_CODE  Opens it.", "door.open HOUSE_DOOR_OPEN false", "door.wait HOUSE_DOOR_WAIT 5m",
+		"rooms HOUSE_ROOMS 1", "level HOUSE_LEVEL low", "names HOUSE_NAMES []", "pets HOUSE_PETS [] Who lives here.",
+		"pets[].name   What it answers to.", "pets[].toys  []",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("keys:\n%s\nwant:\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestSecretPrintsNowhere(t *testing.T) {
+	type holder struct{ s layered.Secret }
+	s := layered.NewSecret("hunter2")
+	text, _ := s.MarshalText()
+	out := fmt.Sprintf("%v %s %d %#v %+v %s %s", s, s, s, s, holder{s}, s.LogValue(), text)
+	if strings.Contains(out, "hunter2") {
+		t.Errorf("prints %q", out)
+	}
+	if got := (layered.Secret{}).Reveal(); got != "" {
+		t.Errorf("the zero secret reveals %q", got)
+	}
+}
