@@ -1,0 +1,182 @@
+package auth_test
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"wsticket/auth"
+	"wsticket/ticket"
+)
+
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, auth.IssuerOptions{
+		Keys: []crypto.PublicKey{edKey().Public()}, Claims: []string{"email", "groups", "absent"},
+	})
+	got := check(t, v, "a good bearer", sign(t, edKey(), goodClaims().with(
+		"aud", []string{"other", audience}, "sid", "s-1", "scope", "read write",
+		"email", "u@example.com", "groups", []string{"a", "b"}, "role", "admin",
+	)), "ok")
+	want := ticket.Identity{
+		Issuer: issuerName, Subject: "u-1", SessionID: "s-1", TokenID: "t-1",
+		Audience: []string{"other", audience}, Scope: "read write",
+		Claims:    map[string]any{"email": "u@example.com", "groups": []any{"a", "b"}},
+		ExpiresAt: now.Add(time.Hour).Local(),
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestAlgorithms signs with each algorithm, and presents each of the tokens
+// to an issuer that has the right kind of key and allows that algorithm only.
+func TestAlgorithms(t *testing.T) {
+	t.Parallel()
+	secret := []byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")
+	for _, row := range []struct {
+		method jwt.SigningMethod
+		key    any
+	}{
+		{jwt.SigningMethodRS256, rsaKey()},
+		{jwt.SigningMethodRS384, rsaKey()},
+		{jwt.SigningMethodRS512, rsaKey()},
+		{jwt.SigningMethodPS256, rsaKey()},
+		{jwt.SigningMethodPS384, rsaKey()},
+		{jwt.SigningMethodPS512, rsaKey()},
+		{jwt.SigningMethodES256, p256Key()},
+		{jwt.SigningMethodES384, p384Key()},
+		{jwt.SigningMethodES512, p521Key()},
+		{jwt.SigningMethodEdDSA, edKey()},
+		{jwt.SigningMethodHS256, secret},
+		{jwt.SigningMethodHS384, secret},
+		{jwt.SigningMethodHS512, secret},
+	} {
+		issuer := auth.IssuerOptions{Algorithms: []string{row.method.Alg()}}
+		if signer, ok := row.key.(crypto.Signer); ok {
+			issuer.Keys = []crypto.PublicKey{signer.Public()}
+		} else {
+			issuer.HMACSecretFile = writeFile(t, string(secret)+"\n")
+		}
+		v := newVerifier(t, issuer)
+		text := signWith(t, row.method, row.key, goodClaims())
+		check(t, v, row.method.Alg(), text, "ok")
+		at := len(text) - 10
+		changed := map[bool]string{true: "B", false: "A"}[text[at] == 'A']
+		check(t, v, row.method.Alg()+" with its signature changed", text[:at]+changed+text[at+1:], "bearer_signature")
+	}
+}
+
+func TestDefaultAlgorithms(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rule   string
+		key    crypto.Signer
+		method jwt.SigningMethod
+		want   string
+	}{
+		{"an RSA key stands for RS256", rsaKey(), jwt.SigningMethodRS256, "ok"},
+		{"and for nothing else", rsaKey(), jwt.SigningMethodPS256, "bearer_algorithm"},
+		{"P-256 stands for ES256", p256Key(), jwt.SigningMethodES256, "ok"},
+		{"P-384 stands for ES384", p384Key(), jwt.SigningMethodES384, "ok"},
+		{"P-521 stands for ES512", p521Key(), jwt.SigningMethodES512, "ok"},
+		{"Ed25519 stands for EdDSA", edKey(), jwt.SigningMethodEdDSA, "ok"},
+	} {
+		v := newVerifier(t, auth.IssuerOptions{Keys: []crypto.PublicKey{row.key.Public()}})
+		check(t, v, row.rule, signWith(t, row.method, row.key, goodClaims()), row.want)
+	}
+	v := newVerifier(t, auth.IssuerOptions{
+		PublicKeyFile: writeFile(t, toJSON(t, publicJWK(t, rsaKey(), "alg", "PS384"))),
+	})
+	check(t, v, "the alg of a JWK is its default", signWith(t, jwt.SigningMethodPS384, rsaKey(), goodClaims()), "ok")
+	check(t, v, "and its only one", sign(t, rsaKey(), goodClaims()), "bearer_algorithm")
+}
+
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rule, configured string
+		typ              any
+		want             string
+	}{
+		{"RFC 9068 names it at+jwt", "", "at+jwt", "ok"},
+		{"or in full", "", "application/at+jwt", "ok"},
+		{"case does not count in a media type", "", "Application/AT+JWT", "ok"},
+		{"another type may be configured", "JWT", "jwt", "ok"},
+		{"also in full", "application/vnd.example+jwt", "vnd.example+jwt", "ok"},
+		{"which at+jwt is not then", "JWT", "at+jwt", "bearer_type"},
+		{"any accepts JWT", auth.AnyType, "JWT", "ok"},
+		{"any accepts none", auth.AnyType, nil, "ok"},
+		{"J39 typ absent", "", nil, "bearer_type"},
+		{"J39 typ empty", "", "", "bearer_type"},
+		{"J39 JWT says nothing", "", "JWT", "bearer_type"},
+		{"J39 a DPoP proof", "", "dpop+jwt", "bearer_type"},
+		{"J39 a logout token", "", "logout+jwt", "bearer_type"},
+		{"another top-level type", "", "text/at+jwt", "bearer_type"},
+		{"the prefix alone", "", "application/", "bearer_type"},
+		{"typ is a text", "", 5, "bearer_type"},
+		{"typ is a text also where any will do", auth.AnyType, 5, "bearer_type"},
+	} {
+		v := newVerifier(t, auth.IssuerOptions{Type: row.configured, Keys: []crypto.PublicKey{edKey().Public()}})
+		check(t, v, row.rule, sign(t, edKey(), goodClaims(), "typ", row.typ), row.want)
+	}
+}
+
+func TestLeeway(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, auth.IssuerOptions{
+		Keys: []crypto.PublicKey{edKey().Public()}, Leeway: 30 * time.Second,
+	})
+	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
+	got := check(t, v, "J30 exp is past by less than the leeway",
+		sign(t, edKey(), goodClaims().with("exp", at(-29*time.Second))), "ok")
+	if want := now.Add(-29 * time.Second); !got.ExpiresAt.Equal(want) {
+		t.Errorf("J30 no leeway for what comes of it: ExpiresAt got %s, want %s", got.ExpiresAt, want)
+	}
+	for _, row := range []struct {
+		rule   string
+		claims object
+		want   string
+	}{
+		{"exp is past by the leeway", goodClaims().with("exp", at(-30*time.Second)), "bearer_expired"},
+		{"iat is ahead by the leeway", goodClaims().with("iat", at(30*time.Second)), "ok"},
+		{"iat is ahead by more", goodClaims().with("iat", at(31*time.Second)), "bearer_not_yet_valid"},
+		{"nbf is ahead by the leeway", goodClaims().with("nbf", at(30*time.Second)), "ok"},
+		{"nbf is ahead by more", goodClaims().with("nbf", at(31*time.Second)), "bearer_not_yet_valid"},
+	} {
+		check(t, v, row.rule, sign(t, edKey(), row.claims), row.want)
+	}
+}
+
+func TestPEMFiles(t *testing.T) {
+	t.Parallel()
+	pkix, err := x509.MarshalPKIXPublicKey(rsaKey().Public())
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	edPKIX, err := x509.MarshalPKIXPublicKey(edKey().Public())
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	block := func(kind string, data []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}))
+	}
+	text := sign(t, rsaKey(), goodClaims(), "kid", "whatever")
+	for _, row := range []struct{ rule, content string }{
+		{"PKIX", block("PUBLIC KEY", pkix)},
+		{"PKCS #1", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey))},
+		{"certificate, whatever its dates", block("CERTIFICATE", certificate(t, rsaKey()))},
+		{"two keys of different kinds", block("PUBLIC KEY", edPKIX) + block("PUBLIC KEY", pkix)},
+		{"JWK", toJSON(t, publicJWK(t, rsaKey()))},
+		{"JWK set without names", jwks(t, publicJWK(t, rsaKey()))},
+		{"JWK set with the name", jwks(t, publicJWK(t, rsaOther(), "kid", "other"), publicJWK(t, rsaKey(), "kid", "whatever"))},
+	} {
+		v := newVerifier(t, auth.IssuerOptions{PublicKeyFile: writeFile(t, row.content)})
+		check(t, v, row.rule, text, "ok")
+	}
+}

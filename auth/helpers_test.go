@@ -1,0 +1,278 @@
+package auth_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"wsticket/auth"
+	"wsticket/ticket"
+)
+
+const (
+	issuerName = "https://id.example.com"
+	audience   = "ws"
+)
+
+// now is the time at which bearers are presented in tests that do not let it
+// pass.
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func clock() time.Time { return now }
+
+// Keys are slow to make; each kind is made once.
+var (
+	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return newRSA(2048) })
+	rsaOther = sync.OnceValue(func() *rsa.PrivateKey { return newRSA(2048) })
+	p256Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return newEC(elliptic.P256()) })
+	p384Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return newEC(elliptic.P384()) })
+	p521Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return newEC(elliptic.P521()) })
+	edKey    = sync.OnceValue(newEd)
+	edOther  = sync.OnceValue(newEd)
+)
+
+func newRSA(bits int) *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func newEC(curve elliptic.Curve) *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func newEd() ed25519.PrivateKey {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// newVerifier returns a Verifier for one issuer at the time now. The options
+// need no more than a source of keys.
+func newVerifier(t testing.TB, issuer auth.IssuerOptions) *auth.Verifier {
+	t.Helper()
+	return mustNew(t, auth.Options{Issuers: []auth.IssuerOptions{issuer}, Now: clock})
+}
+
+func mustNew(t testing.TB, o auth.Options) *auth.Verifier {
+	t.Helper()
+	for i := range o.Issuers {
+		if o.Issuers[i].Issuer == "" {
+			o.Issuers[i].Issuer = issuerName
+		}
+		if o.Issuers[i].Audience == nil {
+			o.Issuers[i].Audience = []string{audience}
+		}
+	}
+	v, err := auth.New(t.Context(), o)
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	t.Cleanup(v.Close)
+	return v
+}
+
+// edVerifier accepts what [sign] signs with [edKey].
+func edVerifier(t testing.TB) *auth.Verifier {
+	t.Helper()
+	return newVerifier(t, auth.IssuerOptions{Keys: []crypto.PublicKey{edKey().Public()}})
+}
+
+// object is a JSON object in a test.
+type object map[string]any
+
+// with returns a copy in which values replace others; nil takes one out.
+func (o object) with(pairs ...any) object {
+	out := maps.Clone(o)
+	for i := 0; i < len(pairs); i += 2 {
+		name, _ := pairs[i].(string)
+		out[name] = pairs[i+1]
+		if pairs[i+1] == nil {
+			delete(out, name)
+		}
+	}
+	return out
+}
+
+// goodClaims are accepted by every issuer of these tests.
+func goodClaims() object {
+	return object{
+		"iss": issuerName, "sub": "u-1", "aud": audience,
+		"iat": now.Add(-time.Minute).Unix(), "exp": now.Add(time.Hour).Unix(), "jti": "t-1",
+	}
+}
+
+func goodHeader(alg string) object { return object{"alg": alg, "typ": "at+jwt"} }
+
+// sign signs claims with golang-jwt, with the algorithm that the key has by
+// default.
+func sign(t testing.TB, key any, claims object, headers ...any) string {
+	t.Helper()
+	var method jwt.SigningMethod
+	switch key := key.(type) {
+	case *rsa.PrivateKey:
+		method = jwt.SigningMethodRS256
+	case *ecdsa.PrivateKey:
+		method = map[string]jwt.SigningMethod{
+			"P-256": jwt.SigningMethodES256, "P-384": jwt.SigningMethodES384, "P-521": jwt.SigningMethodES512,
+		}[key.Params().Name]
+	case ed25519.PrivateKey:
+		method = jwt.SigningMethodEdDSA
+	case []byte:
+		method = jwt.SigningMethodHS256
+	}
+	return signWith(t, method, key, claims, headers...)
+}
+
+func signWith(t testing.TB, method jwt.SigningMethod, key any, claims object, headers ...any) string {
+	t.Helper()
+	token := jwt.NewWithClaims(method, jwt.MapClaims(claims))
+	token.Header = goodHeader(method.Alg()).with(headers...)
+	text, err := token.SignedString(key)
+	if err != nil {
+		t.Fatalf("sign: %v", err)
+	}
+	return text
+}
+
+// signText signs a header and claims that are written by hand, with EdDSA.
+func signText(header, claims string) string {
+	text := b64([]byte(header)) + "." + b64([]byte(claims))
+	return text + "." + b64(ed25519.Sign(edKey(), []byte(text)))
+}
+
+func b64(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
+
+func unb64(t testing.TB, text string) []byte {
+	t.Helper()
+	data, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatalf("decode: %v", err)
+	}
+	return data
+}
+
+func toJSON(t testing.TB, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	return string(text)
+}
+
+// check authenticates and compares the reason with want, which is "ok" for
+// acceptance. It also holds what every error has to keep: a sentinel, a listed
+// word, nothing of the bearer.
+func check(t testing.TB, v *auth.Verifier, rule, bearer, want string) ticket.Identity {
+	t.Helper()
+	identity, err := v.Authenticate(t.Context(), ticket.NewBearer(bearer))
+	if got := ticket.Reason(err); got != want {
+		t.Errorf("%s: got %s, want %s", rule, got, want)
+	}
+	if err == nil {
+		return identity
+	}
+	if identity.Subject != "" || identity.Issuer != "" {
+		t.Errorf("%s: got an identity together with an error", rule)
+	}
+	if !errors.Is(err, ticket.ErrInvalidBearer) && !errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("%s: %v wraps neither ErrInvalidBearer nor ErrUnavailable", rule, err)
+	}
+	if !slices.Contains(auth.Reasons(), ticket.Reason(err)) {
+		t.Errorf("%s: %q is not one of Reasons", rule, ticket.Reason(err))
+	}
+	holdsNothingOf(t, rule, err, bearer)
+	return identity
+}
+
+// holdsNothingOf fails where eight characters in a row of a bearer stand in
+// the error.
+func holdsNothingOf(t testing.TB, rule string, err error, bearer string) {
+	t.Helper()
+	const size = 8
+	for i := 0; i+size <= min(len(bearer), 2000); i++ {
+		if part := bearer[i : i+size]; strings.Contains(err.Error(), part) {
+			t.Errorf("%s: error %q quotes the bearer (%q)", rule, err, part)
+			return
+		}
+	}
+}
+
+// publicJWK is the JWK of a public key; pairs are added to it.
+func publicJWK(t testing.TB, private crypto.Signer, pairs ...any) object {
+	t.Helper()
+	var k object
+	switch public := private.Public().(type) {
+	case *rsa.PublicKey:
+		k = object{"kty": "RSA", "n": b64(public.N.Bytes()), "e": b64(big.NewInt(int64(public.E)).Bytes())}
+	case *ecdsa.PublicKey:
+		point, err := public.Bytes()
+		if err != nil {
+			t.Fatalf("encode point: %v", err)
+		}
+		size := len(point) / 2
+		k = object{"kty": "EC", "crv": public.Params().Name, "x": b64(point[1 : 1+size]), "y": b64(point[1+size:])}
+	case ed25519.PublicKey:
+		k = object{"kty": "OKP", "crv": "Ed25519", "x": b64(public)}
+	default:
+		t.Fatalf("no JWK for %T", public)
+	}
+	return k.with(pairs...)
+}
+
+// jwks is a JWK set as it comes over the wire.
+func jwks(t testing.TB, keys ...object) string {
+	t.Helper()
+	if keys == nil {
+		keys = []object{}
+	}
+	return toJSON(t, object{"keys": keys})
+}
+
+// certificate is one in DER, expired long ago.
+func certificate(t testing.TB, key crypto.Signer) []byte {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(1, 0)}
+	data, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatalf("make certificate: %v", err)
+	}
+	return data
+}
+
+// writeFile writes a file that is gone after the test.
+func writeFile(t testing.TB, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatalf("write: %v", err)
+	}
+	return path
+}

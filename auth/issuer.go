@@ -1,0 +1,137 @@
+package auth
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"wsticket/ticket"
+)
+
+// issuer is one issuer's configuration with its keys.
+type issuer struct {
+	name        string
+	audience    []string
+	algorithms  map[string]algorithm
+	typ         string
+	maxLifetime time.Duration
+	leeway      time.Duration
+	claims      []string
+	keys        keySource
+}
+
+// window is the time for which a verified bearer holds without leeway at its
+// end: ends is its exp.
+type window struct{ begins, ends time.Time }
+
+// checkSignature proves that the token is of this issuer, and returns the key
+// set that proved it. It may wait for keys; see [remoteKeys.find].
+func (i *issuer) checkSignature(ctx context.Context, t token, now time.Time) (*keySet, error) {
+	if !i.accepts(t.header.typ) {
+		return nil, refusedType
+	}
+	alg, ok := i.algorithms[t.header.alg]
+	if !ok {
+		return nil, refusedAlgorithm
+	}
+	k, set, err := i.keys.find(ctx, t.header.kid, alg, now)
+	if err != nil {
+		return nil, err
+	}
+	if alg.method.Verify(t.signed, t.signature, k.public) != nil {
+		return nil, refusedSignature
+	}
+	return set, nil
+}
+
+// accepts compares media types: case does not count, and "application/" may
+// be left out (RFC 7515 4.1.9, RFC 9068 4).
+func (i *issuer) accepts(typ string) bool {
+	return i.typ == AnyType || strings.EqualFold(shortType(typ), i.typ)
+}
+
+// shortType drops the part of a media type that JOSE drops.
+func shortType(typ string) string {
+	const prefix = "application/"
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
+		return typ[len(prefix):]
+	}
+	return typ
+}
+
+// identity reads the claims of a token whose signature is proven.
+func (i *issuer) identity(c claims, now time.Time) (ticket.Identity, window, error) {
+	if _, bound := c["cnf"]; bound {
+		return ticket.Identity{}, window{}, refusedBound // RFC 7800, RFC 9449 7.2
+	}
+	if c.isForeign() {
+		return ticket.Identity{}, window{}, refusedType
+	}
+	valid, err := i.window(c, now)
+	if err != nil {
+		return ticket.Identity{}, window{}, err
+	}
+	who, err := i.whom(c)
+	who.ExpiresAt = valid.ends
+	return who, valid, err
+}
+
+// window checks the dates. exp and iat are required (RFC 9068 2.2), for
+// without them a lifetime has no bound. The leeway is for clocks that differ;
+// what comes of the bearer ends at exp all the same.
+func (i *issuer) window(c claims, now time.Time) (window, error) {
+	exp, err := c.required("exp")
+	if err != nil {
+		return window{}, err
+	}
+	iat, err := c.required("iat")
+	if err != nil {
+		return window{}, err
+	}
+	nbf, _, err := c.date("nbf")
+	if err != nil {
+		return window{}, err
+	}
+	begins := iat
+	if nbf.After(begins) {
+		begins = nbf
+	}
+	begins = begins.Add(-i.leeway)
+	switch {
+	case !now.Before(exp.Add(i.leeway)):
+		return window{}, refusedExpired
+	case now.Before(begins):
+		return window{}, refusedNotYetValid
+	case exp.Sub(iat) > i.maxLifetime:
+		return window{}, refusedLifetime
+	}
+	return window{begins: begins, ends: exp}, nil
+}
+
+// whom reads who the token is about and for whom it is. The audience is
+// checked before anything else, so that another service's token is named so.
+func (i *issuer) whom(c claims) (ticket.Identity, error) {
+	audience, err := c.texts("aud")
+	if err != nil {
+		return ticket.Identity{}, err
+	}
+	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(i.audience, a) }) {
+		return ticket.Identity{}, refusedAudience
+	}
+	subject, err := c.text("sub")
+	if err != nil || subject == "" {
+		return ticket.Identity{}, refusedSubject
+	}
+	who := ticket.Identity{Issuer: i.name, Subject: subject, Audience: audience, Claims: c.pick(i.claims)}
+	if who.SessionID, err = c.text("sid"); err != nil {
+		return ticket.Identity{}, err
+	}
+	if who.TokenID, err = c.text("jti"); err != nil {
+		return ticket.Identity{}, err
+	}
+	if who.Scope, err = c.scope(); err != nil {
+		return ticket.Identity{}, err
+	}
+	return who, nil
+}

@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// maxFile bounds a file or a document that holds keys, in bytes.
+const maxFile = 1 << 20
+
+var (
+	errTooLarge  = errors.New("larger than 1 MiB")
+	errNotPublic = errors.New("not a public key or certificate in PEM, nor a JWK or JWK set in JSON")
+)
+
+// readKeyFile reads public keys: PEM (PKIX, PKCS #1, certificate; one or
+// more), a JWK or a JWK set. Unlike in a set that came from a URL, a key that
+// cannot be used is an error: somebody put it there on purpose. The dates of a
+// certificate do not count; it is trusted because it is in the file.
+func readKeyFile(path string) ([]*key, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return readJWKs(data)
+	}
+	return readPEM(data)
+}
+
+// readJWKs reads every key of a JWK or JWK set.
+func readJWKs(data []byte) ([]*key, error) {
+	list, err := parseJWKs(data, true)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]*key, 0, len(list))
+	for n, entry := range list {
+		k, err := entry.key()
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", n+1, err)
+		}
+		keys = append(keys, k)
+	}
+	if len(keys) == 0 {
+		return nil, errNoKey
+	}
+	return keys, nil
+}
+
+// readPEM reads every block of a file. Text between blocks is ignored (RFC
+// 7468 2), but a block that cannot be read is not.
+func readPEM(data []byte) ([]*key, error) {
+	blocks := bytes.Count(data, []byte("-----BEGIN "))
+	var keys []*key
+	for {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			break
+		}
+		public, err := parseBlock(block)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", len(keys)+1, err)
+		}
+		k, err := newKey(public)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", len(keys)+1, err)
+		}
+		keys, data = append(keys, k), rest
+	}
+	if len(keys) == 0 || len(keys) != blocks {
+		return nil, errNotPublic
+	}
+	return keys, nil
+}
+
+// parseBlock reads a block by its label. A private key is an error of its own:
+// it should not be on this machine at all.
+func parseBlock(block *pem.Block) (crypto.PublicKey, error) {
+	var public crypto.PublicKey
+	var err error
+	switch block.Type {
+	case "PUBLIC KEY":
+		public, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		public, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	case "CERTIFICATE":
+		var certificate *x509.Certificate
+		if certificate, err = x509.ParseCertificate(block.Bytes); err == nil {
+			public = certificate.PublicKey
+		}
+	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
+		return nil, errPrivate
+	default:
+		return nil, errNotPublic
+	}
+	if err != nil {
+		return nil, errNotPublic // the parser's own text may quote the file
+	}
+	return public, nil
+}
+
+// newKey applies the rules for a key that has no name.
+func newKey(public crypto.PublicKey) (*key, error) {
+	if defaultAlgorithm(public) == "" || isSecret(public) {
+		return nil, errKeyType
+	}
+	if r, ok := public.(*rsa.PublicKey); ok {
+		if err := checkRSA(r); err != nil {
+			return nil, err
+		}
+	}
+	return &key{public: public}, nil
+}
+
+// readFile reads a file of bounded size.
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // G304: the path is from the operator's configuration
+	if err != nil {
+		return nil, fileFault(err)
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err != nil {
+		return nil, fileFault(err)
+	}
+	if len(data) > maxFile {
+		return nil, errTooLarge
+	}
+	return data, nil
+}
+
+// fileFault puts the error of the system in few words; its own repeats the
+// path, which the caller names by its field.
+func fileFault(err error) error {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return os.ErrNotExist
+	case errors.Is(err, os.ErrPermission):
+		return os.ErrPermission
+	default:
+		return errors.New("cannot be read")
+	}
+}

@@ -1,0 +1,35 @@
+package auth
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"regexp"
+)
+
+// endsInNumber finds hosts that some resolvers read as an IPv4 address in
+// disguise: 2130706433, 0x7f.1, 127.1 (WHATWG URL 3.5).
+var endsInNumber = regexp.MustCompile(`(^|\.)([0-9]+|0[xX][0-9a-fA-F]*)\.?$`)
+
+// checkKeyURL applies the rules for a URL that keys or a discovery document
+// are fetched from. The errors hold nothing of the URL.
+func checkKeyURL(address string, insecure bool) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return errors.New("must be an absolute URL")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !insecure) {
+		return errors.New("must be an https URL")
+	}
+	if u.User != nil || u.Fragment != "" {
+		return errors.New("must have neither user name nor fragment")
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	switch {
+	case err == nil && !mayDial(addr, insecure):
+		return errors.New("must not point to a loopback, private or special address")
+	case err != nil && endsInNumber.MatchString(u.Hostname()):
+		return errors.New("must name its host by a name or a plain address")
+	}
+	return nil
+}
