@@ -1,0 +1,335 @@
+package accesslog_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"wsticket/internal/accesslog"
+	"wsticket/internal/clientip"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// log collects entries.
+type log []accesslog.Entry
+
+func (l *log) sink(_ context.Context, e accesslog.Entry) { *l = append(*l, e) }
+
+func (l *log) one(t *testing.T) accesslog.Entry {
+	t.Helper()
+	if len(*l) != 1 {
+		t.Fatalf("got %d entries, want 1: %+v", len(*l), *l)
+	}
+	return (*l)[0]
+}
+
+// ticking returns a clock that is a second later at each look.
+func ticking() func() time.Time {
+	at := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	return func() time.Time {
+		at = at.Add(time.Second)
+		return at
+	}
+}
+
+func request(t *testing.T, method, target string) *http.Request {
+	t.Helper()
+	return httptest.NewRequestWithContext(t.Context(), method, target, nil)
+}
+
+// serve runs h behind the middleware and returns the answer and its entry.
+func serve(t *testing.T, r *http.Request, h http.HandlerFunc) (*httptest.ResponseRecorder, accesslog.Entry) {
+	t.Helper()
+	var l log
+	w := httptest.NewRecorder()
+	accesslog.Middleware(ticking(), l.sink)(h).ServeHTTP(w, r)
+	return w, l.one(t)
+}
+
+func nothing(http.ResponseWriter, *http.Request) {}
+
+func TestEntryHoldsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	r := request(t, http.MethodPost, "/ws-ticket?ticket=secret")
+	r.RemoteAddr = "192.0.2.1:4711"
+	r.Header.Set("X-Request-Id", "r-1")
+	var l log
+	h := clientip.Middleware(nil)(accesslog.Middleware(ticking(), l.sink)(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			*accesslog.NoteOf(r.Context()) = accesslog.Note{
+				TicketID: "id", Door: "query", Outcome: "issued", Reason: "ok", Route: "/ws-ticket",
+			}
+			if got := accesslog.RequestID(r.Context()); got != "r-1" {
+				t.Errorf("request ID in the context: got %q, want \"r-1\"", got)
+			}
+			w.WriteHeader(http.StatusCreated)
+		})))
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	want := accesslog.Entry{
+		Start: time.Date(2026, 11, 23, 0, 0, 1, 0, time.UTC), Took: time.Second,
+		Method: "POST", Path: "/ws-ticket", Route: "/ws-ticket", Status: 201, RequestID: "r-1",
+		ClientIP: netip.MustParseAddr("192.0.2.1"),
+		TicketID: "id", Door: "query", Outcome: "issued", Reason: "ok",
+	}
+	if got := l.one(t); got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rule    string
+		handler http.HandlerFunc
+		want    int
+	}{
+		{"a handler that says nothing answers 200", nothing, 200},
+		{"a body without a status is 200", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }, 200},
+		{"the status that was set", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, 404},
+		{"early hints are not the answer", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(401)
+		}, 401},
+		{"the first answer counts", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("x"))
+			w.WriteHeader(500)
+		}, 200},
+	} {
+		if _, entry := serve(t, request(t, http.MethodGet, "/"), row.handler); entry.Status != row.want {
+			t.Errorf("%s: got %d, want %d", row.rule, entry.Status, row.want)
+		}
+	}
+}
+
+func TestAnswered(t *testing.T) {
+	t.Parallel()
+	for rule, begin := range map[string]func(w http.ResponseWriter){
+		"a status":      func(w http.ResponseWriter) { w.WriteHeader(204) },
+		"a body":        func(w http.ResponseWriter) { _, _ = w.Write([]byte("x")) },
+		"a final error": func(w http.ResponseWriter) { http.Error(w, "x", 500) },
+	} {
+		serve(t, request(t, http.MethodGet, "/"), func(w http.ResponseWriter, r *http.Request) {
+			if accesslog.Answered(r.Context()) {
+				t.Errorf("before %s: got answered, want not", rule)
+			}
+			w.WriteHeader(http.StatusEarlyHints)
+			if accesslog.Answered(r.Context()) {
+				t.Errorf("early hints: got answered, want not")
+			}
+			begin(w)
+			if !accesslog.Answered(r.Context()) {
+				t.Errorf("after %s: got not answered, want answered", rule)
+			}
+		})
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 64)
+	for _, row := range []struct {
+		rule string
+		in   []string
+		keep bool
+	}{
+		{"a short word is kept", []string{"Ab-1._z"}, true},
+		{"64 characters are kept", []string{long}, true},
+		{"65 are not", []string{long + "a"}, false},
+		{"none", nil, false},
+		{"an empty one", []string{""}, false},
+		{"a blank and a field", []string{"x level=error"}, false},
+		{"a new line", []string{"x\ny"}, false},
+		{"quotes", []string{`x"y`}, false},
+		{"letters beyond ASCII", []string{"é"}, false},
+		{"two headers", []string{"a", "a"}, false},
+	} {
+		r := request(t, http.MethodGet, "/")
+		if row.in != nil {
+			r.Header["X-Request-Id"] = row.in
+		}
+		w, entry := serve(t, r, nothing)
+		got := w.Header().Get("X-Request-Id")
+		if got != entry.RequestID {
+			t.Errorf("%s: got header %q and entry %q, want one ID", row.rule, got, entry.RequestID)
+		}
+		if kept := len(row.in) == 1 && got == row.in[0]; kept != row.keep {
+			t.Errorf("%s: got ID %q, kept is %t, want %t", row.rule, got, kept, row.keep)
+		}
+		if len(got) < 16 && !row.keep {
+			t.Errorf("%s: got ID %q, want a random one", row.rule, got)
+		}
+	}
+	if a, b := newID(t), newID(t); a == b {
+		t.Errorf("got the ID %q for two requests", a)
+	}
+}
+
+func newID(t *testing.T) string {
+	t.Helper()
+	_, entry := serve(t, request(t, http.MethodGet, "/"), nothing)
+	return entry.RequestID
+}
+
+func TestPath(t *testing.T) {
+	t.Parallel()
+	const token = "wst1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh81JhHht"
+	for target, want := range map[string]string{
+		"/ws?ticket=" + token:                      "/ws",
+		"/ws-ticket/4B8xiXBODIlsV0VSjvtzly":        "/ws-ticket/4B8xiXBODIlsV0VSjvtzly",
+		"/ws-ticket/" + token:                      "/ws-ticket/[redacted]",
+		"/" + token + "/x":                         "/[redacted]/x",
+		"/" + strings.Repeat("a", 40):              "/" + strings.Repeat("a", 40),
+		"/" + strings.Repeat("a", 41):              "/[redacted]",
+		"/%0alevel=error":                          "/\nlevel=error",
+		"/" + strings.Repeat("a/", 200):            "/" + strings.Repeat("a/", 127) + "a…",
+		"/%ff":                                     "/\uFFFD",
+		"/ws/" + strings.Repeat("%57", len(token)): "/ws/[redacted]",
+	} {
+		if _, entry := serve(t, request(t, http.MethodGet, target), nothing); entry.Path != want {
+			t.Errorf("%s: got %q, want %q", target, entry.Path, want)
+		}
+	}
+}
+
+func TestMethod(t *testing.T) {
+	t.Parallel()
+	for method, want := range map[string]string{
+		"GET": "GET", "DELETE": "DELETE", "CONNECT": "CONNECT",
+		"get": "OTHER", "PROPFIND": "OTHER", strings.Repeat("X", 999): "OTHER",
+	} {
+		r := request(t, http.MethodGet, "/")
+		r.Method = method
+		if _, entry := serve(t, r, nothing); entry.Method != want {
+			t.Errorf("%s: got %q, want %q", method, entry.Method, want)
+		}
+	}
+}
+
+func TestPanicPassesAndIsNoted(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rule   string
+		before func(http.ResponseWriter)
+		want   int
+	}{
+		{"before an answer there is none", func(http.ResponseWriter) {}, 0},
+		{"after it, it stands", func(w http.ResponseWriter) { w.WriteHeader(202) }, 202},
+	} {
+		var l log
+		func() {
+			defer func() {
+				if got := recover(); got != http.ErrAbortHandler { //nolint:errorlint // A panic value is compared as it is.
+					t.Errorf("%s: got panic %v, want %v", row.rule, got, http.ErrAbortHandler)
+				}
+			}()
+			accesslog.Middleware(nil, l.sink)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				row.before(w)
+				panic(http.ErrAbortHandler)
+			})).ServeHTTP(httptest.NewRecorder(), request(t, http.MethodGet, "/"))
+		}()
+		if got := l.one(t).Status; got != row.want {
+			t.Errorf("%s: got status %d, want %d", row.rule, got, row.want)
+		}
+	}
+}
+
+// hijackable is a response writer whose connection can be had, or cannot.
+type hijackable struct {
+	*httptest.ResponseRecorder
+	err error
+}
+
+func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if h.err != nil {
+		return nil, nil, h.err
+	}
+	ours, theirs := net.Pipe()
+	_ = theirs.Close()
+	return ours, nil, nil
+}
+
+func TestHijackWritesTheEntryAtOnce(t *testing.T) {
+	t.Parallel()
+	var l log
+	h := accesslog.Middleware(ticking(), l.sink)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		accesslog.NoteOf(r.Context()).Outcome = "redeemed"
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Errorf("hijack: got %v, want nil", err)
+			return
+		}
+		defer conn.Close()
+		if got := l.one(t); got.Status != 101 || got.Outcome != "redeemed" || got.Took != time.Second {
+			t.Errorf("got %+v, want status 101, outcome redeemed, 1 s", got)
+		}
+		if !accesslog.Answered(r.Context()) {
+			t.Error("got not answered, want answered")
+		}
+		accesslog.NoteOf(r.Context()).Outcome = "later"
+	}))
+	h.ServeHTTP(hijackable{ResponseRecorder: httptest.NewRecorder()}, request(t, http.MethodGet, "/ws"))
+	if got := l.one(t); got.Outcome != "redeemed" {
+		t.Errorf("got outcome %q, want the one at the time of the hijack", got.Outcome)
+	}
+}
+
+func TestHijackThatFailsIsNoEnd(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("in use")
+	var l log
+	h := accesslog.Middleware(nil, l.sink)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _, err := http.NewResponseController(w).Hijack()
+		if !errors.Is(err, cause) || len(l) != 0 || accesslog.Answered(r.Context()) {
+			t.Errorf("got (%v, %d entries), want (%v, 0), not answered", err, len(l), cause)
+		}
+		w.WriteHeader(500)
+	}))
+	h.ServeHTTP(hijackable{httptest.NewRecorder(), cause}, request(t, http.MethodGet, "/ws"))
+	if got := l.one(t).Status; got != 500 {
+		t.Errorf("got status %d, want 500", got)
+	}
+}
+
+func TestWriterUnwraps(t *testing.T) {
+	t.Parallel()
+	inner := httptest.NewRecorder()
+	accesslog.Middleware(nil, nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok || outer.Unwrap() != inner {
+			t.Errorf("got %T, want a writer around the given one", w)
+		}
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Errorf("flush: got %v, want nil", err)
+		}
+	})).ServeHTTP(inner, request(t, http.MethodGet, "/"))
+}
+
+func TestWithoutMiddleware(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	note := accesslog.NoteOf(ctx)
+	if note == nil {
+		t.Fatal("note: got nil, want one to write to")
+	}
+	note.Outcome = "lost"
+	if got := accesslog.NoteOf(ctx).Outcome; got != "" {
+		t.Errorf("note: got outcome %q, want a fresh one", got)
+	}
+	if got := accesslog.RequestID(ctx); got != "" {
+		t.Errorf("request ID: got %q, want none", got)
+	}
+	if accesslog.Answered(ctx) {
+		t.Error("answered: got true, want false")
+	}
+}

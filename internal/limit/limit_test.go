@@ -1,0 +1,193 @@
+package limit_test
+
+import (
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"wsticket/internal/limit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// clock is a time that moves by hand.
+type clock struct{ at time.Time }
+
+func newClock() *clock                   { return &clock{time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)} }
+func (c *clock) now() time.Time          { return c.at }
+func (c *clock) advance(d time.Duration) { c.at = c.at.Add(d) }
+
+func TestBurstThenTrickle(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := limit.New(limit.Rate{Events: 3, Per: time.Second}, 100, c.now)
+	for i := range 3 {
+		allowed(t, l, "a", "event "+strconv.Itoa(i)+" of the burst")
+	}
+	denied(t, l, "a", time.Second/3, "one more than the burst")
+	denied(t, l, "a", time.Second/3, "what is refused is not counted")
+	allowed(t, l, "b", "another key has a bucket of its own")
+	c.advance(time.Second/3 - 1)
+	denied(t, l, "a", 1, "a nanosecond too early")
+	c.advance(1)
+	allowed(t, l, "a", "at the very time that was announced")
+	denied(t, l, "a", time.Second/3, "the trickle is one at a time")
+	c.advance(time.Hour)
+	for range 3 {
+		allowed(t, l, "a", "a bucket holds no more than the burst, and that again")
+	}
+	denied(t, l, "a", time.Second/3, "one more than the burst, later")
+}
+
+func TestClockThatGoesBackOnlyDelays(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := limit.New(limit.Rate{Events: 1, Per: time.Second}, 100, c.now)
+	allowed(t, l, "a", "first")
+	c.advance(-time.Minute)
+	denied(t, l, "a", time.Minute+time.Second, "a minute earlier")
+}
+
+func TestNilAndZeroAllowAll(t *testing.T) {
+	t.Parallel()
+	for name, l := range map[string]*limit.Limiter{
+		"nil":       nil,
+		"zero rate": limit.New(limit.Rate{}, 10, nil),
+		"no time":   limit.New(limit.Rate{Events: 1}, 10, nil),
+		"no events": limit.New(limit.Rate{Per: time.Second}, 10, nil),
+	} {
+		for range 100 {
+			allowed(t, l, "a", name)
+		}
+	}
+}
+
+// TestMoreEventsThanNanoseconds: the interval is never zero, which would be
+// no limit.
+func TestMoreEventsThanNanoseconds(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := limit.New(limit.Rate{Events: 5, Per: 2}, 10, c.now)
+	for range 5 {
+		allowed(t, l, "a", "burst")
+	}
+	denied(t, l, "a", 1, "one more")
+}
+
+// TestRateHoldsWithinTheBound: no key gets more than its rate in any
+// window, however the generations turn, as long as the bound is not reached.
+func TestRateHoldsWithinTheBound(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c := newClock()
+		rate := limit.Rate{Events: rapid.IntRange(1, 5).Draw(t, "events"), Per: time.Second}
+		l := limit.New(rate, 20, c.now)
+		admitted := make(map[string][]time.Time)
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			c.advance(time.Duration(rapid.IntRange(0, 400).Draw(t, "ms")) * time.Millisecond)
+			key := strconv.Itoa(rapid.IntRange(0, 8).Draw(t, "key"))
+			if _, ok := l.Allow(key); ok {
+				admitted[key] = append(admitted[key], c.at)
+			}
+		}
+		for key, times := range admitted {
+			// A bucket may be full at the start of a window: twice the
+			// events within the time, and never one more.
+			for i := 2 * rate.Events; i < len(times); i++ {
+				if span := times[i].Sub(times[i-2*rate.Events]); span < rate.Per {
+					t.Fatalf("key %s: got %d events in %s, want at most %d in %s",
+						key, 2*rate.Events+1, span, 2*rate.Events, rate.Per)
+				}
+			}
+		}
+	})
+}
+
+func TestKeysBeyondTheBoundAreForgotten(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := limit.New(limit.Rate{Events: 1, Per: time.Hour}, 4, c.now)
+	allowed(t, l, "old", "first")
+	denied(t, l, "old", time.Hour, "second")
+	for i := range 4 {
+		allowed(t, l, strconv.Itoa(i), "other keys")
+	}
+	allowed(t, l, "old", "four keys later the bound has pushed it out")
+}
+
+func TestZeroBoundStillLimits(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := limit.New(limit.Rate{Events: 1, Per: time.Hour}, 0, c.now)
+	allowed(t, l, "a", "first")
+	denied(t, l, "a", time.Hour, "second")
+}
+
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := limit.New(limit.Rate{Events: 50, Per: time.Hour}, 1000, c.now)
+	var admitted atomic.Int64
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if _, ok := l.Allow("a"); ok {
+				admitted.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if got := admitted.Load(); got != 50 {
+		t.Errorf("got %d of 100 concurrent events admitted, want 50", got)
+	}
+}
+
+func TestDefaultClock(t *testing.T) {
+	t.Parallel()
+	l := limit.New(limit.Rate{Events: 1, Per: time.Hour}, 10, nil)
+	allowed(t, l, "a", "first")
+	if _, ok := l.Allow("a"); ok {
+		t.Error("second: got admitted, want refused")
+	}
+}
+
+func TestAddrKey(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{
+		"192.0.2.1":               "192.0.2.1",
+		"::ffff:192.0.2.1":        "192.0.2.1",
+		"2001:db8:1:2:3:4:5:6":    "2001:db8:1:2::/64",
+		"2001:db8:1:2:ffff::":     "2001:db8:1:2::/64",
+		"fe80::1%eth0":            "fe80::/64",
+		"2001:db8:1:3:3:4:5:6":    "2001:db8:1:3::/64",
+		"64:ff9b::192.0.2.1":      "64:ff9b::/64",
+		"2002:c000:201:1:2:3:4:5": "2002:c000:201:1::/64",
+	} {
+		if got := limit.AddrKey(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: got %q, want %q", addr, got, want)
+		}
+	}
+	if got := limit.AddrKey(netip.Addr{}); got != "unknown" {
+		t.Errorf("zero address: got %q, want \"unknown\"", got)
+	}
+}
+
+func allowed(t *testing.T, l *limit.Limiter, key, rule string) {
+	t.Helper()
+	if wait, ok := l.Allow(key); !ok || wait != 0 {
+		t.Errorf("%s: got refused for %s, want admitted", rule, wait)
+	}
+}
+
+func denied(t *testing.T, l *limit.Limiter, key string, want time.Duration, rule string) {
+	t.Helper()
+	if wait, ok := l.Allow(key); ok || wait != want {
+		t.Errorf("%s: got (%s, %t), want (%s, false)", rule, wait, ok, want)
+	}
+}
