@@ -1,0 +1,183 @@
+// Package api is the HTTP surface of wsticket: the public router, where
+// clients get tickets and open WebSockets, and the internal one for probes
+// and scrapers. openapi.yaml describes both and is embedded.
+//
+// A request passes the access log, the security headers, the last resort for
+// panics and the host check before it is routed; each endpoint then has a
+// file of its own. Endpoints return errors, and one table (errors.go) says
+// what is answered to each.
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"wsticket/internal/accesslog"
+	"wsticket/internal/limit"
+	"wsticket/internal/origin"
+	"wsticket/ticket"
+)
+
+// Issuer makes tickets; [ticket.Service] is one.
+type Issuer interface {
+	Issue(ctx context.Context, req ticket.Request) (ticket.Ticket, error)
+}
+
+// Receipts tells owners about their tickets; [ticket.Service] does. Unknown,
+// gone and other people's tickets alike are [ticket.ErrNotFound].
+type Receipts interface {
+	Lookup(ctx context.Context, id ticket.ID, who ticket.Identity) (ticket.Receipt, error)
+	Revoke(ctx context.Context, id ticket.ID, who ticket.Identity) error
+}
+
+// Authenticator tells whose a bearer is. Its error wraps
+// [ticket.ErrInvalidBearer], or [ticket.ErrUnavailable] where that cannot be
+// told now.
+type Authenticator interface {
+	Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error)
+}
+
+// Options are the parts and settings of a [Server].
+type Options struct {
+	// Issuer, Receipts and Authenticator are required.
+	Issuer        Issuer
+	Receipts      Receipts
+	Authenticator Authenticator
+
+	// Origins are the web origins whose pages may call; nil is none. Callers
+	// without an Origin header are no browsers and need not be listed.
+	Origins *origin.List
+	// Hosts are the names by which the service may be addressed. Required.
+	Hosts *origin.Hosts
+	// PublicURL is where clients reach the service, with scheme http, https,
+	// ws or wss; it begins the WebSocket URL that is handed out. With nil that
+	// is made of the request: of its Host, and of whether it came over TLS.
+	PublicURL *url.URL
+	// WSPath is the path of the WebSocket. Default "/ws".
+	WSPath string
+	// TicketParameter is the query parameter that takes a ticket there.
+	// Default "ticket".
+	TicketParameter string
+	// WebSocket serves GET on WSPath; with nil there is no such path.
+	WebSocket http.Handler
+
+	// SubjectLimit and AddressLimit bound the requests about tickets of each
+	// issuer and subject, and of each client address; nil is no limit.
+	SubjectLimit *limit.Limiter
+	AddressLimit *limit.Limiter
+	// TrustedProxies may say in X-Forwarded-For who the client is.
+	TrustedProxies []netip.Prefix
+
+	// Ready tells whether the service can do its work. It must return when its
+	// context ends, which is after 1 s. Nil is always ready.
+	Ready func(context.Context) error
+	// Metrics serves /metrics on the internal router; with nil there is no
+	// such path.
+	Metrics http.Handler
+
+	// Sink takes an entry for each request. It must not block.
+	Sink func(context.Context, accesslog.Entry)
+	// Logger takes faults of the service itself. Default: discarded.
+	Logger *slog.Logger
+	// Now is the clock of the access log. Default time.Now.
+	Now func() time.Time
+}
+
+// Server holds the two routers. It is safe for concurrent use.
+type Server struct {
+	o        Options
+	public   http.Handler
+	internal http.Handler
+}
+
+// New returns a Server, or an error that lists every fault of o.
+func New(o Options) (*Server, error) {
+	if o.WSPath == "" {
+		o.WSPath = "/ws"
+	}
+	if o.TicketParameter == "" {
+		o.TicketParameter = "ticket"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{o: o}
+	s.public, s.internal = s.publicRouter(), s.internalRouter()
+	return s, nil
+}
+
+// Public returns the handler of the public listener. The server that it is
+// given to must set DisableGeneralOptionsHandler, or net/http answers
+// "OPTIONS *" by itself.
+func (s *Server) Public() http.Handler { return s.public }
+
+// Internal returns the handler of the internal listener.
+func (s *Server) Internal() http.Handler { return s.internal }
+
+var (
+	// wsPath is plain segments: nothing that is escaped, cleaned or matched.
+	wsPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
+	// parameter has one spelling in a query.
+	parameter = regexp.MustCompile(`^[a-z0-9_-]+$`)
+)
+
+func (o *Options) validate() error {
+	var faults []error
+	check := func(good bool, format string, args ...any) {
+		if !good {
+			faults = append(faults, fmt.Errorf("api: "+format, args...))
+		}
+	}
+	check(o.Issuer != nil, "issuer: required")
+	check(o.Receipts != nil, "receipts: required")
+	check(o.Authenticator != nil, "authenticator: required")
+	check(o.Hosts != nil, "hosts: required")
+	check(wsPath.MatchString(o.WSPath), "ws path: must be plain segments (got %q)", o.WSPath)
+	check(o.WSPath != ticketPath && !strings.HasPrefix(o.WSPath, ticketPath+"/"),
+		"ws path: must not be under %s (got %q)", ticketPath, o.WSPath)
+	check(parameter.MatchString(o.TicketParameter) && o.TicketParameter != "access_token",
+		"ticket parameter: must be a plain lower-case word other than access_token (got %q)", o.TicketParameter)
+	check(o.PublicURL == nil || isBase(o.PublicURL),
+		"public url: must be http, https, ws or wss with a host and a path at most (got %q)", o.PublicURL)
+	for _, p := range o.TrustedProxies {
+		check(p.IsValid(), "trusted proxies: must be prefixes (got %s)", p)
+	}
+	return errors.Join(faults...)
+}
+
+// isBase tells whether u can begin a WebSocket URL.
+func isBase(u *url.URL) bool {
+	return socketScheme(u.Scheme) != "" && u.Host != "" && u.User == nil &&
+		u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && u.Opaque == ""
+}
+
+// socketScheme is the WebSocket's scheme on the server of an HTTP one
+// (RFC 6455 3), empty for anything else.
+func socketScheme(scheme string) string {
+	switch scheme {
+	case "http", "ws":
+		return "ws"
+	case "https", "wss":
+		return "wss"
+	default:
+		return ""
+	}
+}
+
+// secure tells whether clients reach the service over TLS, here or at a proxy
+// that the public URL speaks of.
+func (s *Server) secure(state *tls.ConnectionState) bool {
+	return state != nil || s.o.PublicURL != nil && socketScheme(s.o.PublicURL.Scheme) == "wss"
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"wsticket/internal/strictjson"
+	"wsticket/ticket"
+)
+
+// maxBody bounds the body of a request, in bytes.
+const maxBody = 4 << 10
+
+// readBody returns the JSON of a request, nil where it has no body.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if !unencoded(r.Header["Content-Encoding"]) {
+		return nil, fmt.Errorf("content encoding: %w", errMediaType)
+	}
+	data, err := readAll(w, r)
+	switch {
+	case errors.Is(err, errTooLarge):
+		// Whatever more there is, it is not worth reading to keep the
+		// connection.
+		w.Header().Set("Connection", "close")
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("body: %w", ticket.ErrInvalidRequest)
+	case len(data) == 0:
+		return nil, nil
+	case !isJSON(r.Header["Content-Type"]):
+		return nil, fmt.Errorf("content type: %w", errMediaType)
+	default:
+		return data, nil
+	}
+}
+
+// readAll goes by the length that is announced before it reads, because the
+// first read invites a client that waits for 100 Continue to send it all.
+func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, errTooLarge
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
+		return nil, errTooLarge
+	}
+	return data, err
+}
+
+func unencoded(headers []string) bool {
+	for _, h := range headers {
+		if !strings.EqualFold(h, "identity") {
+			return false
+		}
+	}
+	return true
+}
+
+// isJSON wants the one type application/json. It has no parameters
+// (RFC 8259 11); the charset that it always has may be said.
+func isJSON(headers []string) bool {
+	if len(headers) != 1 {
+		return false
+	}
+	kind, params, err := mime.ParseMediaType(headers[0])
+	if err != nil || kind != "application/json" {
+		return false
+	}
+	for name, value := range params {
+		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+			return false
+		}
+	}
+	return true
+}
+
+// decodeIssue fills req with what the body asks for. A field that is there
+// must say something: an empty scope is not the same as none, and nobody
+// should have to know which of the two is meant.
+func decodeIssue(data []byte, req *ticket.Request) error {
+	// A map, because encoding/json finds the fields of a struct ignoring case.
+	var fields map[string]json.RawMessage
+	if err := strictjson.Unmarshal(data, &fields, 1); err != nil {
+		return fmt.Errorf("body: %w", ticket.ErrInvalidRequest)
+	}
+	for name, value := range fields {
+		good := false
+		switch name {
+		case "audience":
+			req.Audience, good = text(value)
+		case "scope":
+			req.Scope, good = text(value)
+		case "ttl":
+			req.TTL, good = seconds(value)
+		}
+		if !good {
+			return fmt.Errorf("body: field: %w", ticket.ErrInvalidRequest)
+		}
+	}
+	return nil
+}
+
+// text reads a JSON string that is not empty.
+func text(value json.RawMessage) (string, bool) {
+	var s string
+	if !bytes.HasPrefix(value, []byte{'"'}) || json.Unmarshal(value, &s) != nil {
+		return "", false
+	}
+	return s, s != ""
+}
+
+// seconds reads a JSON number that is written as an integer above zero.
+func seconds(value json.RawMessage) (*time.Duration, bool) {
+	n, err := strconv.ParseUint(string(value), 10, 31)
+	if err != nil || n == 0 {
+		return nil, false
+	}
+	d := time.Duration(n) * time.Second
+	return &d, true
+}

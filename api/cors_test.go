@@ -1,0 +1,167 @@
+package api_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"wsticket/api"
+)
+
+func TestOrigin(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, row := range []struct {
+		rule    string
+		origins []string
+		allow   string // empty: refused
+	}{
+		{"the allowed one", []string{page}, page},
+		{"another allowed one", []string{"http://localhost:5173"}, "http://localhost:5173"},
+		{"O5 with its default port", []string{page + ":443"}, page},
+		{"O2 null", []string{"null"}, ""},
+		{"O3 another scheme", []string{"http://app.example.com"}, ""},
+		{"O4 another port", []string{page + ":8443"}, ""},
+		{"O5 the default port of another scheme", []string{page + ":80"}, ""},
+		{"O6 capitals, which no browser sends", []string{"https://APP.example.com"}, ""},
+		{"O7 a trailing dot", []string{page + "."}, ""},
+		{"O8 a name below", []string{"https://evil.app.example.com"}, ""},
+		{"O9 a name that begins with it", []string{page + ".evil.io"}, ""},
+		{"O10 a name that ends with it", []string{"https://evilapp.example.com"}, ""},
+		{"O11 user information", []string{"https://x@app.example.com"}, ""},
+		{"O12 the name as user information", []string{page + "@evil.com"}, ""},
+		{"O13 a path", []string{page + "/x"}, ""},
+		{"O13 a slash", []string{page + "/"}, ""},
+		{"O13 a query", []string{page + "?x"}, ""},
+		{"O14 javascript", []string{"javascript://app.example.com"}, ""},
+		{"O15 no scheme", []string{"//app.example.com"}, ""},
+		{"O15 the name alone", []string{"app.example.com"}, ""},
+		{"O16 two headers, the good one first", []string{page, "https://evil.com"}, ""},
+		{"O16 two headers, the good one last", []string{"https://evil.com", page}, ""},
+		{"O16 two headers, both good", []string{page, page}, ""},
+		{"O17 a list", []string{page + ", https://evil.com"}, ""},
+		{"O18 a NUL", []string{page + "\x00"}, ""},
+		{"O18 a look-alike", []string{"https://аpp.example.com"}, ""},
+		{"O18 an IPv6 address", []string{"https://[::1]"}, ""},
+		{"O18 a file", []string{"file://"}, ""},
+		{"O18 10 kB", []string{"https://" + strings.Repeat("a", 10_000)}, ""},
+		{"an empty one", []string{""}, ""},
+		{"a blank around it", []string{" " + page}, ""},
+	} {
+		for _, method := range []string{http.MethodPost, http.MethodOptions} {
+			r := newRequest(t, method, "/ws-ticket", "", "Authorization", good)
+			r.Header["Origin"] = row.origins
+			w := h.public(t, r)
+			rule := method + " " + row.rule
+			if row.allow == "" {
+				expect(t, rule, w, 403, "origin_not_allowed")
+				noCORS(t, rule, w)
+				continue
+			}
+			if got := w.Header().Get("Access-Control-Allow-Origin"); got != row.allow || w.Code >= 300 {
+				t.Errorf("%s: got %d and allowed %q, want success and %q", rule, w.Code, got, row.allow)
+			}
+		}
+	}
+	if len(h.store) != 3 {
+		t.Errorf("got %d tickets, want 3: none for a page that is refused", len(h.store))
+	}
+}
+
+// TestNoOriginsAllowed: an empty list is nobody, and never everybody.
+func TestNoOriginsAllowed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(o *api.Options) { o.Origins = nil })
+	expect(t, "a page", h.post(t, "", "Origin", page), 403, "origin_not_allowed")
+	expect(t, "no page", h.post(t, ""), 201, "")
+}
+
+// TestOriginGoesBeforeTheCredential: a page learns nothing about bearers.
+func TestOriginGoesBeforeTheCredential(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, header := range []string{"", "Bearer bad", good} {
+		w := h.public(t, newRequest(t, http.MethodPost, "/ws-ticket", "", "Origin", "https://evil.com", "Authorization", header))
+		expect(t, "with "+header, w, 403, "origin_not_allowed")
+	}
+}
+
+func TestHeadersThatAreNoOrigin(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for rule, header := range map[string][]string{
+		"O19 X-Forwarded-Host does not name the host":       {"X-Forwarded-Host", "evil.com"},
+		"O20 Sec-Fetch-Site takes nothing from a good page": {"Origin", page, "Sec-Fetch-Site", "cross-site"},
+		"Referer is not the origin":                         {"Referer", "https://evil.com/"},
+	} {
+		expect(t, rule, h.post(t, "", header...), 201, "")
+	}
+	r := newRequest(t, http.MethodPost, "/ws-ticket", "", "Authorization", good, "X-Forwarded-Host", host)
+	r.Host = "evil.com"
+	expect(t, "O19 X-Forwarded-Host does not save another host", h.public(t, r), 421, "host_not_allowed")
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for target, methods := range map[string]string{
+		"/ws-ticket":                        "POST",
+		"/ws-ticket/4B8xiXBODIlsV0VSjvtzly": "GET, DELETE",
+	} {
+		w := h.public(t, newRequest(t, http.MethodOptions, target, "", "Origin", page,
+			"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "x-evil"))
+		expect(t, target, w, 204, "")
+		for name, want := range map[string]string{
+			"Access-Control-Allow-Origin":  page,
+			"Access-Control-Allow-Methods": methods,
+			"Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-Id",
+			"Access-Control-Max-Age":       "600",
+			"Allow":                        methods + ", OPTIONS",
+			"Vary":                         "Origin",
+		} {
+			if got := w.Header().Get(name); got != want {
+				t.Errorf("%s: header %s: got %q, want %q", target, name, got, want)
+			}
+		}
+		w = h.public(t, newRequest(t, http.MethodOptions, target, ""))
+		expect(t, "without an origin", w, 204, "")
+		noCORS(t, "without an origin", w)
+		if got, want := w.Header().Get("Allow"), methods+", OPTIONS"; got != want {
+			t.Errorf("%s: Allow: got %q, want %q", target, got, want)
+		}
+	}
+}
+
+// TestPageReadsRefusals: the code of a problem is of use only to a page that
+// may read it.
+func TestPageReadsRefusals(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	w := h.public(t, newRequest(t, http.MethodPost, "/ws-ticket", "", "Origin", page))
+	expect(t, "no credential", w, 401, "missing_credential")
+	for name, want := range map[string]string{
+		"Access-Control-Allow-Origin":   page,
+		"Access-Control-Expose-Headers": "Location, Retry-After, X-Request-Id",
+		"Vary":                          "Origin",
+	} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("header %s: got %q, want %q", name, got, want)
+		}
+	}
+	if got := h.post(t, "").Header().Get("Vary"); got != "Origin" {
+		t.Errorf("without an origin: Vary: got %q, want Origin", got)
+	}
+}
+
+func noCORS(t *testing.T, rule string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	for name := range w.Header() {
+		if strings.HasPrefix(name, "Access-Control-") {
+			t.Errorf("%s: got %s, want no CORS header", rule, name)
+		}
+	}
+	if got := w.Header().Get("Vary"); got != "Origin" {
+		t.Errorf("%s: got Vary %q, want Origin", rule, got)
+	}
+}

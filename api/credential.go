@@ -1,0 +1,103 @@
+package api
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"wsticket/ticket"
+)
+
+// credential returns the one bearer of a request. A credential in the URL is
+// refused even beside a good one in the header (RFC 6750 2, 5.3).
+func (s *Server) credential(r *http.Request) (ticket.Bearer, error) {
+	if err := checkQuery(r.URL.RawQuery, s.o.TicketParameter); err != nil {
+		return ticket.Bearer{}, err
+	}
+	return bearer(r.Header["Authorization"])
+}
+
+// b64token is the credential of RFC 6750 2.1.
+var b64token = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+
+// bearer reads the Authorization headers. There must be one, with one
+// credential of the scheme Bearer, after exactly one space. Other schemes are
+// none that could be accepted here, which is to say that nothing came. What is
+// in the wrong shape is an invalid request and no invalid token (RFC 6750 3.1).
+func bearer(headers []string) (ticket.Bearer, error) {
+	if len(headers) == 0 {
+		return ticket.Bearer{}, errMissingCredential
+	}
+	// A comma joins what were two headers (RFC 9110 5.3), and is in no bearer.
+	if len(headers) > 1 || strings.Contains(headers[0], ",") {
+		return ticket.Bearer{}, errCredentialShape
+	}
+	scheme, text, _ := strings.Cut(headers[0], " ")
+	switch {
+	case !strings.EqualFold(scheme, "Bearer"):
+		return ticket.Bearer{}, errMissingCredential
+	case !b64token.MatchString(text):
+		return ticket.Bearer{}, errCredentialShape
+	default:
+		return ticket.NewBearer(text), nil
+	}
+}
+
+// checkQuery refuses a query that holds a long-lived credential, or one that
+// cannot be read in one way only. A ticket is refused too: it is a second
+// credential, and not redeemed here.
+func checkQuery(raw, ticketParameter string) error {
+	var fault error
+	// Servers disagree on whether ";" separates; so it does here.
+	for pair := range strings.FieldsFuncSeq(raw, func(c rune) bool { return c == '&' || c == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		name, nameErr := unescape(name)
+		value, valueErr := unescape(value)
+		switch {
+		case strings.EqualFold(name, "access_token"), strings.EqualFold(name, "token"),
+			holdsJWT(name), holdsJWT(value):
+			return errCredentialInURL
+		case nameErr != nil, valueErr != nil, strings.EqualFold(name, ticketParameter):
+			fault = fmt.Errorf("query: %w", errCredentialShape)
+		}
+	}
+	return fault
+}
+
+// unescape returns s as it is where its escapes are broken, so that it is
+// still looked at.
+func unescape(s string) (string, error) {
+	plain, err := url.QueryUnescape(s)
+	if err != nil {
+		return s, err
+	}
+	return plain, nil
+}
+
+// holdsJWT tells whether s has a JWS or JWE in compact form somewhere in it
+// (RFC 7515 7.1, RFC 7516 7.1): base64url parts with dots between them, one of
+// which is a JSON object and has two more after it.
+func holdsJWT(s string) bool {
+	for word := range strings.FieldsFuncSeq(s, isNotJWT) {
+		parts := strings.Split(word, ".")
+		for _, header := range parts[:max(len(parts)-2, 0)] {
+			text, err := base64.RawURLEncoding.DecodeString(header)
+			if err == nil && strings.HasPrefix(strings.TrimSpace(string(text)), "{") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isNotJWT(c rune) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		return false
+	default:
+		return true
+	}
+}

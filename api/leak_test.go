@@ -1,0 +1,139 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// marker is in every place of a request that a client fills. It is of the
+// form that an identifier could have, and of a length that paths are cut at.
+const marker = "MARKER-41-characters-that-are-in-no-answer"
+
+// TestNothingIsEchoed: whatever is wrong with a request, the answer and the
+// log hold nothing of it (ASVS 14.2.1, 16.2.5, 16.5.1).
+func TestNothingIsEchoed(t *testing.T) {
+	t.Parallel()
+	places := map[string]func(*http.Request){
+		"path":              func(r *http.Request) { r.URL.Path = "/" + marker },
+		"path of a receipt": func(r *http.Request) { r.URL.Path = "/ws-ticket/" + marker },
+		"escaped path":      func(r *http.Request) { r.URL.Path, r.URL.RawPath = "/"+marker, "/%4D"+marker[1:] },
+		"parameter":         func(r *http.Request) { r.URL.RawQuery = marker + "=1" },
+		"query":             func(r *http.Request) { r.URL.RawQuery = "a=" + marker },
+		"ticket":            func(r *http.Request) { r.URL.RawQuery = "ticket=" + marker },
+		"token":             func(r *http.Request) { r.URL.RawQuery = "access_token=" + marker },
+		"fragment":          func(r *http.Request) { r.URL.Fragment = marker },
+		"host":              func(r *http.Request) { r.Host = marker + ".example.com" },
+		"method":            func(r *http.Request) { r.Method = marker },
+		"field name":        func(r *http.Request) { setBody(r, `{"`+marker+`":1}`) },
+		"audience":          func(r *http.Request) { setBody(r, `{"audience":"`+marker+`"}`) },
+		"scope":             func(r *http.Request) { setBody(r, `{"scope":"`+marker+`"}`) },
+		"bad scope":         func(r *http.Request) { setBody(r, `{"scope":"\"`+marker+`"}`) },
+		"ttl":               func(r *http.Request) { setBody(r, `{"ttl":"`+marker+`"}`) },
+		"broken JSON":       func(r *http.Request) { setBody(r, marker) },
+	}
+	for _, name := range []string{
+		"Authorization", "Origin", "Content-Type", "Content-Encoding", "X-Forwarded-For", "Forwarded", "User-Agent",
+		"Cookie", "Referer", "Accept", "Accept-Language", "Sec-Websocket-Protocol", "X-Http-Method-Override",
+		"Access-Control-Request-Method", "Access-Control-Request-Headers", "If-None-Match", "Range", marker,
+	} {
+		places["header "+name] = func(r *http.Request) { r.Header.Set(name, marker) }
+	}
+	places["bearer"] = func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+marker) }
+	places["request ID"] = func(r *http.Request) { r.Header.Set("X-Request-Id", marker+" x") }
+	for place, put := range places {
+		for _, method := range []string{http.MethodPost, http.MethodOptions, http.MethodGet} {
+			h := newHouse(t, nil)
+			for _, router := range []http.Handler{h.Public(), h.Internal()} {
+				r := newRequest(t, method, "/ws-ticket", "{}", "Authorization", good, "Content-Type", "application/json")
+				put(r)
+				w := h.send(t, router, r)
+				noMarker(t, place, fmt.Sprintf("%v %s", w.Header(), w.Body))
+				noMarker(t, place, fmt.Sprintf("%+v %s", h.last(t), h.log()))
+			}
+		}
+	}
+}
+
+func setBody(r *http.Request, body string) {
+	with := httptest.NewRequestWithContext(r.Context(), r.Method, "/", strings.NewReader(body))
+	r.Body, r.ContentLength = with.Body, with.ContentLength
+}
+
+// noMarker also finds it in other case, as part of a name for example.
+func noMarker(t *testing.T, place, text string) {
+	t.Helper()
+	if strings.Contains(strings.ToLower(text), strings.ToLower(marker[:12])) {
+		t.Errorf("marker in %s: got it back in %s", place, text)
+	}
+}
+
+// TestLogIsOneLine: L1 to L4. What is in an entry may hold anything that a
+// path can, and a JSON encoder keeps it within its field.
+func TestLogIsOneLine(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, path := range []string{"/%0alevel=error", "/%0d%0a%0d%0aHTTP/1.1", "/%1b[31m", "/%e2%80%a8", "/%22,%22status%22:200,%22"} {
+		r := newRequest(t, http.MethodGet, path, "", "User-Agent", "\x1b[31m\",\"status\":200", "X-Request-Id", "x level=error")
+		expect(t, path, h.public(t, r), 404, "not_found")
+		line, err := json.Marshal(h.last(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range string(line) {
+			if unicode.IsControl(c) || c == '\u2028' {
+				t.Errorf("%s: got %q in the log, want it escaped", path, line)
+			}
+		}
+		var back struct{ Status int }
+		if err := json.Unmarshal(line, &back); err != nil || back.Status != 404 {
+			t.Errorf("%s: got status %d (%v), want 404", path, back.Status, err)
+		}
+	}
+}
+
+// FuzzIssueBody: a body is refused or means what encoding/json says that it
+// means, and never a fault.
+func FuzzIssueBody(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", `{"audience":"chat","scope":"chat.read","ttl":10}`, `{"ttl":1e1}`, `{"ttl":"30"}`,
+		`{"TTL":10}`, `{"ttl":10,"ttl":11}`, `{"scope":"\ud800"}`, "null", "[]", "\ufeff{}", `{"ttl":10}x`,
+	} {
+		f.Add([]byte(seed))
+	}
+	h := newHouse(f, nil)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		w := httptest.NewRecorder()
+		h.Public().ServeHTTP(w, newRequest(t, http.MethodPost, "/ws-ticket", string(body),
+			"Authorization", good, "Content-Type", "application/json"))
+		switch w.Code {
+		case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge:
+			return
+		case http.StatusCreated:
+		default:
+			t.Fatalf("%q: got %d, want 201, 400, 403 or 413", body, w.Code)
+		}
+		clear(h.store)
+		if len(body) == 0 {
+			return
+		}
+		var meant struct {
+			TTL *int `json:"ttl"`
+		}
+		var got issued
+		if err := json.Unmarshal(body, &meant); err != nil || json.Unmarshal(w.Body.Bytes(), &got) != nil {
+			t.Fatalf("%q: got 201, want it refused: %v", body, err)
+		}
+		want := 30
+		if meant.TTL != nil {
+			want = *meant.TTL
+		}
+		if got.ExpiresIn != want {
+			t.Errorf("%q: got %d s, want %d", body, got.ExpiresIn, want)
+		}
+	})
+}

@@ -1,0 +1,203 @@
+package api_test
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"wsticket/api"
+	"wsticket/internal/accesslog"
+	"wsticket/ticket"
+)
+
+func TestHost(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, row := range []struct {
+		rule, host string
+		ok         bool
+	}{
+		{"the configured one", host, true},
+		{"in capitals", "API.example.com", true},
+		{"with a port", host + ":8080", true},
+		{"H8 another", "evil.com", false},
+		{"H8 none", "", false},
+		{"one that begins with it", host + ".evil.com", false},
+		{"a name below", "x." + host, false},
+		{"an address", "127.0.0.1", false},
+		{"localhost", "localhost:8080", false},
+		{"with user information", "x@" + host, false},
+		{"a list", host + ", evil.com", false},
+	} {
+		for _, path := range []string{"/ws-ticket", "/ws", "/unknown"} {
+			r := newRequest(t, http.MethodOptions, path, "")
+			r.Host = row.host
+			if w := h.public(t, r); (w.Code != 421) != row.ok {
+				t.Errorf("%s, %s: got %d, want allowed to be %t", row.rule, path, w.Code, row.ok)
+			}
+		}
+	}
+}
+
+// TestInternalHost: DNS rebinding needs a name that a stranger's name server
+// answers for.
+func TestInternalHost(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for name, ok := range map[string]bool{
+		host: true, "127.0.0.1:8081": true, "127.0.0.1": true, "10.1.2.3:8081": true, "[::1]:8081": true, "[::1]": true,
+		"localhost:8081": true, "wsticket:8081": true,
+		"evil.com": false, "evil.com:8081": false, "127.0.0.1.evil.com": false, "localhost.": false, "": false, ":8081": false,
+	} {
+		r := newRequest(t, http.MethodGet, "/livez", "")
+		r.Host = name
+		if w := h.internal(t, r); (w.Code == 200) != ok || !ok && w.Code != 421 {
+			t.Errorf("%q: got %d, want allowed to be %t", name, w.Code, ok)
+		}
+	}
+}
+
+func TestHSTS(t *testing.T) {
+	t.Parallel()
+	const year = "max-age=31536000"
+	for _, row := range []struct {
+		rule, public string
+		tls          bool
+		want         string
+	}{
+		{"over TLS", "", true, year},
+		{"over TLS at a proxy", "https://" + host, false, year},
+		{"over TLS at a proxy, as a WebSocket's URL", "wss://" + host, false, year},
+		{"in clear it would be ignored", "", false, ""},
+		{"in clear by configuration", "http://" + host, false, ""},
+	} {
+		h := newHouse(t, func(o *api.Options) {
+			if row.public != "" {
+				o.PublicURL = mustURL(t, row.public)
+			}
+		})
+		for _, path := range []string{"/ws-ticket", "/unknown"} {
+			r := newRequest(t, http.MethodGet, path, "")
+			if row.tls {
+				r.TLS = &tls.ConnectionState{}
+			}
+			if got := h.public(t, r).Header().Get("Strict-Transport-Security"); got != row.want {
+				t.Errorf("%s, %s: got %q, want %q", row.rule, path, got, row.want)
+			}
+		}
+	}
+}
+
+// secretError is a panic value that would tell.
+type secretError struct{}
+
+func (secretError) Error() string { return "wst1_SECRET" }
+
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rule     string
+		value    any
+		typeName string
+	}{
+		{"an error", secretError{}, "api_test.secretError"},
+		{"a text", "wst1_SECRET", "string"},
+		{"a wrapped error", errors.Join(secretError{}), "*errors.joinError"},
+	} {
+		h := newHouse(t, func(o *api.Options) {
+			o.Authenticator = authenticate(func(string) (ticket.Identity, error) { panic(row.value) })
+		})
+		r := newRequest(t, http.MethodPost, "/ws-ticket?x=SECRET", "SECRET", "Authorization", "Bearer SECRET", "X-Request-Id", "r-1")
+		w := h.public(t, r)
+		expect(t, row.rule, w, 500, "internal")
+		if got := h.last(t); got.Status != 500 || got.Outcome != "error" || got.Reason != "panic" {
+			t.Errorf("%s: got entry %+v, want 500, error, panic", row.rule, got)
+		}
+		for _, part := range []string{`"type":"` + row.typeName + `"`, `"request_id":"r-1"`, "middleware_test.go:", "api_test.TestPanic.func"} {
+			if !strings.Contains(h.log(), part) {
+				t.Errorf("%s: got log %s, want %s in it", row.rule, h.log(), part)
+			}
+		}
+		if strings.Contains(h.log()+w.Body.String(), "SECRET") {
+			t.Errorf("%s: got log %s and answer %s, want nothing of the value or the request", row.rule, h.log(), w.Body)
+		}
+	}
+}
+
+// TestPanicAfterTheAnswer: a half answer must not look like a whole one.
+func TestPanicAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rule   string
+		fail   func(http.ResponseWriter)
+		logged bool
+	}{
+		{"a panic", func(w http.ResponseWriter) {
+			_, _ = w.Write([]byte("half"))
+			panic("x")
+		}, true},
+		{"net/http's own way to end a connection", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, false},
+	} {
+		h := newHouse(t, func(o *api.Options) {
+			o.WebSocket = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { row.fail(w) })
+		})
+		func() {
+			defer func() {
+				if got := recover(); got != http.ErrAbortHandler { //nolint:errorlint // A panic value is compared as it is.
+					t.Errorf("%s: got panic %v, want %v", row.rule, got, http.ErrAbortHandler)
+				}
+			}()
+			h.Public().ServeHTTP(httptest.NewRecorder(), newRequest(t, http.MethodGet, "/ws", ""))
+		}()
+		if got := h.log() != ""; got != row.logged {
+			t.Errorf("%s: got logged %t, want %t", row.rule, got, row.logged)
+		}
+	}
+}
+
+func TestRequestIDIsAWord(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for id, keep := range map[string]bool{
+		"a-1._B":                true,
+		"x level=error":         false, // L1
+		"x\u2028y":              false, // L3
+		strings.Repeat("a", 65): false,
+	} {
+		w := h.post(t, "", "X-Request-Id", id)
+		got := w.Header().Get("X-Request-Id")
+		if (got == id) != keep || h.last(t).RequestID != got {
+			t.Errorf("%q: got %q and entry %q, want it kept to be %t", id, got, h.last(t).RequestID, keep)
+		}
+		w = h.public(t, newRequest(t, http.MethodGet, "/", "", "X-Request-Id", id))
+		if got := w.Header().Get("X-Request-Id"); !strings.Contains(w.Body.String(), `"request_id":"`+got+`"`) {
+			t.Errorf("%q: got body %s, want the ID of the header %q", id, w.Body, got)
+		}
+	}
+}
+
+// TestStatusesInTheLog: the entry tells what the client was told.
+func TestStatusesInTheLog(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, row := range []struct {
+		method, path string
+		want         accesslog.Entry
+	}{
+		{"GET", "/unknown", accesslog.Entry{Status: 404, Outcome: "refused", Reason: "no_route"}},
+		{"PUT", "/ws-ticket", accesslog.Entry{Status: 405, Outcome: "refused", Reason: "method_not_allowed"}},
+		{"POST", "/ws-ticket", accesslog.Entry{Status: 401, Outcome: "refused", Reason: "missing_credential", Route: "/ws-ticket"}},
+		{"OPTIONS", "/ws-ticket", accesslog.Entry{Status: 204, Outcome: "preflight", Route: "/ws-ticket"}},
+	} {
+		h.public(t, newRequest(t, row.method, row.path, ""))
+		got := h.last(t)
+		row.want.Start, row.want.Method, row.want.Path = noon(), row.method, row.path
+		row.want.RequestID, row.want.ClientIP = got.RequestID, got.ClientIP
+		if got != row.want {
+			t.Errorf("%s %s: got %+v, want %+v", row.method, row.path, got, row.want)
+		}
+	}
+}
