@@ -1,0 +1,161 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"wsticket/internal/problem"
+	"wsticket/ticket"
+)
+
+// What is wrong with a handshake before anything is asked of anybody.
+var (
+	errMethod      = errors.New("method is not GET")
+	errHTTPVersion = errors.New("not HTTP/1")
+	errUpgrade     = errors.New("no upgrade to websocket over HTTP/1.1")
+	errVersion     = errors.New("not version 13 of the protocol")
+	errHandshake   = errors.New("malformed handshake")
+	errSubprotocol = errors.New("no subprotocol in common")
+	errHost        = errors.New("host is not served")
+	errOrigin      = errors.New("origin is not allowed")
+	errRate        = errors.New("too many handshakes")
+	errQuery       = errors.New("ambiguous query")
+	// errAuthorization: the header is there and is not "scheme credentials".
+	errAuthorization   = errors.New("malformed authorization")
+	errCredentialInURL = errors.New("bearer in the URL")
+	errTwoCredentials  = errors.New("more than one credential")
+	errNoCredential    = errors.New("no credential")
+	// errClosedDoor: there is a credential, where none is accepted.
+	errClosedDoor = errors.New("credential at a closed door")
+	// errNoHijack: a middleware hides the connection, so that no handshake
+	// can ever succeed.
+	errNoHijack = errors.New("connection cannot be taken over")
+	// errStopping: see Handler.Shutdown.
+	errStopping = errors.New("server is stopping")
+)
+
+// The challenges of RFC 9110 11.6.1, with the error codes of RFC 6750 3.1. A
+// challenge to who brought no credential has none.
+const (
+	challengeTicket      = `Ticket realm="wsticket"`
+	challengeBearer      = `Bearer realm="wsticket"`
+	challengeWrongTicket = challengeTicket + `, error="invalid_ticket"`
+	challengeWrongBearer = challengeBearer + `, error="invalid_token"`
+	challengeScope       = challengeBearer + `, error="insufficient_scope"`
+)
+
+// refusal is what becomes of an error.
+type refusal struct {
+	err     error
+	problem problem.Problem
+	// reason is the word for the log; empty means that of ticket.Reason.
+	reason string
+	// header is name and value by turns.
+	header []string
+}
+
+// refusals maps every error to its answer. The first row that matches counts.
+// The rows of a wrong ticket do not differ: whoever presents one must not
+// learn what is wrong with it.
+func refusals() []refusal {
+	upgrade := []string{"Upgrade", "websocket", "Connection", "Upgrade"}
+	version := append([]string{"Sec-WebSocket-Version", "13"}, upgrade...)
+	wrongTicket := []string{"WWW-Authenticate", challengeWrongTicket}
+	wrongBearer := []string{"WWW-Authenticate", challengeWrongBearer}
+	comeAgain := []string{"Retry-After", "1"}
+	return []refusal{
+		{errMethod, problem.MethodNotAllowed, "handshake", []string{"Allow", http.MethodGet}},
+		// Upgrade is a header of HTTP/1.1 only (RFC 9113 8.2.2).
+		{errHTTPVersion, problem.UpgradeRequired, "handshake", nil},
+		{errUpgrade, problem.UpgradeRequired, "handshake", upgrade},
+		{errVersion, problem.UpgradeRequired, "handshake", version},
+		{errHandshake, problem.InvalidRequest, "handshake", nil},
+		{errSubprotocol, problem.InvalidRequest, "subprotocol", nil},
+		{errHost, problem.HostNotAllowed, "host", nil},
+		{errOrigin, problem.OriginNotAllowed, "origin", nil},
+		{errRate, problem.RateLimited, "rate_limited", nil},
+		{errQuery, problem.InvalidRequest, "query", nil},
+		{errAuthorization, problem.InvalidRequest, "authorization", nil},
+		{errCredentialInURL, problem.CredentialInURL, "credential_in_url", nil},
+		{errTwoCredentials, problem.InvalidRequest, "two_credentials", nil},
+		{errNoCredential, problem.MissingCredential, "missing_credential", nil},
+		{errClosedDoor, problem.MissingCredential, "closed_door", nil},
+		{errNoHijack, problem.Internal, "no_hijack", nil},
+		{errStopping, problem.Unavailable, "stopping", comeAgain},
+
+		{ticket.ErrSpent, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrNotFound, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrExpired, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrRevoked, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrMalformedToken, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrWrongAudience, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrWrongOrigin, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrCorrupt, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrFull, problem.Unavailable, "", comeAgain},
+		{ticket.ErrUnavailable, problem.Unavailable, "", comeAgain},
+		{ticket.ErrInvalidRequest, problem.InvalidRequest, "", nil},
+		{ticket.ErrInvalidBearer, problem.InvalidToken, "", wrongBearer},
+		{ticket.ErrShortLived, problem.InvalidToken, "", wrongBearer},
+		{ticket.ErrInsufficientScope, problem.InsufficientScope, "", []string{"WWW-Authenticate", challengeScope}},
+		{ticket.ErrExists, problem.Internal, "", nil},
+		// The peer has left, and nobody reads this.
+		{context.Canceled, problem.Unavailable, "", comeAgain},
+	}
+}
+
+// refusalOf finds the row of err. An error that has none is our own fault.
+func refusalOf(err error) refusal {
+	for _, row := range refusals() {
+		if errors.Is(err, row.err) {
+			if row.reason == "" {
+				row.reason = ticket.Reason(err)
+			}
+			return row
+		}
+	}
+	return refusal{problem: problem.Internal, reason: ticket.Reason(err)}
+}
+
+// rateError is an errRate that says when to come again.
+type rateError struct{ after time.Duration }
+
+func (e *rateError) Error() string { return errRate.Error() }
+func (e *rateError) Unwrap() error { return errRate }
+
+// seconds rounds up to the whole seconds of Retry-After, at least one.
+func (e *rateError) seconds() string {
+	return strconv.FormatInt(int64(max(1, (e.after+time.Second-1)/time.Second)), 10)
+}
+
+// refuse answers with the row of err and returns its outcome and reason.
+func (h *Handler) refuse(w http.ResponseWriter, err error) (outcome, reason string) {
+	row := refusalOf(err)
+	header := w.Header()
+	for i := 0; i+1 < len(row.header); i += 2 {
+		header.Set(row.header[i], row.header[i+1])
+	}
+	if rate, ok := errors.AsType[*rateError](err); ok {
+		header.Set("Retry-After", rate.seconds())
+	}
+	if row.problem == problem.MissingCredential {
+		header["Www-Authenticate"] = h.challenges()
+	}
+	problem.Write(w, row.problem)
+	if row.problem.Status >= http.StatusInternalServerError {
+		return outcomeError, row.reason
+	}
+	return outcomeRefused, row.reason
+}
+
+// challenges name the credentials that a header could bring. The Ticket one
+// stands there even with that door closed: a 401 has to hold one (RFC 9110
+// 15.5.2), and a ticket is what the other doors want, too.
+func (h *Handler) challenges() []string {
+	if h.takesBearers() {
+		return []string{challengeTicket, challengeBearer}
+	}
+	return []string{challengeTicket}
+}

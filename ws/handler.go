@@ -1,0 +1,177 @@
+package ws
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"wsticket/internal/accesslog"
+	"wsticket/internal/limit"
+	"wsticket/internal/origin"
+	"wsticket/ticket"
+)
+
+// The outcomes of a handshake in logs.
+const (
+	outcomeConnected = "connected"
+	outcomeRefused   = "refused"
+	outcomeError     = "error"
+)
+
+// admitTimeout bounds redemption and authentication. Their own time-outs are
+// shorter; this one is for those that have none.
+const admitTimeout = 5 * time.Second
+
+// Handler is the WebSocket endpoint. It is safe for concurrent use.
+type Handler struct {
+	options Options
+	origins *origin.List
+	hosts   *origin.Hosts
+	live    *live
+}
+
+// admission is a handshake that has passed every check.
+type admission struct {
+	door        Door
+	grant       ticket.Grant
+	subprotocol string
+}
+
+// ServeHTTP admits the handshake, runs the Endpoint, and returns when the
+// connection is closed; or it refuses with a problem (RFC 9457).
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	note := accesslog.NoteOf(r.Context())
+	if !h.live.enter() {
+		note.Outcome, note.Reason = h.refuse(w, errStopping)
+		return
+	}
+	defer h.live.leave()
+	admitted, err := h.admit(w, r, note)
+	if err != nil {
+		note.Outcome, note.Reason = h.refuse(w, err)
+		return
+	}
+	h.connect(w, r, admitted, note)
+}
+
+// admit makes all checks, the cheap and harmless ones first, and spends the
+// ticket last. Nothing after it may refuse: a ticket that is spent is not
+// given back.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.Note) (admission, error) {
+	if err := checkHandshake(r); err != nil {
+		return admission{}, err
+	}
+	offered, err := parseOffer(r.Header["Sec-Websocket-Protocol"])
+	if err != nil {
+		return admission{}, err
+	}
+	subprotocol, err := offered.choose(h.options.Subprotocols)
+	if err != nil {
+		return admission{}, err
+	}
+	p, err := h.presentation(r)
+	if err != nil {
+		return admission{}, err
+	}
+	c, err := h.credential(r, offered)
+	note.Door, p.Transport = string(c.door), string(c.door)
+	if err != nil {
+		return admission{}, err
+	}
+	if !canHijack(w) {
+		return admission{}, errNoHijack
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), admitTimeout)
+	defer cancel()
+	grant, err := h.grant(ctx, c, p, note)
+	// Who gives up waiting knows nothing about the ticket.
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
+	}
+	return admission{door: c.door, grant: grant, subprotocol: subprotocol}, err
+}
+
+// presentation checks from where the handshake comes: Host, Origin and the
+// rate of its address.
+func (h *Handler) presentation(r *http.Request) (ticket.Presentation, error) {
+	if len(h.options.Hosts) > 0 && !h.hosts.Allows(r.Host) {
+		return ticket.Presentation{}, errHost
+	}
+	from, err := h.checkOrigin(r)
+	if err != nil {
+		return ticket.Presentation{}, err
+	}
+	addr := h.options.ClientAddr(r)
+	if h.options.AddressLimit != nil {
+		if after, ok := h.options.AddressLimit.Allow(limit.AddrKey(addr)); !ok {
+			return ticket.Presentation{}, &rateError{after}
+		}
+	}
+	return ticket.Presentation{
+		Audience: h.options.Audience, Origin: from, ClientIP: addr, Attempt: attempt(r),
+	}, nil
+}
+
+// checkOrigin returns the canonical origin, empty where there is none and
+// none is needed. Sec-Fetch-Site is not asked: an allowed origin may well be
+// of another site.
+func (h *Handler) checkOrigin(r *http.Request) (string, error) {
+	value, present, ok := origin.FromRequest(r)
+	if !present && h.options.AllowMissingOrigin {
+		return "", nil
+	}
+	canonical, allowed := h.origins.Allows(value)
+	if !ok || !allowed {
+		return "", errOrigin
+	}
+	return canonical, nil
+}
+
+// grant turns the credential into a grant, or spends it in vain.
+func (h *Handler) grant(ctx context.Context, c credential, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
+	if c.bearer {
+		grant, err := h.authenticate(ctx, c)
+		note.TicketID = string(grant.ID)
+		return grant, err
+	}
+	token, err := ticket.ParseToken(c.text)
+	if err != nil {
+		return ticket.Grant{}, err
+	}
+	note.TicketID = string(token.ID())
+	grant, err := h.options.Redeemer.Redeem(ctx, token, p)
+	if err != nil {
+		return ticket.Grant{}, fmt.Errorf("redeem: %w", err)
+	}
+	return grant, nil
+}
+
+// authenticate makes a grant of a bearer. It is not bound to an origin, and
+// ends with the bearer.
+func (h *Handler) authenticate(ctx context.Context, c credential) (ticket.Grant, error) {
+	identity, err := h.options.Authenticator.Authenticate(ctx, ticket.NewBearer(c.text))
+	if err != nil {
+		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
+	}
+	if !h.options.Now().Before(identity.ExpiresAt) {
+		return ticket.Grant{}, fmt.Errorf("authenticate: past its time: %w", ticket.ErrInvalidBearer)
+	}
+	return ticket.Grant{
+		ID: ticket.NewID(), Identity: identity, Audience: h.options.Audience,
+		Scope: identity.Scope, ConnectionExpiresAt: identity.ExpiresAt,
+	}, nil
+}
+
+// attempt names this handshake by what a client draws anew for each (RFC 6455
+// 4.1) and by whence it comes, as a digest: neither stands in a store.
+func attempt(r *http.Request) string {
+	// What has no port is no TCP peer and has no host to tell.
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	digest := sha256.Sum256([]byte(r.Header.Get("Sec-WebSocket-Key") + " " + host))
+	return base64.RawURLEncoding.EncodeToString(digest[:])[:22]
+}
