@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+func TestHelpNamesEveryCommand(t *testing.T) {
+	out, _, err := runIn(t, nil, "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"serve", "dev", "token", "check-config", "health", "version", "Exit status"} {
+		if !strings.Contains(out, name) {
+			t.Errorf("help does not name %s:\n%s", name, out)
+		}
+	}
+}
+
+func TestWrongUsageIsAUsageError(t *testing.T) {
+	for _, args := range [][]string{{}, {"fly"}, {"serve", "--nope"}, {"token", "--sub", "x"}, {"dev", "--public", "0.0.0.0:1"}, {"serve", "extra"}} {
+		_, _, err := runIn(t, nil, args...)
+		if _, ok := errors.AsType[usageError](err); !ok {
+			t.Errorf("wsticket %q = %v, want a usage error", args, err)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	out, _, err := runIn(t, nil, "version")
+	if err != nil || !strings.HasPrefix(out, "wsticket dev (go1.") {
+		t.Errorf("version = %q, %v", out, err)
+	}
+}
+
+func TestCheckConfigNamesFiveOfFive(t *testing.T) {
+	file := writeFile(t, "five.yaml", `
+ticket: {ttl: 5m}
+store: {url: "mongodb://x"}
+origins: ["https://app.example.com/path"]
+wss: {path: /ws}
+issuers:
+  - {issuer: "https://id.example.com", audience: [ws], algorithms: [RS256], public_key_file: /nowhere/key.pem}
+`)
+	_, _, err := runIn(t, nil, "check-config", "--config", file)
+	if err == nil {
+		t.Fatal("check-config finds nothing")
+	}
+	for _, want := range []string{
+		"ticket.ttl: must be 5s..60s (got 5m0s)", "store.url: must begin with", "origins:", "wss: no such key (did you mean ws?)", "/nowhere/key.pem",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("check-config does not say %q:\n%v", want, err)
+		}
+	}
+	if lines := strings.Count(err.Error(), "\n"); lines != 5 {
+		t.Errorf("check-config says %d faults, want 5:\n%v", lines, err)
+	}
+}
+
+func TestCheckConfigOfAGoodFile(t *testing.T) {
+	idp := newProvider(t)
+	out, errs, err := runIn(t, nil, "check-config", "--config", idp.config(t, "memory:"), "--set", "ws.doors=query,cookie")
+	if err != nil || out != "the configuration is good\n" {
+		t.Errorf("check-config = %q, %v", out, err)
+	}
+	if !strings.Contains(errs, "cookie is not available") {
+		t.Errorf("check-config does not warn of a closed door: %q", errs)
+	}
+}
+
+func TestTokenIsWhatTheFlagsSay(t *testing.T) {
+	idp := newProvider(t)
+	out, _, err := runIn(t, nil, "token", "--sub", "alice", "--key", idp.private, "--issuer", "https://id.example.com", "--audience", "ws",
+		"--ttl", "10m", "--claim", "email=alice@example.com", "--claim", `groups=["a","b"]`, "--claim", "level=3", "--kid", "k1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := jwt.MapClaims{}
+	token, _, err := jwt.NewParser().ParseUnverified(strings.TrimSpace(out), claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token.Header["alg"] != "RS256" || token.Header["typ"] != "at+jwt" || token.Header["kid"] != "k1" {
+		t.Errorf("header = %v", token.Header)
+	}
+	if claims["sub"] != "alice" || claims["email"] != "alice@example.com" || claims["level"] != 3.0 || len(claims["groups"].([]any)) != 2 { //nolint:errcheck,forcetypeassert // a panic fails the test as well
+		t.Errorf("claims = %v", claims)
+	}
+	expires, err := claims.GetExpirationTime()
+	if err != nil || time.Until(expires.Time) > 10*time.Minute || time.Until(expires.Time) < 9*time.Minute {
+		t.Errorf("exp = %v, %v, want in 10 minutes", expires, err)
+	}
+}
+
+func TestTokenTakesDefaultsFromTheConfiguration(t *testing.T) {
+	idp := newProvider(t)
+	file := idp.config(t, "memory:")
+	p := start(t, "serve", "--config", file)
+	for _, env := range [][]string{nil, {"WSTICKET_CONFIG=" + file}} {
+		args := []string{"token", "--sub", "carol", "--key", idp.private}
+		if env == nil {
+			args = append(args, "--config", file)
+		}
+		out, _, err := runIn(t, env, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, hello, _ := dial(t, issue(t, p.public, strings.TrimSpace(out)).URL, nil); hello.UserID != "carol" {
+			t.Errorf("greeted as %+v, want carol", hello)
+		}
+	}
+}
+
+func TestTokenWithASharedSecret(t *testing.T) {
+	secret := writeFile(t, "secret", "0123456789abcdef0123456789abcdef-of-our-own\n")
+	file := writeFile(t, "c.yaml", `
+public: {listen: "127.0.0.1:0"}
+internal: {listen: "127.0.0.1:0"}
+issuers: [{issuer: me, audience: [ws], algorithms: [HS256], hmac_secret_file: "`+secret+`"}]
+`)
+	p := start(t, "serve", "--config", file)
+	out, _, err := runIn(t, nil, "token", "--sub", "dave", "--key", secret, "--algorithm", "HS256", "--config", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issue(t, p.public, strings.TrimSpace(out))
+}
+
+func TestTokenRefuses(t *testing.T) {
+	idp := newProvider(t)
+	sealed := writeFile(t, "c.yaml", `
+identity: {assertion_key_file: "`+idp.private+`"}
+`)
+	short := writeFile(t, "short", "too short")
+	for _, row := range []struct {
+		rule, want string
+		args       []string
+	}{
+		{"a key that signs assertions signs no bearers", "is identity.assertion_key_file", []string{"--key", idp.private, "--config", sealed}},
+		{"a public key cannot sign", "no private key", []string{"--key", idp.public}},
+		{"a file that is no key", "not PEM", []string{"--key", short}},
+		{"a secret that is too short", "at least 32 bytes", []string{"--key", short, "--algorithm", "HS256"}},
+		{"a file that is not there", "no such file", []string{"--key", short + "x"}},
+		{"an algorithm that the key cannot do", "does not fit ES256", []string{"--key", idp.private, "--algorithm", "ES256"}},
+		{"no algorithm at all", "no such algorithm", []string{"--key", idp.private, "--algorithm", "none"}},
+		{"a claim without a value", "--claim must be name=value", []string{"--key", idp.private, "--claim", "x"}},
+		{"a claim that a flag sets", "--claim exp: is set by the other flags", []string{"--key", idp.private, "--claim", "exp=1"}},
+		{"a lifetime of nothing", "--ttl must be positive", []string{"--key", idp.private, "--ttl", "0s"}},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			out, _, err := runIn(t, nil, append([]string{"token", "--sub", "x"}, row.args...)...)
+			if err == nil || !strings.Contains(err.Error(), row.want) || out != "" {
+				t.Errorf("token = %q, %v, want it to say %q", out, err, row.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"wsticket/auth"
+)
+
+// authCollector reads the verifier's own counts when the metrics are read.
+type authCollector struct {
+	stats                          func() auth.Stats
+	hits, misses, entries, fetches *prometheus.Desc
+}
+
+func newAuthCollector(stats func() auth.Stats) *authCollector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("wsticket_"+name, help, labels, nil)
+	}
+	return &authCollector{
+		stats:   stats,
+		hits:    desc("bearer_cache_hits_total", "Bearers that were known to be good."),
+		misses:  desc("bearer_cache_misses_total", "Bearers that had to be verified."),
+		entries: desc("bearer_cache_entries", "Verified bearers that are remembered."),
+		fetches: desc("key_fetches_total", "Fetches of issuers' keys by outcome.", "outcome"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *authCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{c.hits, c.misses, c.entries, c.fetches} {
+		out <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *authCollector) Collect(out chan<- prometheus.Metric) {
+	s := c.stats()
+	out <- prometheus.MustNewConstMetric(c.hits, prometheus.CounterValue, float64(s.CacheHits))
+	out <- prometheus.MustNewConstMetric(c.misses, prometheus.CounterValue, float64(s.CacheMisses))
+	out <- prometheus.MustNewConstMetric(c.entries, prometheus.GaugeValue, float64(s.CacheSize))
+	for outcome, n := range s.KeyFetches {
+		out <- prometheus.MustNewConstMetric(c.fetches, prometheus.CounterValue, float64(n), outcome)
+	}
+}

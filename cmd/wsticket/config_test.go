@@ -1,0 +1,127 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// goodFile is the smallest file that serve starts with.
+const goodFile = `
+issuers:
+  - issuer: https://id.example.com
+    audience: [ws]
+    algorithms: [RS256]
+    jwks_url: https://id.example.com/jwks.json
+`
+
+func loadText(t *testing.T, text string, env []string, set ...string) (Config, error) {
+	t.Helper()
+	flags := configFlags{Config: writeFile(t, "wsticket.yaml", text), Set: set}
+	return flags.load(world{Env: env})
+}
+
+func TestLayersOfTheConfiguration(t *testing.T) {
+	const file = goodFile + "ticket: {ttl: 20s, retention: 1m}\nlog: {level: debug}\n"
+	cfg, err := loadText(t, file, []string{"WSTICKET_TICKET_TTL=25s", "WSTICKET_LOG_LEVEL=warn", "HOME=/"}, "log.level=error")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Ticket.TTL != 25*time.Second || cfg.Ticket.Retention != time.Minute || cfg.Log.Level != "error" || cfg.WS.Path != "/ws" {
+		t.Errorf("loaded %+v, want file < environment < flags over the defaults", cfg.Ticket)
+	}
+}
+
+func TestConfigFileFromTheEnvironment(t *testing.T) {
+	name := writeFile(t, "c.yaml", goodFile)
+	cfg, err := configFlags{Public: "127.0.0.1:0"}.load(world{Env: []string{"WSTICKET_CONFIG=" + name}})
+	if err != nil || cfg.Public.Listen != "127.0.0.1:0" || len(cfg.Issuers) != 1 {
+		t.Errorf("loaded %+v, %v", cfg.Public, err)
+	}
+	if _, err := (configFlags{Config: name + ".gone"}).load(world{}); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+func TestConfigFaults(t *testing.T) {
+	for _, row := range []struct {
+		rule, file, want string
+	}{
+		{"a key that nobody knows", "tickets: {}\n", "tickets: no such key (did you mean ticket?)"},
+		{"a lifetime that is too long", "ticket: {ttl: 61s}", "ticket.ttl: must be 5s..60s (got 1m1s)"},
+		{"a lifetime that is too short", "ticket: {ttl: 4s}", "ticket.ttl: must be 5s..60s (got 4s)"},
+		{"a retention without end", "ticket: {retention: 48h}", "ticket.retention: must be 1s..24h (got 48h0m0s)"},
+		{"a long retry window", "ticket: {retry_window: 1m}", "ticket.retry_window"},
+		{"no audience", "ticket: {audiences: []}", "ticket.audiences: must name at least one"},
+		{"no issuer", "issuers: []", "issuers: must name at least one"},
+		{"an issuer without keys", "issuers: [{issuer: a, audience: [b]}]", "issuers[0]: must have exactly one of jwks_url"},
+		{"an issuer with two sources of keys", "issuers: [{issuer: a, audience: [b], discovery: true, jwks_url: x}]", "(got 2)"},
+		{"an issuer without a name", "issuers: [{audience: [b], discovery: true}]", "issuers[0].issuer: must not be empty"},
+		{"an issuer without audience", "issuers: [{issuer: a, discovery: true}]", "issuers[0].audience: must name at least one"},
+		{"the same issuer twice", "issuers: [{issuer: a, audience: [b], discovery: true}, {issuer: a, audience: [b], discovery: true}]", "issuers[1].issuer: stands twice"},
+		{"too much leeway", "issuers: [{issuer: a, audience: [b], discovery: true, leeway: 31s}]", "issuers[0].leeway: must be 0s..30s (got 31s)"},
+		{"an origin with a wildcard", "origins: [\"*\"]", "origins:"},
+		{"an origin with a path", "origins: [\"https://app.example.com/x\"]", "origins:"},
+		{"a public URL with a path", "public: {url: \"https://a.example/x\"}", "public.url: must be http(s)://host[:port]"},
+		{"a public URL of another scheme", "public: {url: \"ftp://a.example\"}", "public.url"},
+		{"a proxy that is no address", "public: {trusted_proxies: [lb]}", `public.trusted_proxies: must be addresses or prefixes (got "lb")`},
+		{"half a certificate", "public: {tls: {cert_file: a}}", "public.tls: cert_file and key_file go together"},
+		{"client certificates without TLS", "internal: {tls: {client_ca_file: a}}", "internal.tls.client_ca_file: needs"},
+		{"a key that is not hashed", "internal: {api_keys: [{name: a, sha256: plain, scopes: [consume]}]}", "internal.api_keys[0].sha256: must be 64 characters"},
+		{"a scope that is none", "internal: {api_keys: [{name: a, sha256: x, scopes: [all]}]}", `no such scope (got "all")`},
+		{"a path with a query", "ws: {path: \"/ws?x\"}", "ws.path: must be a plain path"},
+		{"the path of another endpoint", "ws: {path: /ws-ticket}", "ws.path: is taken"},
+		{"a door that is none", "ws: {doors: [window]}", `ws.doors: no such door (got "window")`},
+		{"no door", "ws: {doors: []}", "ws.doors: must name at least one"},
+		{"a parameter that must never hold a ticket", "ws: {ticket_parameter: access_token}", "ws.ticket_parameter"},
+		{"messages that cannot hold a control frame", "ws: {max_message: 10}", "ws.max_message: must be at least 125"},
+		{"a size with a strange unit", "ws: {max_message: 1GB}", "ws.max_message: must be a size"},
+		{"a rate without a time", "limits: {per_subject: 10}", "limits.per_subject"},
+		{"a store that is none", "store: {url: \"mysql://x\"}", "store.url: must begin with memory:, redis:// or rediss://"},
+		{"a level that is none", "log: {level: loud}", `log.level: must be debug, info, warn or error (got "loud")`},
+		{"a format that is none", "log: {format: xml}", "log.format: must be json or text"},
+		{"a relay that this version does not have", "ws: {upstream: \"http://app\"}", "ws.upstream: is not available in this version"},
+		{"a database that this version does not have", "database: {url: \"sqlite:x\"}", "database.url: is not available"},
+		{"seals that this version does not have", "ticket: {seal_key_file: k}", "ticket.seal_key_file: is not available"},
+		{"sessions that this version does not have", "session: {cookie: sid}", "session.cookie: is not available"},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			if _, err := loadText(t, row.file, nil); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("load = %v, want it to say %q", err, row.want)
+			}
+		})
+	}
+}
+
+func TestConfigFaultsKeepSecrets(t *testing.T) {
+	const password = "hunter2-password"
+	_, err := loadText(t, "store: {url: \"mysql://u:"+password+"@h\"}", nil)
+	if err == nil || strings.Contains(err.Error(), password) {
+		t.Errorf("load = %v, want a fault without the password", err)
+	}
+	plain := "an-api-key-put-here-by-mistake"
+	_, err = loadText(t, "internal: {api_keys: [{name: a, sha256: "+plain+", scopes: [read]}]}", nil)
+	if err == nil || strings.Contains(err.Error(), plain) {
+		t.Errorf("load = %v, want a fault without the key", err)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for text, want := range map[string]Size{"125": 125, "64KiB": 65536, "1MiB": 1 << 20, "500B": 500} {
+		var got Size
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q = %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "-1", "1.5KiB", "KiB", "99999999999MiB", "1 KiB", "0x10"} {
+		var got Size
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is accepted as %d", text, got)
+		}
+	}
+	for size, want := range map[Size]string{1 << 20: "1MiB", 64 << 10: "64KiB", 1000: "1000"} {
+		if got := size.String(); got != want {
+			t.Errorf("String of %d = %q, want %q", int64(size), got, want)
+		}
+	}
+}

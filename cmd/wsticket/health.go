@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// healthTimeout bounds the question; Docker's own default is 30 s.
+const healthTimeout = 3 * time.Second
+
+type healthCmd struct {
+	configFlags
+}
+
+// Run asks /readyz of the internal listener that the configuration names.
+// It lets a container without a shell check itself.
+func (c *healthCmd) Run(ctx context.Context, w world) error {
+	cfg, err := c.load(w)
+	if err != nil {
+		return err
+	}
+	if cfg.Internal.TLS.CertFile != "" {
+		return errors.New("health: the internal listener speaks TLS; ask /readyz with a client that trusts it")
+	}
+	host, port, err := net.SplitHostPort(cfg.Internal.Listen)
+	if err != nil {
+		return fmt.Errorf("health: internal.listen: %w", err)
+	}
+	if addr := net.ParseIP(host); host == "" || addr.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("health: not ready (status %d)", res.StatusCode)
+	}
+	_, err = fmt.Fprintln(w.Stdout, "ready")
+	return err
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"wsticket/internal/layered"
+)
+
+// configFlags are the flags of the commands that read the configuration.
+type configFlags struct {
+	Config   string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML). In the environment: WSTICKET_CONFIG."`
+	Public   string   `placeholder:"ADDR" help:"Overrides public.listen. Port 0 picks a free one."`
+	Internal string   `placeholder:"ADDR" help:"Overrides internal.listen."`
+	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Sets any key of the configuration, such as ticket.ttl=45s. May be repeated."`
+}
+
+// load reads and validates the configuration. The error lists every fault.
+func (f configFlags) load(w world) (Config, error) {
+	cfg, err := f.read(w)
+	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+		return Config{}, err
+	}
+	// What could be read is validated even where something could not, so that
+	// one run names everything that is wrong.
+	if err := errors.Join(err, cfg.Validate()); err != nil {
+		return Config{}, configError{err}
+	}
+	return cfg, nil
+}
+
+// read puts the layers together: defaults < file < environment < flags. The
+// error joins what could not be read; the rest is in the answer all the same.
+func (f configFlags) read(w world) (Config, error) {
+	name := f.Config
+	if name == "" {
+		name = w.getenv(configEnv)
+	}
+	cfg := defaultConfig()
+	src := layered.Sources{
+		FileName: name, Env: w.Env, EnvPrefix: envPrefix, Reserved: []string{configEnv},
+		Set: f.settings(), ReadFile: os.ReadFile,
+	}
+	if name != "" {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return cfg, fmt.Errorf("configuration: %w", err)
+		}
+		src.File = text
+	}
+	return cfg, layered.Load(&cfg, src)
+}
+
+func (f configFlags) settings() []string {
+	set := f.Set
+	if f.Public != "" {
+		set = append(set, "public.listen="+f.Public)
+	}
+	if f.Internal != "" {
+		set = append(set, "internal.listen="+f.Internal)
+	}
+	return set
+}
+
+// configError puts a heading above the list of faults.
+type configError struct{ error }
+
+// Error returns the heading and a line for each fault.
+func (e configError) Error() string { return "the configuration has faults:\n" + e.error.Error() }
+
+// Unwrap returns the joined faults.
+func (e configError) Unwrap() error { return e.error }

@@ -1,0 +1,26 @@
+// Command wsticket exchanges long-lived bearers for single-use WebSocket
+// tickets, and redeems them while the WebSocket is being upgraded.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := run(ctx, world{Args: os.Args[1:], Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr})
+	stop()
+	if err == nil {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "wsticket: %v\n", err)
+	if _, usage := errors.AsType[usageError](err); usage {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"wsticket/internal/accesslog"
+	"wsticket/ticket"
+)
+
+// metrics turns what happens into Prometheus series. Every label has few
+// values: words of ours, routes and status codes, nothing of a request.
+type metrics struct {
+	registry   *prometheus.Registry
+	actions    *prometheus.CounterVec
+	durations  *prometheus.HistogramVec
+	requests   *prometheus.CounterVec
+	handshakes *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		actions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wsticket_actions_total",
+			Help: "Issues, redemptions and revocations by reason; ok is what was done.",
+		}, []string{"action", "reason"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "wsticket_action_duration_seconds",
+			Help: "Time that issues, redemptions and revocations took, refused ones too.",
+			// From the memory store's microseconds to the store's deadline.
+			Buckets: []float64{.00001, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
+		}, []string{"action"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wsticket_http_requests_total",
+			Help: "Requests by route, method, status and internal reason.",
+		}, []string{"route", "method", "status", "reason"}),
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wsticket_handshakes_total",
+			Help: "WebSocket handshakes by door, outcome and internal reason.",
+		}, []string{"door", "outcome", "reason"}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "wsticket_build_info", Help: "Always 1; the version is in the label.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.actions, m.durations, m.requests, m.handshakes, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// observe counts what the ticket service did.
+func (m *metrics) observe(_ context.Context, e ticket.Event) {
+	m.actions.WithLabelValues(string(e.Action), ticket.Reason(e.Err)).Inc()
+	m.durations.WithLabelValues(string(e.Action)).Observe(e.Took.Seconds())
+}
+
+// request counts an answer, and a handshake where a door is named.
+func (m *metrics) request(e accesslog.Entry) {
+	m.requests.WithLabelValues(e.Route, knownMethod(e.Method), strconv.Itoa(e.Status), e.Reason).Inc()
+	if e.Door != "" {
+		m.handshakes.WithLabelValues(e.Door, e.Outcome, e.Reason).Inc()
+	}
+}
+
+// knownMethod keeps a client from making series by inventing methods.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete, http.MethodOptions,
+		http.MethodPut, http.MethodPatch, http.MethodConnect, http.MethodTrace:
+		return method
+	default:
+		return "other"
+	}
+}

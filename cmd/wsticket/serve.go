@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"wsticket/api"
+	"wsticket/auth"
+	"wsticket/internal/accesslog"
+	"wsticket/internal/limit"
+	"wsticket/internal/origin"
+	"wsticket/ticket"
+	"wsticket/ws"
+)
+
+// limitKeys bounds how many callers a limiter remembers.
+const limitKeys = 100_000
+
+type serveCmd struct {
+	configFlags
+
+	Wait time.Duration `placeholder:"TIME" help:"How long to wait for the store at start, such as 30s. Without it an absent store ends the start at once."`
+}
+
+// Run serves until ctx ends.
+func (c *serveCmd) Run(ctx context.Context, w world) error {
+	cfg, err := c.load(w)
+	if err != nil {
+		return err
+	}
+	log := newLogger(cfg.Log, w.Stderr)
+	a, err := newApp(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	if err := a.awaitStore(ctx, c.Wait); err != nil {
+		return err
+	}
+	sockets, err := bind(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer sockets.close()
+	if err := sockets.secure(cfg); err != nil {
+		return err
+	}
+	if err := sockets.announce(w.Stdout); err != nil {
+		return fmt.Errorf("start line: %w", err)
+	}
+	return a.serve(ctx, sockets)
+}
+
+// app is the service put together. It is the only place that knows every
+// room.
+type app struct {
+	cfg      Config
+	log      *slog.Logger
+	metrics  *metrics
+	store    backend
+	verifier *auth.Verifier
+	sockets  *ws.Handler
+	api      *api.Server
+	draining atomic.Bool
+}
+
+// newApp builds the service from its configuration. Whoever calls it calls
+// close.
+func newApp(ctx context.Context, cfg Config, log *slog.Logger) (*app, error) {
+	a := &app{cfg: cfg, log: log, metrics: newMetrics()}
+	if err := a.build(ctx); err != nil {
+		a.close()
+		return nil, err
+	}
+	a.warn()
+	return a, nil
+}
+
+func (a *app) build(ctx context.Context) error {
+	var err error
+	if a.store, err = openStore(a.cfg, a.log); err != nil {
+		return err
+	}
+	if a.verifier, err = auth.New(ctx, authOptions(a.cfg, a.log)); err != nil {
+		return err
+	}
+	a.metrics.registry.MustRegister(newAuthCollector(a.verifier.Stats))
+	service, err := ticket.New(ticket.Options{
+		Store: a.store, TTL: a.cfg.Ticket.TTL, Audiences: a.cfg.Ticket.Audiences, Observe: a.metrics.observe,
+	})
+	if err != nil {
+		return err
+	}
+	shared, err := newShared(a.cfg)
+	if err != nil {
+		return err
+	}
+	if a.sockets, err = ws.New(a.socketOptions(service, shared)); err != nil {
+		return err
+	}
+	a.api, err = api.New(a.apiOptions(service, shared))
+	return err
+}
+
+// shared is what the HTTP surface and the WebSocket endpoint must agree on.
+type shared struct {
+	origins   *origin.List
+	hosts     *origin.Hosts
+	publicURL *url.URL
+	proxies   []netip.Prefix
+	addresses *limit.Limiter
+}
+
+func newShared(cfg Config) (shared, error) {
+	var s shared
+	var err error
+	if s.origins, err = origin.NewList(cfg.Origins); err != nil {
+		return s, fmt.Errorf("origins: %w", err)
+	}
+	if cfg.Public.URL != "" {
+		if s.publicURL, err = url.Parse(cfg.Public.URL); err != nil {
+			return s, errors.New("public.url: not a URL")
+		}
+	}
+	if s.hosts, err = origin.NewHosts(allowedHosts(cfg.Public, s.publicURL)); err != nil {
+		return s, fmt.Errorf("public.hosts: %w", err)
+	}
+	for _, text := range cfg.Public.TrustedProxies {
+		prefix, err := parsePrefix(text)
+		if err != nil {
+			return s, fmt.Errorf("public.trusted_proxies: %w", err)
+		}
+		s.proxies = append(s.proxies, prefix)
+	}
+	s.addresses = limit.New(cfg.Limits.PerAddress, limitKeys, nil)
+	return s, nil
+}
+
+// allowedHosts are the configured ones, else that of the public URL, else
+// the names of this machine to itself. No choice lets a foreign name in,
+// which is what DNS rebinding needs.
+func allowedHosts(cfg PublicConfig, public *url.URL) []string {
+	switch {
+	case len(cfg.Hosts) > 0:
+		return cfg.Hosts
+	case public != nil:
+		return []string{public.Host}
+	default:
+		return loopbackNames()
+	}
+}
+
+func loopbackNames() []string { return []string{"localhost", "127.0.0.1", "[::1]"} }
+
+func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
+	cfg := a.cfg.WS
+	return ws.Options{
+		Redeemer: r, Authenticator: a.verifier, Endpoint: ws.Echo,
+		Doors: cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
+		Audience: a.cfg.Ticket.Audiences[0], TicketParameter: cfg.TicketParameter,
+		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses, Logger: a.log,
+		// The router in front has compared the Host.
+	}
+}
+
+// tickets is what the HTTP surface asks of the ticket service.
+type tickets interface {
+	api.Issuer
+	api.Receipts
+}
+
+func (a *app) apiOptions(t tickets, s shared) api.Options {
+	return api.Options{
+		Issuer: t, Receipts: t, Authenticator: a.verifier,
+		Origins: s.origins, Hosts: s.hosts, PublicURL: s.publicURL, TrustedProxies: s.proxies,
+		WSPath: a.cfg.WS.Path, TicketParameter: a.cfg.WS.TicketParameter, WebSocket: a.sockets,
+		SubjectLimit: limit.New(a.cfg.Limits.PerSubject, limitKeys, nil), AddressLimit: s.addresses,
+		Ready: a.ready, Metrics: a.metrics.handler(), Logger: a.log,
+		Sink: func(ctx context.Context, e accesslog.Entry) {
+			logAccess(ctx, a.log, e)
+			a.metrics.request(e)
+		},
+	}
+}
+
+// ready fails while the service stops, and where the store or an issuer's
+// keys are away.
+func (a *app) ready(ctx context.Context) error {
+	if a.draining.Load() {
+		return errors.New("stopping")
+	}
+	return errors.Join(a.store.Ping(ctx), a.verifier.Ready(ctx))
+}
+
+// serve answers until ctx ends.
+func (a *app) serve(ctx context.Context, l *listeners) error {
+	context.AfterFunc(ctx, func() { a.draining.Store(true) })
+	a.log.Info("serving", "version", version, "public", l.public.Addr().String(), "internal", l.internal.Addr().String())
+	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), a.sockets.Shutdown)
+	a.log.Info("stopped")
+	return err
+}
+
+// close frees what newApp has opened; parts that it did not reach are nil.
+func (a *app) close() {
+	if a.verifier != nil {
+		a.verifier.Close()
+	}
+	if a.store != nil {
+		_ = a.store.Close()
+	}
+}
+
+// warn says at start what an operator may not expect.
+func (a *app) warn() {
+	for _, door := range a.cfg.WS.closedDoors() {
+		a.log.Warn("door is not available in this version and stays closed", "door", door)
+	}
+	if len(a.cfg.Public.Hosts) == 0 && a.cfg.Public.URL == "" {
+		a.log.Warn("neither public.hosts nor public.url is set: only loopback names are answered")
+	}
+	for _, issuer := range a.cfg.Issuers {
+		if issuer.Insecure {
+			a.log.Warn("insecure_allow_private_network is on: keys may come over http and from private addresses", "issuer", issuer.Issuer)
+		}
+	}
+	if !isLoopback(a.cfg.Internal.Listen) {
+		a.log.Warn("the internal listener is not on loopback: keep it off public networks", "listen", a.cfg.Internal.Listen)
+	}
+}

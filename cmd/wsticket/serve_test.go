@@ -1,0 +1,348 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"wsticket/internal/testenv"
+)
+
+// provider is an identity provider that shares no code with us: openssl
+// makes its key and its signatures.
+type provider struct{ private, public string }
+
+func newProvider(t testing.TB) provider {
+	t.Helper()
+	testenv.Need(t, "openssl")
+	dir := t.TempDir()
+	p := provider{filepath.Join(dir, "issuer.pem"), filepath.Join(dir, "issuer.pub.pem")}
+	openssl(t, nil, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", p.private)
+	openssl(t, nil, "pkey", "-in", p.private, "-pubout", "-out", p.public)
+	return p
+}
+
+func openssl(t testing.TB, stdin []byte, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "openssl", args...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("openssl %s: %v", args[0], err)
+	}
+	return out
+}
+
+// bearer signs an RS256 access token for the subject.
+func (p provider) bearer(t testing.TB, sub string) string {
+	t.Helper()
+	now := time.Now().Unix()
+	header := `{"alg":"RS256","typ":"at+jwt"}`
+	claims := fmt.Sprintf(`{"iss":"https://id.example.com","aud":"ws","sub":%q,"iat":%d,"exp":%d,"scope":"chat"}`, sub, now, now+3600)
+	b64 := base64.RawURLEncoding.EncodeToString
+	input := b64([]byte(header)) + "." + b64([]byte(claims))
+	return input + "." + b64(openssl(t, []byte(input), "dgst", "-sha256", "-sign", p.private))
+}
+
+// config is a file as an operator would write it.
+func (p provider) config(t testing.TB, storeURL string) string {
+	t.Helper()
+	return writeFile(t, "wsticket.yaml", fmt.Sprintf(`
+public:   {listen: "127.0.0.1:0", hosts: [127.0.0.1, localhost]}
+internal: {listen: "127.0.0.1:0"}
+store:    {url: %q}
+issuers:
+  - {issuer: "https://id.example.com", audience: [ws], algorithms: [RS256], public_key_file: %q}
+origins:  ["https://app.example.com"]
+limits:   {per_subject: 1000/s, per_address: 1000/s}
+`, storeURL, p.public))
+}
+
+// greeting is what the echo application says first.
+type greeting struct {
+	Type, UserID, ConnectionID string
+}
+
+// dial connects and returns the greeting, and the answer where it was no 101.
+func dial(t testing.TB, url string, options *websocket.DialOptions) (*websocket.Conn, greeting, *http.Response) {
+	t.Helper()
+	conn, res, err := websocket.Dial(t.Context(), url, options)
+	if err != nil {
+		if res == nil {
+			t.Fatal(err)
+		}
+		return nil, greeting{}, res
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	_, text, err := conn.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hello greeting
+	if err := json.Unmarshal(text, &hello); err != nil {
+		t.Fatalf("greeting %q: %v", text, err)
+	}
+	return conn, hello, res
+}
+
+// through lists the three doors, each with a handshake that shows a ticket.
+func through(host string, got issued) map[string]func(testing.TB) (*websocket.Conn, greeting, *http.Response) {
+	type result = func(testing.TB) (*websocket.Conn, greeting, *http.Response)
+	return map[string]result{
+		"query": func(t testing.TB) (*websocket.Conn, greeting, *http.Response) { return dial(t, got.URL, nil) },
+		"subprotocol": func(t testing.TB) (*websocket.Conn, greeting, *http.Response) {
+			return dial(t, "ws://"+host+"/ws", &websocket.DialOptions{Subprotocols: got.Protocols})
+		},
+		"header": func(t testing.TB) (*websocket.Conn, greeting, *http.Response) {
+			return dial(t, "ws://"+host+"/ws", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Ticket " + got.Ticket}}})
+		},
+	}
+}
+
+func TestServeOnRedisWithAForeignSigner(t *testing.T) {
+	redis := testenv.Redis(t)
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, redis.URL()))
+	bearer := idp.bearer(t, "alice")
+	for _, door := range []string{"query", "subprotocol", "header"} {
+		t.Run(door, func(t *testing.T) {
+			got := issue(t, p.public, bearer)
+			conn, hello, _ := through(p.public, got)[door](t)
+			if hello.UserID != "alice" || hello.ConnectionID != got.TicketID {
+				t.Errorf("greeted as %+v, want alice on %s", hello, got.TicketID)
+			}
+			echoes(t, conn)
+			_, _, refused := through(p.public, got)[door](t)
+			if refused.StatusCode != http.StatusUnauthorized {
+				t.Errorf("the same ticket again = %d, want 401", refused.StatusCode)
+			}
+			receipt := send(t, http.MethodGet, "http://"+p.public+"/ws-ticket/"+got.TicketID, bearer, "")
+			if receipt.status != http.StatusOK || !strings.Contains(receipt.body, `"state":"redeemed"`) {
+				t.Errorf("receipt = %d %s", receipt.status, receipt.body)
+			}
+		})
+	}
+	t.Run("bearer in the header", func(t *testing.T) {
+		header := http.Header{"Authorization": {"Bearer " + bearer}}
+		if _, hello, _ := dial(t, "ws://"+p.public+"/ws", &websocket.DialOptions{HTTPHeader: header}); hello.UserID != "alice" {
+			t.Errorf("greeted as %+v, want alice", hello)
+		}
+	})
+}
+
+func echoes(t testing.TB, conn *websocket.Conn) {
+	t.Helper()
+	if err := conn.Write(t.Context(), websocket.MessageText, []byte("ping?")); err != nil {
+		t.Fatal(err)
+	}
+	if _, text, err := conn.Read(t.Context()); err != nil || string(text) != "ping?" {
+		t.Errorf("echo = %q, %v", text, err)
+	}
+}
+
+func TestSpentAndInventedTicketsLookTheSame(t *testing.T) {
+	redis := testenv.Redis(t)
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, redis.URL()))
+	got := issue(t, p.public, idp.bearer(t, "alice"))
+	dial(t, got.URL, nil)
+	_, _, spent := dial(t, got.URL, nil)
+	invented := strings.Replace(got.URL, got.Ticket, "wst1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh81JhHht", 1)
+	_, _, unknown := dial(t, invented, nil)
+	if a, b := wire(t, spent), wire(t, unknown); a != b {
+		t.Errorf("answers differ:\n%s\n%s", a, b)
+	}
+}
+
+// wire is an answer without what is each answer's own.
+func wire(t testing.TB, res *http.Response) string {
+	t.Helper()
+	var body map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
+		t.Fatal(err)
+	}
+	if body["code"] != "invalid_ticket" {
+		t.Errorf("code = %v, want invalid_ticket", body["code"])
+	}
+	delete(body, "request_id")
+	header := res.Header.Clone()
+	header.Del("X-Request-Id")
+	header.Del("Date")
+	return fmt.Sprint(res.StatusCode, header, body)
+}
+
+func TestTwoProcessesShareTickets(t *testing.T) {
+	redis := testenv.Redis(t)
+	idp := newProvider(t)
+	one := start(t, "serve", "--config", idp.config(t, redis.URL()))
+	two := start(t, "serve", "--config", idp.config(t, redis.URL()))
+	got := issue(t, one.public, idp.bearer(t, "bob"))
+	at := func(p *process) string { return "ws://" + p.public + "/ws?ticket=" + got.Ticket }
+	if _, hello, _ := dial(t, at(two), nil); hello.UserID != "bob" {
+		t.Errorf("greeted as %+v, want bob", hello)
+	}
+	if _, _, res := dial(t, at(one), nil); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the other process admits it again: %d", res.StatusCode)
+	}
+}
+
+func TestStoreAwayAtStart(t *testing.T) {
+	redis := testenv.Redis(t)
+	redis.Kill()
+	idp := newProvider(t)
+	cmd := command(t.Context(), "serve", "--config", idp.config(t, redis.URL()))
+	out, err := cmd.CombinedOutput()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.ExitCode() != 1 {
+		t.Fatalf("serve = %v, want exit status 1\n%s", err, out)
+	}
+	if text := strings.TrimSpace(string(out)); strings.Contains(text, "\n") || !strings.Contains(text, "the store does not answer") {
+		t.Errorf("serve says %q, want one line about the store", text)
+	}
+}
+
+func TestServeWaitsForTheStoreWhereToldTo(t *testing.T) {
+	redis := testenv.Redis(t)
+	redis.Kill()
+	idp := newProvider(t)
+	p := launch(t, "serve", "--wait", "15s", "--config", idp.config(t, redis.URL()))
+	p.stderr.waitFor(t, "waiting for it")
+	redis.Restart()
+	p.await(t)
+	issue(t, p.public, idp.bearer(t, "alice"))
+}
+
+func TestStoreAwayLater(t *testing.T) {
+	redis := testenv.Redis(t)
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, redis.URL()))
+	bearer := idp.bearer(t, "alice")
+	open := issue(t, p.public, bearer)
+
+	redis.Freeze()
+	for name, ask := range map[string]func() (int, http.Header){
+		"issue": func() (int, http.Header) {
+			a := send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", bearer, "")
+			return a.status, a.header
+		},
+		"connect": func() (int, http.Header) { _, _, res := dial(t, open.URL, nil); return res.StatusCode, res.Header },
+	} {
+		begin := time.Now()
+		status, header := ask()
+		if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
+			t.Errorf("%s while Redis is frozen = %d, Retry-After %q, want 503 with one", name, status, header.Get("Retry-After"))
+		}
+		// Twice the promise, because this machine may be busy with other tests.
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("%s took %s", name, took)
+		}
+	}
+	if a := send(t, http.MethodGet, "http://"+p.internal+"/readyz", "", ""); a.status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz = %d while Redis is frozen, want 503", a.status)
+	}
+	redis.Thaw()
+	if got := issue(t, p.public, bearer); got.Ticket == "" {
+		t.Error("no ticket after Redis came back")
+	}
+}
+
+func TestStopClosesWebSocketsAndExitsWithZero(t *testing.T) {
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"))
+	conn, _, _ := dial(t, issue(t, p.public, idp.bearer(t, "alice")).URL, nil)
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := conn.Read(t.Context())
+	if got := websocket.CloseStatus(err); got != websocket.StatusGoingAway {
+		t.Errorf("close status %d (%v), want 1001", got, err)
+	}
+	if err := p.stop(t); err != nil {
+		t.Errorf("serve ended with %v, want exit status 0\n%s", err, p.stderr)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	idp := newProvider(t)
+	file := idp.config(t, "memory:")
+	p := start(t, "serve", "--config", file)
+	out, _, err := runIn(t, nil, "health", "--config", file, "--internal", p.internal)
+	if err != nil || out != "ready\n" {
+		t.Errorf("health = %q, %v", out, err)
+	}
+	_ = p.stop(t)
+	if _, _, err := runIn(t, nil, "health", "--config", file, "--internal", p.internal); err == nil {
+		t.Error("health of a stopped service is good")
+	}
+}
+
+func TestPublicListenerHasNothingInternal(t *testing.T) {
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"))
+	for _, path := range []string{"/metrics", "/livez", "/readyz", "/openapi.yaml", "//metrics", "/ws/../metrics", "/%6detrics", "/debug/pprof/"} {
+		if a := send(t, http.MethodGet, "http://"+p.public+path, "", ""); a.status != http.StatusNotFound {
+			t.Errorf("public %s = %d, want 404", path, a.status)
+		}
+	}
+	for _, path := range []string{"/metrics", "/livez", "/readyz", "/openapi.yaml"} {
+		if a := send(t, http.MethodGet, "http://"+p.internal+path, "", ""); a.status != http.StatusOK {
+			t.Errorf("internal %s = %d, want 200", path, a.status)
+		}
+	}
+	if a := send(t, http.MethodPost, "http://"+p.internal+"/ws-ticket", idp.bearer(t, "alice"), ""); a.status != http.StatusNotFound {
+		t.Errorf("internal /ws-ticket = %d, want 404", a.status)
+	}
+}
+
+func TestWebSocketsOverTLS(t *testing.T) {
+	idp := newProvider(t)
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	openssl(t, nil, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+		"-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "public.tls.cert_file="+cert, "--set", "public.tls.key_file="+key)
+	client := trusting(t, cert)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+p.public+"/ws-ticket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+idp.bearer(t, "alice"))
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var got issued
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || !strings.HasPrefix(got.URL, "wss://") {
+		t.Fatalf("url = %q, %v, want wss://", got.URL, err)
+	}
+	if _, hello, _ := dial(t, got.URL, &websocket.DialOptions{HTTPClient: client}); hello.UserID != "alice" {
+		t.Errorf("greeted as %+v", hello)
+	}
+	if res.Header.Get("Strict-Transport-Security") == "" {
+		t.Error("no Strict-Transport-Security over TLS")
+	}
+}
+
+func trusting(t *testing.T, certFile string) *http.Client {
+	t.Helper()
+	text, err := os.ReadFile(certFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: tlsTrusting(t, text)}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: patience}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"wsticket/internal/origin"
+	"wsticket/ticket"
+	"wsticket/ws"
+)
+
+// Validate lists every fault of the configuration, each with its key and
+// value. It is pure: no file is opened and no name resolved.
+func (c Config) Validate() error {
+	var f faults
+	c.Public.validate(&f)
+	c.Internal.validate(&f)
+	c.Ticket.validate(&f)
+	c.validateIssuers(&f)
+	c.WS.validate(&f)
+	c.Limits.validate(&f)
+	f.check(knownScheme(c.Store.URL.Reveal()), "store.url: must begin with memory:, redis:// or rediss://")
+	if _, err := origin.NewList(c.Origins); err != nil {
+		f.add("origins: %w", err)
+	}
+	f.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level: must be debug, info, warn or error (got %q)", c.Log.Level)
+	f.check(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format: must be json or text (got %q)", c.Log.Format)
+	c.validateMissing(&f)
+	return errors.Join(f...)
+}
+
+// faults collects what is wrong.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+func (f *faults) check(ok bool, format string, args ...any) {
+	if !ok {
+		f.add(format, args...)
+	}
+}
+
+func (p PublicConfig) validate(f *faults) {
+	f.check(p.Listen != "", "public.listen: must not be empty")
+	if p.URL != "" {
+		u, err := url.Parse(p.URL)
+		ok := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
+			u.User == nil && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
+		f.check(ok, "public.url: must be http(s)://host[:port] and nothing more (got %q)", p.URL)
+	}
+	if _, err := origin.NewHosts(p.Hosts); err != nil {
+		f.add("public.hosts: %w", err)
+	}
+	for _, text := range p.TrustedProxies {
+		_, err := parsePrefix(text)
+		f.check(err == nil, "public.trusted_proxies: must be addresses or prefixes (got %q)", text)
+	}
+	f.check((p.TLS.CertFile == "") == (p.TLS.KeyFile == ""), "public.tls: cert_file and key_file go together")
+}
+
+func (i InternalConfig) validate(f *faults) {
+	f.check(i.Listen != "", "internal.listen: must not be empty")
+	f.check((i.TLS.CertFile == "") == (i.TLS.KeyFile == ""), "internal.tls: cert_file and key_file go together")
+	f.check(i.TLS.ClientCAFile == "" || i.TLS.CertFile != "", "internal.tls.client_ca_file: needs cert_file and key_file")
+	digest := regexp.MustCompile(`^[0-9a-f]{64}$`)
+	for n, key := range i.APIKeys {
+		at := fmt.Sprintf("internal.api_keys[%d]", n)
+		f.check(key.Name != "", "%s.name: must not be empty", at)
+		// The value is not repeated: it may be the key itself, put there by mistake.
+		f.check(digest.MatchString(key.SHA256), "%s.sha256: must be 64 characters of lower-case hex", at)
+		f.check(len(key.Scopes) > 0, "%s.scopes: must not be empty", at)
+		for _, scope := range key.Scopes {
+			f.check(slices.Contains([]string{"consume", "introspect", "revoke", "read"}, scope), "%s.scopes: no such scope (got %q)", at, scope)
+		}
+	}
+}
+
+func (t TicketConfig) validate(f *faults) {
+	f.check(t.TTL >= ticket.MinTTL && t.TTL <= ticket.MaxTTL, "ticket.ttl: must be 5s..60s (got %s)", t.TTL)
+	f.check(t.Retention >= time.Second && t.Retention <= 24*time.Hour, "ticket.retention: must be 1s..24h (got %s)", t.Retention)
+	f.check(t.RetryWindow >= 0 && t.RetryWindow <= 10*time.Second, "ticket.retry_window: must be 0s..10s (got %s)", t.RetryWindow)
+	f.check(len(t.Audiences) > 0 && !slices.Contains(t.Audiences, ""), "ticket.audiences: must name at least one, and no empty one")
+}
+
+func (c Config) validateIssuers(f *faults) {
+	f.check(len(c.Issuers) > 0, "issuers: must name at least one")
+	seen := map[string]bool{}
+	for n, issuer := range c.Issuers {
+		at := fmt.Sprintf("issuers[%d]", n)
+		f.check(issuer.Issuer != "", "%s.issuer: must not be empty", at)
+		f.check(issuer.Issuer == "" || !seen[issuer.Issuer], "%s.issuer: stands twice (got %q)", at, issuer.Issuer)
+		seen[issuer.Issuer] = true
+		f.check(len(issuer.Audience) > 0, "%s.audience: must name at least one", at)
+		sources := 0
+		for _, given := range []bool{issuer.JWKSURL != "", issuer.Discovery, issuer.PublicKeyFile != "", issuer.HMACSecretFile != ""} {
+			if given {
+				sources++
+			}
+		}
+		f.check(sources == 1, "%s: must have exactly one of jwks_url, discovery, public_key_file and hmac_secret_file (got %d)", at, sources)
+		f.check(issuer.Leeway >= 0 && issuer.Leeway <= 30*time.Second, "%s.leeway: must be 0s..30s (got %s)", at, issuer.Leeway)
+		f.check(issuer.MaxLifetime >= 0, "%s.max_lifetime: must not be negative (got %s)", at, issuer.MaxLifetime)
+	}
+}
+
+func (w WSConfig) validate(f *faults) {
+	path := regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+	f.check(path.MatchString(w.Path), "ws.path: must be a plain path such as /ws (got %q)", w.Path)
+	f.check(!slices.Contains([]string{"/ws-ticket", "/.well-known", "/backchannel-logout"}, w.Path), "ws.path: is taken (got %q)", w.Path)
+	known := []string{"query", "subprotocol", "header", "cookie", "first_message"}
+	for _, door := range w.Doors {
+		f.check(slices.Contains(known, door), "ws.doors: no such door (got %q)", door)
+	}
+	f.check(len(w.openDoors()) > 0, "ws.doors: must name at least one of query, subprotocol and header")
+	name := regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+	f.check(name.MatchString(w.TicketParameter) && w.TicketParameter != "access_token", "ws.ticket_parameter: must be lower-case letters, digits, - and _, and not access_token (got %q)", w.TicketParameter)
+	f.check(w.MaxMessage >= 125, "ws.max_message: must be at least 125 (got %s)", w.MaxMessage)
+	f.check(w.AuthTimeout > 0, "ws.auth_timeout: must be positive (got %s)", w.AuthTimeout)
+	f.check(w.Ping >= 0, "ws.ping: must not be negative (got %s)", w.Ping)
+}
+
+func (l LimitsConfig) validate(f *faults) {
+	f.check(l.Unauthenticated >= 0, "limits.unauthenticated: must not be negative (got %d)", l.Unauthenticated)
+	f.check(l.UnauthenticatedAddr >= 0, "limits.unauthenticated_per_address: must not be negative (got %d)", l.UnauthenticatedAddr)
+}
+
+// validateMissing refuses what this version cannot do. Whoever asks for it
+// relies on it, so passing over it in silence would be worse than not to
+// start.
+func (c Config) validateMissing(f *faults) {
+	for _, feature := range []struct {
+		key   string
+		asked bool
+	}{
+		{"database.url", c.Database.URL.Reveal() != ""},
+		{"ticket.seal_key_file", c.Ticket.SealKeyFile != ""},
+		{"session.cookie", c.Session.Cookie != ""},
+		{"session.jwt", c.Session.JWT},
+		{"session.lookup_url", c.Session.LookupURL != ""},
+		{"ws.upstream", c.WS.Upstream != ""},
+		{"ws.accept_then_close", c.WS.AcceptThenClose},
+		{"ws.max_connections_per_subject", c.WS.MaxConnections != 0},
+		{"identity.assertion_key_file", c.Identity.AssertionKeyFile != ""},
+	} {
+		f.check(!feature.asked, "%s: is not available in this version", feature.key)
+	}
+}
+
+// closedDoors are the doors that the configuration names and this version
+// does not have.
+func (w WSConfig) closedDoors() []string {
+	var closed []string
+	for _, door := range w.Doors {
+		if door == "cookie" || door == "first_message" {
+			closed = append(closed, door)
+		}
+	}
+	return closed
+}
+
+// openDoors are the others.
+func (w WSConfig) openDoors() []ws.Door {
+	var open []ws.Door
+	for _, door := range w.Doors {
+		if !slices.Contains(w.closedDoors(), door) {
+			open = append(open, ws.Door(door))
+		}
+	}
+	return open
+}
+
+func knownScheme(storeURL string) bool {
+	return storeURL == "memory:" || strings.HasPrefix(storeURL, "redis://") || strings.HasPrefix(storeURL, "rediss://")
+}
+
+// parsePrefix reads an address as the prefix of that address alone.
+func parsePrefix(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.Prefix(addr.BitLen())
+	}
+	return netip.ParsePrefix(text)
+}

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// version is set by the linker: see the Makefile.
+var version = "dev" //nolint:gochecknoglobals // the linker can only set a package variable
+
+type versionCmd struct{}
+
+// Run prints the version and what built it.
+func (versionCmd) Run(w world) error {
+	_, err := fmt.Fprintf(w.Stdout, "wsticket %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
