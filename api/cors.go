@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"wsticket/internal/accesslog"
 	"wsticket/internal/origin"
 )
 
@@ -37,21 +36,21 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) (canonical 
 // other OPTIONS. It says all that may be sent and leaves the comparison to the
 // browser, so that nothing of the question is repeated.
 func (s *Server) preflight(methods ...string) endpoint {
-	allow := strings.Join(methods, ", ")
+	mayUse := strings.Join(methods, ", ")
 	return func(w http.ResponseWriter, r *http.Request) error {
 		page, err := s.allowOrigin(w, r)
 		if err != nil {
 			return err
 		}
 		h := w.Header()
-		h.Set("Allow", allow+", "+http.MethodOptions)
+		h.Set("Allow", methodsOf(r))
 		if page != "" {
-			h.Set("Access-Control-Allow-Methods", allow)
+			h.Set("Access-Control-Allow-Methods", mayUse)
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
 			h.Set("Access-Control-Max-Age", "600")
 		}
+		done(r, "preflight")
 		w.WriteHeader(http.StatusNoContent)
-		accesslog.NoteOf(r.Context()).Outcome = "preflight"
 		return nil
 	}
 }

@@ -190,7 +190,7 @@ func TestStatusesInTheLog(t *testing.T) {
 		{"GET", "/unknown", accesslog.Entry{Status: 404, Outcome: "refused", Reason: "no_route"}},
 		{"PUT", "/ws-ticket", accesslog.Entry{Status: 405, Outcome: "refused", Reason: "method_not_allowed"}},
 		{"POST", "/ws-ticket", accesslog.Entry{Status: 401, Outcome: "refused", Reason: "missing_credential", Route: "/ws-ticket"}},
-		{"OPTIONS", "/ws-ticket", accesslog.Entry{Status: 204, Outcome: "preflight", Route: "/ws-ticket"}},
+		{"OPTIONS", "/ws-ticket", accesslog.Entry{Status: 204, Outcome: "preflight", Reason: "ok", Route: "/ws-ticket"}},
 	} {
 		h.public(t, newRequest(t, row.method, row.path, ""))
 		got := h.last(t)

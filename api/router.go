@@ -90,20 +90,28 @@ func named(pattern string, next http.Handler) http.Handler {
 // 15.5.6). chi also comes here for a method that it does not know, whatever
 // the path.
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	allow := methodsOf(r)
+	if allow == "" {
+		s.refuse(w, r, errNoRoute)
+		return
+	}
+	w.Header().Set("Allow", allow)
+	s.refuse(w, r, errMethod)
+}
+
+// methodsOf lists the methods of the path of r, for Allow. chi keeps them
+// from a handler of one's own.
+func methodsOf(r *http.Request) string {
 	path := r.URL.Path
 	if r.URL.RawPath != "" {
 		path = r.URL.RawPath
 	}
+	routes := chi.RouteContext(r.Context()).Routes
 	var allow []string
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost} {
-		if chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, path) {
+		if routes.Match(chi.NewRouteContext(), method, path) {
 			allow = append(allow, method)
 		}
 	}
-	if allow == nil {
-		s.refuse(w, r, errNoRoute)
-		return
-	}
-	w.Header().Set("Allow", strings.Join(allow, ", "))
-	s.refuse(w, r, errMethod)
+	return strings.Join(allow, ", ")
 }

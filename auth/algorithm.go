@@ -63,13 +63,13 @@ func pss(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 
 // isRSA and the three below look at the type of a key, as [key] has it.
 func isRSA(public any) bool {
-	_, ok := public.(*rsa.PublicKey)
-	return ok
+	key, ok := public.(*rsa.PublicKey)
+	return ok && key != nil && key.N != nil
 }
 
 func isEd25519(public any) bool {
-	_, ok := public.(ed25519.PublicKey)
-	return ok
+	key, ok := public.(ed25519.PublicKey)
+	return ok && len(key) == ed25519.PublicKeySize
 }
 
 func isSecret(public any) bool {
@@ -82,7 +82,7 @@ func isSecret(public any) bool {
 func onCurve(curve elliptic.Curve) func(any) bool {
 	return func(public any) bool {
 		key, ok := public.(*ecdsa.PublicKey)
-		return ok && key.Curve == curve
+		return ok && key != nil && key.Curve == curve
 	}
 }
 

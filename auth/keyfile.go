@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -112,9 +113,14 @@ func newKey(public crypto.PublicKey) (*key, error) {
 	if defaultAlgorithm(public) == "" || isSecret(public) {
 		return nil, errKeyType
 	}
-	if r, ok := public.(*rsa.PublicKey); ok {
-		if err := checkRSA(r); err != nil {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		if err := checkRSA(public); err != nil {
 			return nil, err
+		}
+	case *ecdsa.PublicKey:
+		if _, err := public.ECDH(); err != nil {
+			return nil, errPoint
 		}
 	}
 	return &key{public: public}, nil

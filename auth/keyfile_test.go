@@ -3,6 +3,7 @@ package auth_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
@@ -160,6 +161,11 @@ func TestBadGoKeys(t *testing.T) {
 		"RSA e = 3":        &rsa.PublicKey{N: rsaKey().N, E: 3},
 		"P-224":            newEC(elliptic.P224()).Public(),
 		"no curve":         &ecdsa.PublicKey{},
+		"off the curve":    &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, //nolint:staticcheck // SA1019: there is no other way to a wrong one
+		"no modulus":       &rsa.PublicKey{E: 65537},
+		"no RSA key":       (*rsa.PublicKey)(nil),
+		"no EC key":        (*ecdsa.PublicKey)(nil),
+		"Ed25519, cut":     ed25519.PublicKey(make([]byte, 31)),
 	} {
 		refusesIssuer(t, rule, auth.IssuerOptions{Keys: []crypto.PublicKey{edKey().Public(), key}}, "issuers[0].keys: key 2: ")
 	}

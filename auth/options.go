@@ -52,7 +52,8 @@ type IssuerOptions struct {
 	// line break at the end is not part of it. It is read once. Whoever can
 	// verify with it can sign: prefer any other source.
 	HMACSecretFile string
-	// Keys are *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
+	// Keys are *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey. They have
+	// no names, so that a kid does not count.
 	Keys []crypto.PublicKey
 
 	// Type is what the typ header has to be, with or without "application/"
@@ -60,8 +61,9 @@ type IssuerOptions struct {
 	Type string
 	// MaxLifetime bounds exp - iat. Default 24 h.
 	MaxLifetime time.Duration
-	// Leeway is added to the clock for exp, and subtracted for nbf and iat;
-	// 0 to 30 s. An identity's ExpiresAt is exp itself.
+	// Leeway is how far the issuer's clock may differ, 0 to 30 s: a bearer is
+	// accepted for so much longer than exp, and so much before nbf and iat. An
+	// identity's ExpiresAt is exp itself.
 	Leeway time.Duration
 	// Claims names those that go into the identity, where they are present.
 	Claims []string

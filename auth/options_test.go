@@ -125,3 +125,16 @@ func TestNewEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
+
+// TestValidateReadsNoFile: what New finds beyond it is in files.
+func TestValidateReadsNoFile(t *testing.T) {
+	t.Parallel()
+	o := auth.Options{Issuers: []auth.IssuerOptions{{Issuer: "a", Audience: []string{audience}, PublicKeyFile: "/nonexistent"}}}
+	if err := o.Validate(); err != nil {
+		t.Errorf("a file that is missing: got %v, want nil", err)
+	}
+	o.Issuers[0].Leeway = time.Hour
+	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "issuers[0].leeway") {
+		t.Errorf("a leeway of an hour: got %v, want a fault", err)
+	}
+}

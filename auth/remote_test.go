@@ -312,9 +312,21 @@ func TestSingleFlight(t *testing.T) {
 	})
 }
 
-// TestStalledAtStart: New waits for 5 s and no longer.
+// TestStalledAtStart: New waits for 5 s and no longer, and nothing stays
+// behind (the bubble would not end) where nobody answers.
 func TestStalledAtStart(t *testing.T) {
 	t.Parallel()
+	t.Run("nobody accepts", func(t *testing.T) { stalled(t, blockUntilDone(func() {})) })
+	t.Run("nobody shakes hands", func(t *testing.T) {
+		stalled(t, func(context.Context, string, string) (net.Conn, error) {
+			near, _ := net.Pipe()
+			return near, nil
+		})
+	})
+}
+
+func stalled(t *testing.T, dial func(context.Context, string, string) (net.Conn, error)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		v, err := auth.New(t.Context(), auth.Options{
@@ -322,7 +334,7 @@ func TestStalledAtStart(t *testing.T) {
 				{Issuer: issuerName, Audience: []string{audience}, JWKSURL: issuerName},
 				{Issuer: issuerName + "/2", Audience: []string{audience}, JWKSURL: issuerName},
 			},
-			Network: auth.Network{LookupIP: publicIP, Dial: blockUntilDone(func() {})},
+			Network: auth.Network{LookupIP: publicIP, Dial: dial},
 		})
 		if err != nil {
 			t.Fatalf("New: got %v, want nil", err)

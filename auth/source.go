@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,8 @@ func (o IssuerOptions) allowed(keys []*key) map[string]algorithm {
 }
 
 // newIssuer reads the keys that are there at the start, or prepares to fetch
-// them. The error starts with the name of the field that is at fault.
+// them. The error starts with the name of the field that is at
+// fault and ends with that of its file.
 func (v *Verifier) newIssuer(o Options, options IssuerOptions) (*issuer, error) {
 	options = options.withDefaults()
 	i := &issuer{
@@ -78,9 +80,13 @@ func (v *Verifier) newIssuer(o Options, options IssuerOptions) (*issuer, error) 
 		maxLifetime: options.MaxLifetime, leeway: options.Leeway, claims: slices.Clone(options.Claims),
 	}
 	field := options.sources()[0]
+	value := ""
+	if file := cmp.Or(options.PublicKeyFile, options.HMACSecretFile); file != "" {
+		value = fmt.Sprintf(" (got %q)", file)
+	}
 	keys, err := options.static()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
+		return nil, fmt.Errorf("%s: %w%s", field, err, value)
 	}
 	i.algorithms = options.allowed(keys)
 	if keys == nil {
@@ -89,7 +95,7 @@ func (v *Verifier) newIssuer(o Options, options IssuerOptions) (*issuer, error) 
 	}
 	set, err := newStaticSet(keys, i.algorithms)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
+		return nil, fmt.Errorf("%s: %w%s", field, err, value)
 	}
 	i.keys = staticKeys{set}
 	return i, nil

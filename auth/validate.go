@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -20,7 +21,11 @@ func (f *faults) add(field, format string, values ...any) {
 	*f = append(*f, fmt.Errorf("auth: "+field+": "+format, values...))
 }
 
-// validate lists the faults that can be seen without reading a file.
+// Validate returns an error that lists the faults that can be seen without
+// reading a file, or nil. [New] finds these and those of the files.
+func (o Options) Validate() error { return errors.Join(o.withDefaults().validate()...) }
+
+// validate is Validate of options that have their defaults.
 func (o Options) validate() []error {
 	var f faults
 	if len(o.Issuers) == 0 {

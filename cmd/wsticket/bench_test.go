@@ -120,6 +120,7 @@ func (nobody) Issue(context.Context, ticket.Request) (ticket.Ticket, error) {
 func (nobody) Lookup(context.Context, ticket.ID, ticket.Identity) (ticket.Receipt, error) {
 	return ticket.Receipt{}, ticket.ErrNotFound
 }
+
 func (nobody) Revoke(context.Context, ticket.ID, ticket.Identity) error { return ticket.ErrNotFound }
 
 // drive sends b.N requests over so many connections. The client writes bytes

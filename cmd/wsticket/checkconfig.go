@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"net"
+	"net/netip"
+
+	"wsticket/auth"
 )
 
 type checkConfigCmd struct {
@@ -13,12 +17,12 @@ type checkConfigCmd struct {
 
 // Run names every fault of the configuration, and every file that it names
 // and that cannot be read.
-func (c *checkConfigCmd) Run(w world) error {
+func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 	cfg, err := c.read(w)
 	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
 		return err
 	}
-	if err := errors.Join(err, cfg.Validate(), cfg.checkFiles()); err != nil {
+	if err := errors.Join(err, cfg.Validate(), cfg.checkFiles(ctx)); err != nil {
 		return configError{err}
 	}
 	for _, door := range cfg.WS.closedDoors() {
@@ -28,32 +32,41 @@ func (c *checkConfigCmd) Run(w world) error {
 	return err
 }
 
-// checkFiles opens what serve is going to read.
-func (c Config) checkFiles() error {
-	type named struct{ key, file string }
-	files := []named{
-		{"public.tls.cert_file", c.Public.TLS.CertFile},
-		{"public.tls.key_file", c.Public.TLS.KeyFile},
-		{"internal.tls.cert_file", c.Internal.TLS.CertFile},
-		{"internal.tls.key_file", c.Internal.TLS.KeyFile},
-		{"internal.tls.client_ca_file", c.Internal.TLS.ClientCAFile},
-	}
-	for n, issuer := range c.Issuers {
-		files = append(files,
-			named{fmt.Sprintf("issuers[%d].public_key_file", n), issuer.PublicKeyFile},
-			named{fmt.Sprintf("issuers[%d].hmac_secret_file", n), issuer.HMACSecretFile})
-	}
+// checkFiles reads what serve is going to read, and asks no network.
+func (c Config) checkFiles(ctx context.Context) error {
+	return errors.Join(c.checkCertificates(), c.checkKeys(ctx))
+}
+
+func (c Config) checkCertificates() error {
 	var faults []error
-	for _, f := range files {
-		if f.file == "" {
+	for _, f := range []struct{ key, cert, private, ca string }{
+		{"public.tls", c.Public.TLS.CertFile, c.Public.TLS.KeyFile, ""},
+		{"internal.tls", c.Internal.TLS.CertFile, c.Internal.TLS.KeyFile, c.Internal.TLS.ClientCAFile},
+	} {
+		if f.cert == "" || f.private == "" {
 			continue
 		}
-		file, err := os.Open(f.file)
-		if err != nil {
+		if _, err := tlsConfig(f.cert, f.private, f.ca); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", f.key, err))
-			continue
 		}
-		_ = file.Close()
 	}
 	return errors.Join(faults...)
+}
+
+// checkKeys has the issuers' key files read by the room that will use them.
+// Keys behind a URL are not asked for: a check must not depend on who is up.
+func (c Config) checkKeys(ctx context.Context) error {
+	options := authOptions(c, nil)
+	if options.Validate() != nil {
+		return nil // Config.Validate has said so
+	}
+	offline := errors.New("offline")
+	options.Network.LookupIP = func(context.Context, string) ([]netip.Addr, error) { return nil, offline }
+	options.Network.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, offline }
+	verifier, err := auth.New(ctx, options)
+	if err != nil {
+		return err
+	}
+	verifier.Close()
+	return nil
 }

@@ -51,7 +51,7 @@ issuers:
 		t.Fatal("check-config finds nothing")
 	}
 	for _, want := range []string{
-		"ticket.ttl: must be 5s..60s (got 5m0s)", "store.url: must begin with", "origins:", "wss: no such key (did you mean ws?)", "/nowhere/key.pem",
+		"ticket.ttl: must be 5s..60s (got 5m0s)", "store.url: must begin with", "origins:", "wss: no such key (did you mean ws?)", `issuers[0].public_key_file: file does not exist (got "/nowhere/key.pem")`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("check-config does not say %q:\n%v", want, err)

@@ -11,7 +11,6 @@ import (
 	"wsticket/internal/layered"
 )
 
-//nolint:gochecknoglobals // a flag of the test binary
 var update = flag.Bool("update", false, "write the generated documents")
 
 const referenceFile = "../../docs/configuration.md"

@@ -65,24 +65,34 @@ func withTLS(ln net.Listener, certFile, keyFile, clientCAFile string) (net.Liste
 	if certFile == "" {
 		return ln, nil
 	}
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	cfg, err := tlsConfig(certFile, keyFile, clientCAFile)
 	if err != nil {
 		return ln, err
 	}
+	return tls.NewListener(ln, cfg), nil
+}
+
+// tlsConfig reads a server certificate and, where one is named, the authority
+// of the clients, who then must show a certificate of it.
+func tlsConfig(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, err
+	}
 	// WebSockets need HTTP/1.1, so nothing else is offered.
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
-	if clientCAFile != "" {
-		pool := x509.NewCertPool()
-		text, err := os.ReadFile(clientCAFile)
-		if err != nil {
-			return ln, err
-		}
-		if !pool.AppendCertsFromPEM(text) {
-			return ln, errors.New("client_ca_file: no certificate in it")
-		}
-		cfg.ClientCAs, cfg.ClientAuth = pool, tls.RequireAndVerifyClientCert
+	if clientCAFile == "" {
+		return cfg, nil
 	}
-	return tls.NewListener(ln, cfg), nil
+	text, err := os.ReadFile(clientCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("client_ca_file: %w", err)
+	}
+	cfg.ClientCAs, cfg.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+	if !cfg.ClientCAs.AppendCertsFromPEM(text) {
+		return nil, errors.New("client_ca_file: no certificate in it")
+	}
+	return cfg, nil
 }
 
 // announce prints the start line: the addresses that are really bound.

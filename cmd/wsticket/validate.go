@@ -88,24 +88,14 @@ func (t TicketConfig) validate(f *faults) {
 	f.check(len(t.Audiences) > 0 && !slices.Contains(t.Audiences, ""), "ticket.audiences: must name at least one, and no empty one")
 }
 
+// validateIssuers leaves the judgement to the room that it is about.
 func (c Config) validateIssuers(f *faults) {
-	f.check(len(c.Issuers) > 0, "issuers: must name at least one")
-	seen := map[string]bool{}
-	for n, issuer := range c.Issuers {
-		at := fmt.Sprintf("issuers[%d]", n)
-		f.check(issuer.Issuer != "", "%s.issuer: must not be empty", at)
-		f.check(issuer.Issuer == "" || !seen[issuer.Issuer], "%s.issuer: stands twice (got %q)", at, issuer.Issuer)
-		seen[issuer.Issuer] = true
-		f.check(len(issuer.Audience) > 0, "%s.audience: must name at least one", at)
-		sources := 0
-		for _, given := range []bool{issuer.JWKSURL != "", issuer.Discovery, issuer.PublicKeyFile != "", issuer.HMACSecretFile != ""} {
-			if given {
-				sources++
-			}
-		}
-		f.check(sources == 1, "%s: must have exactly one of jwks_url, discovery, public_key_file and hmac_secret_file (got %d)", at, sources)
-		f.check(issuer.Leeway >= 0 && issuer.Leeway <= 30*time.Second, "%s.leeway: must be 0s..30s (got %s)", at, issuer.Leeway)
-		f.check(issuer.MaxLifetime >= 0, "%s.max_lifetime: must not be negative (got %s)", at, issuer.MaxLifetime)
+	if len(c.Issuers) == 0 {
+		f.add("issuers: must name at least one")
+		return
+	}
+	if err := authOptions(c, nil).Validate(); err != nil {
+		*f = append(*f, err)
 	}
 }
 

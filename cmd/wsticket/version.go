@@ -5,8 +5,9 @@ import (
 	"runtime"
 )
 
-// version is set by the linker: see the Makefile.
-var version = "dev" //nolint:gochecknoglobals // the linker can only set a package variable
+// version is set by the linker, which can only set a package variable: see
+// the Makefile.
+var version = "dev"
 
 type versionCmd struct{}
 

@@ -152,7 +152,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	err := layered.Load(&h, layered.Sources{
 		File: []byte("rooms: x\nlevel: y\nnope: 1"), Env: []string{"HOUSE_NOPE=1"}, EnvPrefix: "HOUSE_", Set: []string{"x=1"},
 	})
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the number of joined faults is what is tested
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || len(joined.Unwrap()) != 5 {
 		t.Errorf("Load = %v, want five faults", err)
 	}
