@@ -1,13 +1,13 @@
 package api
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 
+	"wsticket/internal/jwtscan"
 	"wsticket/ticket"
 )
 
@@ -58,7 +58,7 @@ func checkQuery(raw, ticketParameter string) error {
 		value, valueErr := unescape(value)
 		switch {
 		case strings.EqualFold(name, "access_token"), strings.EqualFold(name, "token"),
-			holdsJWT(name), holdsJWT(value):
+			jwtscan.Holds(name), jwtscan.Holds(value):
 			return errCredentialInURL
 		case nameErr != nil, valueErr != nil, strings.EqualFold(name, ticketParameter):
 			fault = fmt.Errorf("query: %w", errCredentialShape)
@@ -75,29 +75,4 @@ func unescape(s string) (string, error) {
 		return s, err
 	}
 	return plain, nil
-}
-
-// holdsJWT tells whether s has a JWS or JWE in compact form somewhere in it
-// (RFC 7515 7.1, RFC 7516 7.1): base64url parts with dots between them, one of
-// which is a JSON object and has two more after it.
-func holdsJWT(s string) bool {
-	for word := range strings.FieldsFuncSeq(s, isNotJWT) {
-		parts := strings.Split(word, ".")
-		for _, header := range parts[:max(len(parts)-2, 0)] {
-			text, err := base64.RawURLEncoding.DecodeString(header)
-			if err == nil && strings.HasPrefix(strings.TrimSpace(string(text)), "{") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func isNotJWT(c rune) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
-		return false
-	default:
-		return true
-	}
 }

@@ -3,6 +3,8 @@ package ws
 import (
 	"net/url"
 	"strings"
+
+	"wsticket/internal/jwtscan"
 )
 
 // ticketInQuery finds the ticket in a raw query: the value of the one literal
@@ -20,7 +22,7 @@ import (
 // for it tells the operator more.
 func ticketInQuery(raw, parameter string) (value string, found bool, err error) {
 	decoded, badEscape := url.QueryUnescape(raw)
-	if holdsJWT(raw) || holdsJWT(decoded) || holdsBearerName(raw, parameter) {
+	if jwtscan.Holds(raw) || jwtscan.Holds(decoded) || holdsBearerName(raw, parameter) {
 		return "", false, errCredentialInURL
 	}
 	if badEscape != nil {
@@ -54,23 +56,6 @@ func holdsBearerName(raw, parameter string) bool {
 }
 
 func isSeparator(c rune) bool { return c == '&' || c == ';' }
-
-// holdsJWT tells whether text holds something like a JWT (RFC 7519 3): three
-// or more base64url segments of which the first is that of an object, `{"`.
-// It need not be the whole text: "Bearer " may stand before it.
-func holdsJWT(text string) bool {
-	for run := range strings.FieldsFuncSeq(text, isNotJWT) {
-		if strings.HasPrefix(run, "eyJ") && strings.Count(run, ".") >= 2 {
-			return true
-		}
-	}
-	return false
-}
-
-func isNotJWT(c rune) bool {
-	letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-	return !letter && c != '-' && c != '_' && c != '.'
-}
 
 // plainName is what a lenient reader might take a name for.
 func plainName(name string) string {

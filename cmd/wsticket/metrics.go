@@ -67,19 +67,8 @@ func (m *metrics) observe(_ context.Context, e ticket.Event) {
 
 // request counts an answer, and a handshake where a door is named.
 func (m *metrics) request(e accesslog.Entry) {
-	m.requests.WithLabelValues(e.Route, knownMethod(e.Method), strconv.Itoa(e.Status), e.Reason).Inc()
+	m.requests.WithLabelValues(e.Route, e.Method, strconv.Itoa(e.Status), e.Reason).Inc()
 	if e.Door != "" {
 		m.handshakes.WithLabelValues(e.Door, e.Outcome, e.Reason).Inc()
-	}
-}
-
-// knownMethod keeps a client from making series by inventing methods.
-func knownMethod(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete, http.MethodOptions,
-		http.MethodPut, http.MethodPatch, http.MethodConnect, http.MethodTrace:
-		return method
-	default:
-		return "other"
 	}
 }

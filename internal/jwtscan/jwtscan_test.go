@@ -1,0 +1,34 @@
+package jwtscan_test
+
+import (
+	"strings"
+	"testing"
+
+	"wsticket/internal/jwtscan"
+)
+
+func TestHolds(t *testing.T) {
+	const jwt = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
+	for _, row := range []struct {
+		rule, text string
+		want       bool
+	}{
+		{"a JWS", jwt, true},
+		{"a JWS without a signature", "eyJhbGciOiJub25lIn0.e30.", true},
+		{"a JWE", "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVy.dGFn", true},
+		{"a JWS with a scheme before it", "Bearer " + jwt, true},
+		{"a JWS inside another text", "x=1&y=" + jwt + ";z", true},
+		{"a header with white space before its brace", "IHsiYWxnIjoibm9uZSJ9.e30.", true},
+		{"a word glued to it by a dot", "a." + jwt, true},
+		{"two parts are none", "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0", false},
+		{"a host name", "chat.app.example.com", false},
+		{"a version number", "1.2.3", false},
+		{"a ticket", "wst1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh81JhHht", false},
+		{"nothing", "", false},
+		{"many dots", strings.Repeat(".", 1<<16), false},
+	} {
+		if got := jwtscan.Holds(row.text); got != row.want {
+			t.Errorf("%s: got %t, want %t", row.rule, got, row.want)
+		}
+	}
+}
