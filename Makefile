@@ -111,4 +111,4 @@ vuln: ## Known vulnerabilities in packages that we import; skipped where their l
 # The tests run once, by cover. With CI=true a missing server is a failure.
 .PHONY: ci
 ci: ## All of what has to pass before a merge, with some seconds of fuzzing
-	CI=true $(MAKE) check-mod build check-fmt lint cover fuzz FUZZTIME=20000x
+	CI=true $(MAKE) --no-print-directory check-mod build check-fmt lint cover fuzz FUZZTIME=20000x

@@ -84,3 +84,23 @@ func TestReadmeTable(t *testing.T) {
 		}
 	}
 }
+
+// TestExampleFile holds wsticket.example.yaml to the program: it is a file
+// that serve starts with, and it names every key.
+func TestExampleFile(t *testing.T) {
+	const name = "../../wsticket.example.yaml"
+	cfg, err := configFlags{Config: name}.load(world{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range layered.Keys(&cfg, envPrefix) {
+		last := key.Path[strings.LastIndex(key.Path, ".")+1:]
+		if !regexp.MustCompile(`\b` + last + `:`).Match(text) {
+			t.Errorf("%s does not name %s", name, key.Path)
+		}
+	}
+}

@@ -28,7 +28,7 @@ func rules() []rule {
 		library("only auth looks into bearers; cmd signs test bearers", "github.com/golang-jwt/jwt", "auth", "cmd"),
 		library("only auth knows key sets", "github.com/MicahParks", "auth"),
 		library("Redis is behind ticket.Store", "github.com/redis", "store"),
-		library("only ws accepts WebSockets; cmd has the echo application", "github.com/coder/websocket", "ws", "cmd"),
+		library("only ws knows WebSockets", "github.com/coder/websocket", "ws"),
 		library("only cmd has flags", "github.com/alecthomas/kong", "cmd"),
 		library("only cmd has a configuration file", "go.yaml.in/yaml", "cmd", "internal/layered"),
 		{
