@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"wsticket/internal/testenv"
+	"wsticket/store"
+	"wsticket/ticket"
+)
+
+// BenchmarkService is issue and redeem without HTTP, for each store and from
+// so many callers at once.
+func BenchmarkService(b *testing.B) {
+	redisServer := testenv.Redis(b)
+	for name, open := range map[string]func(testing.TB) ticket.Store{
+		"memory": func(tb testing.TB) ticket.Store {
+			s, err := store.NewMemory(store.MemoryOptions{MaxTickets: 100_000_000, Retention: time.Second})
+			return opened(tb, s, err)
+		},
+		"redis": func(tb testing.TB) ticket.Store {
+			s, err := store.OpenRedis(redisServer.URL(), store.RedisOptions{Retention: time.Second})
+			return opened(tb, s, err)
+		},
+	} {
+		for _, callers := range []int{1, 16, 256} {
+			b.Run(fmt.Sprintf("%s/issue/%d", name, callers), func(b *testing.B) {
+				service := benchService(b, open(b))
+				together(b, callers, b.N, func(int) error { return issueOne(b, service, nil) })
+			})
+			b.Run(fmt.Sprintf("%s/redeem/%d", name, callers), func(b *testing.B) {
+				service := benchService(b, open(b))
+				tokens := make([]ticket.Token, b.N)
+				together(b, 64, b.N, func(n int) error { return issueOne(b, service, &tokens[n]) })
+				together(b, callers, b.N, func(n int) error {
+					_, err := service.Redeem(b.Context(), tokens[n], ticket.Presentation{Attempt: "bench"})
+					return err
+				})
+			})
+		}
+	}
+}
+
+func opened[S interface {
+	ticket.Store
+	Close() error
+}](tb testing.TB, s S, err error) ticket.Store {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func benchService(b *testing.B, s ticket.Store) *ticket.Service {
+	b.Helper()
+	service, err := ticket.New(ticket.Options{Store: s, TTL: ticket.MaxTTL})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return service
+}
+
+func issueOne(b *testing.B, service *ticket.Service, into *ticket.Token) error {
+	b.Helper()
+	issued, err := service.Issue(b.Context(), ticket.Request{Identity: ticket.Identity{
+		Issuer: "https://id.example.com", Subject: "alice", Scope: "chat", ExpiresAt: time.Now().Add(time.Hour),
+	}})
+	if into != nil {
+		*into = issued.Token
+	}
+	return err
+}
+
+// together does something times times, from so many callers, and measures
+// that alone.
+func together(b *testing.B, callers, times int, do func(n int) error) {
+	b.Helper()
+	b.ReportAllocs()
+	var next atomic.Int64
+	var failed atomic.Value
+	var workers sync.WaitGroup
+	b.ResetTimer()
+	b.StartTimer() // a second part of a benchmark finds it stopped
+	for range callers {
+		workers.Go(func() {
+			for n := int(next.Add(1)) - 1; n < times; n = int(next.Add(1)) - 1 {
+				if err := do(n); err != nil {
+					failed.Store(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	b.StopTimer()
+	if err := failed.Load(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(times)/b.Elapsed().Seconds(), "op/s")
+}
