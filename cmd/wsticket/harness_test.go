@@ -86,9 +86,10 @@ type process struct {
 
 // command prepares a wsticket with nothing of this process's environment but
 // what it needs to start.
-func command(ctx context.Context, args ...string) *exec.Cmd {
+func command(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GOCOVERDIR=" + os.TempDir()}
+	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "GOCOVERDIR=" + t.TempDir()}
 	return cmd
 }
 
@@ -103,7 +104,7 @@ func start(t testing.TB, args ...string) *process {
 // launch runs wsticket with args. It is stopped when the test ends.
 func launch(t testing.TB, args ...string) *process {
 	t.Helper()
-	cmd := command(context.Background(), args...)
+	cmd := command(context.Background(), t, args...)
 	p := &process{stdout: newOutput(), stderr: newOutput(), cmd: cmd, exited: make(chan error, 1)}
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	if err := cmd.Start(); err != nil {

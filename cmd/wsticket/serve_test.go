@@ -202,7 +202,7 @@ func TestStoreAwayAtStart(t *testing.T) {
 	redis := testenv.Redis(t)
 	redis.Kill()
 	idp := newProvider(t)
-	cmd := command(t.Context(), "serve", "--config", idp.config(t, redis.URL()))
+	cmd := command(t.Context(), t, "serve", "--config", idp.config(t, redis.URL()))
 	out, err := cmd.CombinedOutput()
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exit.ExitCode() != 1 {
