@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"wsticket/internal/jwtscan"
+	"wsticket/internal/token68"
 	"wsticket/ticket"
 )
 
@@ -19,9 +19,6 @@ func (s *Server) credential(r *http.Request) (ticket.Bearer, error) {
 	}
 	return bearer(r.Header["Authorization"])
 }
-
-// b64token is the credential of RFC 6750 2.1.
-var b64token = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
 // bearer reads the Authorization headers. There must be one, with one
 // credential of the scheme Bearer, after exactly one space. Other schemes are
@@ -39,7 +36,7 @@ func bearer(headers []string) (ticket.Bearer, error) {
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"):
 		return ticket.Bearer{}, errMissingCredential
-	case !b64token.MatchString(text):
+	case !token68.Valid(text):
 		return ticket.Bearer{}, errCredentialShape
 	default:
 		return ticket.NewBearer(text), nil

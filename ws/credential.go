@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"wsticket/internal/token68"
 )
 
 // credential is the one that a handshake brings.
@@ -62,7 +64,7 @@ func (h *Handler) authorizations(lines []string) ([]credential, error) {
 			continue
 		}
 		// A list of two, two blanks or none, and other white space.
-		if !isToken68(text) {
+		if !token68.Valid(text) {
 			return nil, errAuthorization
 		}
 	}
@@ -81,10 +83,4 @@ func (h *Handler) isOpen(c credential) bool {
 
 func (h *Handler) takesBearers() bool {
 	return h.options.Authenticator != nil && slices.Contains(h.options.Doors, DoorHeader)
-}
-
-// isToken68 is the grammar of credentials without parameters (RFC 9110 11.2).
-func isToken68(s string) bool {
-	s = strings.TrimRight(s, "=")
-	return s != "" && strings.Trim(s, "-._~+/0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
