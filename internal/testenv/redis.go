@@ -1,10 +1,8 @@
 package testenv
 
 import (
-	"bufio"
 	"context"
-	"io"
-	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +28,7 @@ type RedisServer struct {
 	args    []string
 	dir     string
 	addr    string
+	tlsAddr string
 	process *process
 }
 
@@ -39,7 +38,29 @@ type RedisServer struct {
 // temporary one. The server is killed when the test ends.
 func Redis(tb testing.TB, args ...string) *RedisServer {
 	tb.Helper()
-	s := &RedisServer{tb: tb, program: Need(tb, "redis-server"), args: args, dir: tb.TempDir()}
+	return launch(tb, func(s *RedisServer) {
+		s.addr = FreeAddr(tb)
+		s.args = slices.Concat(defaults(tb, s), args)
+	})
+}
+
+// defaults are the arguments of every server: where it listens, nothing on
+// disk, and replicas served at once in place of after five seconds.
+func defaults(tb testing.TB, s *RedisServer) []string {
+	tb.Helper()
+	host, port := split(tb, s.addr)
+	return []string{
+		"--bind", host, "--port", port, "--dir", s.dir,
+		"--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
+	}
+}
+
+// launch starts a server that prepare has given an address and arguments.
+// Where it does not answer, somebody may have taken its port: prepare is asked
+// for another one.
+func launch(tb testing.TB, prepare func(*RedisServer)) *RedisServer {
+	tb.Helper()
+	s := &RedisServer{tb: tb, program: Need(tb, "redis-server"), dir: tb.TempDir()}
 	tb.Cleanup(func() {
 		s.Kill()
 		if tb.Failed() {
@@ -47,7 +68,7 @@ func Redis(tb testing.TB, args ...string) *RedisServer {
 		}
 	})
 	for range startTries {
-		s.addr = FreeAddr(tb)
+		prepare(s)
 		if s.up() {
 			return s
 		}
@@ -99,15 +120,7 @@ func (s *RedisServer) Restart() {
 // up starts the program and tells whether it answered in time.
 func (s *RedisServer) up() bool {
 	s.tb.Helper()
-	host, port, err := net.SplitHostPort(s.addr)
-	if err != nil {
-		s.tb.Fatalf("address of redis-server: %v", err)
-	}
-	args := append([]string{
-		"--bind", host, "--port", port, "--dir", s.dir,
-		"--save", "", "--appendonly", "no",
-	}, s.args...)
-	s.process = start(s.tb, s.dir, s.program, args...)
+	s.process = start(s.tb, s.dir, s.program, s.args...)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), startTimeout)
 	defer cancel()
 	return s.process.answers(ctx, s.addr)
@@ -135,26 +148,8 @@ func (p *process) answers(ctx context.Context, addr string) bool {
 func (p *process) ping(ctx context.Context, addr string) bool {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return false
+	if _, err := ask(ctx, addr, "ping"); err != nil {
+		return strings.HasPrefix(err.Error(), "NOAUTH")
 	}
-	defer conn.Close() //nolint:errcheck // nothing is lost with this connection
-	if end, ok := ctx.Deadline(); ok && conn.SetDeadline(end) != nil {
-		return false
-	}
-	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\n"); err != nil {
-		return false
-	}
-	lines := bufio.NewScanner(conn)
-	if !lines.Scan() || lines.Text() != "+PONG" {
-		return strings.HasPrefix(lines.Text(), "-NOAUTH")
-	}
-	for lines.Scan() {
-		if id, ok := strings.CutPrefix(lines.Text(), "process_id:"); ok {
-			return id == strconv.Itoa(p.cmd.Process.Pid)
-		}
-	}
-	return false
+	return info(ctx, addr, "server")["process_id"] == strconv.Itoa(p.cmd.Process.Pid)
 }

@@ -1,0 +1,169 @@
+package testenv
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	// askTimeout ends a question to somebody who listens and says nothing.
+	askTimeout = 5 * time.Second
+	// settleTimeout is how long servers may take to agree on something: that a
+	// replica is in step, who the primary is, where the slots are.
+	settleTimeout = 60 * time.Second
+)
+
+// refusal is an error reply.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// Ask sends the server one command on a connection of its own, as the default
+// user, and returns the reply: a string, an int64, nil, or a []any of those.
+func (s *RedisServer) Ask(ctx context.Context, args ...string) (any, error) {
+	return ask(ctx, s.addr, args...)
+}
+
+// MustAsk is Ask, and fails the test where the server does not reply or
+// refuses.
+func (s *RedisServer) MustAsk(args ...string) any {
+	s.tb.Helper()
+	reply, err := s.Ask(lasting(s.tb), args...)
+	if err != nil {
+		s.tb.Fatalf("redis-server: %s: %v", args[0], err)
+	}
+	return reply
+}
+
+func ask(ctx context.Context, addr string, args ...string) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is lost with this connection
+	if end, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(end); err != nil {
+			return nil, err
+		}
+	}
+	var command strings.Builder
+	fmt.Fprintf(&command, "*%d\r\n", len(args))
+	for _, arg := range args {
+		fmt.Fprintf(&command, "$%d\r\n%s\r\n", len(arg), arg)
+	}
+	if _, err := conn.Write([]byte(command.String())); err != nil {
+		return nil, err
+	}
+	return decode(bufio.NewReader(conn))
+}
+
+// decode reads one reply of the second version of the protocol.
+func decode(r *bufio.Reader) (any, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	kind, rest := line[0], strings.TrimSpace(line[1:])
+	switch kind {
+	case '+':
+		return rest, nil
+	case '-':
+		return nil, refusal(rest)
+	case ':':
+		return strconv.ParseInt(rest, 10, 64)
+	case '$':
+		raw, err := readBytes(r, nil, rest)
+		if err != nil || raw == nil {
+			return nil, err
+		}
+		return string(raw[:len(raw)-len("\r\n")]), nil
+	case '*':
+		return decodeAll(r, rest)
+	default:
+		return nil, fmt.Errorf("not a reply: %q", line)
+	}
+}
+
+func decodeAll(r *bufio.Reader, count string) (any, error) {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
+	all := make([]any, max(n, 0))
+	for i := range all {
+		if all[i], err = decode(r); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// pairs reads a reply that lists names and values in turn.
+func pairs(reply any) map[string]string {
+	list, _ := reply.([]any)
+	named := make(map[string]string)
+	for i := 0; i+1 < len(list); i += 2 {
+		name, _ := list[i].(string)
+		named[name], _ = list[i+1].(string)
+	}
+	return named
+}
+
+// info returns a section of INFO. It is empty where nobody answers.
+func info(ctx context.Context, addr, section string) map[string]string {
+	reply, _ := ask(ctx, addr, "info", section)
+	text, _ := reply.(string)
+	return lines(text)
+}
+
+// lines reads a text of lines "name:value".
+func lines(text string) map[string]string {
+	named := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			named[name] = value
+		}
+	}
+	return named
+}
+
+// lasting returns the context for what may outlive the test's own, which ends
+// before the cleanups run.
+func lasting(tb testing.TB) context.Context {
+	tb.Helper()
+	return context.WithoutCancel(tb.Context())
+}
+
+// await asks until ok, and fails the test where that takes too long.
+func await(tb testing.TB, ctx context.Context, what string, ok func(context.Context) bool) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for !ok(ctx) {
+		select {
+		case <-ctx.Done():
+			tb.Fatalf("%s: not in time", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func split(tb testing.TB, addr string) (host, port string) {
+	tb.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		tb.Fatalf("address: %v", err)
+	}
+	return host, port
+}

@@ -1,0 +1,32 @@
+package testenv
+
+import (
+	"context"
+	"slices"
+	"testing"
+)
+
+// Replica starts a replica of the server at an address, which may be that of a
+// [Proxy] before it, and returns when it is in step. The args are those of
+// [Redis].
+func Replica(tb testing.TB, of string, args ...string) *RedisServer {
+	tb.Helper()
+	host, port := split(tb, of)
+	s := Redis(tb, slices.Concat([]string{"--replicaof", host + " " + port}, args)...)
+	s.follow()
+	return s
+}
+
+// follow returns when the server is in step with its primary.
+func (s *RedisServer) follow() {
+	s.tb.Helper()
+	await(s.tb, lasting(s.tb), "replica", func(ctx context.Context) bool {
+		return info(ctx, s.addr, "replication")["master_link_status"] == "up"
+	})
+}
+
+// IsPrimary tells whether the server says that it is one. A server that does
+// not answer is none.
+func (s *RedisServer) IsPrimary(ctx context.Context) bool {
+	return info(ctx, s.addr, "replication")["role"] == "master"
+}

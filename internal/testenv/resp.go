@@ -1,0 +1,92 @@
+package testenv
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// The proxy reads just enough of the Redis protocol (RESP 2 and 3) to know
+// where a command and a reply end. It hands on the bytes that it read, so
+// nothing is written anew and nothing gets lost.
+
+// respCommand is one command as it came.
+type respCommand struct {
+	name string // lower case
+	raw  []byte
+}
+
+// readCommand reads an array of strings, or a line of words as people type it.
+func readCommand(r *bufio.Reader) (respCommand, error) {
+	raw, err := readValue(r, nil)
+	if err != nil {
+		return respCommand{}, err
+	}
+	if raw[0] != '*' {
+		words := bytes.Fields(raw)
+		if len(words) == 0 {
+			return respCommand{raw: raw}, nil
+		}
+		return respCommand{name: strings.ToLower(string(words[0])), raw: raw}, nil
+	}
+	parts := bytes.SplitN(raw, []byte("\r\n"), 4) // count, length, name, the rest
+	if len(parts) < 4 {
+		return respCommand{raw: raw}, nil
+	}
+	return respCommand{name: strings.ToLower(string(parts[2])), raw: raw}, nil
+}
+
+// readValue appends one value with all that it holds.
+func readValue(r *bufio.Reader, raw []byte) ([]byte, error) {
+	at := len(raw)
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return nil, err
+	}
+	raw = append(raw, line...)
+	size := strings.TrimSpace(string(raw[at+1:]))
+	switch raw[at] {
+	case '$', '=', '!':
+		return readBytes(r, raw, size)
+	case '*', '~', '>':
+		return readValues(r, raw, size, 1)
+	case '%', '|':
+		return readValues(r, raw, size, 2)
+	default:
+		return raw, nil
+	}
+}
+
+func readBytes(r *bufio.Reader, raw []byte, size string) ([]byte, error) {
+	n, err := strconv.Atoi(size)
+	if err != nil {
+		return nil, fmt.Errorf("length: %w", err)
+	}
+	if n < 0 { // null
+		return raw, nil
+	}
+	at := len(raw)
+	raw = append(raw, make([]byte, n+len("\r\n"))...)
+	_, err = io.ReadFull(r, raw[at:])
+	return raw, err
+}
+
+func readValues(r *bufio.Reader, raw []byte, count string, each int) ([]byte, error) {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
+	for range n * each {
+		if raw, err = readValue(r, raw); err != nil {
+			return nil, err
+		}
+	}
+	return raw, nil
+}
+
+// unasked tells whether a value is no reply to a command: a push, or the
+// attributes that precede a reply.
+func unasked(raw []byte) bool { return raw[0] == '>' || raw[0] == '|' }

@@ -1,0 +1,129 @@
+package testenv
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// Certificates are files in PEM of an authority that nobody else knows, and of
+// what it has signed. The keys are ECDSA on P-256.
+type Certificates struct {
+	CAFile                        string
+	ServerCertFile, ServerKeyFile string // for 127.0.0.1 and localhost
+	ClientCertFile, ClientKeyFile string
+}
+
+// TLS makes certificates that are good for an hour, in a temporary directory.
+func TLS(tb testing.TB) Certificates {
+	tb.Helper()
+	m := &mint{tb: tb, dir: tb.TempDir()}
+	m.ca, m.key, m.caFile, _ = m.issue("ca", &x509.Certificate{
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	})
+	c := Certificates{CAFile: m.caFile}
+	_, _, c.ServerCertFile, c.ServerKeyFile = m.issue("server", &x509.Certificate{
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	})
+	_, _, c.ClientCertFile, c.ClientKeyFile = m.issue("client", &x509.Certificate{
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	return c
+}
+
+// mint signs certificates. The first one that it makes is its own.
+type mint struct {
+	tb     testing.TB
+	dir    string
+	ca     *x509.Certificate
+	key    *ecdsa.PrivateKey
+	caFile string
+	serial int64
+}
+
+// issue fills in what all certificates have, signs one, and writes it and its
+// key down.
+func (m *mint) issue(name string, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, string, string) {
+	m.tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	m.must(err)
+	m.serial++
+	c.SerialNumber, c.Subject = big.NewInt(m.serial), pkix.Name{CommonName: "wsticket test " + name}
+	c.NotBefore, c.NotAfter = time.Now().Add(-time.Minute), time.Now().Add(time.Hour)
+	parent, signer := m.ca, m.key
+	if parent == nil {
+		parent, signer = c, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
+	m.must(err)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	m.must(err)
+	parsed, err := x509.ParseCertificate(der)
+	m.must(err)
+	certFile := m.write(name+".crt", "CERTIFICATE", der)
+	return parsed, key, certFile, m.write(name+".key", "PRIVATE KEY", secret)
+}
+
+func (m *mint) write(name, kind string, data []byte) string {
+	m.tb.Helper()
+	file := filepath.Join(m.dir, name)
+	m.must(os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600))
+	return file
+}
+
+func (m *mint) must(err error) {
+	m.tb.Helper()
+	if err != nil {
+		m.tb.Fatalf("certificates: %v", err)
+	}
+}
+
+// args are the arguments of a server that speaks TLS on that port. Clients
+// may show a certificate.
+func (c Certificates) args(port string) []string {
+	return []string{
+		"--tls-port", port, "--tls-auth-clients", "optional",
+		"--tls-ca-cert-file", c.CAFile, "--tls-cert-file", c.ServerCertFile, "--tls-key-file", c.ServerKeyFile,
+	}
+}
+
+// RedisTLS is [Redis] for a server that speaks TLS on a second port, with
+// those certificates. Clients may show one too, and must where args say so
+// ("--tls-auth-clients", "yes").
+func RedisTLS(tb testing.TB, certs Certificates, args ...string) *RedisServer {
+	tb.Helper()
+	return launch(tb, func(s *RedisServer) {
+		s.addr, s.tlsAddr = FreeAddr(tb), FreeAddr(tb)
+		_, port := split(tb, s.tlsAddr)
+		s.args = slices.Concat(defaults(tb, s), certs.args(port), args)
+	})
+}
+
+// TLSAddr is the host and port where the server speaks TLS, and empty where it
+// does not.
+func (s *RedisServer) TLSAddr() string { return s.tlsAddr }
+
+// SentinelTLS is [Sentinel] with nothing but TLS between servers, Sentinels
+// and clients. CutReplication does not work there.
+func SentinelTLS(tb testing.TB, certs Certificates, args ...string) *SentinelServers {
+	tb.Helper()
+	return sentinelServers(tb, &certs, args)
+}
+
+// ClusterTLS is [Cluster] with nothing but TLS between the masters and their
+// clients. Migrations do not work there.
+func ClusterTLS(tb testing.TB, certs Certificates, args ...string) *ClusterServers {
+	tb.Helper()
+	return clusterServers(tb, &certs, args)
+}
