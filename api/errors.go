@@ -109,6 +109,7 @@ func rules() []rule {
 		{ticket.ErrExpired, problem.NotFound, "", 0, forget},
 		{ticket.ErrSpent, problem.NotFound, "", 0, forget},
 		{ticket.ErrRevoked, problem.NotFound, "", 0, forget},
+		{ticket.ErrFenced, problem.NotFound, "", 0, forget},
 		{ticket.ErrWrongAudience, problem.NotFound, "", 0, forget},
 		{ticket.ErrWrongOrigin, problem.NotFound, "", 0, forget},
 		{ticket.ErrCorrupt, problem.NotFound, "", 0, forget},

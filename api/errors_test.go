@@ -38,6 +38,7 @@ func sentinels() map[string]error {
 		"ErrExpired":           ticket.ErrExpired,
 		"ErrSpent":             ticket.ErrSpent,
 		"ErrRevoked":           ticket.ErrRevoked,
+		"ErrFenced":            ticket.ErrFenced,
 		"ErrWrongAudience":     ticket.ErrWrongAudience,
 		"ErrWrongOrigin":       ticket.ErrWrongOrigin,
 		"ErrCorrupt":           ticket.ErrCorrupt,

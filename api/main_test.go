@@ -151,15 +151,16 @@ func (m mapStore) Create(_ context.Context, id ticket.ID, rec ticket.Record, _ t
 	return nil
 }
 
-func (m mapStore) Consume(_ context.Context, id ticket.ID, mark ticket.Mark) (ticket.Record, error) {
+func (m mapStore) Consume(_ context.Context, id ticket.ID, mark ticket.Mark, _ time.Duration) (ticket.Entry, error) {
 	switch entry := m[id]; {
 	case entry == nil:
-		return ticket.Record{}, ticket.ErrNotFound
+		return ticket.Entry{}, ticket.ErrNotFound
 	case entry.Mark.State != ticket.Pending:
-		return ticket.Record{}, &ticket.SpentError{Mark: entry.Mark}
+		return ticket.Entry{}, &ticket.SpentError{Mark: entry.Mark}
 	default:
+		before := *entry
 		entry.Mark = mark
-		return entry.Record, nil
+		return before, nil
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 const (
 	lifetime  = 30 * time.Second
 	retention = time.Minute
+	retry     = 2 * time.Second
 )
 
 func record(payload string) ticket.Record {
@@ -83,19 +84,29 @@ func mustCreate(tb testing.TB, s ticket.Store) ticket.ID {
 
 func mustConsume(tb testing.TB, s ticket.Store, id ticket.ID) {
 	tb.Helper()
-	rec, err := s.Consume(tb.Context(), id, redeemed("a"))
-	if err != nil || string(rec.Payload) != "grant" {
-		tb.Fatalf("consume: got %q, %v; want the record", rec.Payload, err)
+	if !consumed(tb, s, id) {
+		tb.FailNow()
 	}
+}
+
+// consumed is mustConsume for goroutines other than the test's own.
+func consumed(tb testing.TB, s ticket.Store, id ticket.ID) bool {
+	tb.Helper()
+	entry, err := s.Consume(tb.Context(), id, redeemed("a"), retry)
+	if err != nil || string(entry.Record.Payload) != "grant" || entry.Mark.State != ticket.Pending {
+		tb.Errorf("consume: got %q, %q, %v; want the record, pending until then", entry.Record.Payload, entry.Mark.State, err)
+		return false
+	}
+	return true
 }
 
 // wantRefused checks that Consume gives the error and no record.
 func wantRefused(tb testing.TB, s ticket.Store, id ticket.ID, want error) {
 	tb.Helper()
-	rec, err := s.Consume(tb.Context(), id, redeemed("b"))
+	entry, err := s.Consume(tb.Context(), id, redeemed("b"), retry)
 	wantErr(tb, "consume", err, want)
-	if rec.Payload != nil {
-		tb.Errorf("consume: got payload %q with the error", rec.Payload)
+	if entry.Record.Payload != nil {
+		tb.Errorf("consume: got payload %q with the error", entry.Record.Payload)
 	}
 }
 

@@ -125,19 +125,16 @@ func (m *Memory) Create(ctx context.Context, id ticket.ID, rec ticket.Record, li
 // Consume implements ticket.Store. The step is atomic because it holds the
 // lock of the ticket's shard; reading the old value afterwards needs none,
 // because values are replaced and never changed.
-func (m *Memory) Consume(ctx context.Context, id ticket.ID, mark ticket.Mark) (ticket.Record, error) {
+func (m *Memory) Consume(ctx context.Context, id ticket.ID, mark ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 	value, err := m.spend(ctx, id, mark)
 	if err != nil {
-		return ticket.Record{}, fmt.Errorf("consume: %w", err)
+		return ticket.Entry{}, fmt.Errorf("consume: %w", err)
 	}
 	entry, err := decodeCopy(id, value)
 	if err != nil {
-		return ticket.Record{}, fmt.Errorf("consume: %w", err)
+		return ticket.Entry{}, fmt.Errorf("consume: %w", err)
 	}
-	if entry.Mark.State != ticket.Pending {
-		return ticket.Record{}, fmt.Errorf("consume: %w", &ticket.SpentError{Mark: entry.Mark})
-	}
-	return entry.Record, nil
+	return consumed(entry, mark, retry)
 }
 
 // spend returns the value as it was, and marks it where it was live.
@@ -157,7 +154,7 @@ func (m *Memory) spend(ctx context.Context, id ticket.ID, mark ticket.Mark) ([]b
 		return nil, ticket.ErrNotFound
 	}
 	value := t.value
-	if value[atState] == statePending {
+	if isPending(value) {
 		t.value = remark(value, stored)
 		s.move(t, now+m.retention)
 	}
@@ -176,7 +173,7 @@ func (m *Memory) Settle(ctx context.Context, id ticket.ID, mark ticket.Mark) err
 	s := m.lock(id, m.elapsed())
 	defer s.mu.Unlock()
 	t := s.byID[id]
-	if t == nil || t.value[atState] == statePending {
+	if t == nil || isPending(t.value) {
 		return fmt.Errorf("settle: %w", ticket.ErrNotFound)
 	}
 	t.value = remark(t.value, stored)

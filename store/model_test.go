@@ -45,18 +45,25 @@ func (m *model) create(id ticket.ID, rec ticket.Record, lifetime time.Duration) 
 	return nil
 }
 
-func (m *model) consume(id ticket.ID, mark ticket.Mark) (ticket.Record, error) {
+// consume writes the rule of attempts down once more, in words of its own.
+func (m *model) consume(id ticket.ID, mark ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 	t, ok := m.tickets[id]
 	if !ok {
-		return ticket.Record{}, ticket.ErrNotFound
+		return ticket.Entry{}, ticket.ErrNotFound
 	}
-	if t.entry.Mark.State != ticket.Pending {
-		return ticket.Record{}, &ticket.SpentError{Mark: t.entry.Mark}
+	before := t.entry
+	if before.Mark.State == ticket.Pending {
+		t.entry.Mark, t.end = mark, m.now+retention
+		m.tickets[id] = t
+		return before, nil
 	}
-	rec := t.entry.Record
-	t.entry.Mark, t.end = mark, m.now+retention
-	m.tickets[id] = t
-	return rec, nil
+	both := before.Mark.State == ticket.Redeemed && mark.State == ticket.Redeemed
+	named := mark.Attempt != "" && mark.Attempt == before.Mark.Attempt
+	inTime := retry > 0 && !mark.At.After(before.Mark.At.Add(retry))
+	if both && named && inTime {
+		return before, nil
+	}
+	return ticket.Entry{}, &ticket.SpentError{Mark: before.Mark}
 }
 
 func (m *model) settle(id ticket.ID, mark ticket.Mark) error {
@@ -96,9 +103,9 @@ func TestMemoryIsTheModel(t *testing.T) {
 				same(rt, nil, nil, got.Create(ctx, id, rec, life), want.create(id, rec, life))
 			},
 			"consume": func(rt *rapid.T) {
-				id, mark := ids.Draw(rt, "id"), drawMark(rt)
-				a, errA := got.Consume(ctx, id, mark)
-				b, errB := want.consume(id, mark)
+				id, mark, window := ids.Draw(rt, "id"), drawMark(rt), drawWindow(rt)
+				a, errA := got.Consume(ctx, id, mark, window)
+				b, errB := want.consume(id, mark, window)
 				same(rt, a, b, errA, errB)
 			},
 			"settle": func(rt *rapid.T) {
@@ -144,6 +151,11 @@ func drawTime(rt *rapid.T, label string) time.Duration {
 	return time.Duration(rapid.IntRange(1, 40).Draw(rt, label)) * time.Second
 }
 
+// drawWindow is as wide as the distance of two marks often is.
+func drawWindow(rt *rapid.T) time.Duration {
+	return time.Duration(rapid.IntRange(-1, 3).Draw(rt, "window")) * time.Second
+}
+
 func drawInstant(rt *rapid.T, label string) time.Time {
 	return time.UnixMilli(rapid.Int64Range(0, 1<<41).Draw(rt, label)).UTC()
 }
@@ -158,9 +170,12 @@ func drawRecord(rt *rapid.T) ticket.Record {
 
 func drawMark(rt *rapid.T) ticket.Mark {
 	return ticket.Mark{
-		State:   rapid.SampledFrom([]ticket.State{ticket.Redeemed, ticket.Refused, ticket.Revoked}).Draw(rt, "state"),
-		At:      drawInstant(rt, "at"),
-		Attempt: rapid.StringN(0, 16, ticket.MaxAttempt).Draw(rt, "attempt"),
-		Reason:  rapid.SampledFrom([]string{"", "expired", "wrong_origin"}).Draw(rt, "reason"),
+		State: rapid.SampledFrom([]ticket.State{ticket.Redeemed, ticket.Refused, ticket.Revoked}).Draw(rt, "state"),
+		// Few instants and attempts, so that the same attempt does come again.
+		At: time.UnixMilli(1000 * rapid.Int64Range(0, 5).Draw(rt, "at")).UTC(),
+		Attempt: rapid.OneOf(
+			rapid.SampledFrom([]string{"", "a", "b"}), rapid.StringN(0, 16, ticket.MaxAttempt),
+		).Draw(rt, "attempt"),
+		Reason: rapid.SampledFrom([]string{"", "expired", "wrong_origin"}).Draw(rt, "reason"),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,12 +22,16 @@ func testRecord() ticket.Record {
 	}
 }
 
+// testFence is one as Redis makes it.
+func testFence() fence { return fence([]byte("0123456789abcdef0123456789abcdef01234567")) }
+
 func mustEncode(tb testing.TB, id ticket.ID, rec ticket.Record) []byte {
 	tb.Helper()
 	b, err := encode(id, rec)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	stamp(b, testFence())
 	return b
 }
 
@@ -49,26 +54,27 @@ func spentMark() ticket.Mark {
 // change of them needs a new version.
 func TestRecordLayout(t *testing.T) {
 	live := mustEncode(t, testID, testRecord())
+	zeros := func(n int) string { return strings.Repeat("00", n) }
+	text := func(s string) string { return hex.EncodeToString([]byte(s)) }
+	before := []string{
+		"01", text("0123456789abcdef0123456789abcdef01234567"), "0000018bcfe56801", "0000018bcfe5dd31",
+		"aa0000000000000000000000000000bb",
+	}
+	after := []string{"16", text(string(testID)), text("grant")}
 	tests := []struct {
 		rule  string
 		value []byte
-		want  []string
+		mark  []string
 	}{
-		{"a live record", live, []string{
-			"01", "01", strings.Repeat("00", 20), "0000018bcfe56801", "0000018bcfe5dd31",
-			"aa0000000000000000000000000000bb", strings.Repeat("00", 8), "00", "00",
-			"16", hex.EncodeToString([]byte(testID)), hex.EncodeToString([]byte("grant")),
-		}},
+		{"a live record", live, []string{"01", zeros(8 + 2 + 64 + 32)}},
 		{"the same one, spent", mustRemark(t, live, spentMark()), []string{
-			"01", "03", strings.Repeat("00", 20), "0000018bcfe56801", "0000018bcfe5dd31",
-			"aa0000000000000000000000000000bb", "0000018bcfe56be8", "03", "0c",
-			hex.EncodeToString([]byte("keywrong_origin")),
-			"16", hex.EncodeToString([]byte(testID)), hex.EncodeToString([]byte("grant")),
+			"03", "0000018bcfe56be8", "03", "0c", text("key"), zeros(64 - 3), text("wrong_origin"), zeros(32 - 12),
 		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
-			if got, want := hex.EncodeToString(tt.value), strings.Join(tt.want, ""); got != want {
+			want := strings.Join(slices.Concat(before, tt.mark, after), "")
+			if got := hex.EncodeToString(tt.value); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})
@@ -83,7 +89,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		spentMark(),
 		{State: ticket.Redeemed, At: time.UnixMilli(0).UTC()},
 		{State: ticket.Revoked, At: time.UnixMilli(-1).UTC(), Attempt: strings.Repeat("a", ticket.MaxAttempt)},
-		{State: ticket.Refused, At: time.UnixMilli(1).UTC(), Reason: strings.Repeat("r", 255)},
+		{State: ticket.Refused, At: time.UnixMilli(1).UTC(), Reason: strings.Repeat("r", maxReason)},
 	}
 	for _, m := range marks {
 		before := bytes.Clone(value)
@@ -101,6 +107,18 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
+// Outside of Redis a record has no fence.
+func TestRecordWithoutFence(t *testing.T) {
+	value, err := encode(testID, testRecord())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decode(testID, mustRemark(t, value, spentMark()))
+	if want := (ticket.Entry{Record: testRecord(), Mark: spentMark()}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	for _, id := range []ticket.ID{"", ticket.ID(strings.Repeat("i", 256))} {
 		if _, err := encode(id, testRecord()); !errors.Is(err, ticket.ErrInvalidRequest) {
@@ -112,12 +130,35 @@ func TestEncodeRefuses(t *testing.T) {
 		"no state":                         {},
 		"an unknown state":                 {State: "burnt"},
 		"an attempt that is too long":      {State: ticket.Redeemed, Attempt: strings.Repeat("a", ticket.MaxAttempt+1)},
-		"a reason that is too long":        {State: ticket.Refused, Reason: strings.Repeat("r", 256)},
+		"a reason that is too long":        {State: ticket.Refused, Reason: strings.Repeat("r", maxReason+1)},
 	}
 	for rule, m := range marks {
 		if _, err := encodeMark(m); !errors.Is(err, ticket.ErrInvalidRequest) {
 			t.Errorf("%s: got %v, want ErrInvalidRequest", rule, err)
 		}
+	}
+}
+
+func TestParseFence(t *testing.T) {
+	good := testFence()
+	tests := []struct {
+		rule, text string
+		ok         bool
+	}{
+		{"as Redis makes it", string(good[:]), true},
+		{"one digit short", string(good[1:]), false},
+		{"one too many", string(good[:]) + "0", false},
+		{"upper case, which Redis never writes", strings.ToUpper(string(good[:])), false},
+		{"none", strings.Repeat("\x00", 40), false},
+		{"nothing", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			got, ok := parseFence(tt.text)
+			if ok != tt.ok || ok && got != good {
+				t.Errorf("got %q, %v; want %v", got, ok, tt.ok)
+			}
+		})
 	}
 }
 
@@ -137,7 +178,7 @@ func TestDecodeTruncated(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	live := mustEncode(t, testID, testRecord())
 	dead := mustRemark(t, live, spentMark())
-	idAt := headerLen + len("key") + len("wrong_origin")
+	const atAttemptEnd = atMark + atAttempt + len("key")
 	tests := []struct {
 		rule  string
 		value []byte
@@ -146,19 +187,22 @@ func TestDecodeRefuses(t *testing.T) {
 	}{
 		{"a version of the past", live, 0, 0},
 		{"a version of the future", live, 0, 2},
-		{"no state", live, atState, 0},
-		{"an unknown state", live, atState, 5},
-		{"the first reserved byte", live, atFence, 1},
-		{"the last reserved byte", live, atIssued - 1, 1},
-		{"a live record that was spent at some time", live, atMark + 7, 1},
-		{"a live record with an attempt", live, atLengths, 1},
-		{"a live record with a reason", live, atLengths + 1, 1},
-		{"a spent record that calls itself live", dead, atState, statePending},
-		{"an attempt longer than there are", dead, atLengths, ticket.MaxAttempt + 1},
-		{"a reason that reaches past the end", dead, atLengths + 1, 255},
-		{"an ID that reaches past the end", dead, idAt, 255},
-		{"no ID", dead, idAt, 0},
-		{"another ID", dead, idAt + 1, 'X'},
+		{"no state", live, atMark, 0},
+		{"an unknown state", live, atMark, 5},
+		{"a fence that is none at its beginning", live, atFence, 0},
+		{"nor at its end", live, atIssued - 1, 'A'},
+		{"a live record that was spent at some time", live, atMark + atSpent + 7, 1},
+		{"a live record with an attempt", live, atMark + atLengths, 1},
+		{"a live record with a reason", live, atMark + atLengths + 1, 1},
+		{"a live record with what was an attempt", live, atMark + atAttempt, 'a'},
+		{"a spent record that calls itself live", dead, atMark, statePending},
+		{"an attempt longer than its place", dead, atMark + atLengths, ticket.MaxAttempt + 1},
+		{"a reason longer than its place", dead, atMark + atLengths + 1, maxReason + 1},
+		{"an attempt that is longer than it says", dead, atAttemptEnd, 'x'},
+		{"a reason that is longer than it says", dead, atIDLen - 1, 'x'},
+		{"an ID that reaches past the end", dead, atIDLen, 255},
+		{"no ID", dead, atIDLen, 0},
+		{"another ID", dead, atID, 'X'},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -180,8 +224,13 @@ func FuzzDecode(f *testing.F) {
 	live := mustEncode(f, testID, testRecord())
 	f.Add(string(testID), live)
 	f.Add(string(testID), mustRemark(f, live, spentMark()))
-	f.Add("", make([]byte, headerLen+1))
+	f.Add("", make([]byte, atID))
 	f.Add("i", mustEncode(f, "i", ticket.Record{}))
+	bare, err := encode("i", testRecord())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("i", bare)
 	f.Fuzz(func(t *testing.T, id string, value []byte) {
 		entry, err := decode(ticket.ID(id), value)
 		if err != nil {
@@ -191,6 +240,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		again := mustEncode(t, ticket.ID(id), entry.Record)
+		copy(again[atFence:atIssued], value[atFence:]) // which decode leaves to the scripts
 		if entry.Mark.State != ticket.Pending {
 			again = mustRemark(t, again, entry.Mark)
 		}

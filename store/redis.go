@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"wsticket/ticket"
 )
 
 const (
@@ -34,6 +32,11 @@ type RedisOptions struct {
 	// Timeout ends each operation. What was asked may still happen; the
 	// answer is [ticket.ErrUnavailable]. Default 400 ms.
 	Timeout time.Duration
+	// Fence says what is done about failovers. Default [FenceAuto].
+	Fence FenceMode
+
+	// fences are those that the connections of Client tell already.
+	fences *fences
 }
 
 // Redis keeps tickets in a Redis server, for any number of processes. It needs
@@ -44,19 +47,24 @@ type RedisOptions struct {
 // and the reply was lost" would turn into "spent by somebody else". A lost
 // reply is [ticket.ErrUnavailable], also where the command has run.
 //
-// It speaks to the server that it was given. Whoever puts a replica or a proxy
-// with replicas behind that address loses single use.
+// It speaks to primaries alone, whatever the client may know of replicas, and
+// holds single use across failovers and restarts; see [FenceMode]. Where it
+// goes without a fence, whoever puts a replica or a proxy with replicas behind
+// the address loses single use.
 type Redis struct {
 	client    redis.UniversalClient
+	lane      lane
 	owned     bool // by this store, which then closes it
 	prefix    string
-	retention time.Duration
+	retention any // in ms, as an argument
 	timeout   time.Duration
-	consume   script
-	settle    script
+	mode      FenceMode
+	fences    *fences
+	identity  script
+	consume   guarded
+	settle    guarded
+	lookup    guarded
 }
-
-var _ ticket.Store = (*Redis)(nil)
 
 // NewRedis returns a store on o.Client, or an error that lists every fault of
 // o. It does not speak to the server; see [Redis.Ping].
@@ -69,10 +77,17 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return &Redis{
-		client: o.Client, prefix: o.Prefix, retention: o.Retention, timeout: o.Timeout,
-		consume: newScript(consumeScript), settle: newScript(settleScript),
-	}, nil
+	if o.fences == nil {
+		_, clustered := o.Client.(masters)
+		o.fences = newFences(o.Fence, clustered)
+	}
+	r := &Redis{
+		client: o.Client, prefix: o.Prefix, retention: o.Retention.Milliseconds(), timeout: o.Timeout,
+		mode: o.Fence, fences: o.fences, identity: newScript(identityScript),
+		consume: newGuarded(consumeStep), settle: newGuarded(settleStep), lookup: newGuarded(lookupStep),
+	}
+	r.lane.open(o.Client, crowd, pipelineOptions())
+	return r, nil
 }
 
 func (o *RedisOptions) defaults() {
@@ -84,6 +99,9 @@ func (o *RedisOptions) defaults() {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
+	}
+	if o.Fence == "" {
+		o.Fence = FenceAuto
 	}
 }
 
@@ -101,6 +119,11 @@ func (o *RedisOptions) faults() []error {
 	if o.Timeout < time.Millisecond {
 		faults = append(faults, fmt.Errorf("store: redis: timeout: must be at least 1ms (got %s)", o.Timeout))
 	}
+	switch o.Fence {
+	case FenceAuto, FenceRequire, FenceOff:
+	default:
+		faults = append(faults, fmt.Errorf("store: redis: fence: must be auto, require or off (got %q)", o.Fence))
+	}
 	return faults
 }
 
@@ -115,82 +138,11 @@ func plain(s string) bool {
 	return true
 }
 
-// Create implements ticket.Store with one command that sets value and time to
-// live together. A lifetime under a millisecond is [ticket.ErrInvalidRequest].
-func (r *Redis) Create(ctx context.Context, id ticket.ID, rec ticket.Record, lifetime time.Duration) error {
-	value, err := encode(id, rec)
-	if err != nil {
-		return fmt.Errorf("create: %w", err)
-	}
-	if lifetime < time.Millisecond {
-		return fmt.Errorf("create: lifetime: %w", ticket.ErrInvalidRequest)
-	}
-	answer, err := r.ask(ctx, "set", r.key(id), value, "nx", "px", lifetime.Milliseconds())
-	if err != nil {
-		return fmt.Errorf("create: %w", err)
-	}
-	if !answer.found {
-		return fmt.Errorf("create: %w", ticket.ErrExists)
-	}
-	return nil
-}
-
-// Consume implements ticket.Store with one script on one key. After an
-// [ticket.ErrUnavailable] the ticket may be spent; nobody was let in by it.
-func (r *Redis) Consume(ctx context.Context, id ticket.ID, mark ticket.Mark) (ticket.Record, error) {
-	entry, err := r.run(ctx, r.consume, id, mark, r.retention.Milliseconds())
-	if err != nil {
-		return ticket.Record{}, fmt.Errorf("consume: %w", err)
-	}
-	if entry.Mark.State != ticket.Pending {
-		return ticket.Record{}, fmt.Errorf("consume: %w", &ticket.SpentError{Mark: entry.Mark})
-	}
-	return entry.Record, nil
-}
-
-// Settle implements ticket.Store. The mark goes on to end when it would have.
-func (r *Redis) Settle(ctx context.Context, id ticket.ID, mark ticket.Mark) error {
-	entry, err := r.run(ctx, r.settle, id, mark)
-	if err != nil {
-		return fmt.Errorf("settle: %w", err)
-	}
-	if entry.Mark.State == ticket.Pending {
-		return fmt.Errorf("settle: %w", ticket.ErrNotFound)
-	}
-	return nil
-}
-
-// run marks a ticket by a script and returns the entry as it was before.
-func (r *Redis) run(ctx context.Context, s script, id ticket.ID, mark ticket.Mark, more ...any) (ticket.Entry, error) {
-	stored, err := encodeMark(mark)
-	if err != nil {
-		return ticket.Entry{}, err
-	}
-	args := append([]any{[]byte{stored.state}, stored.bytes}, more...)
-	answer, err := r.eval(ctx, s, r.key(id), args...)
-	if err != nil {
-		return ticket.Entry{}, err
-	}
-	return answer.entry(id)
-}
-
-// Lookup implements ticket.Store with a GET.
-func (r *Redis) Lookup(ctx context.Context, id ticket.ID) (ticket.Entry, error) {
-	answer, err := r.ask(ctx, "get", r.key(id))
-	if err != nil {
-		return ticket.Entry{}, fmt.Errorf("lookup: %w", err)
-	}
-	entry, err := answer.entry(id)
-	if err != nil {
-		return ticket.Entry{}, fmt.Errorf("lookup: %w", err)
-	}
-	return entry, nil
-}
-
 // Ping asks the server for a sign of life. It does not tell whether the server
 // would take a ticket: one that is full or a replica answers as well.
 func (r *Redis) Ping(ctx context.Context) error {
-	if _, err := r.ask(ctx, "ping"); err != nil {
+	_, err := r.within(ctx, func(ctx context.Context) (reply, error) { return send(ctx, r.client, "ping") })
+	if err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
 	return nil
@@ -210,5 +162,3 @@ func (r *Redis) Close() error {
 	}
 	return nil
 }
-
-func (r *Redis) key(id ticket.ID) string { return r.prefix + string(id) }

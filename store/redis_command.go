@@ -11,10 +11,17 @@ import (
 
 // once is a command that the client library must not send again by itself. By
 // then the server may have run it, and the second answer would be about that.
+// It holds for each kind of client and for a pipeline too, where one such
+// command keeps the whole batch from being sent again.
 type once struct{ *redis.StringCmd }
 
 // NoRetry overrides the method of the command.
 func (once) NoRetry() bool { return true }
+
+// processor is a client, one connection, or a lane to a key.
+type processor interface {
+	Process(ctx context.Context, cmd redis.Cmder) error
+}
 
 // reply is what Redis answered: a value, or that there is none.
 type reply struct {
@@ -30,37 +37,79 @@ func (a reply) entry(id ticket.ID) (ticket.Entry, error) {
 	return decode(id, a.value)
 }
 
-// ask sends one command once and waits no longer than the store's timeout.
-// Its error wraps a sentinel of package ticket.
-func (r *Redis) ask(ctx context.Context, args ...any) (reply, error) {
-	limited, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
-	answer, err := send(limited, r.client, args...)
-	return answer, outage(ctx, err)
+// send sends one command, once. The value of the reply is nobody else's. After
+// an error neither the command nor what its args alias may be touched any
+// more: where it was the caller who gave up, it may still be on its way.
+func send(ctx context.Context, p processor, args ...any) (reply, error) {
+	cmd := once{redis.NewStringCmd(ctx, args...)}
+	return read(cmd.StringCmd, p.Process(ctx, cmd))
 }
 
-// eval runs a script on one key. It is sent by its digest; where the server
+// read reads the answer to a command that has ended with err.
+func read(cmd *redis.StringCmd, err error) (reply, error) {
+	if errors.Is(err, redis.Nil) {
+		return reply{}, nil
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	value, err := cmd.Bytes()
+	return reply{value: value, found: true}, err
+}
+
+// tracked is a command that tells whether a server of a cluster has sent it on
+// to another one, which the client library follows in silence.
+type tracked struct {
+	once
+	sentOn bool
+}
+
+// SetErr is called with the answer of each server.
+func (t *tracked) SetErr(err error) {
+	t.sentOn = t.sentOn || sentOn(err)
+	t.once.SetErr(err)
+}
+
+// run runs a script on the keys. It is sent by its digest; where the server
 // does not know it, the script itself follows. That is no second try: a server
 // that says NOSCRIPT has run nothing.
-func (r *Redis) eval(ctx context.Context, s script, key string, args ...any) (reply, error) {
+func run(ctx context.Context, p processor, s script, keys []string, args ...any) (reply, error) {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, "evalsha", s.digest, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	all = append(all, args...)
+	answer, err := send(ctx, p, all...)
+	if err == nil || !redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return answer, err
+	}
+	again := append([]any{"eval", s.text}, all[2:]...)
+	return send(ctx, p, again...)
+}
+
+// within runs fn for an operation with the store's timeout, and names what
+// went wrong with an error of package ticket.
+func (r *Redis) within(ctx context.Context, fn func(context.Context) (reply, error)) (reply, error) {
 	limited, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	answer, err := send(limited, r.client, append([]any{"evalsha", s.digest, 1, key}, args...)...)
-	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
-		answer, err = send(limited, r.client, append([]any{"eval", s.text, 1, key}, args...)...)
-	}
+	answer, err := fn(limited)
 	return answer, outage(ctx, err)
 }
 
-func send(ctx context.Context, client redis.UniversalClient, args ...any) (reply, error) {
-	cmd := once{redis.NewStringCmd(ctx, args...)}
-	err := client.Process(ctx, cmd)
-	switch {
-	case errors.Is(err, redis.Nil):
-		return reply{}, nil
-	case err != nil:
-		return reply{}, err
-	default:
-		return reply{value: []byte(cmd.Val()), found: true}, nil
-	}
+// eval runs a step on a key, behind the guard that the store has.
+func (r *Redis) eval(ctx context.Context, g guarded, key string, args ...any) (reply, error) {
+	return r.within(ctx, func(ctx context.Context) (reply, error) {
+		fenced, err := r.fenced(ctx, key)
+		if err != nil {
+			return reply{}, err
+		}
+		s := g.plain
+		if fenced {
+			s = g.fenced
+		}
+		answer, err := run(ctx, r.lane.to(key), s, []string{key}, args...)
+		r.notice(ctx, key, err)
+		return answer, err
+	})
 }

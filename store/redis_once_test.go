@@ -1,13 +1,12 @@
 package store_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -17,99 +16,122 @@ import (
 	"wsticket/ticket"
 )
 
-// eater is a proxy before Redis that delivers a command and, where the
-// command holds the word, cuts the connection in place of the answer.
-type eater struct {
-	word  []byte
-	eaten atomic.Int32
+// retryingClient is one that would love to send a command again.
+func retryingClient(t *testing.T, addr string) redis.UniversalClient {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true})
+	t.Cleanup(func() { closeStore(t, c) })
+	return c
 }
 
-// listen serves until the test ends and returns the address.
-func (e *eater) listen(t *testing.T, redisAddr string) string {
+// clusterClient takes the server at addr for a cluster of one. The library's
+// loop over redirections sends a command again whatever MaxRetries says.
+func clusterClient(t *testing.T, addr string) redis.UniversalClient {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	c := redis.NewClusterClient(&redis.ClusterOptions{
+		DisableIdentity: true, DisableRoutingPolicies: true,
+		ClusterSlots: func(context.Context) ([]redis.ClusterSlot, error) {
+			return []redis.ClusterSlot{{Start: 0, End: 16383, Nodes: []redis.ClusterNode{{Addr: addr}}}}, nil
+		},
+	})
+	t.Cleanup(func() { closeStore(t, c) })
+	return c
+}
+
+// lend returns a store on somebody's client.
+func lend(t *testing.T, c redis.UniversalClient) *store.Redis {
+	t.Helper()
+	s, err := store.NewRedis(store.RedisOptions{Client: c, Retention: retention})
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	t.Cleanup(func() { _ = l.Close(); <-done })
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
+	return s
+}
+
+// storesBehind are stores of each kind on the server at addr, with and without
+// a pipeline.
+func storesBehind(t *testing.T, addr string) map[string]*store.Redis {
+	t.Helper()
+	stores := make(map[string]*store.Redis)
+	for way, from := range map[string]int64{"one by one": -1, "in a pipeline": 1} {
+		stores["a client of our own, "+way] = openRedis(t, "redis://"+addr)
+		stores["a client with the library's retries, "+way] = lend(t, retryingClient(t, addr))
+		stores["a cluster, "+way] = lend(t, clusterClient(t, addr))
+		for name, s := range stores {
+			if strings.HasSuffix(name, way) {
+				store.UsePipeline(s, from, nil)
 			}
-			e.serve(conn, redisAddr) // the client under test has one connection
-		}
-	}()
-	return l.Addr().String()
-}
-
-// serve hands on one command and one answer after the other.
-func (e *eater) serve(client net.Conn, redisAddr string) {
-	defer func() { _ = client.Close() }()
-	var d net.Dialer
-	server, err := d.DialContext(context.Background(), "tcp", redisAddr)
-	if err != nil {
-		return
-	}
-	defer func() { _ = server.Close() }()
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := client.Read(buf)
-		if err != nil {
-			return
-		}
-		eat := bytes.Contains(buf[:n], e.word)
-		if _, err := server.Write(buf[:n]); err != nil {
-			return
-		}
-		if n, err = server.Read(buf); err != nil { // it has run now
-			return
-		}
-		if eat {
-			e.eaten.Add(1)
-			return
-		}
-		if _, err := client.Write(buf[:n]); err != nil {
-			return
 		}
 	}
+	return stores
 }
 
-// A command whose answer was lost has run, and is not sent again: not by
-// OpenRedis's client, and not by one that would love to.
+// A command whose answer was lost has run, and is not sent again. The attempt
+// that lost it may come again, and nobody else.
 func TestRedisLostReplyIsUnavailable(t *testing.T) {
 	server := testenv.Redis(t)
 	direct := openRedis(t, server.URL())
 	mustConsume(t, direct, mustCreate(t, direct)) // Redis knows the script
-	clients := map[string]func(t *testing.T, addr string) *store.Redis{
-		"a client of our own": func(t *testing.T, addr string) *store.Redis {
-			return openRedis(t, "redis://"+addr)
-		},
-		"a client with the library's retries": func(t *testing.T, addr string) *store.Redis {
-			c := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true, PoolSize: 1})
-			t.Cleanup(func() { closeStore(t, c) })
-			s, err := store.NewRedis(store.RedisOptions{Client: c})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
-		},
-	}
-	for name, open := range clients {
+	proxy := testenv.Proxy(t, server.Addr())
+	for name, s := range storesBehind(t, proxy.Addr()) {
 		t.Run(name, func(t *testing.T) {
-			e := &eater{word: []byte("evalsha")}
-			s := open(t, e.listen(t, server.Addr()))
 			id := mustCreate(t, s)
-			wantRefused(t, s, id, ticket.ErrUnavailable)
-			if got := e.eaten.Load(); got != 1 {
+			sent, dropped := proxy.Seen("evalsha"), proxy.Dropped()
+			proxy.DropReplyTo("evalsha", 1)
+			entry, err := s.Consume(t.Context(), id, redeemed("a"), retry)
+			wantKind(t, "consume", err, store.OutageConnection)
+			if entry.Record.Payload != nil {
+				t.Errorf("consume: got payload %q with the error", entry.Record.Payload)
+			}
+			if got := proxy.Seen("evalsha") - sent; got != 1 || proxy.Dropped()-dropped != 1 {
 				t.Errorf("the command was sent %d times, want once", got)
 			}
-			// It has run: the ticket is spent, and nobody was let in.
-			wantRefused(t, direct, id, ticket.ErrSpent)
+			wantRefused(t, s, id, ticket.ErrSpent)
+			entry, err = s.Consume(t.Context(), id, redeemed("a"), retry)
+			if err != nil || entry.Mark.State != ticket.Redeemed {
+				t.Errorf("the same attempt: got %v, %v; want the record again", entry.Mark.State, err)
+			}
+		})
+	}
+}
+
+// A batch whose answers were lost has run in part. Each of its callers is told
+// that nothing is known, and none of the commands is sent again.
+func TestRedisLostBatchIsUnavailable(t *testing.T) {
+	const callers = 64
+	server := testenv.Redis(t)
+	direct := openRedis(t, server.URL())
+	mustConsume(t, direct, mustCreate(t, direct))
+	proxy := testenv.Proxy(t, server.Addr())
+	for name, s := range storesBehind(t, proxy.Addr()) {
+		if !strings.HasSuffix(name, "in a pipeline") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			ids := make([]ticket.ID, callers)
+			for i := range ids {
+				ids[i] = mustCreate(t, s)
+			}
+			sent := proxy.Seen("evalsha")
+			proxy.DropReplyTo("evalsha", callers/2)
+			errs := make([]error, callers)
+			var all sync.WaitGroup
+			for i, id := range ids {
+				all.Go(func() { _, errs[i] = s.Consume(t.Context(), id, redeemed("a"), retry) })
+			}
+			all.Wait()
+			lost := 0
+			for i, err := range errs {
+				if err != nil {
+					wantKind(t, "consume", err, store.OutageConnection)
+					lost++
+					continue
+				}
+				wantRefused(t, direct, ids[i], ticket.ErrSpent)
+			}
+			if got := proxy.Seen("evalsha") - sent; got > callers || lost == 0 {
+				t.Errorf("commands: got %d sent and %d lost, want at most %d and some", got, lost, callers)
+			}
 		})
 	}
 }
@@ -120,6 +142,7 @@ func TestRedisCommands(t *testing.T) {
 	server := testenv.Redis(t)
 	client := plainClient(t, server)
 	s := openRedis(t, server.URL())
+	mustConsume(t, s, mustCreate(t, s)) // learns the fence, teaches the scripts
 	if err := client.ConfigResetStat(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -127,12 +150,16 @@ func TestRedisCommands(t *testing.T) {
 	mustConsume(t, s, mustCreate(t, s))
 	stats := client.InfoMap(t.Context(), "commandstats", "errorstats").Val()
 	for name, want := range map[string]string{
-		"cmdstat_set":     "calls=4,", // two of them inside the script
-		"cmdstat_get":     "calls=2,",
+		"cmdstat_set":     "calls=2,",
 		"cmdstat_evalsha": "calls=2,",
-		"cmdstat_eval":    "calls=1,", // once per life of the server
+		"cmdstat_eval":    "", // once in the life of the server
+		// Inside the script.
+		"cmdstat_info":     "calls=2,",
+		"cmdstat_get":      "calls=2,",
+		"cmdstat_setrange": "calls=2,",
+		"cmdstat_pexpire":  "calls=2,",
 	} {
-		if got := stats["Commandstats"][name]; !strings.HasPrefix(got, want) {
+		if got := stats["Commandstats"][name]; !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
@@ -152,8 +179,8 @@ func (f failing) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 	return func(context.Context, redis.Cmder) error { return f.err }
 }
 
-func (f failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+func (f failing) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(context.Context, []redis.Cmder) error { return f.err }
 }
 
 // serverError is an error reply.
@@ -177,10 +204,19 @@ func TestRedisOutageKinds(t *testing.T) {
 		{"no password given", serverError("NOAUTH Authentication required. " + secret), store.OutageDenied},
 		{"a wrong one given", serverError("WRONGPASS invalid username-password pair " + secret), store.OutageDenied},
 		{"a command not allowed", serverError("NOPERM this user has no permissions " + secret), store.OutageDenied},
+		{"a command not allowed in a script", serverError("ERR The user executing the script can't run this command or subcommand script: " + secret), store.OutageDenied},
+		{"a slot that nobody has", serverError("CLUSTERDOWN Hash slot not served " + secret), store.OutageCluster},
+		{"a slot that is moving", serverError("TRYAGAIN Multiple keys request during rehashing of slot " + secret), store.OutageCluster},
+		{"one that has moved, and moved, and moved", serverError("MOVED 1 " + secret), store.OutageCluster},
+		{"one that is about to", serverError("ASK 1 " + secret), store.OutageCluster},
+		{"too many clients", serverError("ERR max number of clients reached " + secret), store.OutagePool},
+		{"a server that hides who it is", serverError("NOFENCE no replication identity " + secret), store.OutageFence},
 		{"an error that nobody foresaw", serverError("ERR unknown " + secret), store.OutageOther},
 		{"nor this one", errors.New(secret), store.OutageOther},
 		{"no free connection", redis.ErrPoolTimeout, store.OutagePool},
 		{"no connection allowed", redis.ErrPoolExhausted, store.OutagePool},
+		{"no place in the queue", redis.ErrAutoPipelineQueueFull, store.OutagePool},
+		{"a pipeline that is stuck", redis.ErrAutoPipelineTimeout, store.OutageTimeout},
 		{"a closed client", redis.ErrClosed, store.OutagePool},
 		{"the connection ended", io.EOF, store.OutageConnection},
 		{"in the middle of the answer", io.ErrUnexpectedEOF, store.OutageConnection},
@@ -194,17 +230,17 @@ func TestRedisOutageKinds(t *testing.T) {
 			c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 			t.Cleanup(func() { closeStore(t, c) })
 			c.AddHook(failing{tt.err})
-			s, err := store.NewRedis(store.RedisOptions{Client: c})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for what, err := range operations(t, t.Context(), s, ticket.NewID()) {
-				wantKind(t, what, err, tt.want)
-				if strings.Contains(err.Error(), "hunter2") {
-					t.Errorf("%s: the error tells what the library said: %v", what, err)
-				}
-				if errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%s: got the caller's error where the caller did not give up", what)
+			s := lend(t, c)
+			for _, from := range []int64{-1, 1} {
+				store.UsePipeline(s, from, nil)
+				for what, err := range operations(t, t.Context(), s, ticket.NewID()) {
+					wantKind(t, what, err, tt.want)
+					if strings.Contains(err.Error(), "hunter2") {
+						t.Errorf("%s: the error tells what the library said: %v", what, err)
+					}
+					if errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("%s: got the caller's error where the caller did not give up", what)
+					}
 				}
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,11 +24,13 @@ const (
 	OutageCanceled   OutageKind = "canceled"   // the caller gave up first
 	OutageTimeout    OutageKind = "timeout"    // no answer in time
 	OutageConnection OutageKind = "connection" // refused, reset, or closed before the answer
-	OutagePool       OutageKind = "pool"       // no connection was free, or the client is closed
+	OutagePool       OutageKind = "pool"       // no connection or place in the queue was free, or the client is closed
 	OutageReadOnly   OutageKind = "readonly"   // a replica, or a primary that lost its own
 	OutageLoading    OutageKind = "loading"    // the server is reading its data
 	OutageMemory     OutageKind = "oom"        // the server is full and evicts nothing
 	OutageDenied     OutageKind = "denied"     // credentials or permissions
+	OutageCluster    OutageKind = "cluster"    // no node has the slot of the key, or too many send it on
+	OutageFence      OutageKind = "fence"      // the server does not tell its replication identity, or changes it all the time
 	OutageOther      OutageKind = "other"
 )
 
@@ -55,14 +58,21 @@ func (e *OutageError) Unwrap() []error {
 }
 
 // outage turns an error of the client library into one of ours. A value of
-// another type under our key was not written by us; all else leaves open what
+// another type under our key was not written by us, and FENCED is what our own
+// scripts say of a record that is not the primary's; all else leaves open what
 // happened.
 func outage(caller context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	if ours, ok := errors.AsType[*OutageError](err); ok {
+		return ours
+	}
 	if redis.HasErrorPrefix(err, "WRONGTYPE") {
 		return fmt.Errorf("redis: wrong type: %w", ticket.ErrCorrupt)
+	}
+	if _, refused := fencedBy(err); refused {
+		return fmt.Errorf("redis: %w", ticket.ErrFenced)
 	}
 	if end := gaveUp(caller); end != nil {
 		return &OutageError{kind: OutageCanceled, caller: end}
@@ -81,9 +91,19 @@ func gaveUp(caller context.Context) error {
 	return context.DeadlineExceeded
 }
 
+// fencedBy reads the answer to a record of another primary, or of none: the
+// replication identity that holds now.
+func fencedBy(err error) (id string, ok bool) {
+	if !redis.HasErrorPrefix(err, "FENCED ") {
+		return "", false
+	}
+	_, id, ok = strings.Cut(err.Error(), "FENCED ")
+	return id, ok
+}
+
 func outageKind(err error) OutageKind {
 	switch {
-	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.Is(err, redis.ErrClosed):
+	case isBusy(err):
 		return OutagePool
 	case redis.IsReadOnlyError(err), redis.IsMasterDownError(err), redis.IsNoReplicasError(err):
 		return OutageReadOnly
@@ -91,8 +111,12 @@ func outageKind(err error) OutageKind {
 		return OutageLoading
 	case redis.IsOOMError(err):
 		return OutageMemory
-	case redis.IsAuthError(err), redis.IsPermissionError(err):
+	case redis.IsAuthError(err), redis.IsPermissionError(err), redis.HasErrorPrefix(err, deniedInScript):
 		return OutageDenied
+	case isLostInCluster(err):
+		return OutageCluster
+	case redis.HasErrorPrefix(err, "NOFENCE "):
+		return OutageFence
 	case isTimeout(err):
 		return OutageTimeout
 	case isConnection(err):
@@ -102,8 +126,27 @@ func outageKind(err error) OutageKind {
 	}
 }
 
+// deniedInScript is what Redis 7.0 says where later versions say NOPERM.
+const deniedInScript = "The user executing the script can't run"
+
+func isBusy(err error) bool {
+	return errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) ||
+		errors.Is(err, redis.ErrClosed) || errors.Is(err, redis.ErrAutoPipelineQueueFull) ||
+		redis.IsMaxClientsError(err)
+}
+
+func isLostInCluster(err error) bool {
+	for _, code := range [...]string{"MOVED ", "ASK ", "CLUSTERDOWN ", "TRYAGAIN "} {
+		if redis.HasErrorPrefix(err, code) {
+			return true
+		}
+	}
+	return false
+}
+
 func isTimeout(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.Is(err, redis.ErrAutoPipelineTimeout) {
 		return true
 	}
 	netErr, ok := errors.AsType[net.Error](err)

@@ -1,92 +1,76 @@
 package store_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
+	"strings"
 	"testing"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"wsticket/internal/testenv"
-	"wsticket/store"
 	"wsticket/ticket"
 )
 
-// tlsServer starts a redis-server that also speaks TLS, and returns that
-// address and the only roots that know its certificate.
-func tlsServer(t *testing.T) (addr string, roots *x509.CertPool) {
-	t.Helper()
-	certFile, keyFile, roots := certificate(t)
-	addr = testenv.FreeAddr(t)
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	testenv.Redis(t, "--tls-port", port, "--tls-auth-clients", "no",
-		"--tls-cert-file", certFile, "--tls-key-file", keyFile)
-	return addr, roots
-}
-
-// certificate makes one for 127.0.0.1 that nobody has signed but itself.
-func certificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(name, kind string, data []byte) string {
-		file := filepath.Join(t.TempDir(), name)
-		text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data})
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	parsed, err := x509.ParseCertificate(cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots = x509.NewCertPool()
-	roots.AddCert(parsed)
-	return write("cert.pem", "CERTIFICATE", cert), write("key.pem", "PRIVATE KEY", secret), roots
-}
-
 func TestRedisTLS(t *testing.T) {
-	addr, roots := tlsServer(t)
-	c := redis.NewClient(&redis.Options{Addr: addr, TLSConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
-	t.Cleanup(func() { closeStore(t, c) })
-	s, err := store.NewRedis(store.RedisOptions{Client: c})
+	certs := testenv.TLS(t)
+	server := testenv.RedisTLS(t, certs, "--tls-auth-clients", "yes")
+	url := "rediss://" + server.TLSAddr() + "?ca_file=" + certs.CAFile
+	conform(t, url+"&cert_file="+certs.ClientCertFile+"&key_file="+certs.ClientKeyFile, server)
+	t.Run("a client without a certificate is refused", func(t *testing.T) {
+		err := openRedis(t, url).Create(t.Context(), ticket.NewID(), record("grant"), lifetime)
+		wantErr(t, "create", err, ticket.ErrUnavailable)
+	})
+}
+
+// A certificate that no root knows, or that is for another name, is not one of
+// a server of ours.
+func TestRedisTLSVerifies(t *testing.T) {
+	certs, other := testenv.TLS(t), testenv.TLS(t)
+	server := testenv.RedisTLS(t, certs)
+	_, port, err := net.SplitHostPort(server.TLSAddr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustConsume(t, s, mustCreate(t, s))
+	tests := []struct {
+		rule, host, query string
+		good              bool
+	}{
+		{"an authority that is given", "127.0.0.1:" + port, "?ca_file=" + certs.CAFile, true},
+		{"the other name of the server", "localhost:" + port, "?ca_file=" + certs.CAFile, true},
+		{"the authorities of the system do not know it", "127.0.0.1:" + port, "", false},
+		{"nor does another one", "127.0.0.1:" + port, "?ca_file=" + other.CAFile, false},
+		{"a name that the certificate does not have", "127.0.0.2:" + port, "?ca_file=" + certs.CAFile, false},
+		{"no TLS where TLS is expected", server.Addr(), "?ca_file=" + certs.CAFile, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			s := openRedis(t, "rediss://"+tt.host+tt.query)
+			if tt.good {
+				mustConsume(t, s, mustCreate(t, s))
+				return
+			}
+			err := s.Create(t.Context(), ticket.NewID(), record("grant"), lifetime)
+			wantErr(t, "create", err, ticket.ErrUnavailable)
+		})
+	}
 }
 
-// rediss:// verifies: a certificate that no root knows is not a server of ours.
-func TestRedisTLSUnknownAuthority(t *testing.T) {
-	addr, _ := tlsServer(t)
-	s := openRedis(t, "rediss://"+addr)
-	err := s.Create(t.Context(), ticket.NewID(), record("grant"), lifetime)
-	wantKind(t, "create", err, store.OutageOther)
+// The certificates hold for the addresses that Sentinels and nodes name, and
+// nobody goes without TLS.
+func TestRedisTLSTopologies(t *testing.T) {
+	t.Parallel()
+	certs := testenv.TLS(t)
+	urls := map[string]string{
+		"sentinel": testenv.SentinelTLS(t, certs).URL(),
+		"cluster":  testenv.ClusterTLS(t, certs).URL(),
+	}
+	for name, url := range urls {
+		t.Run(name, func(t *testing.T) {
+			s := openRedis(t, url)
+			for range 8 {
+				mustConsume(t, s, mustCreate(t, s))
+			}
+			plain, _, _ := strings.Cut(url, "?")
+			err := openRedis(t, plain).Create(t.Context(), ticket.NewID(), record("grant"), lifetime)
+			wantErr(t, "without the authority", err, ticket.ErrUnavailable)
+		})
+	}
 }

@@ -81,18 +81,17 @@ func TestRedisForeignValue(t *testing.T) {
 		{"an empty value", func(ticket.ID) []byte { return nil }},
 		{"a text that is long enough", func(ticket.ID) []byte { return []byte(`{"sub":"admin","aud":"chat","padding":"` + string(good)) }},
 		{"a version of the future", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 0, 2) }},
-		{"a state of zero", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 1, 0) }},
-		{"an unknown state", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 1, 5) }},
-		{"reserved bytes in use", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 21, 1) }},
-		{"a live record with a mark", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 61, 1) }},
-		{"a live record with an attempt", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 62, 1) }},
+		{"a state of zero", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 73, 0) }},
+		{"an unknown state", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 73, 5) }},
+		{"a live record with a mark", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 81, 1) }},
+		{"a live record with an attempt", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 82, 1) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
 			id := ticket.NewID()
 			value := tt.value(id)
 			for what, ask := range map[string]func() error{
-				"consume": func() error { _, err := s.Consume(t.Context(), id, redeemed("a")); return err },
+				"consume": func() error { _, err := s.Consume(t.Context(), id, redeemed("a"), retry); return err },
 				"settle":  func() error { return s.Settle(t.Context(), id, redeemed("a")) },
 				"lookup":  func() error { _, err := s.Lookup(t.Context(), id); return err },
 			} {

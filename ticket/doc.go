@@ -23,8 +23,8 @@
 // Every error wraps one of the sentinels of this package, and [Reason] names
 // it for logs and metrics. A client must not be told more than that its
 // ticket was not accepted: [ErrMalformedToken], [ErrNotFound], [ErrExpired],
-// [ErrSpent], [ErrRevoked], [ErrWrongAudience], [ErrWrongOrigin] and
-// [ErrCorrupt] have to look the same to it.
+// [ErrSpent], [ErrRevoked], [ErrFenced], [ErrWrongAudience],
+// [ErrWrongOrigin] and [ErrCorrupt] have to look the same to it.
 //
 // The package imports nothing but the standard library.
 package ticket

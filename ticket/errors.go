@@ -31,6 +31,9 @@ var (
 	ErrSpent = errors.New("ticket already spent")
 	// ErrRevoked: revoked by its owner. The error is a [*SpentError].
 	ErrRevoked = errors.New("ticket revoked")
+	// ErrFenced: issued before the store's primary changed. What such a
+	// ticket has been through since then cannot be known.
+	ErrFenced = errors.New("ticket is from before a failover")
 	// ErrWrongAudience: presented at an endpoint that it is not for.
 	ErrWrongAudience = errors.New("ticket is for another audience")
 	// ErrWrongOrigin: bound to an origin, and presented with another or none.
@@ -96,12 +99,13 @@ type reasonRow struct {
 
 // reasons lists the words in the order in which errors are matched: ErrFull
 // before the ErrUnavailable that it wraps.
-func reasons() [16]reasonRow {
+func reasons() [17]reasonRow {
 	return [...]reasonRow{
 		{ErrSpent, "spent"},
 		{ErrNotFound, "not_found"},
 		{ErrExpired, "expired"},
 		{ErrRevoked, "revoked"},
+		{ErrFenced, "fenced"},
 		{ErrMalformedToken, "malformed"},
 		{ErrWrongAudience, "wrong_audience"},
 		{ErrWrongOrigin, "wrong_origin"},

@@ -34,21 +34,27 @@ func (s *Service) issue(ctx context.Context, req Request, now time.Time) (Ticket
 	if err != nil {
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
-	data, err := encodePayload(grant)
-	if err != nil {
-		return Ticket{}, fmt.Errorf("issue: %w", err)
-	}
 	token := newToken()
 	id := token.ID()
-	expires := now.Add(lifetime)
-	rec := Record{IssuedAt: now, ExpiresAt: expires, Owner: owner(req.Identity), Payload: data}
+	rec := Record{IssuedAt: now, ExpiresAt: now.Add(lifetime), Owner: s.sealer.tag(req.Identity)}
+	if rec.Payload, err = s.sealGrant(token, id, rec, grant); err != nil {
+		return Ticket{}, fmt.Errorf("issue: %w", err)
+	}
 	if err := s.store.Create(ctx, id, rec, lifetime); err != nil {
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
 	return Ticket{
-		Token: token, ID: id, Lifetime: lifetime, ExpiresAt: expires,
+		Token: token, ID: id, Lifetime: lifetime, ExpiresAt: rec.ExpiresAt,
 		ConnectionExpiresAt: grant.ConnectionExpiresAt, Audience: grant.Audience, Scope: grant.Scope,
 	}, nil
+}
+
+func (s *Service) sealGrant(token Token, id ID, rec Record, grant Grant) ([]byte, error) {
+	plain, err := encodePayload(grant)
+	if err != nil {
+		return nil, err
+	}
+	return s.sealer.seal(token, id, rec, plain)
 }
 
 // grant is what a redemption of this request will yield, but for the ID.

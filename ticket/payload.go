@@ -1,17 +1,12 @@
 package ticket
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
 )
 
-// payloadPlain is the first byte of a payload in clear. Other values are
-// free for sealed ones.
-const payloadPlain = 0
-
-// payload is a grant as it is stored. The names are short because there may
+// payload is a grant as it is sealed. The names are short because there may
 // be millions of them in memory.
 type payload struct {
 	Issuer    string         `json:"i"`
@@ -38,12 +33,12 @@ func encodePayload(g Grant) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode payload: %w", err)
 	}
-	return append([]byte{payloadPlain}, text...), nil
+	return text, nil
 }
 
 func decodePayload(id ID, data []byte) (Grant, error) {
 	var p payload
-	if len(data) == 0 || data[0] != payloadPlain || json.Unmarshal(data[1:], &p) != nil {
+	if json.Unmarshal(data, &p) != nil {
 		return Grant{}, fmt.Errorf("decode payload: %w", ErrCorrupt)
 	}
 	end := time.UnixMilli(p.Expires)
@@ -55,12 +50,4 @@ func decodePayload(id ID, data []byte) (Grant, error) {
 		},
 		Audience: p.Audience, Scope: p.Scope, Origin: p.Origin, ConnectionExpiresAt: end,
 	}, nil
-}
-
-// owner tags issuer and subject. Hashing the issuer first keeps ("ab", "c")
-// and ("a", "bc") apart.
-func owner(id Identity) Owner {
-	issuer := sha256.Sum256([]byte(id.Issuer))
-	digest := sha256.Sum256(append(issuer[:], id.Subject...))
-	return Owner(digest[:16])
 }

@@ -2,7 +2,6 @@ package ticket
 
 import (
 	"context"
-	"crypto/subtle"
 	"fmt"
 	"time"
 )
@@ -11,51 +10,66 @@ import (
 // before that the handshake is one that it can accept: after Redeem the
 // ticket is spent, whatever the answer.
 //
+// The same attempt may redeem it again within Options.RetryWindow and gets
+// the same grant: a proxy that sends a request twice does not turn away the
+// honest client. Any other presentation of a spent ticket is a replay.
+//
 // The error wraps [ErrNotFound], [ErrExpired], [ErrSpent], [ErrRevoked],
-// [ErrWrongAudience], [ErrWrongOrigin], [ErrCorrupt] or [ErrUnavailable]. The
-// last one leaves open whether the ticket is spent: refuse, and let the client
-// ask for a new one.
+// [ErrFenced], [ErrWrongAudience], [ErrWrongOrigin], [ErrCorrupt] or
+// [ErrUnavailable]. The last one leaves open whether the ticket is spent:
+// refuse, and let the client ask for a new one.
 func (s *Service) Redeem(ctx context.Context, token Token, p Presentation) (Grant, error) {
 	start := s.now()
 	id := token.ID()
-	grant, err := s.redeem(ctx, id, p, start)
+	grant, retried, err := s.redeem(ctx, token, id, p, start)
 	s.observe(ctx, Event{
 		Action: ActionRedeem, At: start, Took: s.now().Sub(start),
-		ID: id, Identity: grant.Identity, Presentation: p, Err: err,
+		ID: id, Identity: grant.Identity, Presentation: p, Retried: retried, Err: err,
 	})
 	return grant, err
 }
 
-func (s *Service) redeem(ctx context.Context, id ID, p Presentation, now time.Time) (Grant, error) {
+func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation, now time.Time) (_ Grant, retried bool, _ error) {
 	if len(p.Attempt) > MaxAttempt {
-		return Grant{}, fmt.Errorf("redeem: attempt: %w", ErrInvalidRequest)
+		return Grant{}, false, fmt.Errorf("redeem: attempt: %w", ErrInvalidRequest)
 	}
 	if p.Audience == "" {
 		p.Audience = s.audiences[0]
 	}
 	mark := Mark{State: Redeemed, At: now, Attempt: p.Attempt}
-	rec, err := s.store.Consume(ctx, id, mark)
+	before, err := s.store.Consume(ctx, id, mark, s.retry)
 	if err != nil {
-		return Grant{}, fmt.Errorf("redeem: %w", err)
+		return Grant{}, false, fmt.Errorf("redeem: %w", err)
 	}
-	grant, err := admit(id, rec, p, now)
-	if err != nil {
+	spentAt := now
+	if retried = before.Mark.State != Pending; retried {
+		spentAt = before.Mark.At
+	}
+	grant, err := s.admit(token, id, before.Record, p, spentAt)
+	if err == nil {
+		return grant, retried, nil
+	}
+	if !retried {
 		mark.State, mark.Reason = Refused, Reason(err)
 		// The refusal stands without this note. Losing it costs the owner
 		// the reason in the receipt and nothing else.
 		_ = s.store.Settle(ctx, id, mark)
-		return Grant{}, fmt.Errorf("redeem: %w", err)
 	}
-	return grant, nil
+	return Grant{}, retried, fmt.Errorf("redeem: %w", err)
 }
 
 // admit checks what only the record tells, after the ticket is spent.
-func admit(id ID, rec Record, p Presentation, now time.Time) (Grant, error) {
-	// The store's own clock has let it pass; ours decides as well (R4).
-	if !now.Before(rec.ExpiresAt) {
+func (s *Service) admit(token Token, id ID, rec Record, p Presentation, spentAt time.Time) (Grant, error) {
+	// The store's own clock has let it pass; ours decides as well, because a
+	// store's clock may be set back.
+	if !spentAt.Before(rec.ExpiresAt) {
 		return Grant{}, ErrExpired
 	}
-	grant, err := decodePayload(id, rec.Payload)
+	plain, err := s.sealer.open(token, id, rec)
+	if err != nil {
+		return Grant{}, err
+	}
+	grant, err := decodePayload(id, plain)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -96,7 +110,7 @@ func (s *Service) Revoke(ctx context.Context, id ID, who Identity) error {
 func (s *Service) revoke(ctx context.Context, id ID, who Identity, now time.Time) error {
 	entry, err := s.owned(ctx, id, who)
 	if err == nil && entry.Mark.State == Pending {
-		_, err = s.store.Consume(ctx, id, Mark{State: Revoked, At: now})
+		_, err = s.store.Consume(ctx, id, Mark{State: Revoked, At: now}, 0)
 	} else if err == nil {
 		err = &SpentError{Mark: entry.Mark}
 	}
@@ -121,8 +135,7 @@ func (s *Service) owned(ctx context.Context, id ID, who Identity) (Entry, error)
 	if err != nil {
 		return Entry{}, err
 	}
-	tag := owner(who)
-	if subtle.ConstantTimeCompare(tag[:], entry.Record.Owner[:]) != 1 {
+	if !s.sealer.owns(entry.Record.Owner, who) {
 		return Entry{}, fmt.Errorf("not the owner's: %w", ErrNotFound)
 	}
 	return entry, nil

@@ -18,6 +18,10 @@ const (
 	minRequest = time.Second
 )
 
+// MaxRetryWindow bounds Options.RetryWindow: for that long a name of an
+// attempt is as good as a ticket.
+const MaxRetryWindow = 10 * time.Second
+
 // DefaultAudience is the one audience where none is configured.
 const DefaultAudience = "default"
 
@@ -34,6 +38,16 @@ type Options struct {
 	// Audiences are the endpoints that a ticket may be for; the first is the
 	// default. Default: "default".
 	Audiences []string
+	// SealKeys are one to four keys of 32 random bytes. The first seals what
+	// the store keeps, all of them open it, so that they can be rotated: add
+	// the new one behind on every process, then in front, then take the old
+	// one away. Every process on one store needs the same. Default: a key
+	// that is drawn now and known to this Service alone.
+	SealKeys [][]byte
+	// RetryWindow is how long the same attempt may redeem a ticket again and
+	// gets the same grant: its first answer may have been lost on the way.
+	// Zero switches it off. At most 10 s.
+	RetryWindow time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Observe, if set, is called with each issue, redemption and revocation
@@ -47,6 +61,8 @@ type Service struct {
 	store     Store
 	ttl       time.Duration
 	audiences []string
+	sealer    sealer
+	retry     time.Duration
 	now       func() time.Time
 	observe   func(context.Context, Event)
 }
@@ -69,6 +85,13 @@ func New(o Options) (*Service, error) {
 	if slices.Contains(o.Audiences, "") {
 		faults = append(faults, errors.New("ticket: audiences: must not hold an empty name"))
 	}
+	if o.RetryWindow < 0 || o.RetryWindow > MaxRetryWindow {
+		faults = append(faults, fmt.Errorf("ticket: retry window: must be 0s..%s (got %s)", MaxRetryWindow, o.RetryWindow))
+	}
+	seal, err := newSealer(o.SealKeys)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("ticket: seal keys: %w", err))
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -80,6 +103,6 @@ func New(o Options) (*Service, error) {
 	}
 	return &Service{
 		store: o.Store, ttl: o.TTL, audiences: slices.Clone(o.Audiences),
-		now: o.Now, observe: o.Observe,
+		sealer: seal, retry: o.RetryWindow, now: o.Now, observe: o.Observe,
 	}, nil
 }

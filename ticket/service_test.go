@@ -302,8 +302,9 @@ type broken struct {
 
 func (b broken) Create(context.Context, ticket.ID, ticket.Record, time.Duration) error { return b.err }
 
-func (b broken) Consume(context.Context, ticket.ID, ticket.Mark) (ticket.Record, error) {
-	return ticket.Record{ExpiresAt: start.Add(1e6 * time.Hour), Payload: b.payload}, b.err
+func (b broken) Consume(context.Context, ticket.ID, ticket.Mark, time.Duration) (ticket.Entry, error) {
+	rec := ticket.Record{ExpiresAt: start.Add(1e6 * time.Hour), Payload: b.payload}
+	return ticket.Entry{Record: rec, Mark: ticket.Mark{State: ticket.Pending}}, b.err
 }
 
 func (b broken) Settle(context.Context, ticket.ID, ticket.Mark) error { return ticket.ErrUnavailable }
@@ -331,8 +332,9 @@ func TestForeignPayloadIsRefusedEvenIfTheNoteIsLost(t *testing.T) {
 	for rule, data := range map[string][]byte{
 		"nothing at all":     nil,
 		"a format not ours":  {9, '{', '}'},
-		"JSON that is cut":   []byte("\x00{\"i\":\"x\""),
-		"JSON of other kind": []byte("\x00[]"),
+		"a payload in clear": []byte("\x00{\"i\":\"x\",\"s\":\"alice\",\"a\":\"default\"}"),
+		"a seal that is cut": {1, 2, 3},
+		"an empty seal":      {1},
 	} {
 		s := mustNew(t, ticket.Options{Store: broken{payload: data}})
 		if _, err := s.Redeem(t.Context(), token, ticket.Presentation{}); !errors.Is(err, ticket.ErrCorrupt) || errors.Is(err, ticket.ErrUnavailable) {
@@ -346,7 +348,7 @@ func TestEverySentinelHasAReason(t *testing.T) {
 		"ErrInvalidRequest": ticket.ErrInvalidRequest, "ErrInvalidBearer": ticket.ErrInvalidBearer,
 		"ErrShortLived": ticket.ErrShortLived, "ErrInsufficientScope": ticket.ErrInsufficientScope,
 		"ErrMalformedToken": ticket.ErrMalformedToken, "ErrNotFound": ticket.ErrNotFound,
-		"ErrExpired": ticket.ErrExpired, "ErrSpent": ticket.ErrSpent, "ErrRevoked": ticket.ErrRevoked,
+		"ErrExpired": ticket.ErrExpired, "ErrSpent": ticket.ErrSpent, "ErrRevoked": ticket.ErrRevoked, "ErrFenced": ticket.ErrFenced,
 		"ErrWrongAudience": ticket.ErrWrongAudience, "ErrWrongOrigin": ticket.ErrWrongOrigin,
 		"ErrCorrupt": ticket.ErrCorrupt, "ErrExists": ticket.ErrExists,
 		"ErrUnavailable": ticket.ErrUnavailable, "ErrFull": ticket.ErrFull,

@@ -18,12 +18,17 @@ type Store interface {
 	// it never makes room by dropping a live record.
 	Create(ctx context.Context, id ID, rec Record, lifetime time.Duration) error
 
-	// Consume turns the live record into a spent mark and returns it, in one
-	// atomic step. Of any number of concurrent calls for an ID, from any
-	// number of processes, at most one gets the record. The mark stays for
-	// the retention time. Absent and expired are ErrNotFound; spent before is
-	// a *SpentError.
-	Consume(ctx context.Context, id ID, mark Mark) (Record, error)
+	// Consume turns the live record into a spent mark, in one atomic step,
+	// and returns the entry as it was before. Of any number of concurrent
+	// calls for an ID, from any number of processes, at most one attempt gets
+	// the record. The mark stays for the retention time.
+	//
+	// The record is returned once more, with the mark that it has then, to the
+	// attempt that redeemed it, when it comes again within retry of that; an
+	// empty attempt never comes again. For anybody else a spent ticket is a
+	// *SpentError. Absent and expired are ErrNotFound. A store that fails over
+	// returns ErrFenced for what was created before it did.
+	Consume(ctx context.Context, id ID, mark Mark, retry time.Duration) (Entry, error)
 
 	// Settle replaces the spent mark of id, to note what became of a consumed
 	// ticket. A live or absent one is ErrNotFound and stays what it is.
@@ -72,6 +77,13 @@ type Mark struct {
 
 // MaxAttempt bounds the name of an attempt, in bytes.
 const MaxAttempt = 64
+
+// RetriedBy tells whether next is the attempt of m come again, within retry
+// of it. It is the rule of [Store] for every implementation.
+func (m Mark) RetriedBy(next Mark, retry time.Duration) bool {
+	return m.State == Redeemed && next.State == Redeemed && m.Attempt != "" &&
+		m.Attempt == next.Attempt && retry > 0 && next.At.Sub(m.At) <= retry
+}
 
 // Entry is a record with its mark; the mark's state is [Pending] while the
 // ticket is live.

@@ -109,6 +109,8 @@ type Event struct {
 	// Identity is zero where a redemption was refused before the grant.
 	Identity     Identity
 	Presentation Presentation
+	// Retried tells that the same attempt had redeemed the ticket before.
+	Retried bool
 	// Err is nil for what was done; see [Reason].
 	Err error
 }

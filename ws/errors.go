@@ -90,6 +90,7 @@ func refusals() []refusal {
 		{ticket.ErrNotFound, problem.InvalidTicket, "", wrongTicket},
 		{ticket.ErrExpired, problem.InvalidTicket, "", wrongTicket},
 		{ticket.ErrRevoked, problem.InvalidTicket, "", wrongTicket},
+		{ticket.ErrFenced, problem.InvalidTicket, "", wrongTicket},
 		{ticket.ErrMalformedToken, problem.InvalidTicket, "", wrongTicket},
 		{ticket.ErrWrongAudience, problem.InvalidTicket, "", wrongTicket},
 		{ticket.ErrWrongOrigin, problem.InvalidTicket, "", wrongTicket},

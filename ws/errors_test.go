@@ -24,6 +24,7 @@ func sentinels() map[string]error {
 		"ErrShortLived": ticket.ErrShortLived, "ErrInsufficientScope": ticket.ErrInsufficientScope,
 		"ErrMalformedToken": ticket.ErrMalformedToken, "ErrNotFound": ticket.ErrNotFound,
 		"ErrExpired": ticket.ErrExpired, "ErrSpent": ticket.ErrSpent, "ErrRevoked": ticket.ErrRevoked,
+		"ErrFenced":        ticket.ErrFenced,
 		"ErrWrongAudience": ticket.ErrWrongAudience, "ErrWrongOrigin": ticket.ErrWrongOrigin,
 		"ErrCorrupt": ticket.ErrCorrupt, "ErrExists": ticket.ErrExists,
 		"ErrUnavailable": ticket.ErrUnavailable, "ErrFull": ticket.ErrFull,

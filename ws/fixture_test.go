@@ -146,20 +146,20 @@ func (s *mapStore) Create(_ context.Context, id ticket.ID, rec ticket.Record, _ 
 	return nil
 }
 
-func (s *mapStore) Consume(_ context.Context, id ticket.ID, mark ticket.Mark) (ticket.Record, error) {
+func (s *mapStore) Consume(_ context.Context, id ticket.ID, mark ticket.Mark, _ time.Duration) (ticket.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entry, ok := s.entries[id]
+	before, ok := s.entries[id]
 	if !ok {
-		return ticket.Record{}, ticket.ErrNotFound
+		return ticket.Entry{}, ticket.ErrNotFound
 	}
-	if entry.Mark.State != ticket.Pending {
-		return ticket.Record{}, &ticket.SpentError{Mark: entry.Mark}
+	if before.Mark.State != ticket.Pending {
+		return ticket.Entry{}, &ticket.SpentError{Mark: before.Mark}
 	}
-	rec := entry.Record
-	entry.Mark = mark
-	s.entries[id] = entry
-	return rec, nil
+	after := before
+	after.Mark = mark
+	s.entries[id] = after
+	return before, nil
 }
 
 func (s *mapStore) Settle(_ context.Context, id ticket.ID, mark ticket.Mark) error {

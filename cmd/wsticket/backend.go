@@ -26,7 +26,9 @@ func openStore(cfg Config, log *slog.Logger) (backend, error) {
 		return store.NewMemory(store.MemoryOptions{Retention: cfg.Ticket.Retention})
 	}
 	store.QuietLogger(log)
-	return store.OpenRedis(raw, store.RedisOptions{Retention: cfg.Ticket.Retention})
+	return store.OpenRedis(raw, store.RedisOptions{
+		Retention: cfg.Ticket.Retention, Fence: store.FenceMode(cfg.Store.Fence),
+	})
 }
 
 const (
@@ -57,6 +59,52 @@ func (a *app) awaitStore(ctx context.Context, wait time.Duration) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// evictionInterval is how often the eviction policy is looked at again: an
+// operator may change it while the server runs.
+const evictionInterval = time.Minute
+
+// checkStore refuses a Redis that does not keep what the configuration asks
+// for, and says what a weaker one does not promise. It is called once the
+// store answers.
+func (a *app) checkStore(ctx context.Context) error {
+	redis, ok := a.store.(*store.Redis)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	report, err := redis.Probe(ctx)
+	if err != nil {
+		return fmt.Errorf("serve: store.fence is %s: %w", a.cfg.Store.Fence, err)
+	}
+	if !report.Fenced {
+		a.log.Warn("weaker single use", "because", report.Weaker)
+	}
+	err = redis.CheckEviction(ctx)
+	if err != nil && !a.cfg.Store.InsecureAllowEviction {
+		return fmt.Errorf("serve: %w (store.insecure_allow_eviction starts all the same)", err)
+	}
+	if err != nil {
+		a.log.Warn("insecure_allow_eviction is on: tickets that Redis evicts are refused", "because", err.Error())
+	}
+	return nil
+}
+
+// watchStore reports when Redis begins or ceases to evict, until ctx ends.
+func (a *app) watchStore(ctx context.Context) {
+	redis, ok := a.store.(*store.Redis)
+	if !ok {
+		return
+	}
+	redis.WatchEviction(ctx, evictionInterval, func(err error) {
+		if err != nil {
+			a.log.Error("Redis may evict tickets", "because", err.Error())
+			return
+		}
+		a.log.Info("Redis no longer evicts")
+	})
 }
 
 func (a *app) ping(ctx context.Context) error {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"wsticket/internal/testenv"
 	"wsticket/store"
@@ -26,7 +29,7 @@ func BenchmarkService(b *testing.B) {
 			return opened(tb, s, err)
 		},
 	} {
-		for _, callers := range []int{1, 16, 256} {
+		for _, callers := range []int{1, 16, 64, 256} {
 			b.Run(fmt.Sprintf("%s/issue/%d", name, callers), func(b *testing.B) {
 				service := benchService(b, open(b))
 				together(b, callers, b.N, func(int) error { return issueOne(b, service, nil) })
@@ -41,6 +44,27 @@ func BenchmarkService(b *testing.B) {
 				})
 			})
 		}
+	}
+}
+
+// BenchmarkRedisFloor is what issue and redeem on Redis are compared with: one
+// plain command of a go-redis client as it comes.
+func BenchmarkRedisFloor(b *testing.B) {
+	server := testenv.Redis(b)
+	value := bytes.Repeat([]byte("v"), 300)
+	for _, callers := range []int{1, 16, 64, 256} {
+		client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+		b.Cleanup(func() { _ = client.Close() })
+		set := func(n int) error {
+			return client.Set(b.Context(), fmt.Sprintf("floor:%d:%d", callers, n), value, time.Minute).Err()
+		}
+		b.Run(fmt.Sprintf("set/%d", callers), func(b *testing.B) { together(b, callers, b.N, set) })
+		b.Run(fmt.Sprintf("getdel/%d", callers), func(b *testing.B) {
+			together(b, 64, b.N, set)
+			together(b, callers, b.N, func(n int) error {
+				return client.GetDel(b.Context(), fmt.Sprintf("floor:%d:%d", callers, n)).Err()
+			})
+		})
 	}
 }
 

@@ -34,7 +34,8 @@ func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 
 // checkFiles reads what serve is going to read, and asks no network.
 func (c Config) checkFiles(ctx context.Context) error {
-	return errors.Join(c.checkCertificates(), c.checkKeys(ctx))
+	_, err := readSealKeys(c.Ticket.SealKeyFile)
+	return errors.Join(err, c.checkCertificates(), c.checkKeys(ctx))
 }
 
 func (c Config) checkCertificates() error {

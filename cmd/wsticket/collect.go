@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"wsticket/auth"
+	"wsticket/store"
 )
 
 // authCollector reads the verifier's own counts when the metrics are read.
@@ -40,5 +41,37 @@ func (c *authCollector) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(c.entries, prometheus.GaugeValue, float64(s.CacheSize))
 	for outcome, n := range s.KeyFetches {
 		out <- prometheus.MustNewConstMetric(c.fetches, prometheus.CounterValue, float64(n), outcome)
+	}
+}
+
+// poolCollector reads the counts of the Redis client's connection pool.
+type poolCollector struct {
+	store         *store.Redis
+	events, conns *prometheus.Desc
+}
+
+func newPoolCollector(s *store.Redis) *poolCollector {
+	return &poolCollector{
+		store: s,
+		events: prometheus.NewDesc("wsticket_redis_pool_events_total",
+			"Connections that were asked for: hit, miss (a new one), timeout (none in time), stale (thrown away).", []string{"event"}, nil),
+		conns: prometheus.NewDesc("wsticket_redis_pool_connections", "Connections by state.", []string{"state"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- c.events
+	out <- c.conns
+}
+
+// Collect implements prometheus.Collector.
+func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
+	s := c.store.PoolStats()
+	for event, n := range map[string]uint32{"hit": s.Hits, "miss": s.Misses, "timeout": s.Timeouts, "stale": s.StaleConns} {
+		out <- prometheus.MustNewConstMetric(c.events, prometheus.CounterValue, float64(n), event)
+	}
+	for state, n := range map[string]uint32{"idle": s.IdleConns, "busy": s.TotalConns - min(s.IdleConns, s.TotalConns)} {
+		out <- prometheus.MustNewConstMetric(c.conns, prometheus.GaugeValue, float64(n), state)
 	}
 }

@@ -74,14 +74,17 @@ type APIKeyConfig struct {
 type TicketConfig struct {
 	TTL         time.Duration `yaml:"ttl" help:"Lifetime of a ticket, 5s to 60s. A bearer that ends sooner shortens it."`
 	Retention   time.Duration `yaml:"retention" help:"How long a spent ticket is remembered, for receipts and to tell a replay from an unknown ticket."`
-	RetryWindow time.Duration `yaml:"retry_window" help:"How long the same attempt may be repeated. Read, but of no effect yet."`
-	SealKeyFile string        `yaml:"seal_key_file" help:"Keys that seal records. Not available yet: must be empty."`
+	RetryWindow time.Duration `yaml:"retry_window" help:"How long the same handshake attempt may come again and gets the same answer, 0s to 10s. 0s switches it off."`
+	SealKeyFile string        `yaml:"seal_key_file" help:"Keys that seal records: one a line, base64 of 32 bytes; the first seals, all open. Required with a shared store; without one, serve draws a key."`
 	Audiences   []string      `yaml:"audiences" help:"Endpoints that a ticket may be for. The first is the default, and the one that ws.path serves."`
 }
 
 // StoreConfig is where tickets are kept.
 type StoreConfig struct {
-	URL layered.Secret `yaml:"url" help:"memory: for one process, redis://[user:password@]host:port/db or rediss:// for several. In the environment also as WSTICKET_STORE_URL_FILE, which names a file."`
+	URL   layered.Secret `yaml:"url" help:"memory: for one process; for several redis://[user:password@]host:port/db, rediss:// (TLS), redis+sentinel://name@host1,host2 or redis+cluster://host1,host2. In the environment also as WSTICKET_STORE_URL_FILE, which names a file."`
+	Fence string         `yaml:"fence" help:"What to do where Redis does not tell its replication identity, without which a failover may bring spent tickets back: auto warns, require refuses to start, off does not ask."`
+	// The name is the warning: with eviction, open tickets vanish.
+	InsecureAllowEviction bool `yaml:"insecure_allow_eviction" help:"Start although Redis may evict keys. Tickets that it evicts are refused."`
 }
 
 // DatabaseConfig is the durable trail.
@@ -157,7 +160,7 @@ func defaultConfig() Config {
 			TTL: 30 * time.Second, Retention: 5 * time.Minute, RetryWindow: 2 * time.Second,
 			Audiences: []string{"default"},
 		},
-		Store: StoreConfig{URL: layered.NewSecret("memory:")},
+		Store: StoreConfig{URL: layered.NewSecret("memory:"), Fence: "auto"},
 		WS: WSConfig{
 			Path: "/ws", Doors: []string{"query", "subprotocol", "header"}, TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: 5 * time.Second, MaxMessage: 64 << 10, Ping: 30 * time.Second,

@@ -77,12 +77,13 @@ func TestConfigFaults(t *testing.T) {
 		{"messages that cannot hold a control frame", "ws: {max_message: 10}", "ws.max_message: must be at least 125"},
 		{"a size with a strange unit", "ws: {max_message: 1GB}", "ws.max_message: must be a size"},
 		{"a rate without a time", "limits: {per_subject: 10}", "limits.per_subject"},
-		{"a store that is none", "store: {url: \"mysql://x\"}", "store.url: must begin with memory:, redis:// or rediss://"},
+		{"a store that is none", "store: {url: \"mysql://x\"}", "store.url: must begin with memory:, redis://, rediss://"},
 		{"a level that is none", "log: {level: loud}", `log.level: must be debug, info, warn or error (got "loud")`},
 		{"a format that is none", "log: {format: xml}", "log.format: must be json or text"},
 		{"a relay that this version does not have", "ws: {upstream: \"http://app\"}", "ws.upstream: is not available in this version"},
 		{"a database that this version does not have", "database: {url: \"sqlite:x\"}", "database.url: is not available"},
-		{"seals that this version does not have", "ticket: {seal_key_file: k}", "ticket.seal_key_file: is not available"},
+		{"a shared store without a key that is shared too", "store: {url: \"redis://h\"}", "ticket.seal_key_file: required with a shared store"},
+		{"a fence that is none", "store: {fence: maybe}", "store.fence: must be auto, require or off"},
 		{"sessions that this version does not have", "session: {cookie: sid}", "session.cookie: is not available"},
 	} {
 		t.Run(row.rule, func(t *testing.T) {

@@ -39,6 +39,7 @@ type output struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
 	grown chan struct{} // closed and replaced by each write
+	ended bool
 }
 
 func newOutput() *output { return &output{grown: make(chan struct{})} }
@@ -49,6 +50,14 @@ func (o *output) Write(p []byte) (int, error) {
 	close(o.grown)
 	o.grown = make(chan struct{})
 	return o.text.Write(p)
+}
+
+// end says that nothing more will come.
+func (o *output) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.grown)
+	o.grown, o.ended = make(chan struct{}), true
 }
 
 func (o *output) String() string {
@@ -63,10 +72,13 @@ func (o *output) waitFor(t testing.TB, part string) {
 	deadline := time.After(patience)
 	for {
 		o.mu.Lock()
-		found, grown := strings.Contains(o.text.String(), part), o.grown
+		found, grown, ended := strings.Contains(o.text.String(), part), o.grown, o.ended
 		o.mu.Unlock()
 		if found {
 			return
+		}
+		if ended {
+			t.Fatalf("no %q in all of the output:\n%s", part, o)
 		}
 		select {
 		case <-grown:
@@ -81,7 +93,8 @@ type process struct {
 	public, internal string // host:port
 	stdout, stderr   *output
 	cmd              *exec.Cmd
-	exited           chan error
+	exited           chan struct{} // closed when it has ended, with err
+	err              error
 }
 
 // command prepares a wsticket with nothing of this process's environment but
@@ -105,12 +118,17 @@ func start(t testing.TB, args ...string) *process {
 func launch(t testing.TB, args ...string) *process {
 	t.Helper()
 	cmd := command(context.Background(), t, args...)
-	p := &process{stdout: newOutput(), stderr: newOutput(), cmd: cmd, exited: make(chan error, 1)}
+	p := &process{stdout: newOutput(), stderr: newOutput(), cmd: cmd, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.exited <- cmd.Wait() }() // ends with the process
+	go func() { // ends with the process
+		p.err = cmd.Wait()
+		p.stdout.end()
+		p.stderr.end()
+		close(p.exited)
+	}()
 	t.Cleanup(func() { _ = p.stop(t) })
 	return p
 }
@@ -118,6 +136,11 @@ func launch(t testing.TB, args ...string) *process {
 // await reads the start line.
 func (p *process) await(t testing.TB) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("wsticket said:\n%s", p.stderr)
+		}
+	}()
 	p.stdout.waitFor(t, "\n")
 	line, _, _ := strings.Cut(p.stdout.String(), "\n")
 	p.readStartLine(t, line)
@@ -137,9 +160,8 @@ func (p *process) stop(t testing.TB) error {
 	t.Helper()
 	_ = p.cmd.Process.Signal(os.Interrupt)
 	select {
-	case err := <-p.exited:
-		p.exited <- err
-		return err
+	case <-p.exited:
+		return p.err
 	case <-time.After(patience):
 		_ = p.cmd.Process.Kill()
 		t.Error("the process did not end when it was asked to")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 
@@ -21,6 +20,7 @@ type metrics struct {
 	durations  *prometheus.HistogramVec
 	requests   *prometheus.CounterVec
 	handshakes *prometheus.CounterVec
+	outages    *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -45,12 +45,16 @@ func newMetrics() *metrics {
 			Help: "WebSocket handshakes by door, outcome and internal reason.",
 		}, []string{"door", "outcome", "reason"}),
 	}
+	m.outages = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wsticket_store_outages_total",
+		Help: "Operations that the store could not answer, by kind.",
+	}, []string{"kind"})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "wsticket_build_info", Help: "Always 1; the version is in the label.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.actions, m.durations, m.requests, m.handshakes, build,
+	m.registry.MustRegister(m.actions, m.durations, m.requests, m.handshakes, m.outages, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -59,9 +63,14 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// observe counts what the ticket service did.
-func (m *metrics) observe(_ context.Context, e ticket.Event) {
-	m.actions.WithLabelValues(string(e.Action), ticket.Reason(e.Err)).Inc()
+// observe counts what the ticket service did. An attempt that came again is
+// told from the first by its reason.
+func (m *metrics) observe(e ticket.Event) {
+	reason := ticket.Reason(e.Err)
+	if e.Err == nil && e.Retried {
+		reason = "retried"
+	}
+	m.actions.WithLabelValues(string(e.Action), reason).Inc()
 	m.durations.WithLabelValues(string(e.Action)).Observe(e.Took.Seconds())
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"wsticket/internal/accesslog"
 	"wsticket/internal/limit"
 	"wsticket/internal/origin"
+	"wsticket/store"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
@@ -41,6 +43,9 @@ func (c *serveCmd) Run(ctx context.Context, w world) error {
 	}
 	defer a.close()
 	if err := a.awaitStore(ctx, c.Wait); err != nil {
+		return err
+	}
+	if err := a.checkStore(ctx); err != nil {
 		return err
 	}
 	sockets, err := bind(ctx, cfg)
@@ -91,8 +96,16 @@ func (a *app) build(ctx context.Context) error {
 		return err
 	}
 	a.metrics.registry.MustRegister(newAuthCollector(a.verifier.Stats))
+	if redis, ok := a.store.(*store.Redis); ok {
+		a.metrics.registry.MustRegister(newPoolCollector(redis))
+	}
+	keys, err := readSealKeys(a.cfg.Ticket.SealKeyFile)
+	if err != nil {
+		return err
+	}
 	service, err := ticket.New(ticket.Options{
-		Store: a.store, TTL: a.cfg.Ticket.TTL, Audiences: a.cfg.Ticket.Audiences, Observe: a.metrics.observe,
+		Store: a.store, TTL: a.cfg.Ticket.TTL, Audiences: a.cfg.Ticket.Audiences,
+		SealKeys: keys, RetryWindow: a.cfg.Ticket.RetryWindow, Observe: a.observe,
 	})
 	if err != nil {
 		return err
@@ -189,6 +202,23 @@ func (a *app) apiOptions(t tickets, s shared) api.Options {
 	}
 }
 
+// observe counts what the ticket service did, and reports replays: somebody
+// has shown a ticket that was spent by another attempt.
+func (a *app) observe(ctx context.Context, e ticket.Event) {
+	a.metrics.observe(e)
+	if outage, ok := errors.AsType[*store.OutageError](e.Err); ok {
+		a.metrics.outages.WithLabelValues(string(outage.Kind())).Inc()
+	}
+	spent, ok := errors.AsType[*ticket.SpentError](e.Err)
+	if !ok || e.Action != ticket.ActionRedeem {
+		return
+	}
+	a.log.LogAttrs(ctx, slog.LevelWarn, "replay", slog.String("ticket_id", string(e.ID)),
+		slog.String("state", string(spent.Mark.State)), slog.Time("spent_at", spent.Mark.At),
+		slog.String("spent_by_attempt", spent.Mark.Attempt), slog.String("attempt", e.Presentation.Attempt),
+		slog.String("door", e.Presentation.Transport), slog.String("client_ip", e.Presentation.ClientIP.String()))
+}
+
 // ready fails while the service stops, and where the store or an issuer's
 // keys are away.
 func (a *app) ready(ctx context.Context) error {
@@ -200,9 +230,15 @@ func (a *app) ready(ctx context.Context) error {
 
 // serve answers until ctx ends.
 func (a *app) serve(ctx context.Context, l *listeners) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	context.AfterFunc(ctx, func() { a.draining.Store(true) })
 	a.log.Info("serving", "version", version, "public", l.public.Addr().String(), "internal", l.internal.Addr().String())
+	var watching sync.WaitGroup
+	watching.Go(func() { a.watchStore(ctx) })
 	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), a.sockets.Shutdown)
+	stop()
+	watching.Wait()
 	a.log.Info("stopped")
 	return err
 }

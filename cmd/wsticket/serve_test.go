@@ -22,13 +22,14 @@ import (
 
 // provider is an identity provider that shares no code with us: openssl
 // makes its key and its signatures.
-type provider struct{ private, public string }
+type provider struct{ private, public, seal string }
 
 func newProvider(t testing.TB) provider {
 	t.Helper()
 	testenv.Need(t, "openssl")
 	dir := t.TempDir()
-	p := provider{filepath.Join(dir, "issuer.pem"), filepath.Join(dir, "issuer.pub.pem")}
+	p := provider{filepath.Join(dir, "issuer.pem"), filepath.Join(dir, "issuer.pub.pem"), filepath.Join(dir, "seal.keys")}
+	openssl(t, nil, "rand", "-base64", "-out", p.seal, "32")
 	openssl(t, nil, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", p.private)
 	openssl(t, nil, "pkey", "-in", p.private, "-pubout", "-out", p.public)
 	return p
@@ -63,11 +64,12 @@ func (p provider) config(t testing.TB, storeURL string) string {
 public:   {listen: "127.0.0.1:0", hosts: [127.0.0.1, localhost]}
 internal: {listen: "127.0.0.1:0"}
 store:    {url: %q}
+ticket:   {seal_key_file: %q}
 issuers:
   - {issuer: "https://id.example.com", audience: [ws], algorithms: [RS256], public_key_file: %q}
 origins:  ["https://app.example.com"]
 limits:   {per_subject: 1000/s, per_address: 1000/s}
-`, storeURL, p.public))
+`, storeURL, p.seal, p.public))
 }
 
 // greeting is what the echo application says first.

@@ -25,7 +25,7 @@ func (c Config) Validate() error {
 	c.validateIssuers(&f)
 	c.WS.validate(&f)
 	c.Limits.validate(&f)
-	f.check(knownScheme(c.Store.URL.Reveal()), "store.url: must begin with memory:, redis:// or rediss://")
+	c.validateStore(&f)
 	if _, err := origin.NewList(c.Origins); err != nil {
 		f.add("origins: %w", err)
 	}
@@ -129,7 +129,6 @@ func (c Config) validateMissing(f *faults) {
 		asked bool
 	}{
 		{"database.url", c.Database.URL.Reveal() != ""},
-		{"ticket.seal_key_file", c.Ticket.SealKeyFile != ""},
 		{"session.cookie", c.Session.Cookie != ""},
 		{"session.jwt", c.Session.JWT},
 		{"session.lookup_url", c.Session.LookupURL != ""},
@@ -165,8 +164,15 @@ func (w WSConfig) openDoors() []ws.Door {
 	return open
 }
 
-func knownScheme(storeURL string) bool {
-	return storeURL == "memory:" || strings.HasPrefix(storeURL, "redis://") || strings.HasPrefix(storeURL, "rediss://")
+// validateStore also sees to it that processes on one store can read each
+// other's records.
+func (c Config) validateStore(f *faults) {
+	raw := c.Store.URL.Reveal()
+	schemes := []string{"redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"}
+	shared := slices.ContainsFunc(schemes, func(s string) bool { return strings.HasPrefix(raw, s) })
+	f.check(shared || raw == "memory:", "store.url: must begin with memory:, redis://, rediss://, redis+sentinel:// or redis+cluster://")
+	f.check(!shared || c.Ticket.SealKeyFile != "", "ticket.seal_key_file: required with a shared store, the same for every process (openssl rand -base64 32 > seal.keys)")
+	f.check(slices.Contains([]string{"auto", "require", "off"}, c.Store.Fence), "store.fence: must be auto, require or off (got %q)", c.Store.Fence)
 }
 
 // parsePrefix reads an address as the prefix of that address alone.

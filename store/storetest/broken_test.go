@@ -16,7 +16,7 @@ import (
 type broken struct {
 	ticket.Store
 	create  func(context.Context, ticket.ID, ticket.Record, time.Duration) error
-	consume func(context.Context, ticket.ID, ticket.Mark) (ticket.Record, error)
+	consume func(context.Context, ticket.ID, ticket.Mark, time.Duration) (ticket.Entry, error)
 	settle  func(context.Context, ticket.ID, ticket.Mark) error
 	lookup  func(context.Context, ticket.ID) (ticket.Entry, error)
 }
@@ -28,11 +28,11 @@ func (b *broken) Create(ctx context.Context, id ticket.ID, rec ticket.Record, d 
 	return b.Store.Create(ctx, id, rec, d)
 }
 
-func (b *broken) Consume(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
+func (b *broken) Consume(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 	if b.consume != nil {
-		return b.consume(ctx, id, m)
+		return b.consume(ctx, id, m, retry)
 	}
-	return b.Store.Consume(ctx, id, m)
+	return b.Store.Consume(ctx, id, m, retry)
 }
 
 func (b *broken) Settle(ctx context.Context, id ticket.ID, m ticket.Mark) error {
@@ -58,61 +58,61 @@ type mutant struct {
 func mutants() []mutant {
 	return []mutant{
 		{"looks first and consumes then", "one winner", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				entry, err := s.Lookup(ctx, id)
 				if err != nil || entry.Mark.State != ticket.Pending {
-					return s.Consume(ctx, id, m)
+					return s.Consume(ctx, id, m, retry)
 				}
 				runtime.Gosched()
-				_, _ = s.Consume(ctx, id, m)
-				return entry.Record, nil
+				_, _ = s.Consume(ctx, id, m, retry)
+				return entry, nil
 			}
 		}},
 		{"gives the record with the error", "first mark stays", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				if entry, err := s.Lookup(ctx, id); err == nil && entry.Mark.State != ticket.Pending {
-					return entry.Record, nil
+					return entry, nil
 				}
-				return s.Consume(ctx, id, m)
+				return s.Consume(ctx, id, m, retry)
 			}
 		}},
 		{"does not tell who was first", "one winner", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
-				rec, err := s.Consume(ctx, id, m)
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
+				entry, err := s.Consume(ctx, id, m, retry)
 				if errors.Is(err, ticket.ErrSpent) {
 					err = ticket.ErrSpent
 				}
-				return rec, err
+				return entry, err
 			}
 		}},
 		{"lets the last one mark", "first mark stays", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
-				rec, err := s.Consume(ctx, id, m)
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
+				entry, err := s.Consume(ctx, id, m, retry)
 				if err != nil {
 					_ = s.Settle(ctx, id, m)
 				}
-				return rec, err
+				return entry, err
 			}
 		}},
 		{"says that a spent one is unknown", "create twice", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
-				rec, err := s.Consume(ctx, id, m)
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
+				entry, err := s.Consume(ctx, id, m, retry)
 				if err != nil {
 					err = ticket.ErrNotFound
 				}
-				return rec, err
+				return entry, err
 			}
 		}},
 		{"takes a revoked one for a redeemed one", "revoked", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				m.State = ticket.Redeemed
-				return s.Consume(ctx, id, m)
+				return s.Consume(ctx, id, m, retry)
 			}
 		}},
 		{"keeps times to the second", "mark", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				m.At = m.At.Truncate(time.Second)
-				return s.Consume(ctx, id, m)
+				return s.Consume(ctx, id, m, retry)
 			}
 		}},
 		{"forgets the owner", "record", func(s ticket.Store, b *broken) {
@@ -162,13 +162,13 @@ func mutants() []mutant {
 		{"spends by looking", "lookup", func(s ticket.Store, b *broken) {
 			b.lookup = func(ctx context.Context, id ticket.ID) (ticket.Entry, error) {
 				entry, err := s.Lookup(ctx, id)
-				_, _ = s.Consume(ctx, id, redeemed("a"))
+				_, _ = s.Consume(ctx, id, redeemed("a"), retry)
 				return entry, err
 			}
 		}},
 		{"settles a live one", "settle live", func(s ticket.Store, b *broken) {
 			b.settle = func(ctx context.Context, id ticket.ID, m ticket.Mark) error {
-				_, _ = s.Consume(ctx, id, m)
+				_, _ = s.Consume(ctx, id, m, retry)
 				return s.Settle(ctx, id, m)
 			}
 		}},
@@ -184,16 +184,16 @@ func mutants() []mutant {
 			}
 		}},
 		{"takes giving up for absence", "canceled", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				if ctx.Err() != nil {
-					return ticket.Record{}, ticket.ErrNotFound
+					return ticket.Entry{}, ticket.ErrNotFound
 				}
-				return s.Consume(ctx, id, m)
+				return s.Consume(ctx, id, m, retry)
 			}
 		}},
 		{"does not notice giving up", "canceled", func(s ticket.Store, b *broken) {
-			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark) (ticket.Record, error) {
-				return s.Consume(context.WithoutCancel(ctx), id, m)
+			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
+				return s.Consume(context.WithoutCancel(ctx), id, m, retry)
 			}
 		}},
 	}
@@ -221,7 +221,7 @@ func TestSuitePassesAGoodStore(t *testing.T) {
 
 // A suite is worth what it notices.
 func TestSuiteNoticesBrokenStores(t *testing.T) {
-	for _, m := range mutants() {
+	for _, m := range append(mutants(), attemptMutants()...) {
 		t.Run(m.name, func(t *testing.T) {
 			s := memory(t, time.Minute, time.Minute)
 			b := &broken{Store: s.Store}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -32,8 +33,17 @@ func record() ticket.Record {
 	}
 }
 
+// retry is the window within which an attempt may come again.
+const retry = 2 * time.Second
+
 func redeemed(attempt string) ticket.Mark {
 	return ticket.Mark{State: ticket.Redeemed, At: issuedAt().Add(time.Second), Attempt: attempt}
+}
+
+// later is the mark of the same attempt that comes again after d.
+func later(mark ticket.Mark, d time.Duration) ticket.Mark {
+	mark.At = mark.At.Add(d)
+	return mark
 }
 
 // mustCreate keeps record() under a new ID.
@@ -46,14 +56,27 @@ func mustCreate(tb testing.TB, s ticket.Store) ticket.ID {
 	return id
 }
 
-// mustConsume spends the ticket and checks that it was record().
+// mustConsume spends the ticket and checks that it was record() until then.
 func mustConsume(tb testing.TB, s ticket.Store, id ticket.ID, mark ticket.Mark) {
 	tb.Helper()
-	rec, err := s.Consume(tb.Context(), id, mark)
+	entry, err := s.Consume(tb.Context(), id, mark, retry)
 	if err != nil {
 		tb.Fatalf("consume: %v", err)
 	}
-	wantRecord(tb, "consume", rec, record())
+	wantRecord(tb, "consume", entry.Record, record())
+	wantMark(tb, "consume", entry.Mark, ticket.Mark{State: ticket.Pending})
+}
+
+// mustRetry lets an attempt come again and checks that it gets record() and
+// the mark of its first time.
+func mustRetry(tb testing.TB, s ticket.Store, id ticket.ID, again, first ticket.Mark) {
+	tb.Helper()
+	entry, err := s.Consume(tb.Context(), id, again, retry)
+	if err != nil {
+		tb.Fatalf("consume again: %v", err)
+	}
+	wantRecord(tb, "consume again", entry.Record, record())
+	wantMark(tb, "consume again", entry.Mark, first)
 }
 
 func mustLookup(tb testing.TB, s ticket.Store, id ticket.ID) ticket.Entry {
@@ -75,15 +98,20 @@ func wantErr(tb testing.TB, what string, got, want error) {
 // wantRefused checks that Consume gave the error and nothing besides.
 func wantRefused(tb testing.TB, s ticket.Store, id ticket.ID, want error) {
 	tb.Helper()
-	rec, err := s.Consume(tb.Context(), id, redeemed("late"))
-	wantErr(tb, "consume", err, want)
-	wantNone(tb, "consume", rec)
+	wantRefusedAs(tb, "somebody else", s, id, redeemed("late"), retry, want)
 }
 
-func wantNone(tb testing.TB, what string, got ticket.Record) {
+func wantRefusedAs(tb testing.TB, who string, s ticket.Store, id ticket.ID, mark ticket.Mark, window time.Duration, want error) {
 	tb.Helper()
-	if got.Payload != nil || got.Owner != (ticket.Owner{}) || !got.IssuedAt.IsZero() || !got.ExpiresAt.IsZero() {
-		tb.Errorf("%s: got record %+v with the error, want none", what, got)
+	entry, err := s.Consume(tb.Context(), id, mark, window)
+	wantErr(tb, who, err, want)
+	wantNone(tb, who, entry)
+}
+
+func wantNone(tb testing.TB, what string, got ticket.Entry) {
+	tb.Helper()
+	if !reflect.DeepEqual(got, ticket.Entry{}) {
+		tb.Errorf("%s: got entry %+v with the error, want none", what, got)
 	}
 }
 

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"wsticket/ticket"
@@ -30,12 +31,12 @@ func race(tb testing.TB, a, b ticket.Store) {
 			if i%2 == 1 {
 				store = b
 			}
-			rec, err := store.Consume(tb.Context(), id, redeemed(fmt.Sprint(i)))
+			entry, err := store.Consume(tb.Context(), id, redeemed(fmt.Sprint(i)), retry)
 			if err == nil {
-				wantRecord(tb, "winner", rec, record())
+				wantRecord(tb, "winner", entry.Record, record())
 				return nil
 			}
-			wantNone(tb, "loser", rec)
+			wantNone(tb, "loser", entry)
 			if entry, err := store.Lookup(tb.Context(), id); err != nil || entry.Mark.State != ticket.Redeemed {
 				tb.Errorf("lookup after consume: got %v, %v; want redeemed", entry.Mark.State, err)
 			}
@@ -70,6 +71,62 @@ func wantSpentBy(tb testing.TB, err error, attempt string) {
 		return
 	}
 	wantMark(tb, "consume", spent.Mark, redeemed(attempt))
+}
+
+// oneAttempt lets ten attempts meet at one ticket, each of them ten times.
+func oneAttempt(tb testing.TB, s Subject) {
+	twin := s.Twin
+	if twin == nil {
+		twin = s.Store
+	}
+	const rounds, attempts = 10, 10
+	for range rounds {
+		id := mustCreate(tb, s.Store)
+		var first, all [attempts]atomic.Int32
+		errs := atOnce(callers, func(i int) error {
+			name, store := i%attempts, s.Store
+			if i%2 == i/attempts%2 { // each attempt comes to both
+				store = twin
+			}
+			entry, err := store.Consume(tb.Context(), id, redeemed(fmt.Sprint(name)), retry)
+			if err != nil {
+				wantNone(tb, "loser", entry)
+				return err
+			}
+			wantRecord(tb, "winner", entry.Record, record())
+			all[name].Add(1)
+			if entry.Mark.State == ticket.Pending {
+				first[name].Add(1)
+			} else {
+				wantMark(tb, "winner once more", entry.Mark, redeemed(fmt.Sprint(name)))
+			}
+			return nil
+		})
+		wantOneAttempt(tb, first[:], all[:], callers/attempts)
+		for _, err := range errs {
+			if err != nil {
+				wantErr(tb, "another attempt", err, ticket.ErrSpent)
+			}
+		}
+	}
+}
+
+// wantOneAttempt checks that one attempt was first, once, and got the record
+// each time it came, and that no other attempt got it at all.
+func wantOneAttempt(tb testing.TB, first, all []atomic.Int32, each int) {
+	tb.Helper()
+	winners := 0
+	for name := range all {
+		switch f, n := first[name].Load(), all[name].Load(); {
+		case f == 1 && int(n) == each:
+			winners++
+		case f != 0 || n != 0:
+			tb.Errorf("attempt %d: first %d times, got the record %d times; want 1 and %d, or none", name, f, n, each)
+		}
+	}
+	if winners != 1 {
+		tb.Errorf("attempts that got the record: got %d, want 1", winners)
+	}
 }
 
 func oneCreator(tb testing.TB, s Subject) {

@@ -111,7 +111,7 @@ func firstMarkStays(tb testing.TB, s Subject) {
 	id := mustCreate(tb, s.Store)
 	mustConsume(tb, s.Store, id, redeemed("first"))
 	for range 2 {
-		_, err := s.Store.Consume(tb.Context(), id, redeemed("second"))
+		_, err := s.Store.Consume(tb.Context(), id, redeemed("second"), retry)
 		wantErr(tb, "consume", err, ticket.ErrSpent)
 		wantSpentBy(tb, err, "first")
 	}
@@ -134,9 +134,7 @@ func markNonsense(tb testing.TB, s Subject) {
 		{State: ticket.Redeemed, At: issuedAt(), Attempt: strings.Repeat("a", ticket.MaxAttempt+1)},
 	}
 	for _, mark := range rows {
-		rec, err := s.Store.Consume(tb.Context(), live, mark)
-		wantErr(tb, "consume", err, ticket.ErrInvalidRequest)
-		wantNone(tb, "consume", rec)
+		wantRefusedAs(tb, "consume", s.Store, live, mark, retry, ticket.ErrInvalidRequest)
 		wantErr(tb, "settle", s.Store.Settle(tb.Context(), spent, mark), ticket.ErrInvalidRequest)
 	}
 	wantMark(tb, "lookup", mustLookup(tb, s.Store, spent).Mark, redeemed("a"))
@@ -158,11 +156,11 @@ func recordComesBack(tb testing.TB, s Subject) {
 			tb.Fatalf("create: %v", err)
 		}
 		wantRecord(tb, "lookup live", mustLookup(tb, s.Store, id).Record, want)
-		rec, err := s.Store.Consume(tb.Context(), id, redeemed("a"))
+		entry, err := s.Store.Consume(tb.Context(), id, redeemed("a"), retry)
 		if err != nil {
 			tb.Fatalf("consume: %v", err)
 		}
-		wantRecord(tb, "consume", rec, want)
+		wantRecord(tb, "consume", entry.Record, want)
 		wantRecord(tb, "lookup spent", mustLookup(tb, s.Store, id).Record, want)
 	}
 }
@@ -176,13 +174,15 @@ func payloadIsNoAlias(tb testing.TB, s Subject) {
 	scribble(rec.Payload)
 	wantRecord(tb, "after create", mustLookup(tb, s.Store, id).Record, record())
 	scribble(mustLookup(tb, s.Store, id).Record.Payload)
-	got, err := s.Store.Consume(tb.Context(), id, redeemed("a"))
-	if err != nil {
-		tb.Fatalf("consume: %v", err)
+	for _, what := range []string{"after lookup", "after consume"} {
+		got, err := s.Store.Consume(tb.Context(), id, redeemed("a"), retry)
+		if err != nil {
+			tb.Fatalf("consume: %v", err)
+		}
+		wantRecord(tb, what, got.Record, record())
+		scribble(got.Record.Payload)
 	}
-	wantRecord(tb, "after lookup", got, record())
-	scribble(got.Payload)
-	wantRecord(tb, "after consume", mustLookup(tb, s.Store, id).Record, record())
+	wantRecord(tb, "after consume again", mustLookup(tb, s.Store, id).Record, record())
 }
 
 func settle(tb testing.TB, s Subject) {
@@ -230,10 +230,10 @@ func canceled(tb testing.TB, s Subject) {
 	id := mustCreate(tb, s.Store)
 	ctx, cancel := context.WithCancel(tb.Context())
 	cancel()
-	rec, err := s.Store.Consume(ctx, id, redeemed("a"))
-	wantNone(tb, "consume", rec)
+	spent, err := s.Store.Consume(ctx, id, redeemed("a"), retry)
+	wantNone(tb, "consume", spent)
 	entry, lookupErr := s.Store.Lookup(ctx, id)
-	wantNone(tb, "lookup", entry.Record)
+	wantNone(tb, "lookup", entry)
 	errs := map[string]error{
 		"create":  s.Store.Create(ctx, ticket.NewID(), record(), lifetime),
 		"consume": err,

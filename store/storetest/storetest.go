@@ -59,6 +59,7 @@ func cases() []testCase {
 	return []testCase{
 		{"one winner", "of 100 concurrent consumers one gets the record and 99 get a SpentError", oneWinner},
 		{"one winner of two processes", "two processes on one store are no different", oneWinnerOfTwo},
+		{"one attempt", "of 10 attempts that come 10 times each, at once, one gets the record, and each time", oneAttempt},
 		{"one creator", "of 100 concurrent Creates of an ID one succeeds and 99 get ErrExists", oneCreator},
 		{"create twice", "a taken ID is ErrExists, live or spent, and the first record stays", createTwice},
 		{"create nonsense", "an ID or lifetime that cannot be kept is ErrInvalidRequest", createNonsense},
@@ -69,6 +70,10 @@ func cases() []testCase {
 		{"retention", "a mark stays for the retention time, counted from Consume, and is ErrNotFound after it", retention},
 		{"mark", "state, attempt, reason and the time to the millisecond come back", markComesBack},
 		{"first mark stays", "a second Consume tells of the first and leaves its mark", firstMarkStays},
+		{"same attempt", "the attempt that redeemed a ticket gets the record again, with its first mark", sameAttempt},
+		{"same attempt too late", "after the retry window the same attempt is like any other", sameAttemptTooLate},
+		{"foreign attempt", "nobody but the attempt that redeemed a ticket gets the record again", foreignAttempt},
+		{"settled attempt", "nor does that one where the ticket was settled as refused", settledAttempt},
 		{"revoked", "a SpentError of a revoked ticket wraps ErrRevoked and not ErrSpent", revoked},
 		{"mark nonsense", "a mark that is not one of a spent ticket is ErrInvalidRequest and changes nothing", markNonsense},
 		{"record", "times to the millisecond, owner and payload come back from Consume and Lookup", recordComesBack},

@@ -1,0 +1,93 @@
+package ticket_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"wsticket/ticket"
+)
+
+func TestTheSameAttemptMayComeAgain(t *testing.T) {
+	b := newBench(t, ticket.Options{RetryWindow: 2 * time.Second})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	for n := range 3 {
+		grant, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "a"})
+		if err != nil || grant.Identity.Subject != "alice" || grant.ID != issued.ID {
+			t.Fatalf("attempt %d = %+v, %v, want the same grant", n, grant, err)
+		}
+		if got := b.events[len(b.events)-1].Retried; got != (n > 0) {
+			t.Errorf("attempt %d is observed with Retried = %t", n, got)
+		}
+	}
+	for _, other := range []string{"b", "", "A"} {
+		if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: other}); !errors.Is(err, ticket.ErrSpent) {
+			t.Errorf("attempt %q = %v, want ErrSpent", other, err)
+		}
+	}
+	b.advance(2001 * time.Millisecond)
+	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "a"}); !errors.Is(err, ticket.ErrSpent) {
+		t.Errorf("after the window = %v, want ErrSpent", err)
+	}
+}
+
+func TestNoAttemptComesAgainWithoutAWindow(t *testing.T) {
+	b := newBench(t, ticket.Options{})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "a"}); !errors.Is(err, ticket.ErrSpent) {
+		t.Errorf("the same attempt = %v, want ErrSpent", err)
+	}
+}
+
+func TestARetryIsJudgedLikeTheFirst(t *testing.T) {
+	const app = "https://app.example.com"
+	b := newBench(t, ticket.Options{RetryWindow: 2 * time.Second})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice(), Origin: app})
+	wrong := ticket.Presentation{Attempt: "a", Origin: "https://evil.example"}
+	right := ticket.Presentation{Attempt: "a", Origin: app}
+	if _, err := b.Redeem(t.Context(), issued.Token, wrong); !errors.Is(err, ticket.ErrWrongOrigin) {
+		t.Fatalf("Redeem = %v, want ErrWrongOrigin", err)
+	}
+	if _, err := b.Redeem(t.Context(), issued.Token, right); !errors.Is(err, ticket.ErrSpent) {
+		t.Errorf("the same attempt with another origin after a refusal = %v, want ErrSpent", err)
+	}
+
+	issued = b.mustIssue(t, ticket.Request{Identity: alice(), Origin: app})
+	if _, err := b.Redeem(t.Context(), issued.Token, right); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Redeem(t.Context(), issued.Token, wrong); !errors.Is(err, ticket.ErrWrongOrigin) {
+		t.Errorf("a retry with another origin = %v, want ErrWrongOrigin", err)
+	}
+	if receipt, err := b.Lookup(t.Context(), issued.ID, alice()); err != nil || receipt.State != ticket.Redeemed {
+		t.Errorf("receipt = %+v, %v, want redeemed: the first attempt was admitted", receipt, err)
+	}
+}
+
+func TestARetryMayComeAfterTheTicketsEnd(t *testing.T) {
+	b := newBench(t, ticket.Options{RetryWindow: 2 * time.Second})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	b.advance(issued.Lifetime - time.Second)
+	for range 2 {
+		if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "a"}); err != nil {
+			t.Errorf("Redeem = %v, want the grant: it was in time when it was first asked for", err)
+		}
+		b.advance(1500 * time.Millisecond)
+	}
+}
+
+func TestRevokedStaysRevokedForEveryAttempt(t *testing.T) {
+	b := newBench(t, ticket.Options{RetryWindow: 2 * time.Second})
+	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	if err := b.Revoke(t.Context(), issued.ID, alice()); err != nil {
+		t.Fatal(err)
+	}
+	for _, attempt := range []string{"", "a"} {
+		if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: attempt}); !errors.Is(err, ticket.ErrRevoked) {
+			t.Errorf("attempt %q = %v, want ErrRevoked", attempt, err)
+		}
+	}
+}
