@@ -23,7 +23,7 @@ VULNDB      = https://vuln.go.dev
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make TARGET [NAME=value]" } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ##@ Run
 
@@ -58,6 +58,11 @@ cover: servers ## All tests under the race detector; ticket, store and auth have
 	@mkdir -p bin
 	go test -race -shuffle=on -covermode=atomic -coverprofile=bin/cover.out ./...
 	awk -v least=$(COVERAGE) -v held='ticket store auth' -f tools/coverage.awk bin/cover.out
+
+# Verbose, because the figures are what it is run for.
+.PHONY: e2e
+e2e: servers ## Several processes on one Redis, with faults: histories, races, leaks, recovery
+	CI=true go test -v -count=1 -tags e2e ./e2e/...
 
 # Before Go 1.27 the end of a time can be reported as a failure: "context
 # deadline exceeded", and no input written (golang/go#75804). A count of inputs,
@@ -108,7 +113,7 @@ vuln: ## Known vulnerabilities in packages that we import; skipped where their l
 		echo "vuln: skipped, because $(VULNDB) cannot be reached from here"; \
 	fi
 
-# The tests run once, by cover. With CI=true a missing server is a failure.
+# The tests run once, by cover and e2e. With CI=true a missing server is a failure.
 .PHONY: ci
 ci: ## All of what has to pass before a merge, with some seconds of fuzzing
-	CI=true $(MAKE) --no-print-directory check-mod build check-fmt lint cover fuzz FUZZTIME=20000x
+	CI=true $(MAKE) --no-print-directory check-mod build check-fmt lint cover e2e fuzz FUZZTIME=20000x

@@ -1,0 +1,192 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// answer is what came back of a request or of a handshake.
+type answer struct {
+	status int
+	code   string // of the problem, where it is one
+	body   string
+}
+
+func (a answer) String() string { return strings.TrimSpace(fmt.Sprint(a.status, " ", a.code)) }
+
+// The answers that tests wait for.
+var (
+	admitted    = answer{status: http.StatusSwitchingProtocols}
+	refused     = answer{status: http.StatusUnauthorized, code: "invalid_ticket"}
+	unavailable = answer{status: http.StatusServiceUnavailable, code: "unavailable"}
+)
+
+// is tells whether two answers say the same.
+func (a answer) is(b answer) bool { return a.status == b.status && a.code == b.code }
+
+// read fills in an answer from a response.
+func read(res *http.Response) (answer, error) {
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer{}, fmt.Errorf("read the body: %w", err)
+	}
+	a := answer{status: res.StatusCode, body: string(body)}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
+		var problem struct{ Code string }
+		if err := json.Unmarshal(body, &problem); err != nil {
+			return answer{}, fmt.Errorf("problem %q: %w", body, err)
+		}
+		a.code = problem.Code
+	}
+	return a, nil
+}
+
+// client speaks HTTP to the servers of a test.
+type client struct{ http http.Client }
+
+func newClient(t testing.TB) *client {
+	t.Helper()
+	// As many idle connections as there are callers, or each would have to
+	// make a new one every time.
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &client{http.Client{Timeout: patience, Transport: transport}}
+}
+
+// send makes a request with a bearer. Header is name and value by turns.
+func (c *client) send(ctx context.Context, method, url, bearer string, header ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+bearer)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	return read(res)
+}
+
+// issued is the part of the issuing answer that tests use.
+type issued struct {
+	Token string `json:"ticket"`
+	ID    string `json:"ticket_id"`
+}
+
+// issue gets a ticket, or the answer that was given in its place.
+func (c *client) issue(ctx context.Context, s server, bearer string, header ...string) (issued, answer, error) {
+	var got issued
+	a, err := c.send(ctx, http.MethodPost, "http://"+s.public+"/ws-ticket", bearer, header...)
+	if err == nil && a.status == http.StatusCreated {
+		err = json.Unmarshal([]byte(a.body), &got)
+	}
+	return got, a, err
+}
+
+// mustIssue gets a ticket.
+func (c *client) mustIssue(t testing.TB, s server, bearer string, header ...string) issued {
+	t.Helper()
+	got, a, err := c.issue(t.Context(), s, bearer, header...)
+	if err != nil || got.Token == "" {
+		t.Fatalf("issue: got %v, %v; want a ticket", a, err)
+	}
+	return got
+}
+
+// door is a way in.
+type door string
+
+const (
+	doorQuery       door = "query"
+	doorSubprotocol door = "subprotocol"
+	doorHeader      door = "header"
+)
+
+// handshake is the request of RFC 6455 4.1 with a key of its own, so that no
+// two are the same attempt.
+func (d door) handshake(host, token string, headers ...string) string {
+	var key [16]byte
+	_, _ = rand.Read(key[:])
+	target, credential := "/ws", ""
+	switch d {
+	case doorQuery:
+		target += "?ticket=" + token
+	case doorSubprotocol:
+		credential = "Sec-WebSocket-Protocol: wsticket.v1, ticket." + token
+	case doorHeader:
+		credential = "Authorization: Ticket " + token
+	}
+	lines := []string{
+		"GET " + target + " HTTP/1.1", "Host: " + host, "Connection: Upgrade", "Upgrade: websocket",
+		"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + base64.StdEncoding.EncodeToString(key[:]),
+	}
+	if credential != "" {
+		lines = append(lines, credential)
+	}
+	return strings.Join(append(lines, headers...), "\r\n") + "\r\n\r\n"
+}
+
+// dial connects to a server for one handshake.
+func dial(ctx context.Context, s server) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: patience}
+	conn, err := dialer.DialContext(ctx, "tcp", s.public)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		// Thousands of connections that end in good order would leave
+		// thousands of ports behind that nobody can use for a minute.
+		_ = tcp.SetLinger(0)
+	}
+	return conn, conn.SetDeadline(time.Now().Add(patience))
+}
+
+// shake writes a handshake, reads the answer, and leaves.
+func shake(conn net.Conn, request string) (answer, error) {
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		return answer{}, err
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return answer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return admitted, nil
+	}
+	return read(res)
+}
+
+// connect shows a token at a door.
+func connect(ctx context.Context, s server, d door, token string, headers ...string) (answer, error) {
+	conn, err := dial(ctx, s)
+	if err != nil {
+		return answer{}, err
+	}
+	return shake(conn, d.handshake(s.public, token, headers...))
+}
+
+// wantConnect shows a token and checks the answer.
+func wantConnect(t testing.TB, what string, s server, d door, token string, want answer, headers ...string) {
+	t.Helper()
+	if got, err := connect(t.Context(), s, d, token, headers...); err != nil || !got.is(want) {
+		t.Errorf("%s: got %v, %v; want %v", what, got, err, want)
+	}
+}
