@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 
 	"github.com/redis/go-redis/v9"
 
@@ -45,9 +44,11 @@ func send(ctx context.Context, p processor, args ...any) (reply, error) {
 	return read(cmd.StringCmd, p.Process(ctx, cmd))
 }
 
-// read reads the answer to a command that has ended with err.
+// read reads the answer to a command that has ended with err. Only the bare
+// redis.Nil is an answer: a client that asked Sentinels for a primary that they
+// do not know wraps it, and has asked no server at all.
 func read(cmd *redis.StringCmd, err error) (reply, error) {
-	if errors.Is(err, redis.Nil) {
+	if err == redis.Nil { //nolint:errorlint // see above
 		return reply{}, nil
 	}
 	if err != nil {
