@@ -5,5 +5,6 @@
 // The live record is the capability. A ticket is good because its record is
 // there and says that nobody spent it; whatever is lost, evicted, expired or
 // unreadable can only lead to a refusal (ASVS 16.5.3). A spent mark serves
-// replay detection and receipts, never the decision to admit.
+// replay detection and receipts, never the decision to admit. A record that may
+// have been brought back, by a failover or a restart, is fenced: see [FenceMode].
 package store

@@ -17,7 +17,7 @@ const (
 	// configured.
 	DefaultRetention = 5 * time.Minute
 	// DefaultMaxTickets bounds a [Memory] where nothing else is configured.
-	// With payloads of 300 bytes that many take about 600 MB.
+	// With payloads of 300 bytes that many take about 700 MB.
 	DefaultMaxTickets = 1_000_000
 	// shards keeps callers on many cores from waiting for one lock.
 	shards = 64

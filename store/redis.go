@@ -19,9 +19,13 @@ const (
 
 // RedisOptions are the settings of a [Redis].
 type RedisOptions struct {
-	// Client speaks to Redis. Required by [NewRedis], where it stays the
-	// caller's; [OpenRedis] makes its own. A client of one's own should have
-	// ContextTimeoutEnabled, or Timeout does not hold.
+	// Client speaks to one server, to the primary that Sentinels name, or to a
+	// cluster; a [redis.Ring] has no primary that could be told. Required by
+	// [NewRedis], where it stays the caller's; [OpenRedis] makes its own. A
+	// client of one's own should have ContextTimeoutEnabled, or Timeout does
+	// not hold. Its connections do not tell that the server was restarted, so
+	// that tickets of the second after that may be refused once. Its
+	// asynchronous pipeline is shared with its owner.
 	Client redis.UniversalClient
 	// Prefix begins each key; the ticket's ID is the rest. Letters, digits and
 	// "._:-", at most 64 of them. Default "wst:".
@@ -67,12 +71,15 @@ type Redis struct {
 }
 
 // NewRedis returns a store on o.Client, or an error that lists every fault of
-// o. It does not speak to the server; see [Redis.Ping].
+// o. It does not speak to the server; see [Redis.Ping] and [Redis.Probe].
 func NewRedis(o RedisOptions) (*Redis, error) {
 	o.defaults()
 	faults := o.faults()
-	if o.Client == nil {
+	switch o.Client.(type) {
+	case nil:
 		faults = append([]error{errors.New("store: redis: client: required")}, faults...)
+	case *redis.Ring:
+		faults = append(faults, errors.New("store: redis: client: must not be a Ring"))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -141,9 +148,10 @@ func plain(s string) bool {
 // Ping asks the server for a sign of life. It does not tell whether the server
 // would take a ticket: one that is full or a replica answers as well.
 func (r *Redis) Ping(ctx context.Context) error {
-	_, err := r.within(ctx, func(ctx context.Context) (reply, error) { return send(ctx, r.client, "ping") })
-	if err != nil {
-		return fmt.Errorf("ping: %w", err)
+	limited, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	if _, err := send(limited, r.client, "ping"); err != nil {
+		return fmt.Errorf("ping: %w", outage(ctx, err))
 	}
 	return nil
 }

@@ -58,19 +58,6 @@ func read(cmd *redis.StringCmd, err error) (reply, error) {
 	return reply{value: value, found: true}, err
 }
 
-// tracked is a command that tells whether a server of a cluster has sent it on
-// to another one, which the client library follows in silence.
-type tracked struct {
-	once
-	sentOn bool
-}
-
-// SetErr is called with the answer of each server.
-func (t *tracked) SetErr(err error) {
-	t.sentOn = t.sentOn || sentOn(err)
-	t.once.SetErr(err)
-}
-
 // run runs a script on the keys. It is sent by its digest; where the server
 // does not know it, the script itself follows. That is no second try: a server
 // that says NOSCRIPT has run nothing.
@@ -89,18 +76,21 @@ func run(ctx context.Context, p processor, s script, keys []string, args ...any)
 	return send(ctx, p, again...)
 }
 
-// within runs fn for an operation with the store's timeout, and names what
-// went wrong with an error of package ticket.
-func (r *Redis) within(ctx context.Context, fn func(context.Context) (reply, error)) (reply, error) {
+// within runs fn for an operation on a key, with the store's timeout. It learns
+// from what went wrong, and names it with an error of package ticket.
+func (r *Redis) within(ctx context.Context, key string, fn func(context.Context) (reply, error)) (reply, error) {
 	limited, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	answer, err := fn(limited)
+	if err != nil {
+		r.notice(limited, key, err)
+	}
 	return answer, outage(ctx, err)
 }
 
 // eval runs a step on a key, behind the guard that the store has.
 func (r *Redis) eval(ctx context.Context, g guarded, key string, args ...any) (reply, error) {
-	return r.within(ctx, func(ctx context.Context) (reply, error) {
+	return r.within(ctx, key, func(ctx context.Context) (reply, error) {
 		fenced, err := r.fenced(ctx, key)
 		if err != nil {
 			return reply{}, err
@@ -109,8 +99,6 @@ func (r *Redis) eval(ctx context.Context, g guarded, key string, args ...any) (r
 		if fenced {
 			s = g.fenced
 		}
-		answer, err := run(ctx, r.lane.to(key), s, []string{key}, args...)
-		r.notice(ctx, key, err)
-		return answer, err
+		return run(ctx, r.lane.to(key), s, []string{key}, args...)
 	})
 }

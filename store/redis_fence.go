@@ -21,13 +21,15 @@ type FenceMode string
 // The modes of the fence.
 const (
 	// FenceAuto fences where the server tells its replication identity (INFO
-	// replication), and goes without a fence where it does not; which it is
-	// shows [Redis.Probe]. It is decided once, at the first contact: a server
-	// that stops telling later is unavailable.
+	// replication), and goes without a fence where it does not; [Redis.Probe]
+	// says which. It is decided once, at the first contact: a server that stops
+	// telling later is unavailable. Processes that have decided otherwise
+	// refuse each other's tickets.
 	FenceAuto FenceMode = "auto"
 	// FenceRequire does not work with a server that does not tell.
 	FenceRequire FenceMode = "require"
-	// FenceOff goes without a fence.
+	// FenceOff goes without a fence. A server is then taken for the primary as
+	// long as it lets itself be written to.
 	FenceOff FenceMode = "off"
 )
 
@@ -255,9 +257,6 @@ func (r *Redis) fenced(ctx context.Context, key string) (bool, error) {
 // tells the fence that holds now; on a cluster it may be that of a server which
 // the client does not know of yet.
 func (r *Redis) notice(ctx context.Context, key string, err error) {
-	if err == nil {
-		return
-	}
 	id, refused := fencedBy(err)
 	if refused && r.lane.nodes == nil {
 		_, _ = r.fences.learn("", id, time.Now())

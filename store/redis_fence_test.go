@@ -281,6 +281,36 @@ func TestRedisFenceOffAsksNothing(t *testing.T) {
 	}
 }
 
+// A server that is gone, and has been forgotten, is looked for again: on a
+// cluster another one may have its slots.
+func TestRedisClusterOutageOnFirstContact(t *testing.T) {
+	c, asked := clusterClient(t, testenv.FreeAddr(t))
+	s := lend(t, c)
+	wantRefused(t, s, ticket.NewID(), ticket.ErrUnavailable)
+	before := asked.Load()
+	eventually(t, 2*time.Second, "a look at the cluster", func() bool {
+		err := s.Create(t.Context(), ticket.NewID(), record("grant"), lifetime)
+		wantErr(t, "create", err, ticket.ErrUnavailable)
+		return asked.Load() > before+1
+	})
+}
+
+func TestNewRedisRefusesWhatCannotBeFenced(t *testing.T) {
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "127.0.0.1:1"}, HeartbeatFrequency: time.Hour})
+	t.Cleanup(func() { closeStore(t, ring) })
+	_, err := store.NewRedis(store.RedisOptions{Client: ring, Fence: "maybe"})
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	want := strings.Join([]string{
+		`store: redis: fence: must be auto, require or off (got "maybe")`,
+		"store: redis: client: must not be a Ring",
+	}, "\n")
+	if err.Error() != want {
+		t.Errorf("got:\n%v\nwant:\n%s", err, want)
+	}
+}
+
 // A client that somebody lends has no connections that tell. It learns by
 // asking, and from refusals.
 func TestRedisFenceOnLentClient(t *testing.T) {

@@ -101,6 +101,34 @@ func (l keyLane) pipeline(ctx context.Context) *redis.AutoPipeliner {
 	return pipeline
 }
 
+// sendTracked is send on the way to a key, and tells whether a server of a
+// cluster has sent the command on to another one: the client library follows
+// in silence.
+func (l *lane) sendTracked(ctx context.Context, key string, args []any) (_ reply, sentOn bool, _ error) {
+	if l.nodes == nil {
+		answer, err := send(ctx, l.to(key), args...)
+		return answer, false, err
+	}
+	cmd := tracked{once: once{redis.NewStringCmd(ctx, args...)}}
+	answer, err := read(cmd.StringCmd, l.to(key).Process(ctx, &cmd))
+	if err != nil { // and the command may be in use still
+		return answer, false, err
+	}
+	return answer, cmd.sentOn, nil
+}
+
+// tracked is a command that remembers whether it was sent on.
+type tracked struct {
+	once
+	sentOn bool
+}
+
+// SetErr is called with the answer of each server.
+func (t *tracked) SetErr(err error) {
+	t.sentOn = t.sentOn || sentOn(err)
+	t.once.SetErr(err)
+}
+
 // sentOn tells whether a server of a cluster has not run a command, because
 // another one has the slot now, or because it has left the cluster.
 func sentOn(err error) bool {

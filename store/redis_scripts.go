@@ -69,8 +69,9 @@ return v`
 	lookupStep = load + `if record and v:byte(74) == 1 and not ours(v) then return false end
 return v`
 
-	// identityScript may have a key, which leads it to the server. It says who the server is, in place of an
-	// error that would make the client library drop the connection.
+	// identityScript may have a key, which leads it to the server. It says who
+	// the server is, in place of an error that would make the client library
+	// drop the connection.
 	identityScript = identify + `if not replid() then return 'hidden' end
 if not info:find('\nrole:master\r', 1, true) then return 'replica' end
 return replid()`

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"wsticket/ticket"
 )
 
@@ -25,8 +23,9 @@ func (r *Redis) Create(ctx context.Context, id ticket.ID, rec ticket.Record, lif
 	if lifetime < time.Millisecond {
 		return fmt.Errorf("create: lifetime: %w", ticket.ErrInvalidRequest)
 	}
-	answer, err := r.within(ctx, func(ctx context.Context) (reply, error) {
-		return r.create(ctx, r.key(id), value, lifetime)
+	key := r.key(id)
+	answer, err := r.within(ctx, key, func(ctx context.Context) (reply, error) {
+		return r.create(ctx, key, value, lifetime)
 	})
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
@@ -51,13 +50,11 @@ func (r *Redis) create(ctx context.Context, key string, value []byte, lifetime t
 		if try > 0 {
 			args = args[:len(args)-1]
 		}
-		cmd := tracked{once: once{redis.NewStringCmd(ctx, args...)}}
-		answer, err := read(cmd.StringCmd, r.lane.to(key).Process(ctx, &cmd))
+		answer, sentOn, err := r.lane.sendTracked(ctx, key, args)
 		if err != nil || !answer.found {
-			r.notice(ctx, key, err)
 			return answer, err
 		}
-		holds, err := r.fenceNow(ctx, key, cmd.sentOn)
+		holds, err := r.fenceNow(ctx, key, sentOn)
 		if err != nil || holds == used {
 			return answer, err
 		}
