@@ -4,32 +4,20 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
+	"wsticket/internal/handshake"
 	"wsticket/internal/problem"
 	"wsticket/ticket"
 )
 
-// What is wrong with a handshake before anything is asked of anybody.
+// What is wrong beside the handshake itself.
 var (
-	errMethod      = errors.New("method is not GET")
-	errHTTPVersion = errors.New("not HTTP/1")
-	errUpgrade     = errors.New("no upgrade to websocket over HTTP/1.1")
-	errVersion     = errors.New("not version 13 of the protocol")
-	errHandshake   = errors.New("malformed handshake")
-	errSubprotocol = errors.New("no subprotocol in common")
-	errHost        = errors.New("host is not served")
-	errOrigin      = errors.New("origin is not allowed")
-	errRate        = errors.New("too many handshakes")
-	errQuery       = errors.New("ambiguous query")
-	// errAuthorization: the header is there and is not "scheme credentials".
-	errAuthorization   = errors.New("malformed authorization")
-	errCredentialInURL = errors.New("bearer in the URL")
-	errTwoCredentials  = errors.New("more than one credential")
-	errNoCredential    = errors.New("no credential")
-	// errClosedDoor: there is a credential, where none is accepted.
-	errClosedDoor = errors.New("credential at a closed door")
+	errHost   = errors.New("host is not served")
+	errOrigin = errors.New("origin is not allowed")
+	errRate   = errors.New("too many handshakes")
 	// errNoHijack: a middleware hides the connection, so that no handshake
 	// can ever succeed.
 	errNoHijack = errors.New("connection cannot be taken over")
@@ -67,22 +55,23 @@ func refusals() []refusal {
 	wrongBearer := []string{"WWW-Authenticate", challengeWrongBearer}
 	comeAgain := []string{"Retry-After", "1"}
 	return []refusal{
-		{errMethod, problem.MethodNotAllowed, "handshake", []string{"Allow", http.MethodGet}},
+		{handshake.ErrMethod, problem.MethodNotAllowed, "", []string{"Allow", http.MethodGet}},
 		// Upgrade is a header of HTTP/1.1 only (RFC 9113 8.2.2).
-		{errHTTPVersion, problem.UpgradeRequired, "handshake", nil},
-		{errUpgrade, problem.UpgradeRequired, "handshake", upgrade},
-		{errVersion, problem.UpgradeRequired, "handshake", version},
-		{errHandshake, problem.InvalidRequest, "handshake", nil},
-		{errSubprotocol, problem.InvalidRequest, "subprotocol", nil},
+		{handshake.ErrHTTPVersion, problem.UpgradeRequired, "", nil},
+		{handshake.ErrUpgrade, problem.UpgradeRequired, "", upgrade},
+		{handshake.ErrVersion, problem.UpgradeRequired, "", version},
+		{handshake.ErrMalformed, problem.InvalidRequest, "", nil},
+		{handshake.ErrSubprotocol, problem.InvalidRequest, "", nil},
 		{errHost, problem.HostNotAllowed, "host", nil},
 		{errOrigin, problem.OriginNotAllowed, "origin", nil},
 		{errRate, problem.RateLimited, "rate_limited", nil},
-		{errQuery, problem.InvalidRequest, "query", nil},
-		{errAuthorization, problem.InvalidRequest, "authorization", nil},
-		{errCredentialInURL, problem.CredentialInURL, "credential_in_url", nil},
-		{errTwoCredentials, problem.InvalidRequest, "two_credentials", nil},
-		{errNoCredential, problem.MissingCredential, "missing_credential", nil},
-		{errClosedDoor, problem.MissingCredential, "closed_door", nil},
+		{handshake.ErrQuery, problem.InvalidRequest, "", nil},
+		{handshake.ErrAuthorization, problem.InvalidRequest, "", nil},
+		{handshake.ErrCookie, problem.InvalidRequest, "", nil},
+		{handshake.ErrCredentialInURL, problem.CredentialInURL, "", nil},
+		{handshake.ErrTwoCredentials, problem.InvalidRequest, "", nil},
+		{handshake.ErrNoCredential, problem.MissingCredential, "", nil},
+		{handshake.ErrClosedDoor, problem.MissingCredential, "", nil},
 		{errNoHijack, problem.Internal, "no_hijack", nil},
 		{errStopping, problem.Unavailable, "stopping", comeAgain},
 
@@ -155,7 +144,7 @@ func (h *Handler) refuse(w http.ResponseWriter, err error) (outcome, reason stri
 // stands there even with that door closed: a 401 has to hold one (RFC 9110
 // 15.5.2), and a ticket is what the other doors want, too.
 func (h *Handler) challenges() []string {
-	if h.takesBearers() {
+	if h.doors.Bearers && slices.Contains(h.doors.Open, DoorHeader) {
 		return []string{challengeTicket, challengeBearer}
 	}
 	return []string{challengeTicket}

@@ -2,28 +2,6 @@ package ws
 
 // What tests look at from outside.
 
-// TicketInQuery is ticketInQuery, and tells which of the two errors it was.
-func TicketInQuery(raw, parameter string) (value string, found bool, reason string) {
-	value, found, err := ticketInQuery(raw, parameter)
-	if err != nil {
-		reason = refusalOf(err).reason
-	}
-	return value, found, reason
-}
-
-// Negotiate parses an offer and chooses of it.
-func Negotiate(lines, served []string) (tickets []string, chosen string, ok bool) {
-	o, err := parseOffer(lines)
-	if err != nil {
-		return nil, "", false
-	}
-	chosen, err = o.choose(served)
-	return o.tickets, chosen, err == nil
-}
-
-// ValidExtensions is validExtensions.
-func ValidExtensions(lines []string) bool { return validExtensions(lines) }
-
 // Answer is the row that err finds.
 func Answer(err error) (status int, code, reason string, header []string) {
 	row := refusalOf(err)

@@ -2,8 +2,6 @@ package ws
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +9,7 @@ import (
 	"time"
 
 	"wsticket/internal/accesslog"
+	"wsticket/internal/handshake"
 	"wsticket/internal/limit"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
@@ -32,6 +31,7 @@ type Handler struct {
 	options Options
 	origins *origin.List
 	hosts   *origin.Hosts
+	doors   handshake.Doors
 	live    *live
 }
 
@@ -63,14 +63,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // ticket last. Nothing after it may refuse: a ticket that is spent is not
 // given back.
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.Note) (admission, error) {
-	if err := checkHandshake(r); err != nil {
+	if err := handshake.Check(r); err != nil {
 		return admission{}, err
 	}
-	offered, err := parseOffer(r.Header["Sec-Websocket-Protocol"])
+	offered, err := handshake.ParseOffer(r.Header["Sec-Websocket-Protocol"])
 	if err != nil {
 		return admission{}, err
 	}
-	subprotocol, err := offered.choose(h.options.Subprotocols)
+	subprotocol, err := offered.Choose(h.options.Subprotocols)
 	if err != nil {
 		return admission{}, err
 	}
@@ -78,8 +78,8 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.
 	if err != nil {
 		return admission{}, err
 	}
-	c, err := h.credential(r, offered)
-	note.Door, p.Transport = string(c.door), string(c.door)
+	c, err := h.doors.Credential(r.URL.RawQuery, r.Header, offered)
+	note.Door, p.Transport = string(c.Door), string(c.Door)
 	if err != nil {
 		return admission{}, err
 	}
@@ -93,7 +93,7 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
 	}
-	return admission{door: c.door, grant: grant, subprotocol: subprotocol}, err
+	return admission{door: c.Door, grant: grant, subprotocol: subprotocol}, err
 }
 
 // presentation checks from where the handshake comes: Host, Origin and the
@@ -133,13 +133,13 @@ func (h *Handler) checkOrigin(r *http.Request) (string, error) {
 }
 
 // grant turns the credential into a grant, or spends it in vain.
-func (h *Handler) grant(ctx context.Context, c credential, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
-	if c.bearer {
+func (h *Handler) grant(ctx context.Context, c handshake.Credential, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
+	if c.Kind == handshake.Bearer {
 		grant, err := h.authenticate(ctx, c)
 		note.TicketID = string(grant.ID)
 		return grant, err
 	}
-	token, err := ticket.ParseToken(c.text)
+	token, err := ticket.ParseToken(c.Text)
 	if err != nil {
 		return ticket.Grant{}, err
 	}
@@ -153,8 +153,8 @@ func (h *Handler) grant(ctx context.Context, c credential, p ticket.Presentation
 
 // authenticate makes a grant of a bearer. It is not bound to an origin, and
 // ends with the bearer.
-func (h *Handler) authenticate(ctx context.Context, c credential) (ticket.Grant, error) {
-	identity, err := h.options.Authenticator.Authenticate(ctx, ticket.NewBearer(c.text))
+func (h *Handler) authenticate(ctx context.Context, c handshake.Credential) (ticket.Grant, error) {
+	identity, err := h.options.Authenticator.Authenticate(ctx, ticket.NewBearer(c.Text))
 	if err != nil {
 		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
 	}
@@ -167,11 +167,9 @@ func (h *Handler) authenticate(ctx context.Context, c credential) (ticket.Grant,
 	}, nil
 }
 
-// attempt names this handshake by what a client draws anew for each (RFC 6455
-// 4.1) and by whence it comes, as a digest: neither stands in a store.
+// attempt names this handshake.
 func attempt(r *http.Request) string {
 	// What has no port is no TCP peer and has no host to tell.
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	digest := sha256.Sum256([]byte(r.Header.Get("Sec-WebSocket-Key") + " " + host))
-	return base64.RawURLEncoding.EncodeToString(digest[:])[:22]
+	return handshake.Attempt(r.Header.Get("Sec-WebSocket-Key"), host)
 }

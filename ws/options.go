@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wsticket/internal/clientip"
+	"wsticket/internal/handshake"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
@@ -52,17 +53,17 @@ type Limiter interface {
 type Endpoint func(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) error
 
 // Door is a place in the handshake where a credential may stand.
-type Door string
+type Door = handshake.Door
 
 // The doors.
 const (
 	// DoorQuery is the query parameter of [Options.TicketParameter].
-	DoorQuery Door = "query"
+	DoorQuery = handshake.DoorQuery
 	// DoorSubprotocol is an entry "ticket.<token>" of Sec-WebSocket-Protocol.
-	DoorSubprotocol Door = "subprotocol"
+	DoorSubprotocol = handshake.DoorSubprotocol
 	// DoorHeader is Authorization with the scheme Ticket, or Bearer where
 	// there is an [Authenticator].
-	DoorHeader Door = "header"
+	DoorHeader = handshake.DoorHeader
 )
 
 // DefaultMaxMessage is the largest message in bytes where none is configured.
@@ -133,7 +134,8 @@ func New(o Options) (*Handler, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return &Handler{options: o, origins: origins, hosts: hosts, live: newLive()}, nil
+	doors := handshake.Doors{Open: o.Doors, Parameter: o.TicketParameter, Bearers: o.Authenticator != nil}
+	return &Handler{options: o, origins: origins, hosts: hosts, doors: doors, live: newLive()}, nil
 }
 
 // withDefaults returns o with its own copies of all lists.
@@ -182,7 +184,7 @@ func (o Options) faults() []error {
 		fault("ticket parameter: must be lower-case letters, digits, - and _, and not access_token (got %q)", o.TicketParameter)
 	}
 	for i, name := range o.Subprotocols {
-		if !isToken(name) || isReserved(name) || containsFold(o.Subprotocols[:i], name) {
+		if !handshake.IsToken(name) || handshake.IsReserved(name) || handshake.ContainsFold(o.Subprotocols[:i], name) {
 			fault("subprotocols: must be different tokens, not wsticket.v1 and not ticket.… (got %q)", name)
 		}
 	}

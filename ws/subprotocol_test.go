@@ -1,11 +1,8 @@
 package ws_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
-
-	"wsticket/ws"
 )
 
 // The rows on Sec-WebSocket-Protocol; the fixture serves app.v1 and app.v2.
@@ -65,68 +62,4 @@ func numbered(n int) string {
 		b.WriteString(", p" + string(rune('A'+i/26)) + string(rune('A'+i%26)))
 	}
 	return b.String()
-}
-
-func TestExtensionsGrammar(t *testing.T) {
-	tests := []struct {
-		header string
-		want   bool
-	}{
-		{"permessage-deflate", true},
-		{"permessage-deflate; client_max_window_bits", true},
-		{"permessage-deflate; server_max_window_bits=10 ; client_no_context_takeover, x", true},
-		{"", false},
-		{"a,,b", false},
-		{"a;", false},
-		{"a; =1", false},
-		{"a; b=", false},
-		{"a b", false},
-		{`a; b="c"`, false},
-		{strings.Repeat("a", 5000), false},
-	}
-	for _, tt := range tests {
-		if got := ws.ValidExtensions([]string{tt.header}); got != tt.want {
-			t.Errorf("%.40q: %v, want %v", tt.header, got, tt.want)
-		}
-	}
-}
-
-// What is answered was offered in this spelling, is served, and is no ticket;
-// and no other entry could be taken for it.
-func FuzzSubprotocols(f *testing.F) {
-	for _, seed := range []string{
-		"wsticket.v1, ticket.x", "app.v1,ticket.a", "ticket.x", "app.v1, APP.V1", "a b", "", ",", "ticket.,ticket.", "Ticket.x, wsticket.v1",
-	} {
-		f.Add(seed, "")
-		f.Add("wsticket.v1", seed)
-	}
-	f.Fuzz(func(t *testing.T, first, second string) {
-		lines := []string{first}
-		if second != "" {
-			lines = append(lines, second)
-		}
-		tickets, chosen, ok := ws.Negotiate(lines, []string{"app.v1"})
-		if !ok {
-			return
-		}
-		if chosen != "app.v1" && chosen != "wsticket.v1" {
-			t.Fatalf("%q: chose %q", lines, chosen)
-		}
-		var entries, alike []string
-		for entry := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-			entry = strings.Trim(entry, " \t")
-			entries = append(entries, entry)
-			if strings.EqualFold(entry, chosen) {
-				alike = append(alike, entry)
-			}
-		}
-		if !slices.Equal(alike, []string{chosen}) {
-			t.Errorf("%q: %q could be taken for %q", lines, alike, chosen)
-		}
-		for _, token := range tickets {
-			if !slices.Contains(entries, "ticket."+token) {
-				t.Errorf("%q: ticket %q was not offered", lines, token)
-			}
-		}
-	})
 }

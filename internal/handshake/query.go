@@ -1,4 +1,4 @@
-package ws
+package handshake
 
 import (
 	"net/url"
@@ -7,26 +7,26 @@ import (
 	"wsticket/internal/jwtscan"
 )
 
-// ticketInQuery finds the ticket in a raw query: the value of the one literal
+// TicketInQuery finds the ticket in a raw query: the value of the one literal
 // parameter. It reads bytes and decodes nothing of what it returns, because
 // what we redeem has to be what every proxy before us would have stripped or
 // redacted, and they do not decode (net/url does: to it tick%65t is ticket).
 //
-// So errQuery is: the parameter twice, without "=", under a name that only
+// So ErrQuery is: the parameter twice, without "=", under a name that only
 // decodes or folds to it, with an escape in its value, or beside a ";", at
 // which some split. It is also an escape that is none, anywhere: some drop
 // such a pair, some keep it. A semicolon elsewhere is part of a value.
 //
-// errCredentialInURL is a JWT anywhere in the query, or a parameter by which
+// ErrCredentialInURL is a JWT anywhere in the query, or a parameter by which
 // RFC 6750 2.3 and many imitators put a bearer into the URL. It goes first,
 // for it tells the operator more.
-func ticketInQuery(raw, parameter string) (value string, found bool, err error) {
+func TicketInQuery(raw, parameter string) (value string, found bool, err error) {
 	decoded, badEscape := url.QueryUnescape(raw)
 	if jwtscan.Holds(raw) || jwtscan.Holds(decoded) || holdsBearerName(raw, parameter) {
-		return "", false, errCredentialInURL
+		return "", false, ErrCredentialInURL
 	}
 	if badEscape != nil {
-		return "", false, errQuery
+		return "", false, ErrQuery
 	}
 	for pair := range strings.SplitSeq(raw, "&") {
 		for piece := range strings.SplitSeq(pair, ";") {
@@ -35,7 +35,7 @@ func ticketInQuery(raw, parameter string) (value string, found bool, err error) 
 				continue
 			}
 			if found || !valued || name != parameter || piece != pair || strings.Contains(text, "%") {
-				return "", false, errQuery
+				return "", false, ErrQuery
 			}
 			value, found = text, true
 		}

@@ -1,4 +1,4 @@
-package ws
+package handshake
 
 import (
 	"encoding/base64"
@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// checkHandshake is RFC 6455 4.2.1 without Host, Origin and subprotocols. It
+// Check is RFC 6455 4.2.1 without Host, Origin and subprotocols. It
 // is stricter than what the library checks later, so that the library has
 // nothing left to refuse: its refusals quote the request, and come when the
 // ticket is spent.
-func checkHandshake(r *http.Request) error {
+func Check(r *http.Request) error {
 	switch {
 	case r.Method != http.MethodGet:
-		return errMethod
+		return ErrMethod
 	case r.ProtoMajor != 1:
-		return errHTTPVersion
+		return ErrHTTPVersion
 	case r.ProtoMinor != 1, !isUpgrade(r.Header):
-		return errUpgrade
+		return ErrUpgrade
 	case hasBody(r), r.URL.User != nil:
-		return errHandshake
+		return ErrMalformed
 	case !isOnly(r.Header["Sec-Websocket-Version"], "13"):
-		return errVersion
-	case !isKey(r.Header["Sec-Websocket-Key"]), !validExtensions(r.Header["Sec-Websocket-Extensions"]):
-		return errHandshake
+		return ErrVersion
+	case !isKey(r.Header["Sec-Websocket-Key"]), !ValidExtensions(r.Header["Sec-Websocket-Extensions"]):
+		return ErrMalformed
 	default:
 		return nil
 	}
@@ -34,8 +34,8 @@ func checkHandshake(r *http.Request) error {
 // the one protocol to upgrade to: beside h2c it would be the choice of
 // whoever reads the list.
 func isUpgrade(h http.Header) bool {
-	protocols := listOf(h["Upgrade"])
-	return containsFold(listOf(h["Connection"]), "upgrade") &&
+	protocols := ListOf(h["Upgrade"])
+	return ContainsFold(ListOf(h["Connection"]), "upgrade") &&
 		len(protocols) == 1 && strings.EqualFold(protocols[0], "websocket")
 }
 

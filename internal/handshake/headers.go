@@ -1,4 +1,4 @@
-package ws
+package handshake
 
 import (
 	"slices"
@@ -11,14 +11,14 @@ const maxList = 4096
 // tokenChars are the tchar of RFC 9110 5.6.2.
 const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// isToken tells whether s is a token of RFC 9110 5.6.2.
-func isToken(s string) bool {
+// IsToken tells whether s is a token of RFC 9110 5.6.2.
+func IsToken(s string) bool {
 	return s != "" && strings.Trim(s, tokenChars) == ""
 }
 
-// listOf takes a comma-separated header apart, over all its lines
+// ListOf takes a comma-separated header apart, over all its lines
 // (RFC 9110 5.3). Empty elements stay in, for the caller to refuse.
-func listOf(lines []string) []string {
+func ListOf(lines []string) []string {
 	var elements []string
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {
@@ -38,22 +38,22 @@ func listTooLong(lines []string) bool {
 	return size > maxList
 }
 
-// containsFold tells whether list holds s, ignoring case.
-func containsFold(list []string, s string) bool {
+// ContainsFold tells whether list holds s, ignoring case.
+func ContainsFold(list []string, s string) bool {
 	return slices.ContainsFunc(list, func(element string) bool { return strings.EqualFold(element, s) })
 }
 
-// validExtensions checks Sec-WebSocket-Extensions against the grammar of
+// ValidExtensions checks Sec-WebSocket-Extensions against the grammar of
 // RFC 6455 9.1, which wants a handshake with a malformed one to fail. Quoted
 // values are refused: no registered extension has one, and a comma inside one
 // would be read differently by those who split at commas.
-func validExtensions(lines []string) bool {
+func ValidExtensions(lines []string) bool {
 	if listTooLong(lines) {
 		return false
 	}
-	for _, extension := range listOf(lines) {
+	for _, extension := range ListOf(lines) {
 		name, params, more := strings.Cut(extension, ";")
-		if !isToken(strings.TrimRight(name, " \t")) || more && !validParams(params) {
+		if !IsToken(strings.TrimRight(name, " \t")) || more && !validParams(params) {
 			return false
 		}
 	}
@@ -63,7 +63,7 @@ func validExtensions(lines []string) bool {
 func validParams(params string) bool {
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, valued := strings.Cut(strings.Trim(param, " \t"), "=")
-		if !isToken(name) || valued && !isToken(value) {
+		if !IsToken(name) || valued && !IsToken(value) {
 			return false
 		}
 	}

@@ -1,12 +1,27 @@
-package ws_test
+package handshake_test
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
 
-	"wsticket/ws"
+	"wsticket/internal/handshake"
 )
+
+const (
+	jwt   = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.MARKER-7f3a"
+	inURL = "credential_in_url"
+)
+
+// ticketInQuery tells which of the errors it was.
+func ticketInQuery(raw, parameter string) (value string, found bool, reason string) {
+	value, found, err := handshake.TicketInQuery(raw, parameter)
+	if fault, ok := errors.AsType[*handshake.Error](err); ok {
+		reason = fault.Reason()
+	}
+	return value, found, reason
+}
 
 func TestTicketInQuery(t *testing.T) {
 	const token = "wst1_abc"
@@ -71,7 +86,7 @@ func TestTicketInQuery(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
-			value, found, reason := ws.TicketInQuery(tt.raw, "ticket")
+			value, found, reason := ticketInQuery(tt.raw, "ticket")
 			if value != tt.value || found != tt.found || reason != tt.reason {
 				t.Errorf("%q: %q, %v, %q, want %q, %v, %q", tt.raw, value, found, reason, tt.value, tt.found, tt.reason)
 			}
@@ -89,7 +104,7 @@ func TestTicketInQueryOfAnotherName(t *testing.T) {
 		{"ticket=a", "", ""},
 	}
 	for _, tt := range tests {
-		value, found, reason := ws.TicketInQuery(tt.raw, "token")
+		value, found, reason := ticketInQuery(tt.raw, "token")
 		if value != tt.value || found != (tt.value != "") || reason != tt.reason {
 			t.Errorf("%q: %q, %v, %q, want %q, %q", tt.raw, value, found, reason, tt.value, tt.reason)
 		}
@@ -106,7 +121,7 @@ func FuzzRawQuery(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		value, found, reason := ws.TicketInQuery(raw, "ticket")
+		value, found, reason := ticketInQuery(raw, "ticket")
 		if reason != "" && (found || value != "") {
 			t.Fatalf("%q: refused for %q together with %q", raw, reason, value)
 		}
