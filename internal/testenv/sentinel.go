@@ -34,8 +34,8 @@ type SentinelServers struct {
 	proxy   *ProxyServer   // before the first primary
 }
 
-// Sentinel starts a primary, a replica and three Sentinels, which take half a
-// second of silence for the primary's end, and returns when all of them know
+// Sentinel starts a primary, a replica and three Sentinels, which take two
+// seconds of silence for the primary's end, and returns when all of them know
 // each other. The args are those of primary and replica, as for [Redis].
 // Everything ends with the test.
 func Sentinel(tb testing.TB, args ...string) *SentinelServers {
@@ -74,7 +74,9 @@ func sentinelServers(tb testing.TB, certs *Certificates, args []string) *Sentine
 func (s *RedisServer) reach() string { return cmp.Or(s.tlsAddr, s.addr) }
 
 // sentinel starts one. It writes down what it learns, so its settings are in a
-// file.
+// file. It pings once in down-after, at most once a second: with less than two
+// seconds one late answer on a busy machine is a second failover, back to the
+// primary that a test has isolated.
 func (s *SentinelServers) sentinel() *RedisServer {
 	s.tb.Helper()
 	primaryHost, primaryPort := split(s.tb, s.proxy.Addr())
@@ -85,7 +87,7 @@ func (s *SentinelServers) sentinel() *RedisServer {
 port %[2]s
 dir %[3]q
 sentinel monitor %[4]s %[5]s %[6]s 2
-sentinel down-after-milliseconds %[4]s 500
+sentinel down-after-milliseconds %[4]s 2000
 sentinel failover-timeout %[4]s 10000
 `, host, port, w.dir, SentinelName, primaryHost, primaryPort)
 		if s.certs != nil {
@@ -174,7 +176,7 @@ func (s *SentinelServers) KillPrimary() {
 }
 
 // AwaitFailover returns the replica as soon as it is the primary and every
-// Sentinel says so. That takes about three seconds.
+// Sentinel says so. That takes about five seconds.
 func (s *SentinelServers) AwaitFailover(ctx context.Context) *RedisServer {
 	s.tb.Helper()
 	replica := s.servers[1]
