@@ -117,6 +117,7 @@ func (a *app) build(ctx context.Context) error {
 	if a.sockets, err = ws.New(a.socketOptions(service, shared)); err != nil {
 		return err
 	}
+	a.metrics.registry.MustRegister(newSocketCollector(a.sockets.Stats))
 	a.api, err = api.New(a.apiOptions(service, shared))
 	return err
 }
@@ -178,8 +179,18 @@ func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 		Doors: cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
 		Audience: a.cfg.Ticket.Audiences[0], TicketParameter: cfg.TicketParameter,
 		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses, Logger: a.log,
+		DrainWindow: orNone(cfg.DrainWindow),
 		// The router in front has compared the Host.
 	}
+}
+
+// orNone turns the zero of the configuration, which means none, into what an
+// Options struct takes for it: there, zero means the default.
+func orNone(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 // tickets is what the HTTP surface asks of the ticket service.
@@ -236,7 +247,7 @@ func (a *app) serve(ctx context.Context, l *listeners) error {
 	a.log.Info("serving", "version", version, "public", l.public.Addr().String(), "internal", l.internal.Addr().String())
 	var watching sync.WaitGroup
 	watching.Go(func() { a.watchStore(ctx) })
-	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), a.sockets.Shutdown)
+	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), drain{a.cfg.WS.DrainWindow, a.sockets.Shutdown})
 	stop()
 	watching.Wait()
 	a.log.Info("stopped")
