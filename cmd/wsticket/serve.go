@@ -78,7 +78,7 @@ type app struct {
 // newApp builds the service from its configuration. Whoever calls it calls
 // close.
 func newApp(ctx context.Context, cfg Config, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, log: log, metrics: newMetrics()}
+	a := &app{cfg: cfg, log: log, metrics: newMetrics(cfg.WS.Path)}
 	if err := a.build(ctx); err != nil {
 		a.close()
 		return nil, err
