@@ -24,6 +24,14 @@ import (
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a admission, note *accesslog.Note) {
 	// The entry of the access log is written at the moment of the hijack.
 	note.Outcome, note.Reason = outcomeConnected, "ok"
+	if !h.attend(w, r, a) {
+		note.Outcome, note.Reason = outcomeError, "accept"
+	}
+}
+
+// attend takes the connection from w, runs the Endpoint and closes. It is
+// false where the connection cannot be had.
+func (h *Handler) attend(w http.ResponseWriter, r *http.Request, a admission) bool {
 	taken := &takeover{ResponseWriter: w}
 	conn, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
 		// Not insecure: checkOrigin has compared the whole Origin, where the
@@ -36,9 +44,8 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a admission, n
 	})
 	if err != nil {
 		// The library has answered. The ticket is spent and stays so.
-		note.Outcome, note.Reason = outcomeError, "accept"
-		h.options.Logger.WarnContext(r.Context(), "handshake failed", "id", a.grant.ID, "door", a.door)
-		return
+		h.lost(r, a)
+		return false
 	}
 	conn.SetReadLimit(h.options.MaxMessage)
 	start := h.options.Now()
@@ -60,6 +67,13 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a admission, n
 	code := closeConn(conn, taken.conn, result)
 	h.options.Logger.InfoContext(ctx, "connection closed",
 		"id", a.grant.ID, "door", a.door, "duration", h.options.Now().Sub(start), "close_code", int(code))
+	return true
+}
+
+// lost writes down that the connection cannot be had although the handshake
+// was good.
+func (h *Handler) lost(r *http.Request, a admission) {
+	h.options.Logger.WarnContext(r.Context(), "handshake failed", "id", a.grant.ID, "door", a.door)
 }
 
 // inProcess is a connection that an Endpoint has.

@@ -61,9 +61,12 @@ func (l *live) enter() bool {
 
 func (l *live) leave() { l.running.Done() }
 
-// onStop calls f, in a goroutine of its own, when the Handler stops, unless it
-// is called off before.
-func (l *live) onStop(f func()) (callOff func() bool) { return context.AfterFunc(l.stopping, f) }
+// onStop calls f, in a goroutine of its own, when the Handler stops. It
+// returns a function that calls this off and tells whether it came too late.
+func (l *live) onStop(f func()) (callOff func() (tooLate bool)) {
+	stop := context.AfterFunc(l.stopping, f)
+	return func() bool { return !stop() }
+}
 
 // add counts a connection until it is removed. One that comes while the
 // Handler stops is ended at once.
