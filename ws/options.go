@@ -106,6 +106,10 @@ type Options struct {
 	// close code 1009. Default: 64 KiB.
 	MaxMessage int64
 
+	// DrainWindow is the time over which [Handler.Shutdown] closes what there
+	// is. Default: 5 s; negative: all at once.
+	DrainWindow time.Duration
+
 	// AddressLimit bounds the handshakes from one address: an IPv4 address or
 	// an IPv6 /64. Nil: no bound.
 	AddressLimit Limiter
@@ -150,6 +154,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxMessage == 0 {
 		o.MaxMessage = DefaultMaxMessage
+	}
+	if o.DrainWindow == 0 {
+		o.DrainWindow = DefaultDrainWindow
 	}
 	if o.ClientAddr == nil {
 		o.ClientAddr = func(r *http.Request) netip.Addr { return clientip.From(r.Context()) }

@@ -9,6 +9,7 @@ import (
 
 	"wsticket/internal/layered"
 	"wsticket/internal/limit"
+	"wsticket/ws"
 )
 
 // envPrefix begins the name of every setting in the environment.
@@ -126,6 +127,7 @@ type WSConfig struct {
 	AuthTimeout        time.Duration `yaml:"auth_timeout" help:"Time for the first message. Of no effect until that door is there."`
 	MaxMessage         Size          `yaml:"max_message" help:"Longest message that a client may send."`
 	Ping               time.Duration `yaml:"ping" help:"Interval of our pings. Of no effect yet."`
+	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
 	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Refuse by close code. Not available yet: must be false."`
 	MaxConnections     int           `yaml:"max_connections_per_subject" help:"Not available yet: must be 0."`
 }
@@ -164,6 +166,7 @@ func defaultConfig() Config {
 		WS: WSConfig{
 			Path: "/ws", Doors: []string{"query", "subprotocol", "header"}, TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: 5 * time.Second, MaxMessage: 64 << 10, Ping: 30 * time.Second,
+			DrainWindow: ws.DefaultDrainWindow,
 		},
 		Limits: LimitsConfig{
 			PerSubject:      limit.Rate{Events: 10, Per: time.Second},

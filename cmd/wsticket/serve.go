@@ -80,7 +80,7 @@ type app struct {
 // newApp builds the service from its configuration. Whoever calls it calls
 // close.
 func newApp(ctx context.Context, cfg Config, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, log: log, metrics: newMetrics()}
+	a := &app{cfg: cfg, log: log, metrics: newMetrics(cfg.WS.Path)}
 	if err := a.build(ctx); err != nil {
 		a.close()
 		return nil, err
@@ -118,6 +118,7 @@ func (a *app) build(ctx context.Context) error {
 	if a.sockets, err = ws.New(a.socketOptions(service, shared)); err != nil {
 		return err
 	}
+	a.metrics.registry.MustRegister(newSocketCollector(a.sockets.Stats))
 	a.api, err = api.New(a.apiOptions(service, shared))
 	return err
 }
@@ -179,8 +180,18 @@ func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 		Doors: cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
 		Audience: a.cfg.Ticket.Audiences[0], TicketParameter: cfg.TicketParameter,
 		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses, Logger: a.log,
+		DrainWindow: orNone(cfg.DrainWindow),
 		// The router in front has compared the Host.
 	}
+}
+
+// orNone turns the zero of the configuration, which means none, into what an
+// Options struct takes for it: there, zero means the default.
+func orNone(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 // tickets is what the HTTP surface asks of the ticket service.
@@ -241,7 +252,7 @@ func (a *app) serve(ctx context.Context, l *listeners) error {
 	a.log.Info("serving", "version", version, "public", l.public.Addr().String(), "internal", l.internal.Addr().String())
 	var watching sync.WaitGroup
 	watching.Go(func() { a.watchStore(ctx) })
-	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), a.sockets.Shutdown)
+	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), drain{a.cfg.WS.DrainWindow, a.sockets.Shutdown})
 	stop()
 	watching.Wait()
 	a.log.Info("stopped")

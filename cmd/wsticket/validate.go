@@ -114,6 +114,7 @@ func (w WSConfig) validate(f *faults) {
 	f.check(name.MatchString(w.TicketParameter) && w.TicketParameter != "access_token", "ws.ticket_parameter: must be lower-case letters, digits, - and _, and not access_token (got %q)", w.TicketParameter)
 	f.check(w.MaxMessage >= 125, "ws.max_message: must be at least 125 (got %s)", w.MaxMessage)
 	f.check(w.AuthTimeout > 0, "ws.auth_timeout: must be positive (got %s)", w.AuthTimeout)
+	f.check(w.DrainWindow >= 0 && w.DrainWindow <= 10*time.Minute, "ws.drain_window: must be 0s..10m (got %s)", w.DrainWindow)
 	f.check(w.Ping >= 0, "ws.ping: must not be negative (got %s)", w.Ping)
 }
 

@@ -152,6 +152,24 @@ func IsCookieValue(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, notCookieOctet)
 }
 
+// StripCookie removes the cookies of that name from Cookie headers, and leaves
+// all others as they are.
+func StripCookie(lines []string, name string) []string {
+	var kept []string
+	for _, line := range lines {
+		var pairs []string
+		for pair := range strings.SplitSeq(line, ";") {
+			if got, _, _ := strings.Cut(pair, "="); strings.Trim(got, " \t") != name {
+				pairs = append(pairs, strings.Trim(pair, " \t"))
+			}
+		}
+		if len(pairs) > 0 {
+			kept = append(kept, strings.Join(pairs, "; "))
+		}
+	}
+	return kept
+}
+
 // notCookieOctet is the complement of cookie-octet in RFC 6265 4.1.1.
 func notCookieOctet(c rune) bool {
 	return c <= ' ' || c > '~' || strings.ContainsRune(`",;\`, c)
