@@ -28,7 +28,8 @@ type ForwarderOptions struct {
 	// AssertionKeyFile.
 	Issuer string
 	// Verifier knows the keys of the issuers, none of which may sign
-	// assertions: one for the other would pass as a bearer. Nil: not compared.
+	// assertions, or one signature might pass for the other. Keys behind a URL
+	// are compared as far as they are there by now. Nil: not compared.
 	Verifier *Verifier
 
 	// Now is the clock. Default time.Now.
