@@ -65,14 +65,16 @@ func (c *serveCmd) Run(ctx context.Context, w world) error {
 // app is the service put together. It is the only place that knows every
 // room.
 type app struct {
-	cfg      Config
-	log      *slog.Logger
-	metrics  *metrics
-	store    backend
-	verifier *auth.Verifier
-	sockets  *ws.Handler
-	api      *api.Server
-	draining atomic.Bool
+	cfg       Config
+	log       *slog.Logger
+	metrics   *metrics
+	store     backend
+	verifier  *auth.Verifier
+	sessions  *auth.Sessions // nil without session.cookie
+	forwarder *auth.Forwarder
+	sockets   *ws.Handler
+	api       *api.Server
+	draining  atomic.Bool
 }
 
 // newApp builds the service from its configuration. Whoever calls it calls
@@ -92,10 +94,9 @@ func (a *app) build(ctx context.Context) error {
 	if a.store, err = openStore(a.cfg, a.log); err != nil {
 		return err
 	}
-	if a.verifier, err = auth.New(ctx, authOptions(a.cfg, a.log)); err != nil {
+	if err := a.buildAuth(ctx); err != nil {
 		return err
 	}
-	a.metrics.registry.MustRegister(newAuthCollector(a.verifier.Stats))
 	if redis, ok := a.store.(*store.Redis); ok {
 		a.metrics.registry.MustRegister(newPoolCollector(redis))
 	}
@@ -200,17 +201,21 @@ type tickets interface {
 }
 
 func (a *app) apiOptions(t tickets, s shared) api.Options {
-	return api.Options{
+	o := api.Options{
 		Issuer: t, Receipts: t, Authenticator: a.verifier,
 		Origins: s.origins, Hosts: s.hosts, PublicURL: s.publicURL, TrustedProxies: s.proxies,
 		WSPath: a.cfg.WS.Path, TicketParameter: a.cfg.WS.TicketParameter, WebSocket: a.sockets,
 		SubjectLimit: limit.New(a.cfg.Limits.PerSubject, limitKeys, nil), AddressLimit: s.addresses,
-		Ready: a.ready, Metrics: a.metrics.handler(), Logger: a.log,
+		KeySet: a.forwarder.KeySet(), Ready: a.ready, Metrics: a.metrics.handler(), Logger: a.log,
 		Sink: func(ctx context.Context, e accesslog.Entry) {
 			logAccess(ctx, a.log, e)
 			a.metrics.request(e)
 		},
 	}
+	if a.sessions != nil {
+		o.Sessions, o.SessionCookie = a.sessions, a.cfg.Session.Cookie
+	}
+	return o
 }
 
 // observe counts what the ticket service did, and reports replays: somebody
@@ -256,6 +261,9 @@ func (a *app) serve(ctx context.Context, l *listeners) error {
 
 // close frees what newApp has opened; parts that it did not reach are nil.
 func (a *app) close() {
+	if a.sessions != nil {
+		a.sessions.Close()
+	}
 	if a.verifier != nil {
 		a.verifier.Close()
 	}

@@ -23,6 +23,8 @@ func (c Config) Validate() error {
 	c.Internal.validate(&f)
 	c.Ticket.validate(&f)
 	c.validateIssuers(&f)
+	c.validateSession(&f)
+	c.validateIdentity(&f)
 	c.WS.validate(&f)
 	c.Limits.validate(&f)
 	c.validateStore(&f)
@@ -130,13 +132,9 @@ func (c Config) validateMissing(f *faults) {
 		asked bool
 	}{
 		{"database.url", c.Database.URL.Reveal() != ""},
-		{"session.cookie", c.Session.Cookie != ""},
-		{"session.jwt", c.Session.JWT},
-		{"session.lookup_url", c.Session.LookupURL != ""},
 		{"ws.upstream", c.WS.Upstream != ""},
 		{"ws.accept_then_close", c.WS.AcceptThenClose},
 		{"ws.max_connections_per_subject", c.WS.MaxConnections != 0},
-		{"identity.assertion_key_file", c.Identity.AssertionKeyFile != ""},
 	} {
 		f.check(!feature.asked, "%s: is not available in this version", feature.key)
 	}

@@ -137,13 +137,19 @@ func SessionCookies(lines []string, name string) ([]string, error) {
 				continue
 			}
 			value = strings.Trim(value, " \t")
-			if value == "" || strings.ContainsFunc(value, notCookieOctet) {
+			if !IsCookieValue(value) {
 				return nil, ErrCookie
 			}
 			values = append(values, value)
 		}
 	}
 	return values, nil
+}
+
+// IsCookieValue tells whether s is what [SessionCookies] takes for a value: one
+// or more cookie-octets, without the quotes that RFC 6265 4.1.1 allows.
+func IsCookieValue(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, notCookieOctet)
 }
 
 // StripCookie removes the cookies of that name from Cookie headers, and leaves
