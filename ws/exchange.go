@@ -60,6 +60,7 @@ func (x *exchange) token() (string, error) {
 			}
 		case wsframe.Close:
 			return "", peerClosed(payload)
+		default: // binary and pongs are nothing
 		}
 	}
 }
