@@ -43,22 +43,24 @@ func (h *Handler) awaitMessage(w http.ResponseWriter, r *http.Request, a admissi
 	ctx := context.WithoutCancel(r.Context())
 	x := newExchange(conn, buffered.Reader, h.options.AuthTimeout)
 	late := new(accesslog.Note)
-	a.grant, err = h.authenticateByMessage(ctx, x, a.presentation, late)
+	if a.grant, err = h.authenticateByMessage(ctx, x, a.presentation, late); err == nil {
+		leave()
+		err = x.welcome(a.grant)
+	}
 	h.settled(ctx, DoorFirstMessage, ticket.ID(late.TicketID), err)
 	if err != nil {
 		last, before := lastWords(err)
 		last.end(conn, buffered.Reader, before)
 		return
 	}
-	leave()
 	// From here on the Endpoint looks after the connection.
 	if conn.SetDeadline(time.Time{}) == nil {
 		h.open(r, opened{admission: a, conn: conn, buffered: buffered})
 	}
 }
 
-// authenticateByMessage reads the first message, turns its token into a grant
-// and says so to the peer.
+// authenticateByMessage reads the first message and turns its token into a
+// grant.
 func (h *Handler) authenticateByMessage(ctx context.Context, x *exchange, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
 	token, err := h.awaitToken(x)
 	if err != nil {
@@ -75,12 +77,7 @@ func (h *Handler) authenticateByMessage(ctx context.Context, x *exchange, p tick
 			return ticket.Grant{}, ticket.ErrInvalidBearer
 		}
 	}
-	grant, err := h.grantInTime(ctx, c, p, note)
-	if err != nil {
-		return ticket.Grant{}, err
-	}
-	ok := wsframe.Append(nil, wsframe.Text, greet("auth_ok", grant), nil)
-	return grant, x.write(ok, time.Now().Add(lingerTimeout))
+	return h.grantInTime(ctx, c, p, note)
 }
 
 // awaitToken is x.token, unless the Handler stops.

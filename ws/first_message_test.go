@@ -24,11 +24,12 @@ const (
 	authTimeout = "Authentication timeout"
 )
 
-// messageFixture is a server with every door open but cookie.
+// messageFixture is a server with every door open but cookie, and with more
+// time than a busy machine needs.
 func messageFixture(t *testing.T, change func(*ws.Options)) *fixture {
 	t.Helper()
 	return newFixture(t, func(o *ws.Options) {
-		o.Doors = nil
+		o.Doors, o.AuthTimeout = nil, time.Minute
 		if change != nil {
 			change(o)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"wsticket/ws"
 )
@@ -41,7 +42,8 @@ func TestMatrixOfCredentialsAndDoors(t *testing.T) {
 		}
 		t.Run(fmt.Sprint(doors), func(t *testing.T) {
 			f := newFixture(t, func(o *ws.Options) {
-				o.Doors, o.Sessions, o.SessionCookie, o.UnauthenticatedPerAddress = doors, fakeAuth{}, "sid", 1000
+				o.Doors, o.Sessions, o.SessionCookie = doors, fakeAuth{}, "sid"
+				o.UnauthenticatedPerAddress, o.AuthTimeout = 1000, time.Minute
 			})
 			for _, brought := range combinations(brings(), 3) {
 				f.checkCombination(t, doors, brought)

@@ -73,13 +73,13 @@ func TestUnauthenticatedBounds(t *testing.T) {
 
 // eventually makes handshakes from address until one is taken: a place is
 // free a moment after what held it is settled.
-func (f *fixture) eventually(t *testing.T, address string) {
+func (f *fixture) eventually(t *testing.T, address string) answer {
 	t.Helper()
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
 	for deadline := time.After(10 * time.Second); ; {
-		if f.send(t, request(plain, "X-Address: "+address)).StatusCode == switching {
-			return
+		if got := f.send(t, request(plain, "X-Address: "+address)); got.StatusCode == switching {
+			return got
 		}
 		select {
 		case <-poll.C:
@@ -97,7 +97,7 @@ func TestPanicFreesThePlace(t *testing.T) {
 		Redeemer: redeemFunc(func(context.Context) (ticket.Grant, error) { panic(marker) }),
 	})
 	for range 3 {
-		f.await(t, auth(wellFormed)).gone(t)
+		f.eventually(t, "").say(t, auth(wellFormed))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -57,7 +58,7 @@ func wayFixture(t *testing.T) *fixture {
 	t.Helper()
 	var f *fixture
 	f = newFixture(t, func(o *ws.Options) {
-		o.Doors, o.SessionCookie = nil, "sid"
+		o.Doors, o.SessionCookie, o.AuthTimeout = nil, "sid", time.Minute
 		o.Sessions = authFunc(func(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
 			f.redeemed.Add(1)
 			return fakeAuth{}.Authenticate(ctx, bearer)
