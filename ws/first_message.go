@@ -21,6 +21,9 @@ import (
 // gone 1.5 s after that time, whatever its peer and the store do.
 const redeemGrace = 500 * time.Millisecond
 
+// ticketStart begins the token of every ticket, which tells it from a bearer.
+const ticketStart = "wst1_"
+
 // awaitMessage completes the handshake, has the peer show who it is by its
 // first message, and connects.
 func (h *Handler) awaitMessage(w http.ResponseWriter, r *http.Request, a admission, note *accesslog.Note) {
@@ -66,17 +69,16 @@ func (h *Handler) authenticateByMessage(ctx context.Context, x *exchange, p tick
 	if err != nil {
 		return ticket.Grant{}, err
 	}
-	ctx, cancel := context.WithDeadline(ctx, x.until.Add(redeemGrace))
-	defer cancel()
 	c := handshake.Credential{Door: DoorFirstMessage, Text: token}
-	if h.doors.Bearers && !strings.HasPrefix(token, "wst1_") {
+	if h.doors.Bearers && !strings.HasPrefix(token, ticketStart) {
 		c.Kind = handshake.Bearer
-		// What an Authenticator is asked about has the form that it has in a
-		// header.
+		// An Authenticator is asked about nothing that no header could hold.
 		if !token68.Valid(token) {
 			return ticket.Grant{}, ticket.ErrInvalidBearer
 		}
 	}
+	ctx, cancel := context.WithDeadline(ctx, x.until.Add(redeemGrace))
+	defer cancel()
 	return h.grantInTime(ctx, c, p, note)
 }
 

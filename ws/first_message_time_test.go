@@ -2,8 +2,10 @@ package ws_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -217,5 +219,34 @@ func TestSlowPeersAreAlone(t *testing.T) {
 	f.await(t, auth(goodBearer)).authenticated(t)
 	if got := f.connect(t); got.StatusCode != http.StatusSwitchingProtocols {
 		t.Errorf("by query: status %d, want 101", got.StatusCode)
+	}
+}
+
+// Over TLS, where a deadline that passes must not spoil what is written next.
+func TestFirstMessageOverTLS(t *testing.T) {
+	f := messageFixture(t, nil)
+	for timeout, token := range map[time.Duration]string{time.Minute: goodBearer, 50 * time.Millisecond: ""} {
+		server := httptest.NewTLSServer(mustNew(t, ws.Options{
+			Redeemer: f, Authenticator: fakeAuth{}, Endpoint: ws.Echo, AllowMissingOrigin: true, AuthTimeout: timeout,
+		}))
+		t.Cleanup(server.Close)
+		conn, _, err := websocket.Dial(t.Context(), server.URL, &websocket.DialOptions{HTTPClient: server.Client()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.CloseNow() }()
+		if token == "" {
+			_, _, err := conn.Read(t.Context())
+			if closed, ok := errors.AsType[websocket.CloseError](err); !ok || closed.Code != 4001 || closed.Reason != authTimeout {
+				t.Errorf("silence: %v, want close 4001 %s", err, authTimeout)
+			}
+			continue
+		}
+		if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"type":"auth","token":"`+token+`"}`)); err != nil {
+			t.Fatal(err)
+		}
+		if _, text, err := conn.Read(t.Context()); err != nil || !bytes.Contains(text, []byte("auth_ok")) {
+			t.Errorf("a bearer: %s, %v, want auth_ok", text, err)
+		}
 	}
 }

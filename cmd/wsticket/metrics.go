@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -10,6 +11,7 @@ import (
 
 	"wsticket/internal/accesslog"
 	"wsticket/ticket"
+	"wsticket/ws"
 )
 
 // metrics turns what happens into Prometheus series. Every label has few
@@ -42,7 +44,7 @@ func newMetrics() *metrics {
 		}, []string{"route", "method", "status", "reason"}),
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wsticket_handshakes_total",
-			Help: "WebSocket handshakes by door, outcome and internal reason.",
+			Help: "WebSocket handshakes by door, outcome and internal reason. One that is accepted is counted again when it is settled.",
 		}, []string{"door", "outcome", "reason"}),
 	}
 	m.outages = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -80,4 +82,9 @@ func (m *metrics) request(e accesslog.Entry) {
 	if e.Door != "" {
 		m.handshakes.WithLabelValues(e.Door, e.Outcome, e.Reason).Inc()
 	}
+}
+
+// handshake counts what became of a handshake that was pending.
+func (m *metrics) handshake(_ context.Context, e ws.HandshakeEvent) {
+	m.handshakes.WithLabelValues(string(e.Door), e.Outcome, e.Reason).Inc()
 }

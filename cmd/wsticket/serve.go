@@ -175,9 +175,12 @@ func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 	cfg := a.cfg.WS
 	return ws.Options{
 		Redeemer: r, Authenticator: a.verifier, Endpoint: ws.Echo,
-		Doors: cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
+		Doors: a.cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
 		Audience: a.cfg.Ticket.Audiences[0], TicketParameter: cfg.TicketParameter,
-		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses, Logger: a.log,
+		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses,
+		AuthTimeout: cfg.AuthTimeout, AcceptThenClose: cfg.AcceptThenClose,
+		Unauthenticated: a.cfg.Limits.Unauthenticated, UnauthenticatedPerAddress: a.cfg.Limits.UnauthenticatedAddr,
+		Logger: a.log, Observe: a.metrics.handshake,
 		// The router in front has compared the Host.
 	}
 }
@@ -255,9 +258,6 @@ func (a *app) close() {
 
 // warn says at start what an operator may not expect.
 func (a *app) warn() {
-	for _, door := range a.cfg.WS.closedDoors() {
-		a.log.Warn("door is not available in this version and stays closed", "door", door)
-	}
 	if len(a.cfg.Public.Hosts) == 0 && a.cfg.Public.URL == "" {
 		a.log.Warn("neither public.hosts nor public.url is set: only loopback names are answered")
 	}
