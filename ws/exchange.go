@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wsticket/internal/wsframe"
+	"wsticket/ticket"
 )
 
 // maxBeforeAuth bounds all bytes that a peer may send before it has
@@ -60,6 +61,7 @@ func (x *exchange) token() (string, error) {
 			}
 		case wsframe.Close:
 			return "", peerClosed(payload)
+		default: // binary and pongs are nothing
 		}
 	}
 }
@@ -106,19 +108,25 @@ func isLegal(h wsframe.Header) bool {
 // pong answers a ping. There is room for as many as may come, so only a peer
 // who takes nothing at all makes it wait.
 func (x *exchange) pong(payload []byte) error {
-	return x.write(wsframe.Append(nil, wsframe.Pong, payload, nil), x.until)
+	left := time.Until(x.until)
+	if left <= 0 {
+		return errAuthTimeout
+	}
+	return x.write(wsframe.Pong, payload, min(left, lingerTimeout))
 }
 
-// write is bounded by lingerTimeout and by limit. A frame of which a part may
-// be out cannot be followed by another: nothing is left to say.
-func (x *exchange) write(frame []byte, limit time.Time) error {
-	if soon := time.Now().Add(lingerTimeout); soon.Before(limit) {
-		limit = soon
-	}
-	if x.conn.SetWriteDeadline(limit) != nil {
+// welcome tells a peer that it is in.
+func (x *exchange) welcome(grant ticket.Grant) error {
+	return x.write(wsframe.Text, greet("auth_ok", grant), lingerTimeout)
+}
+
+// write is bounded by timeout. A frame of which a part may be out cannot be
+// followed by another: nothing is left to say then.
+func (x *exchange) write(op wsframe.Opcode, payload []byte, timeout time.Duration) error {
+	if x.conn.SetWriteDeadline(time.Now().Add(timeout)) != nil {
 		return errLeft
 	}
-	if _, err := x.conn.Write(frame); err != nil {
+	if _, err := x.conn.Write(wsframe.Append(nil, op, payload, nil)); err != nil {
 		return errLeft
 	}
 	return nil

@@ -21,6 +21,9 @@ import (
 // gone 1.5 s after that time, whatever its peer and the store do.
 const redeemGrace = 500 * time.Millisecond
 
+// ticketStart begins the token of every ticket, which tells it from a bearer.
+const ticketStart = "wst1_"
+
 // awaitMessage completes the handshake, has the peer show who it is by its
 // first message, and connects.
 func (h *Handler) awaitMessage(w http.ResponseWriter, r *http.Request, a admission, note *accesslog.Note) {
@@ -43,44 +46,40 @@ func (h *Handler) awaitMessage(w http.ResponseWriter, r *http.Request, a admissi
 	ctx := context.WithoutCancel(r.Context())
 	x := newExchange(conn, buffered.Reader, h.options.AuthTimeout)
 	late := new(accesslog.Note)
-	a.grant, err = h.authenticateByMessage(ctx, x, a.presentation, late)
+	if a.grant, err = h.authenticateByMessage(ctx, x, a.presentation, late); err == nil {
+		leave()
+		err = x.welcome(a.grant)
+	}
 	h.settled(ctx, DoorFirstMessage, ticket.ID(late.TicketID), err)
 	if err != nil {
 		last, before := lastWords(err)
 		last.end(conn, buffered.Reader, before)
 		return
 	}
-	leave()
 	// From here on the Endpoint looks after the connection.
 	if conn.SetDeadline(time.Time{}) == nil {
 		h.open(r, opened{admission: a, conn: conn, buffered: buffered})
 	}
 }
 
-// authenticateByMessage reads the first message, turns its token into a grant
-// and says so to the peer.
+// authenticateByMessage reads the first message and turns its token into a
+// grant.
 func (h *Handler) authenticateByMessage(ctx context.Context, x *exchange, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
 	token, err := h.awaitToken(x)
 	if err != nil {
 		return ticket.Grant{}, err
 	}
-	ctx, cancel := context.WithDeadline(ctx, x.until.Add(redeemGrace))
-	defer cancel()
 	c := handshake.Credential{Door: DoorFirstMessage, Text: token}
-	if h.doors.Bearers && !strings.HasPrefix(token, "wst1_") {
+	if h.doors.Bearers && !strings.HasPrefix(token, ticketStart) {
 		c.Kind = handshake.Bearer
-		// What an Authenticator is asked about has the form that it has in a
-		// header.
+		// An Authenticator is asked about nothing that no header could hold.
 		if !token68.Valid(token) {
 			return ticket.Grant{}, ticket.ErrInvalidBearer
 		}
 	}
-	grant, err := h.grantInTime(ctx, c, p, note)
-	if err != nil {
-		return ticket.Grant{}, err
-	}
-	ok := wsframe.Append(nil, wsframe.Text, greet("auth_ok", grant), nil)
-	return grant, x.write(ok, time.Now().Add(lingerTimeout))
+	ctx, cancel := context.WithDeadline(ctx, x.until.Add(redeemGrace))
+	defer cancel()
+	return h.grantInTime(ctx, c, p, note)
 }
 
 // awaitToken is x.token, unless the Handler stops.

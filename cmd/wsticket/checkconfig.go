@@ -25,9 +25,6 @@ func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 	if err := errors.Join(err, cfg.Validate(), cfg.checkFiles(ctx)); err != nil {
 		return configError{err}
 	}
-	for _, door := range cfg.WS.closedDoors() {
-		_, _ = fmt.Fprintf(w.Stderr, "warning: ws.doors: %s is not available in this version and stays closed\n", door)
-	}
 	_, err = fmt.Fprintln(w.Stdout, "the configuration is good")
 	return err
 }

@@ -120,15 +120,15 @@ type SessionConfig struct {
 // WSConfig is the WebSocket endpoint.
 type WSConfig struct {
 	Path               string        `yaml:"path" help:"Path of the WebSocket endpoint."`
-	Doors              []string      `yaml:"doors" help:"Ways in: query, subprotocol, header. cookie and first_message are read, but closed in this version."`
+	Doors              []string      `yaml:"doors" help:"Ways in: query, subprotocol, header, cookie, first_message. cookie needs session.cookie; this list as a whole may name it without."`
 	TicketParameter    string        `yaml:"ticket_parameter" help:"Name of the query parameter that holds a ticket."`
 	AllowMissingOrigin bool          `yaml:"allow_missing_origin" help:"Handshakes without an Origin header are answered: those of native clients and servers."`
 	Upstream           string        `yaml:"upstream" help:"Application to relay to. Not available yet: must be empty."`
-	AuthTimeout        time.Duration `yaml:"auth_timeout" help:"Time for the first message. Of no effect until that door is there."`
+	AuthTimeout        time.Duration `yaml:"auth_timeout" help:"Time for the first message, from the end of the handshake, to 1m."`
 	MaxMessage         Size          `yaml:"max_message" help:"Longest message that a client may send."`
 	Ping               time.Duration `yaml:"ping" help:"Interval of our pings. Of no effect yet."`
 	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
-	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Refuse by close code. Not available yet: must be false."`
+	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code, which pages see. Otherwise they see 1006."`
 	MaxConnections     int           `yaml:"max_connections_per_subject" help:"Not available yet: must be 0."`
 }
 
@@ -136,8 +136,8 @@ type WSConfig struct {
 type LimitsConfig struct {
 	PerSubject          limit.Rate `yaml:"per_subject" help:"Requests per user, such as 10/s or 600/m, with as many at once. 0 switches it off."`
 	PerAddress          limit.Rate `yaml:"per_address" help:"Requests and handshakes per client address (IPv6: per /64). 0 switches it off."`
-	Unauthenticated     int        `yaml:"unauthenticated" help:"Sockets that have not authenticated yet. Of no effect until first_message is there."`
-	UnauthenticatedAddr int        `yaml:"unauthenticated_per_address" help:"The same, per address."`
+	Unauthenticated     int        `yaml:"unauthenticated" help:"WebSockets that have not authenticated yet: those that wait for their first message. One more is refused."`
+	UnauthenticatedAddr int        `yaml:"unauthenticated_per_address" help:"The same, per client address (IPv6: per /64)."`
 }
 
 // IdentityConfig is how the application learns who is there.
@@ -153,6 +153,11 @@ type LogConfig struct {
 	Format string `yaml:"format" help:"json or text."`
 }
 
+// allDoors are the ways in that there are.
+func allDoors() []string {
+	return []string{"query", "subprotocol", "header", "cookie", "first_message"}
+}
+
 // defaultConfig is the lowest layer.
 func defaultConfig() Config {
 	return Config{
@@ -164,7 +169,7 @@ func defaultConfig() Config {
 		},
 		Store: StoreConfig{URL: layered.NewSecret("memory:"), Fence: "auto"},
 		WS: WSConfig{
-			Path: "/ws", Doors: []string{"query", "subprotocol", "header"}, TicketParameter: "ticket",
+			Path: "/ws", Doors: allDoors(), TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: 5 * time.Second, MaxMessage: 64 << 10, Ping: 30 * time.Second,
 			DrainWindow: ws.DefaultDrainWindow,
 		},

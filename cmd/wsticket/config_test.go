@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,12 @@ func TestConfigFaults(t *testing.T) {
 		{"the path of another endpoint", "ws: {path: /ws-ticket}", "ws.path: is taken"},
 		{"a door that is none", "ws: {doors: [window]}", `ws.doors: no such door (got "window")`},
 		{"no door", "ws: {doors: []}", "ws.doors: must name at least one"},
+		{"a door for sessions that there are not", "ws: {doors: [query, cookie]}", "ws.doors: cookie needs session.cookie"},
+		{"a door for sessions, and no pages", "session: {cookie: sid}", "ws.doors: cookie needs origins"},
+		{"no time for the first message", "ws: {auth_timeout: 0s}", "ws.auth_timeout: must be more than 0s and at most 1m (got 0s)"},
+		{"too much of it", "ws: {auth_timeout: 61s}", "ws.auth_timeout: must be more than 0s and at most 1m (got 1m1s)"},
+		{"no unauthenticated sockets", "limits: {unauthenticated: 0}", "limits.unauthenticated: must be positive (got 0)"},
+		{"none of an address", "limits: {unauthenticated_per_address: -1}", "limits.unauthenticated_per_address: must be positive (got -1)"},
 		{"a parameter that must never hold a ticket", "ws: {ticket_parameter: access_token}", "ws.ticket_parameter"},
 		{"messages that cannot hold a control frame", "ws: {max_message: 10}", "ws.max_message: must be at least 125"},
 		{"a size with a strange unit", "ws: {max_message: 1GB}", "ws.max_message: must be a size"},
@@ -105,6 +112,23 @@ func TestConfigFaults(t *testing.T) {
 				t.Errorf("load = %v, want it to say %q", err, row.want)
 			}
 		})
+	}
+}
+
+// The default names every door, and opens those that there are.
+func TestOpenDoors(t *testing.T) {
+	sessions := defaultConfig()
+	sessions.Session.Cookie = "sid"
+	few := defaultConfig()
+	few.WS.Doors = []string{"first_message", "query"}
+	for want, cfg := range map[string]Config{
+		"[query subprotocol header first_message]":        defaultConfig(),
+		"[query subprotocol header cookie first_message]": sessions,
+		"[first_message query]":                           few,
+	} {
+		if got := fmt.Sprint(cfg.openDoors()); got != want {
+			t.Errorf("doors %q with cookie %q: open %s, want %s", cfg.WS.Doors, cfg.Session.Cookie, got, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"strconv"
 
@@ -11,6 +12,7 @@ import (
 
 	"wsticket/internal/accesslog"
 	"wsticket/ticket"
+	"wsticket/ws"
 )
 
 // metrics turns what happens into Prometheus series. Every label has few
@@ -44,7 +46,7 @@ func newMetrics(socketPath string) *metrics {
 		}, []string{"route", "method", "status", "reason"}),
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wsticket_handshakes_total",
-			Help: "WebSocket handshakes by door (none where it was not come to), outcome and internal reason.",
+			Help: "WebSocket handshakes by door (none where it was not come to), outcome and internal reason. One that is accepted is counted again when it is settled.",
 		}, []string{"door", "outcome", "reason"}),
 	}
 	m.outages = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -82,4 +84,9 @@ func (m *metrics) request(e accesslog.Entry) {
 	if e.Route == m.socketPath {
 		m.handshakes.WithLabelValues(cmp.Or(e.Door, "none"), e.Outcome, e.Reason).Inc()
 	}
+}
+
+// handshake counts what became of a handshake that was pending.
+func (m *metrics) handshake(_ context.Context, e ws.HandshakeEvent) {
+	m.handshakes.WithLabelValues(string(e.Door), e.Outcome, e.Reason).Inc()
 }

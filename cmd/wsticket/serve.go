@@ -175,14 +175,22 @@ func loopbackNames() []string { return []string{"localhost", "127.0.0.1", "[::1]
 
 func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 	cfg := a.cfg.WS
-	return ws.Options{
+	options := ws.Options{
 		Redeemer: r, Authenticator: a.verifier, Endpoint: ws.Echo,
-		Doors: cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
+		Doors: a.cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
 		Audience: a.cfg.Ticket.Audiences[0], TicketParameter: cfg.TicketParameter,
-		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses, Logger: a.log,
-		DrainWindow: orNone(cfg.DrainWindow),
+		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses,
+		AuthTimeout: cfg.AuthTimeout, AcceptThenClose: cfg.AcceptThenClose,
+		Unauthenticated: a.cfg.Limits.Unauthenticated, UnauthenticatedPerAddress: a.cfg.Limits.UnauthenticatedAddr,
+		Logger: a.log, Observe: a.metrics.handshake,
+		DrainWindow:   orNone(cfg.DrainWindow),
+		SessionCookie: a.cfg.Session.Cookie,
 		// The router in front has compared the Host.
 	}
+	if a.sessions != nil {
+		options.Sessions = a.sessions
+	}
+	return options
 }
 
 // orNone turns the zero of the configuration, which means none, into what an
@@ -274,9 +282,6 @@ func (a *app) close() {
 
 // warn says at start what an operator may not expect.
 func (a *app) warn() {
-	for _, door := range a.cfg.WS.closedDoors() {
-		a.log.Warn("door is not available in this version and stays closed", "door", door)
-	}
 	if len(a.cfg.Public.Hosts) == 0 && a.cfg.Public.URL == "" {
 		a.log.Warn("neither public.hosts nor public.url is set: only loopback names are answered")
 	}

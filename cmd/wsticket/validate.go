@@ -26,6 +26,7 @@ func (c Config) Validate() error {
 	c.validateSession(&f)
 	c.validateIdentity(&f)
 	c.WS.validate(&f)
+	c.validateCookie(&f)
 	c.Limits.validate(&f)
 	c.validateStore(&f)
 	if _, err := origin.NewList(c.Origins); err != nil {
@@ -105,22 +106,21 @@ func (w WSConfig) validate(f *faults) {
 	path := regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 	f.check(path.MatchString(w.Path), "ws.path: must be a plain path such as /ws (got %q)", w.Path)
 	f.check(!slices.Contains([]string{"/ws-ticket", "/.well-known", "/backchannel-logout"}, w.Path), "ws.path: is taken (got %q)", w.Path)
-	known := []string{"query", "subprotocol", "header", "cookie", "first_message"}
 	for _, door := range w.Doors {
-		f.check(slices.Contains(known, door), "ws.doors: no such door (got %q)", door)
+		f.check(slices.Contains(allDoors(), door), "ws.doors: no such door (got %q)", door)
 	}
-	f.check(len(w.openDoors()) > 0, "ws.doors: must name at least one of query, subprotocol and header")
+	f.check(len(w.Doors) > 0, "ws.doors: must name at least one")
 	name := regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 	f.check(name.MatchString(w.TicketParameter) && w.TicketParameter != "access_token", "ws.ticket_parameter: must be lower-case letters, digits, - and _, and not access_token (got %q)", w.TicketParameter)
 	f.check(w.MaxMessage >= 125, "ws.max_message: must be at least 125 (got %s)", w.MaxMessage)
-	f.check(w.AuthTimeout > 0, "ws.auth_timeout: must be positive (got %s)", w.AuthTimeout)
+	f.check(w.AuthTimeout > 0 && w.AuthTimeout <= time.Minute, "ws.auth_timeout: must be more than 0s and at most 1m (got %s)", w.AuthTimeout)
 	f.check(w.DrainWindow >= 0 && w.DrainWindow <= 10*time.Minute, "ws.drain_window: must be 0s..10m (got %s)", w.DrainWindow)
 	f.check(w.Ping >= 0, "ws.ping: must not be negative (got %s)", w.Ping)
 }
 
 func (l LimitsConfig) validate(f *faults) {
-	f.check(l.Unauthenticated >= 0, "limits.unauthenticated: must not be negative (got %d)", l.Unauthenticated)
-	f.check(l.UnauthenticatedAddr >= 0, "limits.unauthenticated_per_address: must not be negative (got %d)", l.UnauthenticatedAddr)
+	f.check(l.Unauthenticated > 0, "limits.unauthenticated: must be positive (got %d)", l.Unauthenticated)
+	f.check(l.UnauthenticatedAddr > 0, "limits.unauthenticated_per_address: must be positive (got %d)", l.UnauthenticatedAddr)
 }
 
 // validateMissing refuses what this version cannot do. Whoever asks for it
@@ -133,30 +133,26 @@ func (c Config) validateMissing(f *faults) {
 	}{
 		{"database.url", c.Database.URL.Reveal() != ""},
 		{"ws.upstream", c.WS.Upstream != ""},
-		{"ws.accept_then_close", c.WS.AcceptThenClose},
 		{"ws.max_connections_per_subject", c.WS.MaxConnections != 0},
 	} {
 		f.check(!feature.asked, "%s: is not available in this version", feature.key)
 	}
 }
 
-// closedDoors are the doors that the configuration names and this version
-// does not have.
-func (w WSConfig) closedDoors() []string {
-	var closed []string
-	for _, door := range w.Doors {
-		if door == "cookie" || door == "first_message" {
-			closed = append(closed, door)
-		}
-	}
-	return closed
+// validateCookie wants sessions for the cookie door, and pages that may use
+// it. Who names every door, as the default does, means those that there are.
+func (c Config) validateCookie(f *faults) {
+	asked := slices.Contains(c.WS.Doors, "cookie") && !slices.Equal(c.WS.Doors, allDoors())
+	f.check(!asked || c.Session.Cookie != "", "ws.doors: cookie needs session.cookie")
+	open := slices.Contains(c.openDoors(), ws.DoorCookie)
+	f.check(!open || len(c.Origins) > 0, "ws.doors: cookie needs origins")
 }
 
-// openDoors are the others.
-func (w WSConfig) openDoors() []ws.Door {
+// openDoors leaves the cookie door out where there are no sessions.
+func (c Config) openDoors() []ws.Door {
 	var open []ws.Door
-	for _, door := range w.Doors {
-		if !slices.Contains(w.closedDoors(), door) {
+	for _, door := range c.WS.Doors {
+		if door != "cookie" || c.Session.Cookie != "" {
 			open = append(open, ws.Door(door))
 		}
 	}
