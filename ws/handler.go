@@ -102,9 +102,9 @@ func (h *Handler) presentation(r *http.Request) (ticket.Presentation, error) {
 	if len(h.options.Hosts) > 0 && !h.hosts.Allows(r.Host) {
 		return ticket.Presentation{}, errHost
 	}
-	from, err := h.checkOrigin(r)
-	if err != nil {
-		return ticket.Presentation{}, err
+	from, allowed := h.origins.Check(r, h.options.AllowMissingOrigin)
+	if !allowed {
+		return ticket.Presentation{}, errOrigin
 	}
 	addr := h.options.ClientAddr(r)
 	if h.options.AddressLimit != nil {
@@ -115,21 +115,6 @@ func (h *Handler) presentation(r *http.Request) (ticket.Presentation, error) {
 	return ticket.Presentation{
 		Audience: h.options.Audience, Origin: from, ClientIP: addr, Attempt: attempt(r),
 	}, nil
-}
-
-// checkOrigin returns the canonical origin, empty where there is none and
-// none is needed. Sec-Fetch-Site is not asked: an allowed origin may well be
-// of another site.
-func (h *Handler) checkOrigin(r *http.Request) (string, error) {
-	value, present, ok := origin.FromRequest(r)
-	if !present && h.options.AllowMissingOrigin {
-		return "", nil
-	}
-	canonical, allowed := h.origins.Allows(value)
-	if !ok || !allowed {
-		return "", errOrigin
-	}
-	return canonical, nil
 }
 
 // grant turns the credential into a grant, or spends it in vain.
@@ -151,20 +136,13 @@ func (h *Handler) grant(ctx context.Context, c handshake.Credential, p ticket.Pr
 	return grant, nil
 }
 
-// authenticate makes a grant of a bearer. It is not bound to an origin, and
-// ends with the bearer.
+// authenticate makes a grant of a bearer.
 func (h *Handler) authenticate(ctx context.Context, c handshake.Credential) (ticket.Grant, error) {
 	identity, err := h.options.Authenticator.Authenticate(ctx, ticket.NewBearer(c.Text))
 	if err != nil {
 		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
 	}
-	if !h.options.Now().Before(identity.ExpiresAt) {
-		return ticket.Grant{}, fmt.Errorf("authenticate: past its time: %w", ticket.ErrInvalidBearer)
-	}
-	return ticket.Grant{
-		ID: ticket.NewID(), Identity: identity, Audience: h.options.Audience,
-		Scope: identity.Scope, ConnectionExpiresAt: identity.ExpiresAt,
-	}, nil
+	return ticket.GrantOf(identity, h.options.Audience, h.options.Now())
 }
 
 // attempt names this handshake.
