@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 	const password = "canary-redis-password"
 	redis := testenv.Redis(t, "--requirepass", password)
 	idp := newProvider(t)
-	p := start(t, "serve", "--config", idp.config(t, "redis://:"+password+"@"+redis.Addr()), "--set", "log.level=debug")
+	p := startWithKeys(t, idp.config(t, "redis://:"+password+"@"+redis.Addr()), "--set", "log.level=debug")
 	base := "http://" + p.public
 	bearer := idp.bearer(t, "alice")
 	secrets := map[string]string{"the password": password, "the bearer": bearer, "the bearer's signature": bearer[strings.LastIndex(bearer, ".")+1:]}
@@ -46,6 +47,9 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 		}
 		dialAnyway(t, "ws://"+p.public+target)
 	}
+	for what, secret := range checkEverything(t, p, bearer) {
+		secrets[what] = secret
+	}
 	send(t, http.MethodPost, base+"/ws-ticket", bearer+"x", "")
 	send(t, http.MethodPost, base+"/ws-ticket", "", `{"audience":"`+left.Ticket+`"}`)
 	send(t, http.MethodPost, base+"/ws-ticket", bearer, `{"`+bearer+`":1}`)
@@ -66,6 +70,45 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 			}
 		}
 	}
+}
+
+// checkEverything asks at the internal listener in all ways, right and wrong,
+// and returns what was secret in it.
+func checkEverything(t *testing.T, p *process, bearer string) map[string]string {
+	t.Helper()
+	fresh := func() string { return issue(t, p.public, bearer).Ticket }
+	consumed, looked, asked, left := fresh(), fresh(), fresh(), fresh()
+	const form = "application/x-www-form-urlencoded"
+	inside := "http://" + p.internal
+	answers := []answer{
+		p.consume(t, chatKey, `{"ticket":"`+consumed+`","attempt":"canary-attempt"}`), p.consume(t, chatKey, `{"ticket":"`+consumed+`"}`),
+		exchange(t, http.MethodPost, inside+"/introspect", "token="+looked, "Authorization", "Bearer "+watchKey, "Content-Type", form),
+		p.asNginx(t, asked, "r-1"), p.asNginx(t, asked, "r-2"),
+		p.consume(t, watchKey, `{"ticket":"`+left+`"}`), p.consume(t, chatKey+"x", `{"ticket":"`+left+`"}`),
+		p.consume(t, chatKey, `{"`+left+`":1}`), p.consume(t, chatKey, `{"ticket":"`+left+`","ticket":"`+left+`"}`),
+		p.consume(t, chatKey, `{"ticket":"`+left+`","attempt":"`+left+left+`"}`), p.consume(t, chatKey, `{"ticket":"`+bearer+`"}`),
+		send(t, http.MethodPost, inside+"/consume?key="+chatKey, chatKey, ""), send(t, http.MethodPost, inside+"/consume?ticket="+left, chatKey, ""),
+		send(t, http.MethodPost, inside+"/consume/"+left, chatKey, ""), send(t, http.MethodPost, inside+"/"+chatKey, chatKey, ""),
+		exchange(t, http.MethodPost, inside+"/introspect", "token="+left+"&token="+left, "Authorization", "Bearer "+watchKey, "Content-Type", form),
+		exchange(t, http.MethodGet, inside+"/auth/caddy?ticket="+left, "", "X-Forwarded-Uri", "/ws?ticket="+left),
+		exchange(t, http.MethodGet, inside+"/auth/envoy/ws?ticket="+left+"&ticket="+left, ""),
+		exchange(t, http.MethodGet, inside+"/auth/envoy/"+left, "", "X-Wsticket-Key", otherKey),
+		exchange(t, http.MethodGet, inside+"/auth/nginx?key="+otherKey, "", "X-Original-URI", "/ws?ticket="+bearer),
+		p.asNginx(t, bearer, "r-3"), p.asNginx(t, left, "r-4", "Authorization", "Bearer "+bearer),
+	}
+	secrets := map[string]string{
+		"the ticket that was consumed": consumed, "the ticket that was looked at": looked, "the ticket that was asked about": asked,
+		"the ticket of the wrong questions": left, "the key of chat": chatKey, "the key of another": otherKey, "the key of watch": watchKey,
+		"an attempt": "canary-attempt",
+	}
+	for n, a := range answers {
+		for what, secret := range secrets {
+			if strings.Contains(fmt.Sprint(a.header, a.body), secret) {
+				t.Errorf("%s stands in answer %d: %v %s", what, n, a.header, a.body)
+			}
+		}
+	}
+	return secrets
 }
 
 // dialAnyway makes a handshake that may fail in any way.

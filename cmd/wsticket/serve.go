@@ -99,13 +99,13 @@ func (a *app) build(ctx context.Context) error {
 	if redis, ok := a.store.(*store.Redis); ok {
 		a.metrics.registry.MustRegister(newPoolCollector(redis))
 	}
-	keys, err := readSealKeys(a.cfg.Ticket.SealKeyFile)
+	sealKeys, err := readSealKeys(a.cfg.Ticket.SealKeyFile)
 	if err != nil {
 		return err
 	}
 	service, err := ticket.New(ticket.Options{
 		Store: a.store, TTL: a.cfg.Ticket.TTL, Audiences: a.cfg.Ticket.Audiences,
-		SealKeys: keys, RetryWindow: a.cfg.Ticket.RetryWindow, Observe: a.observe,
+		SealKeys: sealKeys, RetryWindow: a.cfg.Ticket.RetryWindow, Observe: a.observe,
 	})
 	if err != nil {
 		return err
@@ -117,7 +117,13 @@ func (a *app) build(ctx context.Context) error {
 	if a.sockets, err = ws.New(a.socketOptions(service, shared)); err != nil {
 		return err
 	}
-	a.api, err = api.New(a.apiOptions(service, shared))
+	keys, err := auth.NewKeyring(a.cfg.Internal.keys())
+	if err != nil {
+		return err
+	}
+	options := a.apiOptions(service, shared)
+	options.Keys = keys
+	a.api, err = api.New(options)
 	return err
 }
 
@@ -186,6 +192,7 @@ func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 type tickets interface {
 	api.Issuer
 	api.Receipts
+	api.Redeemer
 }
 
 func (a *app) apiOptions(t tickets, s shared) api.Options {
@@ -194,7 +201,10 @@ func (a *app) apiOptions(t tickets, s shared) api.Options {
 		Origins: s.origins, Hosts: s.hosts, PublicURL: s.publicURL, TrustedProxies: s.proxies,
 		WSPath: a.cfg.WS.Path, TicketParameter: a.cfg.WS.TicketParameter, WebSocket: a.sockets,
 		SubjectLimit: limit.New(a.cfg.Limits.PerSubject, limitKeys, nil), AddressLimit: s.addresses,
-		Ready: a.ready, Metrics: a.metrics.handler(), Logger: a.log,
+		Redeemer: t, Audiences: a.cfg.Ticket.Audiences, Doors: a.cfg.WS.openDoors(), AllowMissingOrigin: a.cfg.WS.AllowMissingOrigin,
+		KeyLimit:     limit.New(a.cfg.Limits.PerAddress, limitKeys, nil),
+		GuardMetrics: a.cfg.Internal.TLS.ClientCAFile != "",
+		Ready:        a.ready, Metrics: a.metrics.handler(), Logger: a.log,
 		Sink: func(ctx context.Context, e accesslog.Entry) {
 			logAccess(ctx, a.log, e)
 			a.metrics.request(e)
@@ -236,7 +246,7 @@ func (a *app) serve(ctx context.Context, l *listeners) error {
 	a.log.Info("serving", "version", version, "public", l.public.Addr().String(), "internal", l.internal.Addr().String())
 	var watching sync.WaitGroup
 	watching.Go(func() { a.watchStore(ctx) })
-	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), a.sockets.Shutdown)
+	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newInternalServer(a.api.Internal(), a.log), a.sockets.Shutdown)
 	stop()
 	watching.Wait()
 	a.log.Info("stopped")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"wsticket/auth"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 	"wsticket/ws"
@@ -68,17 +69,20 @@ func (i InternalConfig) validate(f *faults) {
 	f.check(i.Listen != "", "internal.listen: must not be empty")
 	f.check((i.TLS.CertFile == "") == (i.TLS.KeyFile == ""), "internal.tls: cert_file and key_file go together")
 	f.check(i.TLS.ClientCAFile == "" || i.TLS.CertFile != "", "internal.tls.client_ca_file: needs cert_file and key_file")
-	digest := regexp.MustCompile(`^[0-9a-f]{64}$`)
-	for n, key := range i.APIKeys {
-		at := fmt.Sprintf("internal.api_keys[%d]", n)
-		f.check(key.Name != "", "%s.name: must not be empty", at)
-		// The value is not repeated: it may be the key itself, put there by mistake.
-		f.check(digest.MatchString(key.SHA256), "%s.sha256: must be 64 characters of lower-case hex", at)
-		f.check(len(key.Scopes) > 0, "%s.scopes: must not be empty", at)
-		for _, scope := range key.Scopes {
-			f.check(slices.Contains([]string{"consume", "introspect", "revoke", "read"}, scope), "%s.scopes: no such scope (got %q)", at, scope)
+	if _, err := auth.NewKeyring(i.keys()); err != nil {
+		for fault := range strings.SplitSeq(err.Error(), "\n") {
+			f.add("internal.%s", fault)
 		}
 	}
+}
+
+// keys are the API keys as the room wants them that will use them.
+func (i InternalConfig) keys() []auth.APIKey {
+	keys := make([]auth.APIKey, len(i.APIKeys))
+	for n, key := range i.APIKeys {
+		keys[n] = auth.APIKey(key)
+	}
+	return keys
 }
 
 func (t TicketConfig) validate(f *faults) {
