@@ -133,6 +133,9 @@ type Options struct {
 	// are X-Wsticket-Id and X-Wsticket-Expires.
 	Identifier Identifier
 
+	// KeySet is the JWK set of the keys that identity assertions are signed
+	// with, served at /.well-known/jwks.json; with nil there is no such path.
+	KeySet []byte
 	// Ready tells whether the service can do its work. It must return when its
 	// context ends, which is after 1 s. Nil is always ready.
 	Ready func(context.Context) error

@@ -75,7 +75,7 @@ func TestGrantOfABearer(t *testing.T) {
 		grant.Scope != who.Scope || grant.Origin != "" || !grant.ConnectionExpiresAt.Equal(who.ExpiresAt) {
 		t.Errorf("GrantOf = %+v, %v", grant, err)
 	}
-	if grant, err := ticket.GrantOf(who, "chat", who.ExpiresAt); !errors.Is(err, ticket.ErrInvalidBearer) || grant.ID != "" {
+	if grant, err := ticket.GrantOf(who, "chat", who.ExpiresAt); !errors.Is(err, ticket.ErrInvalidBearer) || ticket.Reason(err) != "bearer_expired" || grant.ID != "" {
 		t.Errorf("at its end: GrantOf = %+v, %v, want ErrInvalidBearer", grant, err)
 	}
 }

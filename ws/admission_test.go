@@ -14,8 +14,29 @@ import (
 // all is tested in internal/origin; here, that it burns nothing.
 func TestOrigin(t *testing.T) {
 	f := newFixture(t, nil)
-	const denied = "origin_not_allowed"
-	tests := []row{
+	for _, tt := range originRows() {
+		t.Run(tt.rule, func(t *testing.T) { f.check(t, tt) })
+	}
+}
+
+// The same rows by each other way. The cookie's one is that no origin is a
+// refusal (O1), whatever AllowMissingOrigin says.
+func TestOriginAtEachDoor(t *testing.T) {
+	for _, w := range ways() {
+		f := wayFixture(t)
+		for _, tt := range originRows() {
+			if w.door == ws.DoorCookie && !strings.Contains(tt.request, "\r\nOrigin:") && tt.status == switching {
+				tt.rule, tt.status, tt.code = "O1 none, with a session", 403, denied
+			}
+			t.Run(string(w.door)+" "+tt.rule, func(t *testing.T) { f.checkBy(t, w, tt) })
+		}
+	}
+}
+
+const denied = "origin_not_allowed"
+
+func originRows() []row {
+	return []row{
 		{"the allowed origin", request(query, "Origin: "+appOrigin), switching, "", true},
 		{"none, from a program, where that is allowed", request(query), switching, "", true},
 		{"O2 an opaque origin", request(query, "Origin: null"), 403, denied, false},
@@ -47,9 +68,6 @@ func TestOrigin(t *testing.T) {
 			"O20 an allowed origin may be of another site",
 			request(query, "Origin: "+appOrigin, "Sec-Fetch-Site: cross-site"), switching, "", true,
 		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.rule, func(t *testing.T) { f.check(t, tt) })
 	}
 }
 

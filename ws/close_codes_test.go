@@ -45,8 +45,8 @@ func closeCodes(t *testing.T) map[int]closeCode {
 func TestCloseCodeVectors(t *testing.T) {
 	actions := []string{"reconnect", "backoff", "retry", "refresh", "sign_in", "stop"}
 	rows := closeCodes(t)
-	if len(rows) != 11 {
-		t.Errorf("%d close codes, want the 11 of the protocol", len(rows))
+	if len(rows) != 12 {
+		t.Errorf("%d close codes, want the 11 of the protocol and 1002", len(rows))
 	}
 	for code, row := range rows {
 		if !slices.Contains(actions, row.Action) {

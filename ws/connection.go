@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,15 +20,18 @@ import (
 	"wsticket/ticket"
 )
 
-// lingerTimeout bounds the closing handshake. The library waits five seconds
-// for the close frame to go out and five for its answer, which a silent peer
-// could make us hold a socket for.
-const lingerTimeout = time.Second
-
 // connect completes the handshake, runs the Endpoint and closes.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a admission, note *accesslog.Note) {
 	// The entry of the access log is written at the moment of the hijack.
 	note.Outcome, note.Reason = outcomeConnected, "ok"
+	if !h.attend(w, r, a) {
+		note.Outcome, note.Reason = outcomeError, "accept"
+	}
+}
+
+// attend takes the connection from w, runs the Endpoint and closes. It is
+// false where the connection cannot be had.
+func (h *Handler) attend(w http.ResponseWriter, r *http.Request, a admission) bool {
 	taken := &takeover{ResponseWriter: w}
 	conn, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
 		// Not insecure: checkOrigin has compared the whole Origin, where the
@@ -40,9 +44,8 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a admission, n
 	})
 	if err != nil {
 		// The library has answered. The ticket is spent and stays so.
-		note.Outcome, note.Reason = outcomeError, "accept"
-		h.options.Logger.WarnContext(r.Context(), "handshake failed", "id", a.grant.ID, "door", a.door)
-		return
+		h.lost(r, a)
+		return false
 	}
 	conn.SetReadLimit(h.options.MaxMessage)
 	start := h.options.Now()
@@ -53,17 +56,42 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a admission, n
 	// After the closing: a Read that this cancels tears the connection down
 	// without a close frame.
 	defer cancel()
-	goingAway := websocket.CloseError{Code: websocket.StatusGoingAway, Reason: "server is draining"}
-	// It ends the Endpoint's Read, and with it the Endpoint.
-	callOff := h.live.onStop(func() { closeConn(conn, taken.conn, goingAway) })
+	c := &inProcess{conn: conn, socket: taken.conn}
+	entry := &connection{door: a.door, end: c.end, cut: c.cut}
+	h.live.add(entry)
+	defer h.live.remove(entry)
 	result := h.run(ctx, conn, a.grant)
-	if callOff() {
-		result = goingAway
+	if code := c.ended.Load(); code != nil {
+		result = *code
 	}
 	code := closeConn(conn, taken.conn, result)
 	h.options.Logger.InfoContext(ctx, "connection closed",
 		"id", a.grant.ID, "door", a.door, "duration", h.options.Now().Sub(start), "close_code", int(code))
+	return true
 }
+
+// lost writes down that the connection cannot be had although the handshake
+// was good.
+func (h *Handler) lost(r *http.Request, a admission) {
+	h.options.Logger.WarnContext(r.Context(), "handshake failed", "id", a.grant.ID, "door", a.door)
+}
+
+// inProcess is a connection that an Endpoint has.
+type inProcess struct {
+	conn   *websocket.Conn
+	socket net.Conn
+	ended  atomic.Pointer[closeCode] // what we have begun to close it with
+}
+
+// end closes the connection, which ends the Endpoint's Read, and with it the
+// Endpoint.
+func (c *inProcess) end(code closeCode) {
+	if c.ended.CompareAndSwap(nil, &code) {
+		go closeConn(c.conn, c.socket, code) // ends within lingerTimeout
+	}
+}
+
+func (c *inProcess) cut() { _ = c.socket.Close() }
 
 // run calls the Endpoint and turns a panic into an error.
 func (h *Handler) run(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) (err error) {

@@ -2,7 +2,6 @@ package ws
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -15,14 +14,6 @@ import (
 // echoTimeout bounds each write, so that a peer who does not read is cut.
 const echoTimeout = 10 * time.Second
 
-// greeting is the first message of [Echo].
-type greeting struct {
-	Type         string `json:"type"`
-	UserID       string `json:"userId"`
-	ConnectionID string `json:"connectionId"`
-	ExpiresAt    string `json:"expiresAt"`
-}
-
 // Echo is an [Endpoint] for trials: it greets with one text message,
 //
 //	{"type":"hello","userId":"alice","connectionId":"…","expiresAt":"2026-11-22T14:00:30Z"}
@@ -32,12 +23,7 @@ type greeting struct {
 // and so can be read in a terminal. Text that is not UTF-8 is close code 1007
 // (RFC 6455 8.1); the library does not check it.
 func Echo(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) error {
-	// Strings always encode.
-	hello, _ := json.Marshal(greeting{
-		Type: "hello", UserID: grant.Identity.Subject, ConnectionID: string(grant.ID),
-		ExpiresAt: grant.ConnectionExpiresAt.UTC().Format(time.RFC3339),
-	})
-	kind, message := websocket.MessageText, hello
+	kind, message := websocket.MessageText, greet("hello", grant)
 	for {
 		if err := echo(ctx, conn, kind, message); err != nil {
 			return err

@@ -23,7 +23,14 @@ var (
 	errNoHijack = errors.New("connection cannot be taken over")
 	// errStopping: see Handler.Shutdown.
 	errStopping = errors.New("server is stopping")
+	// errMessage: the first message is no auth message, nor anything else that
+	// is certainly none.
+	errMessage = errors.New("malformed first message")
 )
+
+// reasonOutlived is the word for a bearer that was good once, of package auth
+// and of [ticket.GrantOf].
+const reasonOutlived = "bearer_expired"
 
 // The challenges of RFC 9110 11.6.1, with the error codes of RFC 6750 3.1. A
 // challenge to who brought no credential has none.
@@ -65,6 +72,8 @@ func refusals() []refusal {
 		{errHost, problem.HostNotAllowed, "host", nil},
 		{errOrigin, problem.OriginNotAllowed, "origin", nil},
 		{errRate, problem.RateLimited, "rate_limited", nil},
+		{errCrowd, problem.Unavailable, "unauthenticated", comeAgain},
+		{errCrowdAddress, problem.Unavailable, "unauthenticated_per_address", comeAgain},
 		{handshake.ErrQuery, problem.InvalidRequest, "", nil},
 		{handshake.ErrAuthorization, problem.InvalidRequest, "", nil},
 		{handshake.ErrCookie, problem.InvalidRequest, "", nil},
@@ -72,6 +81,7 @@ func refusals() []refusal {
 		{handshake.ErrTwoCredentials, problem.InvalidRequest, "", nil},
 		{handshake.ErrNoCredential, problem.MissingCredential, "", nil},
 		{handshake.ErrClosedDoor, problem.MissingCredential, "", nil},
+		{errMessage, problem.InvalidRequest, "first_message", nil},
 		{errNoHijack, problem.Internal, "no_hijack", nil},
 		{errStopping, problem.Unavailable, "stopping", comeAgain},
 
@@ -109,6 +119,49 @@ func refusalOf(err error) refusal {
 	return refusal{problem: problem.Internal, reason: ticket.Reason(err)}
 }
 
+// closeFrame is the one that says what a problem says.
+type closeFrame struct {
+	problem problem.Problem
+	code    uint16
+	text    string
+}
+
+// failed closes the connection of a peer that has not shown who it is.
+const failed = "Authentication failed"
+
+// closeFrames are for refusals that come when the handshake is complete. What is
+// wrong with the handshake, the Host or the Origin has no row: it always gets
+// its answer before.
+func closeFrames() []closeFrame {
+	return []closeFrame{
+		{problem.MissingCredential, 4001, failed},
+		{problem.InvalidTicket, 4001, failed},
+		{problem.InvalidToken, 4001, failed},
+		{problem.InvalidRequest, 1008, "policy"},
+		{problem.CredentialInURL, 1008, "policy"},
+		{problem.InsufficientScope, 1008, "policy"},
+		{problem.RateLimited, 1013, "overload"},
+		{problem.Unavailable, 1013, "overload"},
+		{problem.UpstreamFailed, 1014, "upstream failed"},
+		{problem.Internal, 1011, "server error"},
+	}
+}
+
+// endingOf finds the close frame for err. A bearer that is past its time has
+// one of its own: its owner gets a fresh one and need not sign in.
+func endingOf(err error) (*ending, bool) {
+	row := refusalOf(err)
+	if row.reason == reasonOutlived {
+		return &ending{code: 4008, text: "the bearer's lifetime ended"}, true
+	}
+	for _, c := range closeFrames() {
+		if c.problem == row.problem {
+			return &ending{code: c.code, text: c.text}, true
+		}
+	}
+	return nil, false
+}
+
 // rateError is an errRate that says when to come again.
 type rateError struct{ after time.Duration }
 
@@ -118,6 +171,21 @@ func (e *rateError) Unwrap() error { return errRate }
 // seconds rounds up to the whole seconds of Retry-After, at least one.
 func (e *rateError) seconds() string {
 	return strconv.FormatInt(int64(max(1, (e.after+time.Second-1)/time.Second)), 10)
+}
+
+// verdict names in words for the log what became of a handshake.
+func verdict(err error) (outcome, reason string) {
+	if err == nil {
+		return outcomeConnected, "ok"
+	}
+	if end, ok := errors.AsType[*ending](err); ok {
+		return outcomeRefused, end.reason
+	}
+	row := refusalOf(err)
+	if row.problem.Status >= http.StatusInternalServerError {
+		return outcomeError, row.reason
+	}
+	return outcomeRefused, row.reason
 }
 
 // refuse answers with the row of err and returns its outcome and reason.
@@ -134,10 +202,7 @@ func (h *Handler) refuse(w http.ResponseWriter, err error) (outcome, reason stri
 		header["Www-Authenticate"] = h.challenges()
 	}
 	problem.Write(w, row.problem)
-	if row.problem.Status >= http.StatusInternalServerError {
-		return outcomeError, row.reason
-	}
-	return outcomeRefused, row.reason
+	return verdict(err)
 }
 
 // challenges name the credentials that a header could bring. The Ticket one

@@ -18,3 +18,12 @@ func HasRow(err error) bool {
 	}
 	return false
 }
+
+// CloseCode is the close frame of err, where it has one.
+func CloseCode(err error) (code int, reason string, ok bool) {
+	last, ok := endingOf(err)
+	if !ok {
+		return 0, "", false
+	}
+	return int(last.code), last.text, true
+}

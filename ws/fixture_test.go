@@ -50,11 +50,14 @@ func newFixture(t *testing.T, change func(*ws.Options)) *fixture {
 		t.Fatal(err)
 	}
 	f.service = service
-	logger := slog.New(slog.NewJSONHandler(f.logs, nil))
+	logger := f.logger()
 	options := ws.Options{
 		Redeemer: f, Authenticator: fakeAuth{}, Endpoint: ws.Echo,
 		Origins: []string{appOrigin}, AllowMissingOrigin: true, Hosts: []string{"api.example.com"},
 		Subprotocols: []string{"app.v1", "app.v2"}, Logger: logger,
+		// Of first_message there are tests of its own: where it is open, no
+		// credential is no refusal.
+		Doors: []ws.Door{ws.DoorQuery, ws.DoorSubprotocol, ws.DoorHeader},
 	}
 	if change != nil {
 		change(&options)
@@ -66,6 +69,8 @@ func newFixture(t *testing.T, change func(*ws.Options)) *fixture {
 	t.Cleanup(f.server.Close)
 	return f
 }
+
+func (f *fixture) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(f.logs, nil)) }
 
 func mustNew(t *testing.T, o ws.Options) *ws.Handler {
 	t.Helper()

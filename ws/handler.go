@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"wsticket/internal/accesslog"
@@ -18,8 +19,10 @@ import (
 // The outcomes of a handshake in logs.
 const (
 	outcomeConnected = "connected"
-	outcomeRefused   = "refused"
-	outcomeError     = "error"
+	// outcomeAccepted: the peer has to show yet who it is.
+	outcomeAccepted = "accepted"
+	outcomeRefused  = "refused"
+	outcomeError    = "error"
 )
 
 // admitTimeout bounds redemption and authentication. Their own time-outs are
@@ -33,13 +36,19 @@ type Handler struct {
 	hosts   *origin.Hosts
 	doors   handshake.Doors
 	live    *live
+
+	unauthenticated *unauthenticated
 }
 
-// admission is a handshake that has passed every check.
+// admission is what the checks of a handshake have found out.
 type admission struct {
-	door        Door
-	grant       ticket.Grant
 	subprotocol string
+	// upgradable tells that a 101 could be sent, whatever the credential is.
+	upgradable   bool
+	presentation ticket.Presentation
+	door         Door
+	// grant is still to come where the door is DoorFirstMessage.
+	grant ticket.Grant
 }
 
 // ServeHTTP admits the handshake, runs the Endpoint, and returns when the
@@ -52,74 +61,98 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer h.live.leave()
 	admitted, err := h.admit(w, r, note)
-	if err != nil {
+	switch {
+	case err != nil && !h.refuseByClose(w, r, admitted, err, note):
 		note.Outcome, note.Reason = h.refuse(w, err)
-		return
+	case err != nil:
+	case admitted.door == DoorFirstMessage:
+		h.awaitMessage(w, r, admitted, note)
+	default:
+		h.connect(w, r, admitted, note)
 	}
-	h.connect(w, r, admitted, note)
 }
 
 // admit makes all checks, the cheap and harmless ones first, and spends the
 // ticket last. Nothing after it may refuse: a ticket that is spent is not
-// given back.
-func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.Note) (admission, error) {
+// given back. Where it refuses, it tells how far the handshake had come.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.Note) (a admission, err error) {
 	if err := handshake.Check(r); err != nil {
-		return admission{}, err
+		return a, err
 	}
 	offered, err := handshake.ParseOffer(r.Header["Sec-Websocket-Protocol"])
 	if err != nil {
-		return admission{}, err
+		return a, err
 	}
-	subprotocol, err := offered.Choose(h.options.Subprotocols)
-	if err != nil {
-		return admission{}, err
+	if a.subprotocol, err = offered.Choose(h.options.Subprotocols); err != nil {
+		return a, err
 	}
-	p, err := h.presentation(r)
-	if err != nil {
-		return admission{}, err
+	a.upgradable = canHijack(w)
+	if a.presentation, err = h.presentation(r); err != nil {
+		return a, err
 	}
-	c, err := h.doors.Credential(r.URL.RawQuery, r.Header, offered)
-	note.Door, p.Transport = string(c.Door), string(c.Door)
-	if err != nil {
-		return admission{}, err
+	c, err := h.credential(r, offered)
+	a.door, a.presentation.Transport, note.Door = c.Door, string(c.Door), string(c.Door)
+	switch {
+	case err != nil:
+		return a, err
+	case c.Kind == handshake.Session && a.presentation.Origin == "":
+		// A browser sends cookies unasked, and an Origin with each handshake.
+		return a, errOrigin
+	case !a.upgradable:
+		return a, errNoHijack
+	case c.Door == DoorFirstMessage:
+		return a, nil
 	}
-	if !canHijack(w) {
-		return admission{}, errNoHijack
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), admitTimeout)
-	defer cancel()
-	grant, err := h.grant(ctx, c, p, note)
-	// Who gives up waiting knows nothing about the ticket.
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
-	}
-	return admission{door: c.Door, grant: grant, subprotocol: subprotocol}, err
+	a.grant, err = h.grantInTime(r.Context(), c, a.presentation, note)
+	return a, err
 }
 
 // presentation checks from where the handshake comes: Host, Origin and the
 // rate of its address.
 func (h *Handler) presentation(r *http.Request) (ticket.Presentation, error) {
+	p := ticket.Presentation{
+		Audience: h.options.Audience, ClientIP: h.options.ClientAddr(r), Attempt: attempt(r),
+	}
 	if len(h.options.Hosts) > 0 && !h.hosts.Allows(r.Host) {
-		return ticket.Presentation{}, errHost
+		return p, errHost
 	}
-	from, allowed := h.origins.Check(r, h.options.AllowMissingOrigin)
-	if !allowed {
-		return ticket.Presentation{}, errOrigin
+	var allowed bool
+	if p.Origin, allowed = h.origins.Check(r, h.options.AllowMissingOrigin); !allowed {
+		return p, errOrigin
 	}
-	addr := h.options.ClientAddr(r)
 	if h.options.AddressLimit != nil {
-		if after, ok := h.options.AddressLimit.Allow(limit.AddrKey(addr)); !ok {
-			return ticket.Presentation{}, &rateError{after}
+		if after, ok := h.options.AddressLimit.Allow(limit.AddrKey(p.ClientIP)); !ok {
+			return p, &rateError{after}
 		}
 	}
-	return ticket.Presentation{
-		Audience: h.options.Audience, Origin: from, ClientIP: addr, Attempt: attempt(r),
-	}, nil
+	return p, nil
+}
+
+// credential finds the one credential. Where there is none, and its door is
+// open, that is the first message.
+func (h *Handler) credential(r *http.Request, o handshake.Offer) (handshake.Credential, error) {
+	c, err := h.doors.Credential(r.URL.RawQuery, r.Header, o)
+	if errors.Is(err, handshake.ErrNoCredential) && slices.Contains(h.doors.Open, DoorFirstMessage) {
+		return handshake.Credential{Door: DoorFirstMessage}, nil
+	}
+	return c, err
+}
+
+// grantInTime is grant, given up after admitTimeout. Who gives up waiting
+// knows nothing about the ticket.
+func (h *Handler) grantInTime(ctx context.Context, c handshake.Credential, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
+	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
+	defer cancel()
+	grant, err := h.grant(ctx, c, p, note)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
+	}
+	return grant, err
 }
 
 // grant turns the credential into a grant, or spends it in vain.
 func (h *Handler) grant(ctx context.Context, c handshake.Credential, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
-	if c.Kind == handshake.Bearer {
+	if c.Kind != handshake.Ticket {
 		grant, err := h.authenticate(ctx, c)
 		note.TicketID = string(grant.ID)
 		return grant, err
@@ -136,9 +169,13 @@ func (h *Handler) grant(ctx context.Context, c handshake.Credential, p ticket.Pr
 	return grant, nil
 }
 
-// authenticate makes a grant of a bearer.
+// authenticate makes a grant of a bearer or a session.
 func (h *Handler) authenticate(ctx context.Context, c handshake.Credential) (ticket.Grant, error) {
-	identity, err := h.options.Authenticator.Authenticate(ctx, ticket.NewBearer(c.Text))
+	who := h.options.Authenticator
+	if c.Kind == handshake.Session {
+		who = h.options.Sessions
+	}
+	identity, err := who.Authenticate(ctx, ticket.NewBearer(c.Text))
 	if err != nil {
 		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
 	}

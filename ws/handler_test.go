@@ -26,8 +26,10 @@ func (f redeemFunc) Redeem(ctx context.Context, _ ticket.Token, _ ticket.Present
 }
 
 // handshake is a good one, for a handler without a server.
-func handshake(token string) *http.Request {
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/ws?ticket="+token, http.NoBody)
+func handshake(token string) *http.Request { return handshakeRequest("/ws?ticket=" + token) }
+
+func handshakeRequest(target string) *http.Request {
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, target, http.NoBody)
 	for name, value := range map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key,
 	} {

@@ -20,8 +20,28 @@ const (
 
 func TestHandshake(t *testing.T) {
 	f := newFixture(t, nil)
+	for _, tt := range handshakeRows() {
+		t.Run(tt.rule, func(t *testing.T) { f.check(t, tt) })
+	}
+}
+
+// The same rows by each other way, from an allowed page.
+func TestHandshakeAtEachDoor(t *testing.T) {
+	for _, w := range ways() {
+		f := wayFixture(t)
+		w.header = strings.TrimPrefix(w.header+"\r\nOrigin: "+appOrigin, "\r\n")
+		for _, tt := range handshakeRows() {
+			if strings.Contains(tt.request, "\r\nOrigin:") {
+				continue // two would be a refusal of their own
+			}
+			t.Run(string(w.door)+" "+tt.rule, func(t *testing.T) { f.checkBy(t, w, tt) })
+		}
+	}
+}
+
+func handshakeRows() []row {
 	long := strings.Repeat("x", 1000)
-	tests := []row{
+	return []row{
 		{"the handshake of RFC 6455 1.3", request(query), switching, "", true},
 		{"H1 POST", request("POST /ws?ticket=$T HTTP/1.1"), 405, "method_not_allowed", false},
 		{"H1 PUT", request("PUT /ws?ticket=$T HTTP/1.1"), 405, "method_not_allowed", false},
@@ -84,9 +104,6 @@ func TestHandshake(t *testing.T) {
 		{"no Upgrade comes before a wrong Host", request(query, "-Upgrade", "Host: evil.example"), 426, upgrade, false},
 		{"a wrong Host comes before a wrong Origin", request(query, "Host: evil.example", "Origin: https://evil.example"), 421, "host_not_allowed", false},
 		{"a wrong Origin comes before a missing credential", request(plain, "Origin: https://evil.example"), 403, "origin_not_allowed", false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.rule, func(t *testing.T) { f.check(t, tt) })
 	}
 }
 

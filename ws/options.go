@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -64,30 +64,53 @@ const (
 	// DoorHeader is Authorization with the scheme Ticket, or Bearer where
 	// there is an [Authenticator].
 	DoorHeader = handshake.DoorHeader
+	// DoorCookie is the cookie of [Options.SessionCookie].
+	DoorCookie = handshake.DoorCookie
+	// DoorFirstMessage is the first message after a handshake without a
+	// credential: {"type":"auth","token":"…"} with a ticket, or with a bearer
+	// where there is an [Authenticator].
+	DoorFirstMessage = handshake.DoorFirstMessage
 )
 
-// DefaultMaxMessage is the largest message in bytes where none is configured.
-const DefaultMaxMessage = 64 << 10
+// What is taken where nothing is configured.
+const (
+	// DefaultMaxMessage is the largest message in bytes.
+	DefaultMaxMessage = 64 << 10
+	// DefaultAuthTimeout is the time for the first message.
+	DefaultAuthTimeout = 5 * time.Second
+	// DefaultUnauthenticated bounds the connections that wait for it, and
+	// DefaultUnauthenticatedPerAddress those of one address.
+	DefaultUnauthenticated           = 1000
+	DefaultUnauthenticatedPerAddress = 20
+)
 
 // Options are the parts and settings of a [Handler].
 type Options struct {
 	// Redeemer spends the tickets. Required.
 	Redeemer Redeemer
-	// Authenticator verifies bearers in the header door. Where it is nil,
-	// bearers are not accepted.
+	// Authenticator verifies bearers in the header and in the first message.
+	// Where it is nil, bearers are not accepted.
 	Authenticator Authenticator
+	// Sessions verifies the values of SessionCookie, each handed to it as a
+	// bearer. Both or none; none closes the cookie door.
+	Sessions Authenticator
+	// SessionCookie is the name of the session cookie. Cookies count as a
+	// credential only where the cookie door is open.
+	SessionCookie string
 	// Endpoint is the application. Required.
 	Endpoint Endpoint
 
-	// Doors are those that are open. Default: all. What stands at a closed
-	// door never admits; beside another credential it is one too many.
+	// Doors are those that are open. Default: all, DoorCookie only with
+	// Sessions. What stands at a closed door never admits; beside another
+	// credential it is one too many.
 	Doors []Door
 	// Origins are the web origins that may connect, such as
 	// "https://app.example.com", compared whole. None: no browser may.
 	Origins []string
 	// AllowMissingOrigin admits handshakes without an Origin header, which
 	// browsers always send: programs and native apps. With neither this nor
-	// Origins nobody could connect, which is an error.
+	// Origins nobody could connect, which is an error. The cookie door wants
+	// an Origin in any case.
 	AllowMissingOrigin bool
 	// Hosts are the names by which this server may be addressed, with or
 	// without a port. None: not checked here, for example because the router
@@ -106,15 +129,37 @@ type Options struct {
 	// close code 1009. Default: 64 KiB.
 	MaxMessage int64
 
+	// DrainWindow is the time over which [Handler.Shutdown] closes what there
+	// is. Default: 5 s; negative: all at once.
+	DrainWindow time.Duration
+
+	// AuthTimeout is how long after the 101 the first message has to be there.
+	// Nothing that the peer sends prolongs it. Default: 5 s.
+	AuthTimeout time.Duration
+	// Unauthenticated bounds the connections of peers that have not shown yet
+	// who they are, and UnauthenticatedPerAddress those of one address, as in
+	// AddressLimit. One more is refused with 503. Default: 1000 and 20.
+	Unauthenticated, UnauthenticatedPerAddress int
+	// AcceptThenClose completes a handshake that is refused for its
+	// credential or a limit, and closes with a code that tells why: pages see
+	// the code, where they do not see a status. Refusals for the shape of the
+	// handshake, the Host or the Origin keep their status.
+	AcceptThenClose bool
+
 	// AddressLimit bounds the handshakes from one address: an IPv4 address or
 	// an IPv6 /64. Nil: no bound.
 	AddressLimit Limiter
 	// ClientAddr tells who the client is, for AddressLimit and the audit
 	// trail. Default: what wsticket's own middleware found out; in other
-	// programs that is nothing, and all clients share one limit.
+	// programs that is nothing, and all clients are as one address.
 	ClientAddr func(*http.Request) netip.Addr
-	// Logger gets one line for each connection that ends. Default: none.
+	// Logger gets one line for each connection that ends, and for each first
+	// message. Default: none.
 	Logger *slog.Logger
+	// Observe, if set, is called with what became of each handshake that was
+	// completed before its peer had shown who it is, when that is known. It
+	// must not block.
+	Observe func(context.Context, HandshakeEvent)
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -134,8 +179,13 @@ func New(o Options) (*Handler, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	doors := handshake.Doors{Open: o.Doors, Parameter: o.TicketParameter, Bearers: o.Authenticator != nil}
-	return &Handler{options: o, origins: origins, hosts: hosts, doors: doors, live: newLive()}, nil
+	return &Handler{
+		options: o, origins: origins, hosts: hosts, live: newLive(),
+		doors: handshake.Doors{
+			Open: o.Doors, Parameter: o.TicketParameter, Bearers: o.Authenticator != nil, Cookie: o.SessionCookie,
+		},
+		unauthenticated: newUnauthenticated(o.Unauthenticated, o.UnauthenticatedPerAddress),
+	}, nil
 }
 
 // withDefaults returns o with its own copies of all lists.
@@ -143,59 +193,28 @@ func (o Options) withDefaults() Options {
 	o.Doors, o.Origins = slices.Clone(o.Doors), slices.Clone(o.Origins)
 	o.Hosts, o.Subprotocols = slices.Clone(o.Hosts), slices.Clone(o.Subprotocols)
 	if len(o.Doors) == 0 {
-		o.Doors = []Door{DoorQuery, DoorSubprotocol, DoorHeader}
+		o.Doors = []Door{DoorQuery, DoorSubprotocol, DoorHeader, DoorFirstMessage}
+		if o.Sessions != nil {
+			o.Doors = append(o.Doors, DoorCookie)
+		}
 	}
-	if o.TicketParameter == "" {
-		o.TicketParameter = "ticket"
-	}
-	if o.MaxMessage == 0 {
-		o.MaxMessage = DefaultMaxMessage
-	}
+	o.DrainWindow = cmp.Or(o.DrainWindow, DefaultDrainWindow)
+	o.TicketParameter = cmp.Or(o.TicketParameter, "ticket")
+	o.MaxMessage = cmp.Or(o.MaxMessage, DefaultMaxMessage)
+	o.AuthTimeout = cmp.Or(o.AuthTimeout, DefaultAuthTimeout)
+	o.Unauthenticated = cmp.Or(o.Unauthenticated, DefaultUnauthenticated)
+	o.UnauthenticatedPerAddress = cmp.Or(o.UnauthenticatedPerAddress, DefaultUnauthenticatedPerAddress)
 	if o.ClientAddr == nil {
 		o.ClientAddr = func(r *http.Request) netip.Addr { return clientip.From(r.Context()) }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Observe == nil {
+		o.Observe = func(context.Context, HandshakeEvent) {}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return o
-}
-
-func (o Options) faults() []error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("ws: "+format, args...)) }
-	if o.Redeemer == nil {
-		fault("redeemer: required")
-	}
-	if o.Endpoint == nil {
-		fault("endpoint: required")
-	}
-	for _, door := range o.Doors {
-		if door != DoorQuery && door != DoorSubprotocol && door != DoorHeader {
-			fault("doors: must be query, subprotocol or header (got %q)", door)
-		}
-	}
-	if len(o.Origins) == 0 && !o.AllowMissingOrigin {
-		fault("origins: none, and a missing one is not allowed either: nobody could connect")
-	}
-	if !isParameterName(o.TicketParameter) {
-		fault("ticket parameter: must be lower-case letters, digits, - and _, and not access_token (got %q)", o.TicketParameter)
-	}
-	for i, name := range o.Subprotocols {
-		if !handshake.IsToken(name) || handshake.IsReserved(name) || handshake.ContainsFold(o.Subprotocols[:i], name) {
-			fault("subprotocols: must be different tokens, not wsticket.v1 and not ticket.… (got %q)", name)
-		}
-	}
-	if o.MaxMessage < 0 {
-		fault("max message: must be positive (got %d)", o.MaxMessage)
-	}
-	return faults
-}
-
-// isParameterName accepts names that have one spelling in a query and are not
-// those of a bearer (RFC 6750 2.3). "token" may hold tickets.
-func isParameterName(name string) bool {
-	return name != "access_token" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }

@@ -100,8 +100,12 @@ func frame(opcode byte, payload string) string {
 }
 
 const (
-	opText  = 1
-	opClose = 8
+	opContinuation = 0
+	opText         = 1
+	opBinary       = 2
+	opClose        = 8
+	opPing         = 9
+	opPong         = 10
 )
 
 // readFrame reads a short frame of the server.

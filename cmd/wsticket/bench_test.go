@@ -141,14 +141,6 @@ func (nobody) Lookup(context.Context, ticket.ID, ticket.Identity) (ticket.Receip
 
 func (nobody) Revoke(context.Context, ticket.ID, ticket.Identity) error { return ticket.ErrNotFound }
 
-func (nobody) Redeem(context.Context, ticket.Token, ticket.Presentation) (ticket.Grant, error) {
-	return ticket.Grant{}, ticket.ErrNotFound
-}
-
-func (nobody) Introspect(context.Context, ticket.Token) (ticket.Grant, error) {
-	return ticket.Grant{}, ticket.ErrNotFound
-}
-
 // benched is a server and what it is asked, which it answers with 201.
 type benched struct {
 	addr    string

@@ -15,55 +15,129 @@ import (
 // run through every door, with what is right and with what is wrong, and then
 // a search of everything the service has written for everything secret.
 func TestNothingSecretInAnyOutput(t *testing.T) {
-	const password = "canary-redis-password"
-	redis := testenv.Redis(t, "--requirepass", password)
-	idp := newProvider(t)
-	p := startWithKeys(t, idp.config(t, "redis://:"+password+"@"+redis.Addr()), "--set", "log.level=debug")
-	base := "http://" + p.public
-	bearer := idp.bearer(t, "alice")
-	secrets := map[string]string{"the password": password, "the bearer": bearer, "the bearer's signature": bearer[strings.LastIndex(bearer, ".")+1:]}
-
-	for door := range through(p.public, issued{}) {
-		got := issue(t, p.public, bearer)
-		secrets["the ticket of "+door] = got.Ticket
-		dialThrough := through(p.public, got)[door]
-		dialThrough(t)
-		dialThrough(t)
+	for _, acceptThenClose := range []string{"false", "true"} {
+		t.Run("accept_then_close="+acceptThenClose, func(t *testing.T) {
+			const password = "canary-redis-password"
+			redis := testenv.Redis(t, "--requirepass", password)
+			idp := newProvider(t)
+			config := idp.config(t, "redis://:"+password+"@"+redis.Addr())
+			c := &canary{
+				process: startWithKeys(t, config, "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose),
+				bearer:  idp.bearer(t, "alice"), completes: acceptThenClose == "true",
+			}
+			c.secrets = map[string]string{
+				"the password": password, "the bearer": c.bearer,
+				"the bearer's signature": c.bearer[strings.LastIndex(c.bearer, ".")+1:],
+			}
+			c.doors(t)
+			c.firstMessages(t)
+			c.wrongWays(t)
+			c.checks(t)
+			redis.Freeze()
+			send(t, http.MethodPost, "http://"+c.public+"/ws-ticket", c.bearer, "")
+			redis.Thaw()
+			c.search(t)
+		})
 	}
-	// Each wrong way in carries something that must not show either.
-	left := issue(t, p.public, bearer)
-	secrets["the ticket of the wrong ways"] = left.Ticket
+}
+
+// canary is one such run.
+type canary struct {
+	*process
+
+	bearer    string
+	completes bool              // a refused handshake
+	secrets   map[string]string // what it is, and its text
+}
+
+// issue gets a ticket that must not show.
+func (c *canary) issue(t *testing.T, what string) issued {
+	t.Helper()
+	got := issue(t, c.public, c.bearer)
+	c.secrets["the ticket of "+what] = got.Ticket
+	return got
+}
+
+// doors goes through each door with a ticket, and then with the same again.
+func (c *canary) doors(t *testing.T) {
+	t.Helper()
+	for door := range through(c.public, issued{}) {
+		connect := through(c.public, c.issue(t, door))[door]
+		connect(t)
+		if !c.completes {
+			connect(t)
+		}
+	}
+}
+
+// firstMessages sends what is right and what is wrong after the handshake.
+func (c *canary) firstMessages(t *testing.T) {
+	t.Helper()
+	token := c.issue(t, "first_message").Ticket
+	for _, text := range []string{
+		authMessage(token), authMessage(token), authMessage(c.bearer), authMessage(c.bearer + "x"),
+		`{"type":"auth","token":"` + token + `","` + c.bearer + `":1}`, `{"type":"hello","token":"` + c.bearer + `"}{`,
+		`["` + c.bearer + `"]`, token, c.bearer,
+	} {
+		_, answer, err := sayFirst(t.Context(), t, c.public, text)
+		if err != nil || strings.Contains(answer, token) || strings.Contains(answer, c.bearer) {
+			t.Errorf("a first message is answered with %q, %v", answer, err)
+		}
+	}
+}
+
+// wrongWays carry something each that must not show either.
+func (c *canary) wrongWays(t *testing.T) {
+	t.Helper()
+	token, base := c.issue(t, "the wrong ways").Ticket, "http://"+c.public
 	for _, target := range []string{
-		"/ws?token=" + bearer, "/ws?access_token=" + bearer, "/ws?x=" + bearer,
-		"/ws?ticket=" + left.Ticket + "&ticket=" + left.Ticket, "/ws?ticket=" + left.Ticket + "%zz", "/ws?Ticket=" + left.Ticket,
-		"/ws/" + left.Ticket, "//ws?ticket=" + left.Ticket, "/ws;ticket=" + left.Ticket, "/ws-ticket/" + left.Ticket,
-		"/ws-ticket?access_token=" + bearer, "/" + bearer,
+		"/ws?token=" + c.bearer, "/ws?access_token=" + c.bearer, "/ws?x=" + c.bearer,
+		"/ws?ticket=" + token + "&ticket=" + token, "/ws?ticket=" + token + "%zz", "/ws?Ticket=" + token,
+		"/ws/" + token, "//ws?ticket=" + token, "/ws;ticket=" + token, "/ws-ticket/" + token,
+		"/ws-ticket?access_token=" + c.bearer, "/" + c.bearer,
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodHead} {
-			a := send(t, method, base+target, bearer, "")
-			if strings.Contains(a.body, left.Ticket) || strings.Contains(a.body, bearer) {
+			a := send(t, method, base+target, c.bearer, "")
+			if strings.Contains(a.body, token) || strings.Contains(a.body, c.bearer) {
 				t.Errorf("%s of a wrong target answers with the secret: %s", method, a.body)
 			}
 		}
-		dialAnyway(t, "ws://"+p.public+target)
+		c.dialAnyway(t, "ws://"+c.public+target)
 	}
-	for what, secret := range checkEverything(t, p, bearer) {
-		secrets[what] = secret
-	}
-	send(t, http.MethodPost, base+"/ws-ticket", bearer+"x", "")
-	send(t, http.MethodPost, base+"/ws-ticket", "", `{"audience":"`+left.Ticket+`"}`)
-	send(t, http.MethodPost, base+"/ws-ticket", bearer, `{"`+bearer+`":1}`)
-	redis.Freeze()
-	send(t, http.MethodPost, base+"/ws-ticket", bearer, "")
-	redis.Thaw()
+	send(t, http.MethodPost, base+"/ws-ticket", c.bearer+"x", "")
+	send(t, http.MethodPost, base+"/ws-ticket", "", `{"audience":"`+token+`"}`)
+	send(t, http.MethodPost, base+"/ws-ticket", c.bearer, `{"`+c.bearer+`":1}`)
+}
 
-	metrics := send(t, http.MethodGet, "http://"+p.internal+"/metrics", "", "").body
-	_ = p.stop(t)
-	written := map[string]string{"standard output": p.stdout.String(), "the log": p.stderr.String(), "the metrics": metrics}
-	if !strings.Contains(p.stderr.String(), left.TicketID) && !strings.Contains(p.stderr.String(), `"outcome":"connected"`) {
-		t.Error("the log has no handshakes in it: the search would prove nothing")
+// dialAnyway makes a handshake that may fail in any way, with a session that
+// nobody asked for.
+func (c *canary) dialAnyway(t *testing.T, url string) {
+	t.Helper()
+	header := http.Header{"Cookie": {"sid=" + c.bearer}}
+	conn, res, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPHeader: header})
+	if err == nil {
+		defer func() { _ = conn.CloseNow() }()
+		if _, _, err := conn.Read(t.Context()); !c.completes || websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+			t.Errorf("a wrong target was accepted, then %v", err)
+		}
 	}
-	for what, secret := range secrets {
+	if res != nil && res.Header.Get("Location") != "" {
+		t.Errorf("a wrong target is redirected")
+	}
+}
+
+// search ends the process and looks through all that it has written.
+func (c *canary) search(t *testing.T) {
+	t.Helper()
+	metrics := send(t, http.MethodGet, "http://"+c.internal+"/metrics", "", "").body
+	_ = c.stop(t)
+	written := map[string]string{"standard output": c.stdout.String(), "the log": c.stderr.String(), "the metrics": metrics}
+	for _, sign := range []string{`"outcome":"connected"`, `"outcome":"refused"`, `"door":"first_message"`} {
+		if !strings.Contains(written["the log"], sign) {
+			t.Errorf("the log lacks %s: the search would prove nothing", sign)
+		}
+	}
+	for what, secret := range c.secrets {
 		for where, text := range written {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s stands in %s", what, where)
@@ -72,12 +146,17 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 	}
 }
 
-// checkEverything asks at the internal listener in all ways, right and wrong,
-// and returns what was secret in it.
-func checkEverything(t *testing.T, p *process, bearer string) map[string]string {
+// checks asks at the internal listener in all ways, right and wrong.
+func (c *canary) checks(t *testing.T) {
 	t.Helper()
-	fresh := func() string { return issue(t, p.public, bearer).Ticket }
-	consumed, looked, asked, left := fresh(), fresh(), fresh(), fresh()
+	p, bearer := c.process, c.bearer
+	consumed, looked := c.issue(t, "consume").Ticket, c.issue(t, "introspect").Ticket
+	asked, left := c.issue(t, "nginx").Ticket, c.issue(t, "the wrong checks").Ticket
+	for what, secret := range map[string]string{
+		"the key of chat": chatKey, "the key of another": otherKey, "the key of watch": watchKey, "an attempt": "canary-attempt",
+	} {
+		c.secrets[what] = secret
+	}
 	const form = "application/x-www-form-urlencoded"
 	inside := "http://" + p.internal
 	answers := []answer{
@@ -96,31 +175,11 @@ func checkEverything(t *testing.T, p *process, bearer string) map[string]string 
 		exchange(t, http.MethodGet, inside+"/auth/nginx?key="+otherKey, "", "X-Original-URI", "/ws?ticket="+bearer),
 		p.asNginx(t, bearer, "r-3"), p.asNginx(t, left, "r-4", "Authorization", "Bearer "+bearer),
 	}
-	secrets := map[string]string{
-		"the ticket that was consumed": consumed, "the ticket that was looked at": looked, "the ticket that was asked about": asked,
-		"the ticket of the wrong questions": left, "the key of chat": chatKey, "the key of another": otherKey, "the key of watch": watchKey,
-		"an attempt": "canary-attempt",
-	}
 	for n, a := range answers {
-		for what, secret := range secrets {
+		for what, secret := range c.secrets {
 			if strings.Contains(fmt.Sprint(a.header, a.body), secret) {
 				t.Errorf("%s stands in answer %d: %v %s", what, n, a.header, a.body)
 			}
 		}
-	}
-	return secrets
-}
-
-// dialAnyway makes a handshake that may fail in any way.
-func dialAnyway(t *testing.T, url string) {
-	t.Helper()
-	conn, res, err := websocket.Dial(t.Context(), url, nil)
-	if err == nil {
-		t.Errorf("a wrong target was accepted")
-		_ = conn.CloseNow()
-		return
-	}
-	if res != nil && res.Header.Get("Location") != "" {
-		t.Errorf("a wrong target is redirected")
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,12 @@ func TestConfigFaults(t *testing.T) {
 		{"the path of another endpoint", "ws: {path: /ws-ticket}", "ws.path: is taken"},
 		{"a door that is none", "ws: {doors: [window]}", `ws.doors: no such door (got "window")`},
 		{"no door", "ws: {doors: []}", "ws.doors: must name at least one"},
+		{"a door for sessions that there are not", "ws: {doors: [query, cookie]}", "ws.doors: cookie needs session.cookie"},
+		{"a door for sessions, and no pages", "session: {cookie: sid}", "ws.doors: cookie needs origins"},
+		{"no time for the first message", "ws: {auth_timeout: 0s}", "ws.auth_timeout: must be more than 0s and at most 1m (got 0s)"},
+		{"too much of it", "ws: {auth_timeout: 61s}", "ws.auth_timeout: must be more than 0s and at most 1m (got 1m1s)"},
+		{"no unauthenticated sockets", "limits: {unauthenticated: 0}", "limits.unauthenticated: must be positive (got 0)"},
+		{"none of an address", "limits: {unauthenticated_per_address: -1}", "limits.unauthenticated_per_address: must be positive (got -1)"},
 		{"a parameter that must never hold a ticket", "ws: {ticket_parameter: access_token}", "ws.ticket_parameter"},
 		{"messages that cannot hold a control frame", "ws: {max_message: 10}", "ws.max_message: must be at least 125"},
 		{"a size with a strange unit", "ws: {max_message: 1GB}", "ws.max_message: must be a size"},
@@ -86,13 +93,44 @@ func TestConfigFaults(t *testing.T) {
 		{"a database that this version does not have", "database: {url: \"sqlite:x\"}", "database.url: is not available"},
 		{"a shared store without a key that is shared too", "store: {url: \"redis://h\"}", "ticket.seal_key_file: required with a shared store"},
 		{"a fence that is none", "store: {fence: maybe}", "store.fence: must be auto, require or off"},
-		{"sessions that this version does not have", "session: {cookie: sid}", "session.cookie: is not available"},
+		{"a cookie that nobody can tell", "session: {cookie: sid}", "session: exactly one of jwt and lookup_url"},
+		{"a cookie that two may tell", "session: {cookie: sid, jwt: true, lookup_url: \"http://app\"}", "session: exactly one of jwt and lookup_url"},
+		{"a session without a cookie", "session: {jwt: true}", "session.cookie: must be the name of a cookie"},
+		{"a cookie with a strange name", "session: {cookie: \"a=b\", jwt: true}", `session.cookie: must be the name of a cookie (got "a=b")`},
+		{"a lookup that is no URL", "session: {cookie: sid, lookup_url: app}", "session.lookup_url: must be an http or https URL"},
+		{"a lookup with a password", "session: {cookie: sid, lookup_url: \"http://u:p@app\"}", `must have neither user name nor fragment (got "http://…@app")`},
+		{"a cookie that no page may use", "session: {cookie: sid, jwt: true}", "origins: required with session.cookie"},
+		{"identity headers of an unknown preset", "identity: {headers: x-auth}", `identity.headers: must be x-auth-request, x-forwarded, remote, or claims`},
+		{"a claim that no issuer has", "identity: {headers: {emial: X-Email}}", `identity.headers: "emial" is none of sub, iss, sid, scope, aud and the claims of an issuer`},
+		{"identity in a header that means something else", "identity: {headers: {sub: Host}}", `identity.headers: sub: must be a header`},
+		{"identity twice in one header", "identity: {headers: {sub: X-User, iss: x-user}}", "identity.headers: iss and sub are both in X-User"},
+		{"a list of identity headers", "identity: {headers: [X-User]}", "identity.headers: must be a single value"},
+		{"an assertion for nobody", "identity: {assertion_key_file: k}", "identity.assertion_audience: must be 1 to"},
+		{"an assertion of nobody", "identity: {assertion_key_file: k, assertion_audience: app}", "identity.assertion_key_file: needs public.url"},
+		{"an audience without an assertion", "identity: {assertion_audience: app}", "identity.assertion_audience: needs assertion_key_file"},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			if _, err := loadText(t, row.file, nil); err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("load = %v, want it to say %q", err, row.want)
 			}
 		})
+	}
+}
+
+// The default names every door, and opens those that there are.
+func TestOpenDoors(t *testing.T) {
+	sessions := defaultConfig()
+	sessions.Session.Cookie = "sid"
+	few := defaultConfig()
+	few.WS.Doors = []string{"first_message", "query"}
+	for want, cfg := range map[string]Config{
+		"[query subprotocol header first_message]":        defaultConfig(),
+		"[query subprotocol header cookie first_message]": sessions,
+		"[first_message query]":                           few,
+	} {
+		if got := fmt.Sprint(cfg.openDoors()); got != want {
+			t.Errorf("doors %q with cookie %q: open %s, want %s", cfg.WS.Doors, cfg.Session.Cookie, got, want)
+		}
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"wsticket/auth"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 	"wsticket/ws"
@@ -24,7 +23,10 @@ func (c Config) Validate() error {
 	c.Internal.validate(&f)
 	c.Ticket.validate(&f)
 	c.validateIssuers(&f)
+	c.validateSession(&f)
+	c.validateIdentity(&f)
 	c.WS.validate(&f)
+	c.validateCookie(&f)
 	c.Limits.validate(&f)
 	c.validateStore(&f)
 	if _, err := origin.NewList(c.Origins); err != nil {
@@ -65,26 +67,6 @@ func (p PublicConfig) validate(f *faults) {
 	f.check((p.TLS.CertFile == "") == (p.TLS.KeyFile == ""), "public.tls: cert_file and key_file go together")
 }
 
-func (i InternalConfig) validate(f *faults) {
-	f.check(i.Listen != "", "internal.listen: must not be empty")
-	f.check((i.TLS.CertFile == "") == (i.TLS.KeyFile == ""), "internal.tls: cert_file and key_file go together")
-	f.check(i.TLS.ClientCAFile == "" || i.TLS.CertFile != "", "internal.tls.client_ca_file: needs cert_file and key_file")
-	if _, err := auth.NewKeyring(i.keys()); err != nil {
-		for fault := range strings.SplitSeq(err.Error(), "\n") {
-			f.add("internal.%s", fault)
-		}
-	}
-}
-
-// keys are the API keys as the room wants them that will use them.
-func (i InternalConfig) keys() []auth.APIKey {
-	keys := make([]auth.APIKey, len(i.APIKeys))
-	for n, key := range i.APIKeys {
-		keys[n] = auth.APIKey(key)
-	}
-	return keys
-}
-
 func (t TicketConfig) validate(f *faults) {
 	f.check(t.TTL >= ticket.MinTTL && t.TTL <= ticket.MaxTTL, "ticket.ttl: must be 5s..60s (got %s)", t.TTL)
 	f.check(t.Retention >= time.Second && t.Retention <= 24*time.Hour, "ticket.retention: must be 1s..24h (got %s)", t.Retention)
@@ -107,21 +89,21 @@ func (w WSConfig) validate(f *faults) {
 	path := regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 	f.check(path.MatchString(w.Path), "ws.path: must be a plain path such as /ws (got %q)", w.Path)
 	f.check(!slices.Contains([]string{"/ws-ticket", "/.well-known", "/backchannel-logout"}, w.Path), "ws.path: is taken (got %q)", w.Path)
-	known := []string{"query", "subprotocol", "header", "cookie", "first_message"}
 	for _, door := range w.Doors {
-		f.check(slices.Contains(known, door), "ws.doors: no such door (got %q)", door)
+		f.check(slices.Contains(allDoors(), door), "ws.doors: no such door (got %q)", door)
 	}
-	f.check(len(w.openDoors()) > 0, "ws.doors: must name at least one of query, subprotocol and header")
+	f.check(len(w.Doors) > 0, "ws.doors: must name at least one")
 	name := regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 	f.check(name.MatchString(w.TicketParameter) && w.TicketParameter != "access_token", "ws.ticket_parameter: must be lower-case letters, digits, - and _, and not access_token (got %q)", w.TicketParameter)
 	f.check(w.MaxMessage >= 125, "ws.max_message: must be at least 125 (got %s)", w.MaxMessage)
-	f.check(w.AuthTimeout > 0, "ws.auth_timeout: must be positive (got %s)", w.AuthTimeout)
+	f.check(w.AuthTimeout > 0 && w.AuthTimeout <= time.Minute, "ws.auth_timeout: must be more than 0s and at most 1m (got %s)", w.AuthTimeout)
+	f.check(w.DrainWindow >= 0 && w.DrainWindow <= 10*time.Minute, "ws.drain_window: must be 0s..10m (got %s)", w.DrainWindow)
 	f.check(w.Ping >= 0, "ws.ping: must not be negative (got %s)", w.Ping)
 }
 
 func (l LimitsConfig) validate(f *faults) {
-	f.check(l.Unauthenticated >= 0, "limits.unauthenticated: must not be negative (got %d)", l.Unauthenticated)
-	f.check(l.UnauthenticatedAddr >= 0, "limits.unauthenticated_per_address: must not be negative (got %d)", l.UnauthenticatedAddr)
+	f.check(l.Unauthenticated > 0, "limits.unauthenticated: must be positive (got %d)", l.Unauthenticated)
+	f.check(l.UnauthenticatedAddr > 0, "limits.unauthenticated_per_address: must be positive (got %d)", l.UnauthenticatedAddr)
 }
 
 // validateMissing refuses what this version cannot do. Whoever asks for it
@@ -133,35 +115,27 @@ func (c Config) validateMissing(f *faults) {
 		asked bool
 	}{
 		{"database.url", c.Database.URL.Reveal() != ""},
-		{"session.cookie", c.Session.Cookie != ""},
-		{"session.jwt", c.Session.JWT},
-		{"session.lookup_url", c.Session.LookupURL != ""},
 		{"ws.upstream", c.WS.Upstream != ""},
-		{"ws.accept_then_close", c.WS.AcceptThenClose},
 		{"ws.max_connections_per_subject", c.WS.MaxConnections != 0},
-		{"identity.assertion_key_file", c.Identity.AssertionKeyFile != ""},
 	} {
 		f.check(!feature.asked, "%s: is not available in this version", feature.key)
 	}
 }
 
-// closedDoors are the doors that the configuration names and this version
-// does not have.
-func (w WSConfig) closedDoors() []string {
-	var closed []string
-	for _, door := range w.Doors {
-		if door == "cookie" || door == "first_message" {
-			closed = append(closed, door)
-		}
-	}
-	return closed
+// validateCookie wants sessions for the cookie door, and pages that may use
+// it. Who names every door, as the default does, means those that there are.
+func (c Config) validateCookie(f *faults) {
+	asked := slices.Contains(c.WS.Doors, "cookie") && !slices.Equal(c.WS.Doors, allDoors())
+	f.check(!asked || c.Session.Cookie != "", "ws.doors: cookie needs session.cookie")
+	open := slices.Contains(c.openDoors(), ws.DoorCookie)
+	f.check(!open || len(c.Origins) > 0, "ws.doors: cookie needs origins")
 }
 
-// openDoors are the others.
-func (w WSConfig) openDoors() []ws.Door {
+// openDoors leaves the cookie door out where there are no sessions.
+func (c Config) openDoors() []ws.Door {
 	var open []ws.Door
-	for _, door := range w.Doors {
-		if !slices.Contains(w.closedDoors(), door) {
+	for _, door := range c.WS.Doors {
+		if door != "cookie" || c.Session.Cookie != "" {
 			open = append(open, ws.Door(door))
 		}
 	}

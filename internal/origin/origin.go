@@ -30,7 +30,7 @@ func NewList(entries []string) (*List, error) {
 	list := &List{origins: make(map[string]struct{}, len(entries))}
 	var faults []error
 	for _, entry := range entries {
-		canonical, err := canonicalOrigin(entry)
+		canonical, err := Canonical(entry)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("origin %q: %w", entry, err))
 			continue
@@ -85,9 +85,9 @@ func (l *List) Check(r *http.Request, allowMissing bool) (canonical string, ok b
 	return canonical, ok && once
 }
 
-// canonicalOrigin serialises a configured origin as a browser would
-// (RFC 6454 6.2).
-func canonicalOrigin(entry string) (string, error) {
+// Canonical serialises a configured origin as a browser would (RFC 6454 6.2).
+// Its errors are those of [NewList], without the entry.
+func Canonical(entry string) (string, error) {
 	scheme, rest, found := strings.Cut(lower(entry), "://")
 	if !found || scheme != "http" && scheme != "https" {
 		return "", errors.New("must begin with http:// or https://")

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"wsticket/internal/testenv"
+)
+
+// sayFirst makes a handshake without a credential and sends text as the first
+// message. It returns what comes back, or the error that ends it.
+func sayFirst(ctx context.Context, t testing.TB, host, text string) (*websocket.Conn, string, error) {
+	t.Helper()
+	conn, _, err := websocket.Dial(ctx, "ws://"+host+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	if err := conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	_, answer, err := conn.Read(ctx)
+	return conn, string(answer), err
+}
+
+func authMessage(token string) string { return fmt.Sprintf(`{"type":"auth","token":%q}`, token) }
+
+func TestFirstMessageDoor(t *testing.T) {
+	redis := testenv.Redis(t)
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, redis.URL()))
+	bearer := idp.bearer(t, "alice")
+	got := issue(t, p.public, bearer)
+	for what, token := range map[string]string{"a ticket": got.Ticket, "a bearer": bearer} {
+		conn, text, err := sayFirst(t.Context(), t, p.public, authMessage(token))
+		var ok greeting
+		if err != nil || json.Unmarshal([]byte(text), &ok) != nil || ok.Type != "auth_ok" || ok.UserID != "alice" {
+			t.Fatalf("%s: %s, %v, want auth_ok for alice", what, text, err)
+		}
+		if what == "a ticket" && ok.ConnectionID != got.TicketID {
+			t.Errorf("connection %s, want the ticket's ID %s", ok.ConnectionID, got.TicketID)
+		}
+		if _, hello, err := conn.Read(t.Context()); err != nil || !strings.Contains(string(hello), `"hello"`) {
+			t.Errorf("%s: then %s, %v, want the application's greeting", what, hello, err)
+		}
+		echoes(t, conn)
+	}
+	conn, text, err := sayFirst(t.Context(), t, p.public, authMessage(got.Ticket))
+	if err != nil || text != `{"type":"auth_fail","code":"invalid_ticket"}` {
+		t.Errorf("the same ticket again: %s, %v, want auth_fail", text, err)
+	}
+	if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != 4001 {
+		t.Errorf("then %v, want close 4001", err)
+	}
+	metrics := send(t, http.MethodGet, "http://"+p.internal+"/metrics", "", "").body
+	for _, want := range []string{
+		`wsticket_handshakes_total{door="first_message",outcome="accepted",reason="pending"} 3`,
+		`wsticket_handshakes_total{door="first_message",outcome="connected",reason="ok"} 2`,
+		`wsticket_handshakes_total{door="first_message",outcome="refused",reason="spent"} 1`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	receipt := send(t, http.MethodGet, "http://"+p.public+"/ws-ticket/"+got.TicketID, bearer, "")
+	if !strings.Contains(receipt.body, `"state":"redeemed"`) {
+		t.Errorf("receipt %s, want redeemed", receipt.body)
+	}
+}
+
+// The keys of the new doors reach the endpoint.
+func TestDoorSettings(t *testing.T) {
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "ws.accept_then_close=true", "--set", "ws.auth_timeout=50ms")
+	for what, target := range map[string]string{"silence": "/ws", "a wrong ticket": "/ws?ticket=wst1_x"} {
+		conn, _, err := websocket.Dial(t.Context(), "ws://"+p.public+target, nil)
+		if err != nil {
+			t.Fatalf("%s: %v, want a handshake that is completed", what, err)
+		}
+		if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != 4001 {
+			t.Errorf("%s: %v, want close 4001", what, err)
+		}
+	}
+	p.stderr.waitFor(t, `"reason":"auth_timeout"`)
+
+	p = start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "limits.unauthenticated_per_address=1")
+	waiting, _, err := websocket.Dial(t.Context(), "ws://"+p.public+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = waiting.CloseNow() }()
+	if _, res, err := websocket.Dial(t.Context(), "ws://"+p.public+"/ws", nil); err == nil || res == nil || res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one unauthenticated socket too many: %v, want 503", err)
+	}
+	metrics := send(t, http.MethodGet, "http://"+p.internal+"/metrics", "", "").body
+	if want := `wsticket_handshakes_total{door="first_message",outcome="error",reason="unauthenticated_per_address"} 1`; !strings.Contains(metrics, want) {
+		t.Errorf("the metrics lack %s", want)
+	}
+
+	p = start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "ws.doors=query")
+	if _, res, err := websocket.Dial(t.Context(), "ws://"+p.public+"/ws", nil); err == nil || res == nil || res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("where the door is closed: %v, want 401", err)
+	}
+}

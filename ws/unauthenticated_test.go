@@ -1,0 +1,197 @@
+package ws_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"wsticket/ticket"
+	"wsticket/ws"
+)
+
+// addressOf takes a client's word for its address, which no server does.
+func addressOf(r *http.Request) netip.Addr {
+	addr, _ := netip.ParseAddr(r.Header.Get("X-Address"))
+	return addr
+}
+
+func TestUnauthenticatedBounds(t *testing.T) {
+	f := messageFixture(t, func(o *ws.Options) {
+		o.Unauthenticated, o.UnauthenticatedPerAddress, o.ClientAddr = 5, 2, addressOf
+	})
+	tests := []struct {
+		rule, address string
+		status        int
+		reason        string
+	}{
+		{"the first", "192.0.2.1", 101, ""},
+		{"the second", "192.0.2.1", 101, ""},
+		{"one too many of this address", "192.0.2.1", 503, "unauthenticated_per_address"},
+		{"another address has its own bound", "2001:db8::1", 101, ""},
+		{"an IPv6 address counts by its /64", "2001:db8::2", 101, ""},
+		{"of which this is one too many", "2001:db8::3", 503, "unauthenticated_per_address"},
+		{"the last in all", "192.0.2.3", 101, ""},
+		{"one too many in all", "192.0.2.4", 503, "unauthenticated"},
+	}
+	var held []answer
+	for _, tt := range tests {
+		got := f.send(t, request(plain, "X-Address: "+tt.address))
+		if got.StatusCode != tt.status {
+			t.Fatalf("%s: status %d %s, want %d", tt.rule, got.StatusCode, got.body, tt.status)
+		}
+		if tt.status == switching {
+			held = append(held, got)
+			continue
+		}
+		if problemCode(got.body) != "unavailable" || got.Header.Get("Retry-After") != "1" {
+			t.Errorf("%s: %s, Retry-After %q, want unavailable and 1", tt.rule, got.body, got.Header.Get("Retry-After"))
+		}
+		f.logs.waitFor(t, `"Status":503`, `"Door":"first_message"`, `"Reason":"`+tt.reason+`"`)
+	}
+	// Who has authenticated no longer counts, and who is gone neither.
+	held[0].say(t, auth(goodBearer))
+	held[0].authenticated(t)
+	f.await(t, "", "X-Address: 192.0.2.1")
+	_ = held[3].conn.Close()
+	f.logs.waitFor(t, "handshake settled", `"reason":"left"`)
+	f.eventually(t, "2001:db8::4")
+	// Other doors have no such bound.
+	for range 3 {
+		if got := f.send(t, request(plain, "X-Address: 192.0.2.1", "Authorization: Bearer "+goodBearer)); got.StatusCode != switching {
+			t.Errorf("by header: status %d, want 101", got.StatusCode)
+		}
+	}
+}
+
+// eventually makes handshakes from address until one is taken: a place is
+// free a moment after what held it is settled.
+func (f *fixture) eventually(t *testing.T, address string) answer {
+	t.Helper()
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for deadline := time.After(10 * time.Second); ; {
+		if got := f.send(t, request(plain, "X-Address: "+address)); got.StatusCode == switching {
+			return got
+		}
+		select {
+		case <-poll.C:
+		case <-deadline:
+			t.Fatal("the place is not free again")
+		}
+	}
+}
+
+// A place is free again whatever the redeemer does.
+func TestPanicFreesThePlace(t *testing.T) {
+	f := messageFixture(t, nil)
+	f.server.Config.Handler = mustNew(t, ws.Options{
+		AllowMissingOrigin: true, Endpoint: ws.Echo, Unauthenticated: 1, UnauthenticatedPerAddress: 1,
+		Redeemer: redeemFunc(func(context.Context) (ticket.Grant, error) { panic(marker) }),
+	})
+	for range 3 {
+		f.eventually(t, "").say(t, auth(wellFormed))
+	}
+}
+
+// The flood of SECURITY.md R54: 5 000 sockets that say nothing. Those beyond
+// the bound are refused at the door, and what the others hold is bounded.
+func TestIdleFlood(t *testing.T) {
+	const attempts, bound = 5000, ws.DefaultUnauthenticated
+	var handler *ws.Handler
+	f := messageFixture(t, func(o *ws.Options) {
+		o.UnauthenticatedPerAddress, o.AuthTimeout = bound, time.Minute
+		o.Logger = nil
+		handler = mustNew(t, *o)
+	})
+	f.server.Config.Handler = handler
+	goroutines, memory := usage()
+	var held []net.Conn
+	for range attempts {
+		if conn := f.knock(t); conn != nil {
+			held = append(held, conn)
+		}
+	}
+	if len(held) != bound {
+		t.Errorf("%d connections were taken, want %d", len(held), bound)
+	}
+	moreGoroutines, moreMemory := usage()
+	// One goroutine each, and a few of the server's own that are on their way
+	// out; buffers of net/http and a stack each.
+	if n := moreGoroutines - goroutines; n > bound+100 {
+		t.Errorf("%d goroutines more, want about %d", n, bound)
+	}
+	each := (moreMemory - memory) / bound
+	t.Logf("%d bytes for each connection that waits", each)
+	if each > 64<<10 {
+		t.Errorf("%d bytes for each connection, want fewer than 64 KiB", each)
+	}
+	// Others are not affected.
+	got := f.connect(t)
+	if _, hello := got.readFrame(t); !strings.Contains(hello, "alice") {
+		t.Errorf("by query: %q, want alice's greeting", hello)
+	}
+	_ = got.conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- handler.Shutdown(ctx) }()
+	for _, conn := range held {
+		answer{conn: conn, rest: bufio.NewReader(conn)}.farewell(t)
+		_ = conn.Close()
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+// knock makes a handshake without a credential by as little as is needed, and
+// returns the socket where it is taken.
+func (f *fixture) knock(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", f.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	status := make([]byte, len("HTTP/1.1 101"))
+	_, _ = io.WriteString(conn, request(plain))
+	if _, err := io.ReadFull(conn, status); err != nil {
+		t.Fatal(err)
+	}
+	if string(status) == "HTTP/1.1 503" {
+		_ = conn.Close()
+		return nil
+	}
+	if err := skipHeader(conn); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// skipHeader reads to the empty line, byte by byte, so that nothing is kept.
+func skipHeader(conn net.Conn) error {
+	var tail [4]byte
+	for string(tail[:]) != "\r\n\r\n" {
+		copy(tail[:], tail[1:])
+		if _, err := io.ReadFull(conn, tail[3:]); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+	}
+	return nil
+}
+
+// usage is what this process holds, without what is garbage.
+func usage() (goroutines int, memory int64) {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return runtime.NumGoroutine(), int64(m.HeapAlloc + m.StackInuse)
+}
