@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"wsticket/internal/accesslog"
+	"wsticket/internal/handshake"
 	"wsticket/internal/limit"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
@@ -53,6 +54,12 @@ type Options struct {
 	Receipts      Receipts
 	Authenticator Authenticator
 
+	// Sessions tells whose a session cookie is; with nil there are none. Its
+	// errors are those of an Authenticator.
+	Sessions Authenticator
+	// SessionCookie is the name of the cookie. Required with Sessions.
+	SessionCookie string
+
 	// Origins are the web origins whose pages may call; nil is none. Callers
 	// without an Origin header are no browsers and need not be listed.
 	Origins *origin.List
@@ -77,6 +84,9 @@ type Options struct {
 	// TrustedProxies may say in X-Forwarded-For who the client is.
 	TrustedProxies []netip.Prefix
 
+	// KeySet is the JWK set of the keys that identity assertions are signed
+	// with, served at /.well-known/jwks.json; with nil there is no such path.
+	KeySet []byte
 	// Ready tells whether the service can do its work. It must return when its
 	// context ends, which is after 1 s. Nil is always ready.
 	Ready func(context.Context) error
@@ -144,6 +154,9 @@ func (o *Options) validate() error {
 	check(o.Receipts != nil, "receipts: required")
 	check(o.Authenticator != nil, "authenticator: required")
 	check(o.Hosts != nil, "hosts: required")
+	check((o.Sessions != nil) == (o.SessionCookie != ""), "sessions: go with the name of a cookie")
+	check(o.SessionCookie == "" || handshake.IsToken(o.SessionCookie),
+		"session cookie: must be the name of a cookie (got %q)", o.SessionCookie)
 	check(wsPath.MatchString(o.WSPath), "ws path: must be plain segments (got %q)", o.WSPath)
 	check(o.WSPath != ticketPath && !strings.HasPrefix(o.WSPath, ticketPath+"/"),
 		"ws path: must not be under %s (got %q)", ticketPath, o.WSPath)

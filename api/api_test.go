@@ -21,12 +21,14 @@ func TestNewListsEveryFault(t *testing.T) {
 	_, err := api.New(api.Options{
 		WSPath: "/ws/", TicketParameter: "access_token",
 		PublicURL:      mustURL(t, "ftp://x"),
-		TrustedProxies: []netip.Prefix{{}},
+		TrustedProxies: []netip.Prefix{{}}, SessionCookie: "a b",
 	})
 	const want = `api: issuer: required
 api: receipts: required
 api: authenticator: required
 api: hosts: required
+api: sessions: go with the name of a cookie
+api: session cookie: must be the name of a cookie (got "a b")
 api: ws path: must be plain segments (got "/ws/")
 api: ticket parameter: must be a plain lower-case word other than access_token (got "access_token")
 api: public url: must be http, https, ws or wss with a host and a path at most (got "ftp://x")
@@ -60,6 +62,7 @@ func TestNewRefuses(t *testing.T) {
 		{"a URL with an empty query", func(o *api.Options) { o.PublicURL = mustURL(t, "https://x?") }, "public url"},
 		{"a URL with a fragment", func(o *api.Options) { o.PublicURL = mustURL(t, "https://x#a") }, "public url"},
 		{"a URL with a user", func(o *api.Options) { o.PublicURL = mustURL(t, "https://u:p@x") }, "public url"},
+		{"sessions without a cookie", func(o *api.Options) { o.Sessions = authenticate(bearers) }, "sessions: go with"},
 		{"a URL that is only a word", func(o *api.Options) { o.PublicURL = mustURL(t, "x") }, "public url"},
 	} {
 		o := api.Options{Issuer: domain{}, Receipts: domain{}, Authenticator: authenticate(bearers), Hosts: hosts(t, host)}

@@ -54,11 +54,18 @@ func (s *Server) identify(w http.ResponseWriter, r *http.Request) (caller, error
 	if err := admit(s.o.AddressLimit, limit.AddrKey(clientip.From(r.Context()))); err != nil {
 		return caller{}, err
 	}
-	bearer, err := s.credential(r)
+	c, err := s.credential(r)
 	if err != nil {
 		return caller{}, err
 	}
-	identity, err := s.o.Authenticator.Authenticate(r.Context(), bearer)
+	authenticator := s.o.Authenticator
+	if c.session {
+		if err := fromOurPage(r, page); err != nil {
+			return caller{}, err
+		}
+		authenticator = s.o.Sessions
+	}
+	identity, err := authenticator.Authenticate(r.Context(), c.text)
 	if err != nil {
 		return caller{}, err
 	}

@@ -11,8 +11,9 @@ import (
 // read the answer (Fetch 3.2). It is the same list that the WebSocket is
 // checked against. The canonical origin is empty where there is none.
 //
-// Nothing allows credentials mode "include": a bearer is in a header that the
-// page sets itself.
+// Credentials mode "include" is allowed where there are session cookies, and
+// nowhere else: a bearer is in a header that the page sets itself. The origin
+// is then a whole one as ever, which Fetch 3.2.5 demands.
 func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) (canonical string, err error) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
@@ -28,6 +29,9 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) (canonical 
 		return "", errOrigin
 	}
 	h.Set("Access-Control-Allow-Origin", canonical)
+	if s.o.Sessions != nil {
+		h.Set("Access-Control-Allow-Credentials", "true")
+	}
 	h.Set("Access-Control-Expose-Headers", "Location, Retry-After, X-Request-Id")
 	return canonical, nil
 }

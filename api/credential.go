@@ -11,13 +11,33 @@ import (
 	"wsticket/ticket"
 )
 
-// credential returns the one bearer of a request. A credential in the URL is
-// refused even beside a good one in the header (RFC 6750 2, 5.3).
-func (s *Server) credential(r *http.Request) (ticket.Bearer, error) {
+// credential is the one of a request.
+type credential struct {
+	text ticket.Bearer
+	// session tells that it came as a cookie, which a browser sends unasked.
+	session bool
+}
+
+// credential returns the one bearer or session cookie of a request. A
+// credential in the URL is refused even beside a good one (RFC 6750 2, 5.3).
+// Beside a cookie every Authorization is a second one, whatever its scheme.
+func (s *Server) credential(r *http.Request) (credential, error) {
 	if err := checkQuery(r.URL.RawQuery, s.o.TicketParameter); err != nil {
-		return ticket.Bearer{}, err
+		return credential{}, err
 	}
-	return bearer(r.Header["Authorization"])
+	cookie, found, err := s.sessionCookie(r)
+	if err != nil {
+		return credential{}, err
+	}
+	headers := r.Header["Authorization"]
+	switch {
+	case found && len(headers) > 0:
+		return credential{}, errCredentialShape
+	case found:
+		return credential{text: ticket.NewBearer(cookie), session: true}, nil
+	}
+	text, err := bearer(headers)
+	return credential{text: text}, err
 }
 
 // bearer reads the Authorization headers. There must be one, with one

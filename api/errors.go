@@ -25,14 +25,18 @@ const (
 	// errCredentialInURL: a bearer in the query, good or not.
 	errCredentialInURL refusal = "credential_in_url"
 	errOrigin          refusal = "origin_not_allowed"
-	errHost            refusal = "host_not_allowed"
-	errLimited         refusal = "rate_limited"
-	errTooLarge        refusal = "too_large"
-	errMediaType       refusal = "unsupported_media_type"
-	errNoRoute         refusal = "no_route"
-	errMethod          refusal = "method_not_allowed"
-	errNotReady        refusal = "not_ready"
-	errPanic           refusal = "panic"
+	// errSessionOrigin: a session cookie that no page of ours may have sent.
+	errSessionOrigin refusal = "session_without_origin"
+	// errSessionType: one that a form may have sent.
+	errSessionType refusal = "session_content_type"
+	errHost        refusal = "host_not_allowed"
+	errLimited     refusal = "rate_limited"
+	errTooLarge    refusal = "too_large"
+	errMediaType   refusal = "unsupported_media_type"
+	errNoRoute     refusal = "no_route"
+	errMethod      refusal = "method_not_allowed"
+	errNotReady    refusal = "not_ready"
+	errPanic       refusal = "panic"
 )
 
 // Error returns the word.
@@ -99,6 +103,8 @@ func rules() []rule {
 		{ticket.ErrShortLived, problem.InvalidToken, challengeToken, 0, freshBearer},
 		{ticket.ErrInsufficientScope, problem.InsufficientScope, challengeScope, 0, giveUp},
 		{errOrigin, problem.OriginNotAllowed, "", 0, giveUp},
+		{errSessionOrigin, problem.OriginNotAllowed, "", 0, giveUp},
+		{errSessionType, problem.OriginNotAllowed, "", 0, giveUp},
 		{errLimited, problem.RateLimited, "", time.Second, wait},
 
 		// Of the ticket. Nobody presents a token here, so these are about a

@@ -29,13 +29,18 @@ const (
 	scarce = "Bearer scarce" // of alice, for another 20.9 s
 )
 
+// keySet is what an application reads.
+const keySet = `{"keys":[{"alg":"EdDSA","crv":"Ed25519","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","kty":"OKP",` +
+	`"use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+
 // noon is the time of every test.
 func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 // house is a Server with what it stands on.
 type house struct {
 	*api.Server
-	store mapStore
+	store    mapStore
+	sessions bool // whether it answers session cookies
 
 	mu      sync.Mutex
 	entries []accesslog.Entry
@@ -59,11 +64,12 @@ func newHouse(tb testing.TB, edit func(*api.Options)) *house {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = w.Write([]byte("wsticket_up 1\n"))
 		}),
-		Sink: h.sink, Logger: slog.New(slog.NewJSONHandler(h, nil)), Now: noon,
+		KeySet: []byte(keySet), Sink: h.sink, Logger: slog.New(slog.NewJSONHandler(h, nil)), Now: noon,
 	}
 	if edit != nil {
 		edit(&o)
 	}
+	h.sessions = o.Sessions != nil
 	h.Server, err = api.New(o)
 	if err != nil {
 		tb.Fatal(err)
@@ -233,22 +239,34 @@ func (h *house) send(tb testing.TB, to http.Handler, r *http.Request) *httptest.
 	tb.Helper()
 	w := httptest.NewRecorder()
 	to.ServeHTTP(w, r)
-	checkHeaders(tb, r, w)
+	checkHeaders(tb, r, w, h.sessions)
 	checkDocumented(tb, r, w, h.last(tb).Route)
 	return w
 }
 
-// checkHeaders holds for every answer, whoever writes it.
-func checkHeaders(tb testing.TB, r *http.Request, w *httptest.ResponseRecorder) {
+// checkHeaders holds for every answer, whoever writes it. The keys alone may
+// be stored and read by everybody, and only who answers cookies lets pages
+// send them, one named page each time.
+func checkHeaders(tb testing.TB, r *http.Request, w *httptest.ResponseRecorder, sessions bool) {
 	tb.Helper()
+	cache, credentials := "no-store", ""
+	page := w.Header().Get("Access-Control-Allow-Origin")
+	switch {
+	case w.Header().Get("Content-Type") == "application/jwk-set+json":
+		cache = "public, max-age=300"
+	case page == "*":
+		tb.Errorf("%s %s: got a wildcard, want one origin", r.Method, r.URL.Path)
+	case page != "" && sessions:
+		credentials = "true"
+	}
 	for name, want := range map[string]string{
 		"X-Content-Type-Options":           "nosniff",
-		"Cache-Control":                    "no-store",
+		"Cache-Control":                    cache,
 		"Content-Security-Policy":          "default-src 'none'; frame-ancestors 'none'",
 		"Referrer-Policy":                  "no-referrer",
 		"Server":                           "",
 		"X-Powered-By":                     "",
-		"Access-Control-Allow-Credentials": "",
+		"Access-Control-Allow-Credentials": credentials,
 	} {
 		if got := w.Header().Get(name); got != want {
 			tb.Errorf("%s %s: header %s: got %q, want %q", r.Method, r.URL.Path, name, got, want)

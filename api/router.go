@@ -26,6 +26,9 @@ func (s *Server) publicRouter() http.Handler {
 	s.route(r, http.MethodDelete, receipt, s.authenticated(s.revoke))
 	s.route(r, http.MethodOptions, receipt, s.preflight(http.MethodGet, http.MethodDelete))
 
+	if s.o.KeySet != nil {
+		s.route(r, http.MethodGet, keySetPath, s.keySet)
+	}
 	if s.o.WebSocket != nil {
 		// GET alone: a HEAD that is served as a GET would spend the ticket of
 		// a link that some scanner has found.

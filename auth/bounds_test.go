@@ -60,8 +60,8 @@ func TestReasons(t *testing.T) {
 		t.Errorf("got %v, want each word once", words)
 	}
 	for _, word := range words {
-		if word != "keys_unavailable" && !strings.HasPrefix(word, "bearer_") {
-			t.Errorf("got %q, want bearer_… or keys_unavailable", word)
+		if word != "keys_unavailable" && !strings.HasPrefix(word, "bearer_") && !strings.HasPrefix(word, "session_") {
+			t.Errorf("got %q, want bearer_…, session_… or keys_unavailable", word)
 		}
 	}
 	words[0] = "changed"

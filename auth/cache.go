@@ -19,15 +19,16 @@ type digest [sha256.Size]byte
 type verified struct {
 	identity ticket.Identity
 	valid    window
-	keys     keySource
-	set      *keySet // the keys that proved it
+	keys     keySource // nil where no key proved it, but the application vouched
+	set      *keySet   // the keys that proved it
 }
 
 // holds tells whether a look at the cache may stand for another verification:
 // the bearer is within its time, without leeway at the end, and its issuer's
 // keys are still those that proved it, and not too old.
 func (v *verified) holds(now time.Time) bool {
-	return !now.Before(v.valid.begins) && now.Before(v.valid.ends) && v.keys.set(now) == v.set
+	return !now.Before(v.valid.begins) && now.Before(v.valid.ends) &&
+		(v.keys == nil || v.keys.set(now) == v.set)
 }
 
 // cache keeps verified bearers, at most about size of them. It has two

@@ -1,5 +1,6 @@
 // Package auth tells who is calling: it turns a bearer, a JWT signed by one
-// of the configured issuers, into a [ticket.Identity], or refuses it.
+// of the configured issuers or a session cookie, into a [ticket.Identity], or
+// refuses it. And it tells the application who is there.
 //
 //	verifier, err := auth.New(ctx, auth.Options{Issuers: []auth.IssuerOptions{{
 //		Issuer: "https://id.example.com", Audience: []string{"ws"}, Discovery: true,
@@ -34,9 +35,23 @@
 // and proxies, for at most 5 s and 1 MiB. The address is checked when it is
 // dialed (ASVS 13.2.4, 13.2.5).
 //
+// # Sessions
+//
+// A session cookie either holds a JWT, which is verified as above, or the
+// application vouches for it: [Sessions] asks a URL of the operator's, with the
+// cookie and nothing else, and remembers a yes for 10 s. Whatever is neither a
+// yes nor a no is [ticket.ErrUnavailable].
+//
+// # Identity towards the application
+//
+// [Forwarder] puts an identity into the headers that applications expect, each
+// value in one printable form, and into an assertion that is signed for each
+// connection and that nothing else passes for: type, key and audience are its
+// own.
+//
 // # Errors
 //
-// Each error of [Verifier.Authenticate] wraps [ticket.ErrInvalidBearer] or
+// Each error of [Verifier.Authenticate] and [Sessions.Authenticate] wraps [ticket.ErrInvalidBearer] or
 // [ticket.ErrUnavailable]. [ticket.Reason] names it by one of [Reasons]. No
 // error holds anything of the bearer.
 package auth

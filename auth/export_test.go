@@ -49,3 +49,12 @@ func NewWithSecret(name string, secret []byte, alg string) (*Verifier, error) {
 	i := &issuer{name: name, typ: AnyType, algorithms: algs, keys: staticKeys{set}}
 	return &Verifier{issuers: map[string]*issuer{name: i}}, nil
 }
+
+// LookupIssuer names the issuer of the identities that come from a URL.
+func LookupIssuer(address string) (string, error) { return lookupIssuer(address) }
+
+// ParseVouched reads an application's answer to a lookup.
+func ParseVouched(data []byte) (subject, session string, expires time.Time, err error) {
+	v, err := parseVouched(data)
+	return v.subject, v.session, v.expires, err
+}

@@ -31,8 +31,13 @@ func (k *key) standsFor() string {
 
 // equal tells whether both are the same key under the same name.
 func (k *key) equal(other *key) bool {
+	return k.kid == other.kid && k.alg == other.alg && k.sameKey(other)
+}
+
+// sameKey tells whether both are the same public key under whatever name.
+func (k *key) sameKey(other *key) bool {
 	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && k.kid == other.kid && k.alg == other.alg && public.Equal(other.public)
+	return ok && public.Equal(other.public)
 }
 
 // keySet is all keys of one issuer at one time. It never changes; a rotation

@@ -38,6 +38,8 @@ const (
 	refusedLifetime refusal = "bearer_lifetime"
 	// refusedBound: only good with a proof of possession, which a bearer is not.
 	refusedBound refusal = "bearer_bound"
+	// refusedSession: the application does not vouch for the session cookie.
+	refusedSession refusal = "session_refused"
 )
 
 // Error names the refusal.
@@ -49,11 +51,21 @@ func (r refusal) Reason() string { return string(r) }
 // Unwrap returns [ticket.ErrInvalidBearer].
 func (r refusal) Unwrap() error { return ticket.ErrInvalidBearer }
 
-// outage says that the keys cannot be had, so that nothing can be concluded.
-// It wraps [ticket.ErrUnavailable].
+// outage says that the keys, or the application's word for a session, cannot
+// be had, so that nothing can be concluded. It wraps [ticket.ErrUnavailable].
 type outage string
 
-const keysUnavailable outage = "keys_unavailable"
+const (
+	keysUnavailable outage = "keys_unavailable"
+	// sessionUnreachable: no answer in time, or none at all.
+	sessionUnreachable outage = "session_unreachable"
+	// sessionStatus: neither 200 nor 401, so also each redirect.
+	sessionStatus outage = "session_status"
+	// sessionContent: not the answer that it should be.
+	sessionContent outage = "session_content"
+	// sessionBusy: too many lookups are under way.
+	sessionBusy outage = "session_busy"
+)
 
 // Error names the outage.
 func (o outage) Error() string { return "unavailable: " + string(o) }
@@ -65,15 +77,20 @@ func (o outage) Reason() string { return string(o) }
 func (o outage) Unwrap() error { return ticket.ErrUnavailable }
 
 // Reasons lists every word that [ticket.Reason] may return for an error of
-// [Verifier.Authenticate], for whoever wants to know the values of a metric's
+// [Verifier.Authenticate] and [Sessions.Authenticate], for whoever wants to know the values of a metric's
 // label beforehand.
 func Reasons() []string {
-	words := []string{string(keysUnavailable)}
+	var words []string
+	for _, o := range []outage{
+		keysUnavailable, sessionUnreachable, sessionStatus, sessionContent, sessionBusy,
+	} {
+		words = append(words, string(o))
+	}
 	for _, r := range []refusal{
 		refusedMalformed, refusedHeader, refusedIssuer, refusedType, refusedAlgorithm,
 		refusedKeyUnknown, refusedKeyAmbiguous, refusedSignature, refusedClaims,
 		refusedAudience, refusedSubject, refusedExpired, refusedNotYetValid,
-		refusedLifetime, refusedBound,
+		refusedLifetime, refusedBound, refusedSession,
 	} {
 		words = append(words, string(r))
 	}

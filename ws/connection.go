@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,11 +19,6 @@ import (
 	"wsticket/internal/accesslog"
 	"wsticket/ticket"
 )
-
-// lingerTimeout bounds the closing handshake. The library waits five seconds
-// for the close frame to go out and five for its answer, which a silent peer
-// could make us hold a socket for.
-const lingerTimeout = time.Second
 
 // connect completes the handshake, runs the Endpoint and closes.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a admission, note *accesslog.Note) {
@@ -65,18 +61,36 @@ func (h *Handler) attend(w http.ResponseWriter, r *http.Request, a admission) bo
 	// After the closing: a Read that this cancels tears the connection down
 	// without a close frame.
 	defer cancel()
-	goingAway := websocket.CloseError{Code: websocket.StatusGoingAway, Reason: "server is draining"}
-	// It ends the Endpoint's Read, and with it the Endpoint.
-	callOff := h.live.onStop(func() { closeConn(conn, taken.conn, goingAway) })
+	c := &inProcess{conn: conn, socket: taken.conn}
+	entry := &connection{door: a.door, end: c.end, cut: c.cut}
+	h.live.add(entry)
+	defer h.live.remove(entry)
 	result := h.run(ctx, conn, a.grant)
-	if callOff() {
-		result = goingAway
+	if code := c.ended.Load(); code != nil {
+		result = *code
 	}
 	code := closeConn(conn, taken.conn, result)
 	h.options.Logger.InfoContext(ctx, "connection closed",
 		"id", a.grant.ID, "door", a.door, "duration", h.options.Now().Sub(start), "close_code", int(code))
 	return true
 }
+
+// inProcess is a connection that an Endpoint has.
+type inProcess struct {
+	conn   *websocket.Conn
+	socket net.Conn
+	ended  atomic.Pointer[closeCode] // what we have begun to close it with
+}
+
+// end closes the connection, which ends the Endpoint's Read, and with it the
+// Endpoint.
+func (c *inProcess) end(code closeCode) {
+	if c.ended.CompareAndSwap(nil, &code) {
+		go closeConn(c.conn, c.socket, code) // ends within lingerTimeout
+	}
+}
+
+func (c *inProcess) cut() { _ = c.socket.Close() }
 
 // run calls the Endpoint and turns a panic into an error.
 func (h *Handler) run(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) (err error) {

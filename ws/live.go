@@ -2,23 +2,47 @@ package ws
 
 import (
 	"context"
-	"fmt"
 	"sync"
 )
 
-// live counts the handshakes and connections that are under way, so that the
-// Handler can be stopped: of what was taken over net/http knows nothing.
+// State is where a connection stands.
+type State string
+
+// The states of a connection.
+const (
+	// StateOpen: the application has it.
+	StateOpen State = "open"
+	// StateClosing: we have begun to close it.
+	StateClosing State = "closing"
+)
+
+// connection is one that was admitted, from its 101 until its socket is gone.
+type connection struct {
+	door Door
+	// end begins the closing handshake, and cut breaks the socket. Neither
+	// blocks, and each may be called at any time and more than once.
+	end func(closeCode)
+	cut func()
+
+	state State // guarded by live.mu
+}
+
+// live knows the handshakes and connections that are under way, so that they
+// can be counted and ended: of what was taken over net/http knows nothing.
 type live struct {
 	stopping context.Context // ends when the Handler stops
 	stop     context.CancelFunc
+	running  sync.WaitGroup // of what has entered and not left
 
 	mu      sync.Mutex
 	stopped bool
-	running sync.WaitGroup
+	open    map[*connection]struct{}
+	counts  map[Door]map[State]int
+	drained Drained
 }
 
 func newLive() *live {
-	l := new(live)
+	l := &live{open: make(map[*connection]struct{}), counts: make(map[Door]map[State]int)}
 	l.stopping, l.stop = context.WithCancel(context.Background())
 	return l
 }
@@ -44,23 +68,62 @@ func (l *live) onStop(f func()) (callOff func() (tooLate bool)) {
 	return func() bool { return !stop() }
 }
 
-// Shutdown stops the Handler: handshakes are refused with 503 and spend no
-// ticket, and every connection is closed with 1001. It returns when the last
-// Endpoint has returned, or when ctx ends, with its error.
-func (h *Handler) Shutdown(ctx context.Context) error {
-	h.live.mu.Lock()
-	h.live.stopped = true
-	h.live.mu.Unlock()
-	h.live.stop()
-	done := make(chan struct{})
-	go func() { // ends with the last connection
-		h.live.running.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("ws: shutdown: %w", ctx.Err())
+// add counts a connection until it is removed. One that comes while the
+// Handler stops is ended at once.
+func (l *live) add(c *connection) {
+	l.mu.Lock()
+	l.open[c] = struct{}{}
+	c.state = StateOpen
+	l.countLocked(c, 1)
+	late := l.stopped
+	if late {
+		l.drained.Total++
 	}
+	l.mu.Unlock()
+	if late {
+		l.end(c, goingAway)
+	}
+}
+
+// end begins to close c. Where c is removed already, nothing is left to end.
+func (l *live) end(c *connection, code closeCode) {
+	l.mu.Lock()
+	_, open := l.open[c]
+	if open && c.state != StateClosing {
+		l.countLocked(c, -1)
+		c.state = StateClosing
+		l.countLocked(c, 1)
+	}
+	l.mu.Unlock()
+	if open {
+		c.end(code)
+	}
+}
+
+func (l *live) remove(c *connection) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, c)
+	l.countLocked(c, -1)
+	if l.stopped {
+		l.drained.Closed++
+	}
+}
+
+func (l *live) countLocked(c *connection, by int) {
+	if l.counts[c.door] == nil {
+		l.counts[c.door] = make(map[State]int)
+	}
+	l.counts[c.door][c.state] += by
+}
+
+// all lists the connections that there are.
+func (l *live) all() []*connection {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]*connection, 0, len(l.open))
+	for c := range l.open {
+		list = append(list, c)
+	}
+	return list
 }

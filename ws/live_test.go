@@ -15,11 +15,12 @@ import (
 )
 
 // stoppable is a fixture with its handler, which the fixture hides.
-func stoppable(t *testing.T, e ws.Endpoint) (*fixture, *ws.Handler) {
+func stoppable(t *testing.T, change func(*ws.Options)) (*fixture, *ws.Handler) {
 	t.Helper()
 	var handler *ws.Handler
 	f := newFixture(t, func(o *ws.Options) {
-		o.Endpoint = e
+		o.DrainWindow = 100 * time.Millisecond
+		change(o)
 		handler = mustNew(t, *o)
 	})
 	f.server.Config.Handler = handler
@@ -36,7 +37,7 @@ func (f *fixture) connect(t *testing.T) answer {
 }
 
 func TestShutdownClosesEveryConnection(t *testing.T) {
-	f, handler := stoppable(t, ws.Echo)
+	f, handler := stoppable(t, func(*ws.Options) {})
 	polite, silent := f.connect(t), f.connect(t)
 	for _, peer := range []answer{polite, silent} {
 		if _, hello := peer.readFrame(t); !strings.Contains(hello, "alice") {
@@ -75,9 +76,11 @@ func TestShutdownClosesEveryConnection(t *testing.T) {
 // An application that does not notice keeps Shutdown until its context ends.
 func TestShutdownIsBounded(t *testing.T) {
 	release := make(chan struct{})
-	f, handler := stoppable(t, func(context.Context, *websocket.Conn, ticket.Grant) error {
-		<-release
-		return nil
+	f, handler := stoppable(t, func(o *ws.Options) {
+		o.Endpoint = func(context.Context, *websocket.Conn, ticket.Grant) error {
+			<-release
+			return nil
+		}
 	})
 	peer := f.connect(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -92,4 +95,48 @@ func TestShutdownIsBounded(t *testing.T) {
 	if err := handler.Shutdown(t.Context()); err != nil {
 		t.Errorf("Shutdown, when the application has returned: %v, want nil", err)
 	}
+}
+
+// The connections are closed one after the other, and all are accounted for.
+func TestDrainIsSpreadAndAccountedFor(t *testing.T) {
+	const peers, window = 10, 300 * time.Millisecond
+	f, handler := stoppable(t, func(o *ws.Options) { o.DrainWindow = window })
+	var ends []chan time.Time
+	for range peers {
+		peer, ended := f.connect(t), make(chan time.Time, 1)
+		_, _ = peer.readFrame(t) // the greeting
+		ends = append(ends, ended)
+		go func() { // ends with the connection
+			code, _ := peer.readClose(t)
+			if code != 1001 {
+				t.Errorf("close code %d, want 1001", code)
+			}
+			ended <- time.Now()
+			_, _ = io.WriteString(peer.conn, frame(opClose, "\x03\xe9"))
+		}()
+	}
+	if got := handler.Stats().Connections[ws.DoorQuery][ws.StateOpen]; got != peers {
+		t.Errorf("before: %d open connections, want %d", got, peers)
+	}
+	if err := handler.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	var first, last time.Time
+	for _, ended := range ends {
+		at := <-ended
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	if spread := last.Sub(first); spread < window/2 {
+		t.Errorf("closed within %v, want spread over %v", spread, window)
+	}
+	want := ws.Drained{Total: peers, Closed: peers}
+	if got := handler.Stats(); got.Drained != want || got.Connections[ws.DoorQuery][ws.StateOpen] != 0 || got.Connections[ws.DoorQuery][ws.StateClosing] != 0 {
+		t.Errorf("after: %+v, want %+v and nothing left", got, want)
+	}
+	f.logs.waitFor(t, `"msg":"drained"`, `"connections":10`, `"closed":10`, `"cut":0`, `"left":0`)
 }

@@ -129,6 +129,10 @@ type Options struct {
 	// close code 1009. Default: 64 KiB.
 	MaxMessage int64
 
+	// DrainWindow is the time over which [Handler.Shutdown] closes what there
+	// is. Default: 5 s; negative: all at once.
+	DrainWindow time.Duration
+
 	// AuthTimeout is how long after the 101 the first message has to be there.
 	// Nothing that the peer sends prolongs it. Default: 5 s.
 	AuthTimeout time.Duration
@@ -194,6 +198,7 @@ func (o Options) withDefaults() Options {
 			o.Doors = append(o.Doors, DoorCookie)
 		}
 	}
+	o.DrainWindow = cmp.Or(o.DrainWindow, DefaultDrainWindow)
 	o.TicketParameter = cmp.Or(o.TicketParameter, "ticket")
 	o.MaxMessage = cmp.Or(o.MaxMessage, DefaultMaxMessage)
 	o.AuthTimeout = cmp.Or(o.AuthTimeout, DefaultAuthTimeout)

@@ -36,7 +36,7 @@ func TestParseMetrics(t *testing.T) {
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
 func TestMeter(t *testing.T) {
-	real := httptest.NewServer(newMetrics().handler())
+	real := httptest.NewServer(newMetrics("/ws").handler())
 	defer real.Close()
 	if got := newMeter(real.URL)(t.Context()); !(got.cpu >= 0) || !(got.memory > 1<<20) {
 		t.Errorf("our own metrics read as %v", got)

@@ -51,20 +51,20 @@ func (c Config) checkCertificates() error {
 	return errors.Join(faults...)
 }
 
-// checkKeys has the issuers' key files read by the room that will use them.
-// Keys behind a URL are not asked for: a check must not depend on who is up.
+// checkKeys has the key files of issuers and assertions read by the room that
+// will use them. Keys behind a URL are not asked for: a check must not depend on who is up.
 func (c Config) checkKeys(ctx context.Context) error {
 	options := authOptions(c, nil)
 	if options.Validate() != nil {
-		return nil // Config.Validate has said so
+		return c.checkAssertion(nil) // Config.Validate has said what is wrong
 	}
 	offline := errors.New("offline")
 	options.Network.LookupIP = func(context.Context, string) ([]netip.Addr, error) { return nil, offline }
 	options.Network.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, offline }
 	verifier, err := auth.New(ctx, options)
 	if err != nil {
-		return err
+		return errors.Join(err, c.checkAssertion(nil))
 	}
-	verifier.Close()
-	return nil
+	defer verifier.Close()
+	return c.checkAssertion(verifier)
 }

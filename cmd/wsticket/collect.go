@@ -44,6 +44,39 @@ func (c *authCollector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
+// sessionCollector reads the counts of the cache of sessions.
+type sessionCollector struct {
+	stats                 func() auth.SessionStats
+	hits, misses, entries *prometheus.Desc
+}
+
+func newSessionCollector(stats func() auth.SessionStats) *sessionCollector {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("wsticket_session_cache_"+name, help, nil, nil)
+	}
+	return &sessionCollector{
+		stats:   stats,
+		hits:    desc("hits_total", "Sessions that the application had vouched for in the last 10 s."),
+		misses:  desc("misses_total", "Sessions that it had to be asked about."),
+		entries: desc("entries", "Sessions that are remembered."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *sessionCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{c.hits, c.misses, c.entries} {
+		out <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *sessionCollector) Collect(out chan<- prometheus.Metric) {
+	s := c.stats()
+	out <- prometheus.MustNewConstMetric(c.hits, prometheus.CounterValue, float64(s.CacheHits))
+	out <- prometheus.MustNewConstMetric(c.misses, prometheus.CounterValue, float64(s.CacheMisses))
+	out <- prometheus.MustNewConstMetric(c.entries, prometheus.GaugeValue, float64(s.CacheSize))
+}
+
 // poolCollector reads the counts of the Redis client's connection pool.
 type poolCollector struct {
 	store         *store.Redis

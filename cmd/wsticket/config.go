@@ -9,6 +9,7 @@ import (
 
 	"wsticket/internal/layered"
 	"wsticket/internal/limit"
+	"wsticket/ws"
 )
 
 // envPrefix begins the name of every setting in the environment.
@@ -111,9 +112,9 @@ type IssuerConfig struct {
 
 // SessionConfig is the session cookie.
 type SessionConfig struct {
-	Cookie    string `yaml:"cookie" help:"Name of the session cookie. Not available yet: must be empty."`
-	JWT       bool   `yaml:"jwt" help:"The cookie holds a JWT. Not available yet."`
-	LookupURL string `yaml:"lookup_url" help:"Who vouches for the cookie. Not available yet: must be empty."`
+	Cookie    string `yaml:"cookie" help:"Name of the session cookie, with which pages of origins may ask for tickets; exactly one of jwt and lookup_url says what it holds. Best one that begins with __Host-. Empty: none. See docs/sessions.md."`
+	JWT       bool   `yaml:"jwt" help:"The cookie holds a JWT of one of the issuers."`
+	LookupURL string `yaml:"lookup_url" help:"The application says whose session a cookie is: asked by GET with the cookie alone, it answers 200 with the identity as JSON, or 401. Its origin is the issuer of such identities."`
 }
 
 // WSConfig is the WebSocket endpoint.
@@ -126,6 +127,7 @@ type WSConfig struct {
 	AuthTimeout        time.Duration `yaml:"auth_timeout" help:"Time for the first message, from the end of the handshake, to 1m."`
 	MaxMessage         Size          `yaml:"max_message" help:"Longest message that a client may send."`
 	Ping               time.Duration `yaml:"ping" help:"Interval of our pings. Of no effect yet."`
+	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
 	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code, which pages see. Otherwise they see 1006."`
 	MaxConnections     int           `yaml:"max_connections_per_subject" help:"Not available yet: must be 0."`
 }
@@ -140,9 +142,9 @@ type LimitsConfig struct {
 
 // IdentityConfig is how the application learns who is there.
 type IdentityConfig struct {
-	Headers           string `yaml:"headers" help:"Preset of identity headers. Of no effect until ws.upstream is there."`
-	AssertionKeyFile  string `yaml:"assertion_key_file" help:"Key of the signed assertion. Not available yet: must be empty."`
-	AssertionAudience string `yaml:"assertion_audience" help:"Audience of the signed assertion. Of no effect yet."`
+	Headers           IdentityHeaders `yaml:"headers" help:"Headers that tell the application who is there: x-auth-request, x-forwarded, remote, or a mapping of claims to headers such as {sub: X-User, email: X-Email}, in the environment sub=X-User,email=X-Email. Empty: X-Wsticket-Id and X-Wsticket-Expires alone, which always are there. See docs/identity.md."`
+	AssertionKeyFile  string          `yaml:"assertion_key_file" help:"Private keys (PEM, ECDSA P-256 or Ed25519, one or two) of the signed assertion in X-Wsticket-Assertion. The first signs, both are published at /.well-known/jwks.json of public.url. Empty: no assertion."`
+	AssertionAudience string          `yaml:"assertion_audience" help:"Audience of the assertion: the name of the application. Required with assertion_key_file."`
 }
 
 // LogConfig is what is logged, on standard error.
@@ -169,13 +171,14 @@ func defaultConfig() Config {
 		WS: WSConfig{
 			Path: "/ws", Doors: allDoors(), TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: 5 * time.Second, MaxMessage: 64 << 10, Ping: 30 * time.Second,
+			DrainWindow: ws.DefaultDrainWindow,
 		},
 		Limits: LimitsConfig{
 			PerSubject:      limit.Rate{Events: 10, Per: time.Second},
 			PerAddress:      limit.Rate{Events: 50, Per: time.Second},
 			Unauthenticated: 1000, UnauthenticatedAddr: 20,
 		},
-		Identity: IdentityConfig{Headers: "x-auth-request"},
+		Identity: IdentityConfig{Headers: presetHeaders("x-auth-request")},
 		Log:      LogConfig{Level: "info", Format: "json"},
 	}
 }

@@ -114,10 +114,16 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
+// drain ends the WebSockets, of which net/http no longer knows, over a window.
+type drain struct {
+	window time.Duration
+	stop   func(context.Context) error
+}
+
 // serveUntil runs both servers until ctx ends or one of them fails, and then
-// stops both: no new connection, and shutdownTimeout for what is under way.
-// stopSockets ends the WebSockets, of which net/http no longer knows.
-func (l *listeners) serveUntil(ctx context.Context, public, internal *http.Server, stopSockets func(context.Context) error) error {
+// stops both: no new connection, and the window and shutdownTimeout for what is
+// under way. The internal one goes last, so that the drain can be watched.
+func (l *listeners) serveUntil(ctx context.Context, public, internal *http.Server, sockets drain) error {
 	failed := make(chan error, 2) // one for each server, so that neither blocks
 	go func() { failed <- public.Serve(l.public) }()
 	go func() { failed <- internal.Serve(l.internal) }()
@@ -126,9 +132,11 @@ func (l *listeners) serveUntil(ctx context.Context, public, internal *http.Serve
 	case <-ctx.Done():
 	case fault = <-failed:
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sockets.window+shutdownTimeout)
 	defer cancel()
-	err := errors.Join(public.Shutdown(ctx), stopSockets(ctx), internal.Shutdown(ctx))
+	drained := make(chan error, 1)
+	go func() { drained <- sockets.stop(ctx) }() // ends soon after ctx
+	err := errors.Join(public.Shutdown(ctx), <-drained, internal.Shutdown(ctx))
 	if fault != nil {
 		return fmt.Errorf("serve: %w", fault)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -23,11 +24,12 @@ type metrics struct {
 	requests   *prometheus.CounterVec
 	handshakes *prometheus.CounterVec
 	outages    *prometheus.CounterVec
+	socketPath string
 }
 
-func newMetrics() *metrics {
+func newMetrics(socketPath string) *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), socketPath: socketPath,
 		actions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wsticket_actions_total",
 			Help: "Issues, redemptions and revocations by reason; ok is what was done.",
@@ -44,7 +46,7 @@ func newMetrics() *metrics {
 		}, []string{"route", "method", "status", "reason"}),
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wsticket_handshakes_total",
-			Help: "WebSocket handshakes by door, outcome and internal reason. One that is accepted is counted again when it is settled.",
+			Help: "WebSocket handshakes by door (none where it was not come to), outcome and internal reason. One that is accepted is counted again when it is settled.",
 		}, []string{"door", "outcome", "reason"}),
 	}
 	m.outages = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -76,11 +78,11 @@ func (m *metrics) observe(e ticket.Event) {
 	m.durations.WithLabelValues(string(e.Action)).Observe(e.Took.Seconds())
 }
 
-// request counts an answer, and a handshake where a door is named.
+// request counts an answer, and a handshake at the WebSocket's path.
 func (m *metrics) request(e accesslog.Entry) {
 	m.requests.WithLabelValues(e.Route, e.Method, strconv.Itoa(e.Status), e.Reason).Inc()
-	if e.Door != "" {
-		m.handshakes.WithLabelValues(e.Door, e.Outcome, e.Reason).Inc()
+	if e.Route == m.socketPath {
+		m.handshakes.WithLabelValues(cmp.Or(e.Door, "none"), e.Outcome, e.Reason).Inc()
 	}
 }
 

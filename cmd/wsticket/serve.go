@@ -65,20 +65,22 @@ func (c *serveCmd) Run(ctx context.Context, w world) error {
 // app is the service put together. It is the only place that knows every
 // room.
 type app struct {
-	cfg      Config
-	log      *slog.Logger
-	metrics  *metrics
-	store    backend
-	verifier *auth.Verifier
-	sockets  *ws.Handler
-	api      *api.Server
-	draining atomic.Bool
+	cfg       Config
+	log       *slog.Logger
+	metrics   *metrics
+	store     backend
+	verifier  *auth.Verifier
+	sessions  *auth.Sessions // nil without session.cookie
+	forwarder *auth.Forwarder
+	sockets   *ws.Handler
+	api       *api.Server
+	draining  atomic.Bool
 }
 
 // newApp builds the service from its configuration. Whoever calls it calls
 // close.
 func newApp(ctx context.Context, cfg Config, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, log: log, metrics: newMetrics()}
+	a := &app{cfg: cfg, log: log, metrics: newMetrics(cfg.WS.Path)}
 	if err := a.build(ctx); err != nil {
 		a.close()
 		return nil, err
@@ -92,10 +94,9 @@ func (a *app) build(ctx context.Context) error {
 	if a.store, err = openStore(a.cfg, a.log); err != nil {
 		return err
 	}
-	if a.verifier, err = auth.New(ctx, authOptions(a.cfg, a.log)); err != nil {
+	if err := a.buildAuth(ctx); err != nil {
 		return err
 	}
-	a.metrics.registry.MustRegister(newAuthCollector(a.verifier.Stats))
 	if redis, ok := a.store.(*store.Redis); ok {
 		a.metrics.registry.MustRegister(newPoolCollector(redis))
 	}
@@ -117,6 +118,7 @@ func (a *app) build(ctx context.Context) error {
 	if a.sockets, err = ws.New(a.socketOptions(service, shared)); err != nil {
 		return err
 	}
+	a.metrics.registry.MustRegister(newSocketCollector(a.sockets.Stats))
 	a.api, err = api.New(a.apiOptions(service, shared))
 	return err
 }
@@ -173,7 +175,7 @@ func loopbackNames() []string { return []string{"localhost", "127.0.0.1", "[::1]
 
 func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 	cfg := a.cfg.WS
-	return ws.Options{
+	options := ws.Options{
 		Redeemer: r, Authenticator: a.verifier, Endpoint: ws.Echo,
 		Doors: a.cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
 		Audience: a.cfg.Ticket.Audiences[0], TicketParameter: cfg.TicketParameter,
@@ -181,8 +183,23 @@ func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 		AuthTimeout: cfg.AuthTimeout, AcceptThenClose: cfg.AcceptThenClose,
 		Unauthenticated: a.cfg.Limits.Unauthenticated, UnauthenticatedPerAddress: a.cfg.Limits.UnauthenticatedAddr,
 		Logger: a.log, Observe: a.metrics.handshake,
+		DrainWindow:   orNone(cfg.DrainWindow),
+		SessionCookie: a.cfg.Session.Cookie,
 		// The router in front has compared the Host.
 	}
+	if a.sessions != nil {
+		options.Sessions = a.sessions
+	}
+	return options
+}
+
+// orNone turns the zero of the configuration, which means none, into what an
+// Options struct takes for it: there, zero means the default.
+func orNone(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 // tickets is what the HTTP surface asks of the ticket service.
@@ -192,17 +209,21 @@ type tickets interface {
 }
 
 func (a *app) apiOptions(t tickets, s shared) api.Options {
-	return api.Options{
+	o := api.Options{
 		Issuer: t, Receipts: t, Authenticator: a.verifier,
 		Origins: s.origins, Hosts: s.hosts, PublicURL: s.publicURL, TrustedProxies: s.proxies,
 		WSPath: a.cfg.WS.Path, TicketParameter: a.cfg.WS.TicketParameter, WebSocket: a.sockets,
 		SubjectLimit: limit.New(a.cfg.Limits.PerSubject, limitKeys, nil), AddressLimit: s.addresses,
-		Ready: a.ready, Metrics: a.metrics.handler(), Logger: a.log,
+		KeySet: a.forwarder.KeySet(), Ready: a.ready, Metrics: a.metrics.handler(), Logger: a.log,
 		Sink: func(ctx context.Context, e accesslog.Entry) {
 			logAccess(ctx, a.log, e)
 			a.metrics.request(e)
 		},
 	}
+	if a.sessions != nil {
+		o.Sessions, o.SessionCookie = a.sessions, a.cfg.Session.Cookie
+	}
+	return o
 }
 
 // observe counts what the ticket service did, and reports replays: somebody
@@ -239,7 +260,7 @@ func (a *app) serve(ctx context.Context, l *listeners) error {
 	a.log.Info("serving", "version", version, "public", l.public.Addr().String(), "internal", l.internal.Addr().String())
 	var watching sync.WaitGroup
 	watching.Go(func() { a.watchStore(ctx) })
-	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), a.sockets.Shutdown)
+	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), drain{a.cfg.WS.DrainWindow, a.sockets.Shutdown})
 	stop()
 	watching.Wait()
 	a.log.Info("stopped")
@@ -248,6 +269,9 @@ func (a *app) serve(ctx context.Context, l *listeners) error {
 
 // close frees what newApp has opened; parts that it did not reach are nil.
 func (a *app) close() {
+	if a.sessions != nil {
+		a.sessions.Close()
+	}
 	if a.verifier != nil {
 		a.verifier.Close()
 	}

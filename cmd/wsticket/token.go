@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"wsticket/auth"
 	"wsticket/internal/layered"
 )
 
@@ -41,6 +43,9 @@ func (c *tokenCmd) Run(w world) error {
 	key, err := c.loadKey()
 	if err != nil {
 		return err
+	}
+	if signsAssertions(cfg, key) {
+		return errors.New("token: key: is one of identity.assertion_key_file of the configuration; a key has one purpose")
 	}
 	spec, err := c.spec(cfg)
 	if err != nil {
@@ -90,6 +95,19 @@ func (c *tokenCmd) refuseOtherKeys(cfg Config) error {
 		}
 	}
 	return nil
+}
+
+// signsAssertions tells whether a key is one of those that serve signs
+// assertions with, in whatever file it stands. A file that cannot be read here
+// has no such key for serve either.
+func signsAssertions(cfg Config, key any) bool {
+	signer, ok := key.(crypto.Signer)
+	if !ok || cfg.Identity.AssertionKeyFile == "" {
+		return false
+	}
+	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	taken, err := auth.AssertionKeys(cfg.Identity.AssertionKeyFile)
+	return ok && err == nil && slices.ContainsFunc(taken, public.Equal)
 }
 
 func (c *tokenCmd) loadKey() (any, error) {

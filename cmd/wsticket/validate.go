@@ -23,6 +23,8 @@ func (c Config) Validate() error {
 	c.Internal.validate(&f)
 	c.Ticket.validate(&f)
 	c.validateIssuers(&f)
+	c.validateSession(&f)
+	c.validateIdentity(&f)
 	c.WS.validate(&f)
 	c.validateCookie(&f)
 	c.Limits.validate(&f)
@@ -112,6 +114,7 @@ func (w WSConfig) validate(f *faults) {
 	f.check(name.MatchString(w.TicketParameter) && w.TicketParameter != "access_token", "ws.ticket_parameter: must be lower-case letters, digits, - and _, and not access_token (got %q)", w.TicketParameter)
 	f.check(w.MaxMessage >= 125, "ws.max_message: must be at least 125 (got %s)", w.MaxMessage)
 	f.check(w.AuthTimeout > 0 && w.AuthTimeout <= time.Minute, "ws.auth_timeout: must be more than 0s and at most 1m (got %s)", w.AuthTimeout)
+	f.check(w.DrainWindow >= 0 && w.DrainWindow <= 10*time.Minute, "ws.drain_window: must be 0s..10m (got %s)", w.DrainWindow)
 	f.check(w.Ping >= 0, "ws.ping: must not be negative (got %s)", w.Ping)
 }
 
@@ -129,24 +132,18 @@ func (c Config) validateMissing(f *faults) {
 		asked bool
 	}{
 		{"database.url", c.Database.URL.Reveal() != ""},
-		{"session.cookie", c.Session.Cookie != ""},
-		{"session.jwt", c.Session.JWT},
-		{"session.lookup_url", c.Session.LookupURL != ""},
 		{"ws.upstream", c.WS.Upstream != ""},
 		{"ws.max_connections_per_subject", c.WS.MaxConnections != 0},
-		{"identity.assertion_key_file", c.Identity.AssertionKeyFile != ""},
 	} {
 		f.check(!feature.asked, "%s: is not available in this version", feature.key)
 	}
 }
 
-// validateCookie wants sessions for the cookie door, and pages that may use
-// it. Who names every door, as the default does, means those that there are.
+// validateCookie wants sessions for the cookie door. Who names every door, as
+// the default does, means those that there are.
 func (c Config) validateCookie(f *faults) {
 	asked := slices.Contains(c.WS.Doors, "cookie") && !slices.Equal(c.WS.Doors, allDoors())
 	f.check(!asked || c.Session.Cookie != "", "ws.doors: cookie needs session.cookie")
-	open := slices.Contains(c.openDoors(), ws.DoorCookie)
-	f.check(!open || len(c.Origins) > 0, "ws.doors: cookie needs origins")
 }
 
 // openDoors leaves the cookie door out where there are no sessions.

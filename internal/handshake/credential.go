@@ -137,13 +137,37 @@ func SessionCookies(lines []string, name string) ([]string, error) {
 				continue
 			}
 			value = strings.Trim(value, " \t")
-			if value == "" || strings.ContainsFunc(value, notCookieOctet) {
+			if !IsCookieValue(value) {
 				return nil, ErrCookie
 			}
 			values = append(values, value)
 		}
 	}
 	return values, nil
+}
+
+// IsCookieValue tells whether s is what [SessionCookies] takes for a value: one
+// or more cookie-octets, without the quotes that RFC 6265 4.1.1 allows.
+func IsCookieValue(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, notCookieOctet)
+}
+
+// StripCookie removes the cookies of that name from Cookie headers, and leaves
+// all others as they are.
+func StripCookie(lines []string, name string) []string {
+	var kept []string
+	for _, line := range lines {
+		var pairs []string
+		for pair := range strings.SplitSeq(line, ";") {
+			if got, _, _ := strings.Cut(pair, "="); strings.Trim(got, " \t") != name {
+				pairs = append(pairs, strings.Trim(pair, " \t"))
+			}
+		}
+		if len(pairs) > 0 {
+			kept = append(kept, strings.Join(pairs, "; "))
+		}
+	}
+	return kept
 }
 
 // notCookieOctet is the complement of cookie-octet in RFC 6265 4.1.1.

@@ -69,6 +69,25 @@ func (o Offer) Choose(served []string) (string, error) {
 	}
 }
 
+// Relayed returns the protocol to answer where the application that is relayed
+// to chooses none of those offered: our own, or none. A ticket alone is refused,
+// as by [Offer.Choose].
+func (o Offer) Relayed() (string, error) {
+	switch {
+	case slices.Contains(o.Protocols, ProtocolOwn):
+		return ProtocolOwn, nil
+	case len(o.Protocols) == 0 && len(o.Tickets) > 0:
+		return "", ErrSubprotocol
+	default:
+		return "", nil
+	}
+}
+
+// Theirs returns the offered protocols that are the application's.
+func (o Offer) Theirs() []string {
+	return slices.DeleteFunc(slices.Clone(o.Protocols), IsReserved)
+}
+
 // IsReserved tells whether name is ours in any spelling, so that it can be no
 // application's.
 func IsReserved(name string) bool {

@@ -43,6 +43,21 @@ func TicketInQuery(raw, parameter string) (value string, found bool, err error) 
 	return value, found, nil
 }
 
+// StripTicket removes the ticket that [TicketInQuery] has found, and leaves
+// everything else as it is.
+func StripTicket(raw, parameter string) string {
+	if !strings.Contains(raw, parameter+"=") {
+		return raw
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(raw, "&") {
+		if !strings.HasPrefix(pair, parameter+"=") {
+			kept = append(kept, pair)
+		}
+	}
+	return strings.Join(kept, "&")
+}
+
 // holdsBearerName tells whether a parameter has the name of a bearer.
 func holdsBearerName(raw, parameter string) bool {
 	for piece := range strings.FieldsFuncSeq(raw, isSeparator) {

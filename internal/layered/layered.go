@@ -8,6 +8,7 @@
 package layered
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
@@ -49,6 +50,14 @@ func Load(dst any, s Sources) error {
 		l.setKey("--set: ", key, text)
 	}
 	return errors.Join(l.faults...)
+}
+
+// Mapping is a setting that a file may write as a mapping of names to single
+// values. Everywhere else it is text. Which of its texts are good, and whether
+// an error repeats them, is its own matter.
+type Mapping interface {
+	encoding.TextUnmarshaler
+	UnmarshalMapping(map[string]string) error
 }
 
 type loader struct {
@@ -153,6 +162,8 @@ func (l *loader) walk(at walkAt) {
 		l.walkSection(at)
 	case at.into.Kind() == reflect.Slice:
 		l.walkList(at)
+	case at.node.Kind == yaml.MappingNode && isMapping(at.into):
+		l.walkMapping(at)
 	case at.node.Kind != yaml.ScalarNode:
 		l.fault("%s: must be a single value", at)
 	default:
@@ -183,6 +194,37 @@ func (l *loader) walkSection(at walkAt) {
 			l.walk(below)
 		}
 		seen[key.Value] = true
+	}
+}
+
+func isMapping(v reflect.Value) bool {
+	_, ok := v.Addr().Interface().(Mapping)
+	return ok
+}
+
+// walkMapping gives the pairs to the type, once they are known to be pairs.
+func (l *loader) walkMapping(at walkAt) {
+	pairs, before := map[string]string{}, len(l.faults)
+	for i := 0; i+1 < len(at.node.Content); i += 2 {
+		key, value := at.node.Content[i], at.node.Content[i+1]
+		below := walkAt{source: at.source, path: join(at.path, key.Value), node: value}
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		if _, seen := pairs[key.Value]; seen {
+			l.fault("%s:%d: %s: stands twice", at.source, key.Line, below.path)
+		}
+		if key.Kind != yaml.ScalarNode || value.Kind != yaml.ScalarNode {
+			l.fault("%s: must be a single value", below)
+		}
+		pairs[key.Value] = value.Value
+	}
+	target, ok := at.into.Addr().Interface().(Mapping)
+	if !ok || len(l.faults) > before {
+		return
+	}
+	if err := target.UnmarshalMapping(pairs); err != nil {
+		l.fault("%s: %w", at, err)
 	}
 }
 

@@ -21,6 +21,25 @@ func (l *level) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// paint is a colour, or one for each of several walls.
+type paint map[string]string
+
+func (p *paint) UnmarshalText(text []byte) error {
+	if string(text) == "plaid" {
+		return errors.New("must be a colour")
+	}
+	*p = paint{"all": string(text)}
+	return nil
+}
+
+func (p *paint) UnmarshalMapping(walls map[string]string) error {
+	if _, ok := walls["roof"]; ok {
+		return errors.New("the roof is not painted")
+	}
+	*p = walls
+	return nil
+}
+
 type pet struct {
 	Name string   `yaml:"name" help:"What it answers to."`
 	Toys []string `yaml:"toys"`
@@ -36,6 +55,7 @@ type house struct {
 	Level level    `yaml:"level"`
 	Names []string `yaml:"names"`
 	Pets  []pet    `yaml:"pets" help:"Who lives here."`
+	Paint paint    `yaml:"paint"`
 }
 
 func defaults() house {
@@ -89,6 +109,27 @@ func TestListsFromTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestMappings(t *testing.T) {
+	for _, row := range []struct {
+		rule string
+		src  layered.Sources
+		want string
+	}{
+		{"as text", layered.Sources{File: []byte("paint: red")}, "map[all:red]"},
+		{"as a mapping", layered.Sources{File: []byte("paint: {north: red, south: 5}")}, "map[north:red south:5]"},
+		{"by an alias", layered.Sources{File: []byte("level: &l high\npaint: {north: *l}")}, "map[north:high]"},
+		{"an empty one", layered.Sources{File: []byte("paint: {}")}, "map[]"},
+		{"the environment is stronger, and text", layered.Sources{
+			File: []byte("paint: {north: red}"), Env: []string{"HOUSE_PAINT=blue"}, EnvPrefix: "HOUSE_",
+		}, "map[all:blue]"},
+	} {
+		h := defaults()
+		if err := layered.Load(&h, row.src); err != nil || fmt.Sprint(h.Paint) != row.want {
+			t.Errorf("%s: got %v, %v, want %s", row.rule, h.Paint, err, row.want)
+		}
+	}
+}
+
 func TestSecretFromAFile(t *testing.T) {
 	h := defaults()
 	read := func(name string) ([]byte, error) {
@@ -129,6 +170,11 @@ func TestFaults(t *testing.T) {
 		{"a value is no list", layered.Sources{File: []byte("rooms: [1]")}, "f:1: rooms: must be a single value"},
 		{"a file is YAML", layered.Sources{File: []byte("a: b\n c: {")}, "f: not YAML (line 2)"},
 		{"the top is a mapping", layered.Sources{File: []byte("- a")}, "must be a mapping of keys"},
+		{"a mapping's own words are used", layered.Sources{File: []byte("paint: {roof: red}")}, "f:1: paint: the roof is not painted"},
+		{"those of its text, too", layered.Sources{File: []byte("paint: plaid")}, "f:1: paint: must be a colour"},
+		{"a mapping has each name once", layered.Sources{File: []byte("paint:\n  north: red\n  north: blue")}, "f:3: paint.north: stands twice"},
+		{"a mapping is of single values", layered.Sources{File: []byte("paint: {north: [red]}")}, "f:1: paint.north: must be a single value"},
+		{"a mapping is no list", layered.Sources{File: []byte("paint: [red]")}, "f:1: paint: must be a single value"},
 		{"an unknown name in the environment is a fault", layered.Sources{Env: []string{"HOUSE_ROOM=1"}}, "HOUSE_ROOM: no such setting (did you mean HOUSE_ROOMS?)"},
 		{"the environment's values are checked", layered.Sources{Env: []string{"HOUSE_ROOMS=x"}}, `HOUSE_ROOMS: rooms: must be a whole number (got "x")`},
 		{"a list of sections in the environment is YAML", layered.Sources{Env: []string{"HOUSE_PETS=rex"}}, "pets: must be a list"},
@@ -185,7 +231,7 @@ func TestKeys(t *testing.T) {
 	want := []string{
 		"door.code HOUSE_DOOR_CODE  Opens it.", "door.open HOUSE_DOOR_OPEN false", "door.wait HOUSE_DOOR_WAIT 5m",
 		"rooms HOUSE_ROOMS 1", "level HOUSE_LEVEL low", "names HOUSE_NAMES []", "pets HOUSE_PETS [] Who lives here.",
-		"pets[].name   What it answers to.", "pets[].toys  []",
+		"pets[].name   What it answers to.", "pets[].toys  []", "paint HOUSE_PAINT map[]",
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("keys:\n%s\nwant:\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))

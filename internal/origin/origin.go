@@ -30,7 +30,7 @@ func NewList(entries []string) (*List, error) {
 	list := &List{origins: make(map[string]struct{}, len(entries))}
 	var faults []error
 	for _, entry := range entries {
-		canonical, err := canonicalOrigin(entry)
+		canonical, err := Canonical(entry)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("origin %q: %w", entry, err))
 			continue
@@ -73,9 +73,9 @@ func FromRequest(r *http.Request) (value string, present, ok bool) {
 	}
 }
 
-// canonicalOrigin serialises a configured origin as a browser would
-// (RFC 6454 6.2).
-func canonicalOrigin(entry string) (string, error) {
+// Canonical serialises a configured origin as a browser would (RFC 6454 6.2).
+// Its errors are those of [NewList], without the entry.
+func Canonical(entry string) (string, error) {
 	scheme, rest, found := strings.Cut(lower(entry), "://")
 	if !found || scheme != "http" && scheme != "https" {
 		return "", errors.New("must begin with http:// or https://")

@@ -6,7 +6,15 @@ set -eu
 # program, Debian package, Homebrew formula
 wanted='redis-server redis-server redis
 openssl openssl openssl
-curl curl curl'
+curl curl curl
+node nodejs node
+npm npm node'
+
+# Modules of Debian's own Python: module, Debian package. Elsewhere the tests
+# that need them are skipped.
+modules='jwt python3-jwt
+cryptography python3-cryptography'
+python=${PYTHON:-/usr/bin/python3}
 
 fail() {
 	echo "install.sh: $*" >&2
@@ -62,4 +70,14 @@ while read -r program deb formula <&3; do
 	command -v "$program" >/dev/null 2>&1 || fail "$program is installed but not in PATH"
 done 3<<LIST
 $wanted
+LIST
+
+while read -r module deb <&3; do
+	if ! command -v apt-get >/dev/null 2>&1 || "$python" -c "import $module" >/dev/null 2>&1; then
+		continue
+	fi
+	echo "installing $deb with apt-get"
+	quietly with_apt "$deb" || fail "apt-get could not install $deb; install it by hand"
+done 3<<LIST
+$modules
 LIST

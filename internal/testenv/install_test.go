@@ -27,7 +27,7 @@ func install(t *testing.T, programs map[string]string) (stdout, stderr string, e
 	}
 	var out, errs strings.Builder
 	cmd := exec.CommandContext(t.Context(), testenv.Need(t, "sh"), script)
-	cmd.Dir, cmd.Env = dir, []string{"PATH=" + dir, "DIR=" + dir}
+	cmd.Dir, cmd.Env = dir, []string{"PATH=" + dir, "DIR=" + dir, "PYTHON=" + filepath.Join(dir, "python")}
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
 	return out.String(), errs.String(), err
@@ -44,7 +44,7 @@ const (
 
 func TestInstallScript(t *testing.T) {
 	there := func(more map[string]string) map[string]string {
-		programs := map[string]string{"redis-server": "", "openssl": "", "curl": ""}
+		programs := map[string]string{"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "python": ""}
 		for name, line := range more {
 			programs[name] = line
 		}
@@ -68,7 +68,7 @@ func TestInstallScript(t *testing.T) {
 		},
 		{
 			"one after the other",
-			map[string]string{"redis-server": "", "apt-get": installs, "env": env, "id": root},
+			without(without(there(map[string]string{"apt-get": installs, "env": env, "id": root}), "openssl"), "curl"),
 			"installing openssl with apt-get\ninstalling curl with apt-get\n", "", false,
 		},
 		{
@@ -83,6 +83,19 @@ func TestInstallScript(t *testing.T) {
 				"env":     env, "id": root,
 			}), "curl"),
 			"installing curl with apt-get\n", "", false,
+		},
+		{
+			"modules of Python by their package",
+			there(map[string]string{
+				"apt-get": installs, "env": env, "id": root,
+				"python": `case $2 in *jwt) [ -e "$DIR/python3-jwt" ] ;; esac`,
+			}),
+			"installing python3-jwt with apt-get\n", "", false,
+		},
+		{
+			"which are left out where there is no apt-get",
+			without(there(map[string]string{"brew": "exit 1"}), "python"),
+			"", "", false,
 		},
 		{
 			"fails where it may not install",

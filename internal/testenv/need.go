@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -17,11 +18,16 @@ func Need(tb testing.TB, program string) string {
 	if err == nil {
 		return path
 	}
-	if os.Getenv("CI") == "true" {
-		tb.Fatalf("%s is missing; run internal/testenv/install.sh", program)
-	}
-	tb.Skipf("%s is missing; run internal/testenv/install.sh", program)
+	missing(tb, program)
 	return ""
+}
+
+func missing(tb testing.TB, what string) {
+	tb.Helper()
+	if os.Getenv("CI") == "true" {
+		tb.Fatalf("%s is missing; run internal/testenv/install.sh", what)
+	}
+	tb.Skipf("%s is missing; run internal/testenv/install.sh", what)
 }
 
 // FreeAddr returns a loopback address with a TCP port that nobody listens on.
@@ -39,4 +45,19 @@ func FreeAddr(tb testing.TB) string {
 		tb.Fatalf("free address: %v", err)
 	}
 	return addr
+}
+
+// NeedPython returns the path of a Python that has the modules: Debian's own,
+// to which its packages belong, or else the one in PATH. Where there is none it
+// does what [Need] does.
+func NeedPython(tb testing.TB, modules ...string) string {
+	tb.Helper()
+	for _, python := range []string{"/usr/bin/python3", "python3"} {
+		ask := exec.CommandContext(tb.Context(), python, "-c", "import "+strings.Join(modules, ", "))
+		if ask.Run() == nil {
+			return python
+		}
+	}
+	missing(tb, "Python with "+strings.Join(modules, " and "))
+	return ""
 }

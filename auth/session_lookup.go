@@ -1,0 +1,123 @@
+package auth
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// maxVouched bounds the application's answer in bytes.
+const maxVouched = 64 << 10
+
+// lookup asks the application whose session a cookie is. It is safe for
+// concurrent use.
+type lookup struct {
+	client *http.Client
+	url    string
+	cookie string
+	issuer string
+}
+
+// newLookup returns a client for one URL and nothing else: no proxy, no
+// redirects, no cookies of its own, no compression (a bomb would unpack before
+// the limit counts). Unlike that for keys it goes wherever the operator says,
+// and keeps its connections, as many as there may be requests.
+func newLookup(o SessionOptions) *lookup {
+	issuer, _ := lookupIssuer(o.LookupURL) // validated
+	return &lookup{
+		url: o.LookupURL, cookie: o.Cookie, issuer: issuer,
+		client: &http.Client{
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: &http.Transport{
+				// A request that has been given up does not end the attempt to
+				// connect, so that this has a bound of its own.
+				DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+				TLSHandshakeTimeout:    dialTimeout,
+				TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+				DisableCompression:     true,
+				MaxConnsPerHost:        maxLookups,
+				MaxIdleConnsPerHost:    maxLookups,
+				IdleConnTimeout:        time.Minute,
+				MaxResponseHeaderBytes: maxVouched,
+			},
+		},
+	}
+}
+
+// get returns the body of a 200. The error is [refusedSession] for a 401, else
+// an outage; what the network or the application said in its own words goes
+// nowhere.
+func (l *lookup) get(ctx context.Context, value string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, http.NoBody)
+	if err != nil {
+		return nil, sessionUnreachable
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "wsticket")
+	req.Header.Set("Cookie", l.cookie+"="+value)
+	resp, err := l.client.Do(req)
+	if err != nil {
+		return nil, sessionUnreachable
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxVouched+1))
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		return nil, refusedSession
+	case resp.StatusCode != http.StatusOK:
+		return nil, sessionStatus
+	case err != nil:
+		return nil, sessionUnreachable
+	case len(body) > maxVouched:
+		return nil, sessionContent
+	default:
+		return body, nil
+	}
+}
+
+// vouched is what the application says about a session.
+type vouched struct {
+	subject, session string
+	expires          time.Time // zero where it does not say
+	claims           map[string]any
+}
+
+// parseVouched reads the application's answer. The rules are those for the
+// claims of a token. A member that is not known is an error: it may be an exp
+// in other words, without which the session would not end in time.
+func parseVouched(data []byte) (vouched, error) {
+	members, err := object(data, maxClaimsDepth)
+	if err != nil {
+		return vouched{}, sessionContent
+	}
+	c := claims(members)
+	var v vouched
+	var wrong []error
+	for name, value := range c {
+		var err error
+		switch name {
+		case "sub":
+			v.subject, err = c.text(name)
+		case "sid":
+			v.session, err = c.text(name)
+		case "exp":
+			v.expires, _, err = c.date(name)
+		case "claims":
+			var ok bool
+			if v.claims, ok = value.(map[string]any); !ok {
+				err = refusedClaims
+			}
+		default:
+			err = refusedClaims
+		}
+		wrong = append(wrong, err)
+	}
+	if errors.Join(wrong...) != nil || v.subject == "" {
+		return vouched{}, sessionContent
+	}
+	return v, nil
+}

@@ -1,0 +1,457 @@
+package auth_test
+
+import (
+	"crypto"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"wsticket/auth"
+	"wsticket/ticket"
+)
+
+// application is one that vouches for session cookies.
+type application struct {
+	*httptest.Server
+	answer atomic.Value // of http.HandlerFunc
+	asked  atomic.Int64
+}
+
+func newApplication(t testing.TB, answer http.HandlerFunc) *application {
+	t.Helper()
+	a := &application{}
+	a.answer.Store(answer)
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.asked.Add(1)
+		answer, _ := a.answer.Load().(http.HandlerFunc)
+		answer(w, r)
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+// says answers with a status and a body.
+func says(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// sessions returns a Sessions that asks the application at the time now. Its
+// time-out is generous, for a busy machine; edit may change it.
+func (a *application) sessions(t testing.TB, edit func(*auth.SessionOptions)) *auth.Sessions {
+	t.Helper()
+	o := auth.SessionOptions{Cookie: "sid", LookupURL: a.URL + "/session?for=ws", Timeout: 20 * time.Second, Now: clock}
+	if edit != nil {
+		edit(&o)
+	}
+	s, err := auth.NewSessions(o)
+	if err != nil {
+		t.Fatalf("NewSessions: %v", err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// look authenticates and compares the reason with want, "ok" for acceptance.
+// It also holds what every error has to keep.
+func look(t testing.TB, s *auth.Sessions, rule, cookie, want string) ticket.Identity {
+	t.Helper()
+	identity, err := s.Authenticate(t.Context(), ticket.NewBearer(cookie))
+	if got := ticket.Reason(err); got != want {
+		t.Errorf("%s: got %s, want %s", rule, got, want)
+	}
+	if err == nil {
+		return identity
+	}
+	if identity.Subject != "" || identity.Issuer != "" {
+		t.Errorf("%s: got an identity together with an error", rule)
+	}
+	if !slices.Contains(auth.Reasons(), ticket.Reason(err)) {
+		t.Errorf("%s: %q is not one of Reasons", rule, ticket.Reason(err))
+	}
+	if errors.Is(err, ticket.ErrInvalidBearer) == errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("%s: %v wraps neither or both of ErrInvalidBearer and ErrUnavailable", rule, err)
+	}
+	holdsNothingOf(t, rule, err, cookie)
+	return identity
+}
+
+const cookie = "s3ss10n-c00k13-v4lu3"
+
+// TestLookupAnswers: 200 with an identity, 401, and everything else, which
+// says nothing.
+func TestLookupAnswers(t *testing.T) {
+	t.Parallel()
+	soon := now.Add(time.Minute).Unix()
+	for _, row := range []struct {
+		rule   string
+		status int
+		body   string
+		want   string
+	}{
+		{"a subject is enough", 200, `{"sub":"u-1"}`, "ok"},
+		{"everything", 200, fmt.Sprintf(`{"sub":"u-1","sid":"s-1","exp":%d,"claims":{"email":"a@b"}}`, soon), "ok"},
+		{"white space around it", 200, " {\"sub\":\"u-1\"}\r\n", "ok"},
+		{"a subject of 255 bytes", 200, `{"sub":"` + strings.Repeat("a", 255) + `"}`, "ok"},
+		{"a fraction of a second", 200, fmt.Sprintf(`{"sub":"u-1","exp":%d.5}`, soon), "ok"},
+		{"claims may be empty", 200, `{"sub":"u-1","claims":{}}`, "ok"},
+
+		{"401", 401, "", "session_refused"},
+		{"401 is that whatever it says", 401, `{"sub":"u-1"}`, "session_refused"},
+		{"401 with a page of any size", 401, strings.Repeat("x", 1<<20), "session_refused"},
+		{"a session that is over", 200, fmt.Sprintf(`{"sub":"u-1","exp":%d}`, now.Unix()), "bearer_expired"},
+		{"one of 1970", 200, `{"sub":"u-1","exp":0}`, "bearer_expired"},
+
+		{"500", 500, `{"sub":"u-1"}`, "session_status"},
+		{"503", 503, "", "session_status"},
+		{"403, which might mean anything", 403, "", "session_status"},
+		{"404, a wrong URL", 404, "", "session_status"},
+		{"204", 204, "", "session_status"},
+		{"206", 206, `{"sub":"u-1"}`, "session_status"},
+		{"a redirect, to a login page for example", 302, "", "session_status"},
+		{"a permanent one", 308, "", "session_status"},
+
+		{"nothing", 200, "", "session_content"},
+		{"a page", 200, "<!doctype html><title>Sign in</title>", "session_content"},
+		{"null", 200, "null", "session_content"},
+		{"a list", 200, `[{"sub":"u-1"}]`, "session_content"},
+		{"a text", 200, `"u-1"`, "session_content"},
+		{"an empty object", 200, "{}", "session_content"},
+		{"something behind it", 200, `{"sub":"u-1"}{}`, "session_content"},
+		{"cut off", 200, `{"sub":"u-1"`, "session_content"},
+		{"a byte order mark", 200, "\ufeff" + `{"sub":"u-1"}`, "session_content"},
+		{"broken UTF-8", 200, `{"sub":"u-` + "\xff" + `"}`, "session_content"},
+		{"over 64 KiB", 200, `{"sub":"u-1"}` + strings.Repeat(" ", 64<<10), "session_content"},
+		{"two subjects", 200, `{"sub":"u-1","sub":"u-2"}`, "session_content"},
+		{"two subjects by case", 200, `{"sub":"u-1","Sub":"u-2"}`, "session_content"},
+		{"a subject in another case", 200, `{"SUB":"u-1"}`, "session_content"},
+		{"a member that is not known", 200, `{"sub":"u-1","expires":1}`, "session_content"},
+		{"an issuer, which the URL is", 200, `{"sub":"u-1","iss":"https://id.example.com"}`, "session_content"},
+		{"nested too deep", 200, `{"sub":"u-1","claims":{"a":` + strings.Repeat("[", 8) + strings.Repeat("]", 8) + `}}`, "session_content"},
+		{"twice the same claim", 200, `{"sub":"u-1","claims":{"a":1,"a":2}}`, "session_content"},
+		{"claims that are a list", 200, `{"sub":"u-1","claims":[]}`, "session_content"},
+		{"claims that are null", 200, `{"sub":"u-1","claims":null}`, "session_content"},
+		{"R26 no subject", 200, `{"sid":"s-1"}`, "session_content"},
+		{"R26 an empty one", 200, `{"sub":""}`, "session_content"},
+		{"R26 a number", 200, `{"sub":1}`, "session_content"},
+		{"R26 null", 200, `{"sub":null}`, "session_content"},
+		{"R26 256 bytes", 200, `{"sub":"` + strings.Repeat("a", 256) + `"}`, "session_content"},
+		{"R26 a NUL", 200, `{"sub":"u\u0000"}`, "session_content"},
+		{"R26 a new line", 200, `{"sub":"u\nX-Admin: 1"}`, "session_content"},
+		{"R26 a right-to-left override", 200, `{"sub":"u\u202e"}`, "session_content"},
+		{"a session id that is a number", 200, `{"sub":"u-1","sid":7}`, "session_content"},
+		{"an empty session id", 200, `{"sub":"u-1","sid":""}`, "session_content"},
+		{"a time as text", 200, `{"sub":"u-1","exp":"2026-11-23T13:00:00Z"}`, "session_content"},
+		{"a time in milliseconds", 200, fmt.Sprintf(`{"sub":"u-1","exp":%d}`, soon*1000), "session_content"},
+		{"a negative time", 200, `{"sub":"u-1","exp":-1}`, "session_content"},
+		{"a time that is null", 200, `{"sub":"u-1","exp":null}`, "session_content"},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			t.Parallel()
+			a := newApplication(t, says(row.status, row.body))
+			s := a.sessions(t, nil)
+			look(t, s, row.rule, cookie, row.want)
+			look(t, s, "again", cookie, row.want)
+			if want := map[bool]int64{true: 1, false: 2}[row.want == "ok"]; a.asked.Load() != want {
+				t.Errorf("asked %d times, want %d: what is no identity is not remembered", a.asked.Load(), want)
+			}
+		})
+	}
+}
+
+func TestLookupIdentity(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, says(200, fmt.Sprintf(
+		`{"sub":"u-1","sid":"s-1","exp":%d,"claims":{"email":"a@example.com","groups":["x","y"]}}`, now.Add(time.Hour).Unix())))
+	s := a.sessions(t, nil)
+	got := look(t, s, "everything", cookie, "ok")
+	if got.Issuer != a.URL || got.Subject != "u-1" || got.SessionID != "s-1" || got.TokenID != "" || got.Scope != "" {
+		t.Errorf("got %+v, want u-1 of %s in session s-1", got, a.URL)
+	}
+	if want := now.Add(time.Hour); !got.ExpiresAt.Equal(want) {
+		t.Errorf("ends at %s, want %s", got.ExpiresAt, want)
+	}
+	if fmt.Sprint(got.Claims) != "map[email:a@example.com groups:[x y]]" {
+		t.Errorf("got claims %v", got.Claims)
+	}
+	got.Claims["email"] = "mallory@example.com"
+	if again := look(t, s, "from the cache", cookie, "ok"); again.Claims["email"] != "a@example.com" {
+		t.Error("a caller changed the claims of the next one")
+	}
+	a.answer.Store(says(200, `{"sub":"u-1"}`))
+	if got := look(t, s, "without an end", "other", "ok"); !got.ExpiresAt.Equal(now.Add(24 * time.Hour)) {
+		t.Errorf("without an end: ends at %s, want a day after the lookup", got.ExpiresAt)
+	}
+	a.answer.Store(says(200, fmt.Sprintf(`{"sub":"u-1","exp":%d}`, now.Add(30*24*time.Hour).Unix())))
+	if got := look(t, s, "an end in a month", "third", "ok"); !got.ExpiresAt.Equal(now.Add(24 * time.Hour)) {
+		t.Errorf("an end in a month: ends at %s, want a day after the lookup", got.ExpiresAt)
+	}
+}
+
+// TestLookupRequest: the cookie, and nothing else that came from outside.
+func TestLookupRequest(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	t.Setenv("http_proxy", "http://127.0.0.1:1")
+	var seen http.Request
+	a := newApplication(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = *r
+		says(200, `{"sub":"u-1"}`)(w, r)
+	})
+	look(t, a.sessions(t, nil), "a lookup", cookie, "ok")
+	want := http.Header{"Accept": {"application/json"}, "User-Agent": {"wsticket"}, "Cookie": {"sid=" + cookie}}
+	if fmt.Sprint(seen.Header) != fmt.Sprint(want) {
+		t.Errorf("got headers %v, want %v", seen.Header, want)
+	}
+	if seen.Method != http.MethodGet || seen.RequestURI != "/session?for=ws" || seen.ContentLength != 0 {
+		t.Errorf("got %s %s with %d bytes, want a GET of the URL", seen.Method, seen.RequestURI, seen.ContentLength)
+	}
+}
+
+// TestLookupCookieValues: what is no cookie value is not sent to anybody.
+func TestLookupCookieValues(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, says(200, `{"sub":"u-1"}`))
+	s := a.sessions(t, nil)
+	for rule, value := range map[string]string{
+		"none": "", "a second cookie": "a; admin=1", "a header": "a\r\nX-Admin: 1", "a blank": "a b", "a comma": "a,b",
+		"quotes": `"a"`, "a backslash": `a\b`, "a NUL": "a\x00", "not ASCII": "ä", "over 8 KiB": strings.Repeat("a", 8<<10+1),
+	} {
+		look(t, s, rule, value, "bearer_malformed")
+	}
+	if got := a.asked.Load(); got != 0 {
+		t.Errorf("asked %d times, want never", got)
+	}
+	look(t, s, "8 KiB", strings.Repeat("a", 8<<10), "ok")
+}
+
+// TestLookupFollowsNobody: a redirect is no answer, wherever it leads.
+func TestLookupFollowsNobody(t *testing.T) {
+	t.Parallel()
+	trap := newApplication(t, says(200, `{"sub":"admin"}`))
+	a := newApplication(t, http.RedirectHandler(trap.URL, http.StatusFound).ServeHTTP)
+	look(t, a.sessions(t, nil), "a redirect", cookie, "session_status")
+	if got := trap.asked.Load(); got != 0 {
+		t.Errorf("the target was asked %d times, want never", got)
+	}
+}
+
+// TestLookupTimeout: who does not answer in time has not answered, in
+// whatever way it is slow.
+func TestLookupTimeout(t *testing.T) {
+	t.Parallel()
+	drip := func(w http.ResponseWriter, r *http.Request, bytes string) {
+		ticker := time.NewTicker(10 * time.Millisecond)
+		defer ticker.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-ticker.C:
+			case <-r.Context().Done():
+				return
+			}
+			if _, err := io.WriteString(w, bytes[i%len(bytes):i%len(bytes)+1]); err != nil {
+				return
+			}
+			_ = http.NewResponseController(w).Flush()
+		}
+	}
+	for _, row := range []struct {
+		rule   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "session_unreachable"},
+		{"half an answer", func(w http.ResponseWriter, r *http.Request) {
+			says(200, `{"sub":`)(w, r)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, "session_unreachable"},
+		{"a byte at a time", func(w http.ResponseWriter, r *http.Request) { drip(w, r, " ") }, "session_unreachable"},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			t.Parallel()
+			a := newApplication(t, row.answer)
+			s := a.sessions(t, func(o *auth.SessionOptions) { o.Timeout = 300 * time.Millisecond })
+			look(t, s, row.rule, cookie, row.want)
+		})
+	}
+}
+
+// TestLookupOfALargeBody: 1 GiB costs 64 KiB.
+func TestLookupOfALargeBody(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	a := newApplication(t, func(w http.ResponseWriter, _ *http.Request) {
+		block := make([]byte, 64<<10)
+		for range 1 << 14 {
+			n, err := w.Write(block)
+			sent.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	})
+	s := a.sessions(t, nil)
+	look(t, s, "1 GiB", cookie, "session_content")
+	a.Close() // waits for the handler
+	// What was under way when we hung up is in the buffers of the kernel.
+	if got := sent.Load(); got > 64<<20 {
+		t.Errorf("took %d bytes, want the answer to be cut", got)
+	}
+}
+
+// TestLookupOfNobody: no server, one that hangs up, one that speaks no HTTP.
+func TestLookupOfNobody(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, says(200, ""))
+	s := a.sessions(t, nil)
+	a.Close()
+	look(t, s, "no server", cookie, "session_unreachable")
+	for rule, greeting := range map[string]string{
+		"hangs up": "", "no HTTP": "220 smtp.example.com ready\r\n", "a broken status": "HTTP/1.1 2x0 OK\r\n\r\n",
+		"headers without end": "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("a", 128<<10),
+	} {
+		var lc net.ListenConfig
+		l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { // ends with the listener
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.WriteString(conn, greeting)
+				_ = conn.Close()
+			}
+		}()
+		s := a.sessions(t, func(o *auth.SessionOptions) { o.LookupURL = "http://" + l.Addr().String() })
+		look(t, s, rule, cookie, "session_unreachable")
+		l.Close()
+	}
+}
+
+func TestLookupOverTLS(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(says(200, `{"sub":"u-1"}`))
+	t.Cleanup(server.Close)
+	a := &application{Server: server}
+	trusting := a.sessions(t, func(o *auth.SessionOptions) {
+		o.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs //nolint:errcheck,forcetypeassert // It is one.
+	})
+	if got := look(t, trusting, "a certificate that is trusted", cookie, "ok"); got.Issuer != a.URL {
+		t.Errorf("got issuer %s, want %s", got.Issuer, a.URL)
+	}
+	look(t, a.sessions(t, nil), "one that is not", cookie, "session_unreachable")
+}
+
+// TestSessionsOfJWTs: the cookie's JWT is a bearer like any other.
+func TestSessionsOfJWTs(t *testing.T) {
+	t.Parallel()
+	v := edVerifier(t)
+	s, err := auth.NewSessions(auth.SessionOptions{Cookie: "sid", Verifier: v})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := look(t, s, "a good one", sign(t, edKey(), goodClaims()), "ok"); got.Subject != "u-1" || got.Issuer != issuerName {
+		t.Errorf("got %+v", got)
+	}
+	look(t, s, "R25 an ID token", sign(t, edKey(), goodClaims(), "typ", "JWT"), "bearer_type")
+	look(t, s, "another key", sign(t, edOther(), goodClaims()), "bearer_signature")
+	look(t, s, "no JWT", cookie, "bearer_malformed")
+	if got := s.Stats(); got != (auth.SessionStats{}) {
+		t.Errorf("got %+v, want the verifier to count", got)
+	}
+}
+
+func TestSessionOptions(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, auth.IssuerOptions{Keys: []crypto.PublicKey{edKey().Public()}})
+	for _, row := range []struct {
+		rule string
+		o    auth.SessionOptions
+		want string // empty: no fault
+	}{
+		{"a lookup", auth.SessionOptions{Cookie: "__Host-sid", LookupURL: "http://127.0.0.1:3000/session"}, ""},
+		{"https", auth.SessionOptions{Cookie: "sid", LookupURL: "https://app.example.com/session?x=1"}, ""},
+		{"a JWT", auth.SessionOptions{Cookie: "sid", Verifier: v}, ""},
+		{"no name", auth.SessionOptions{Verifier: v}, "auth: session.cookie: must be the name of a cookie"},
+		{"a name with a separator", auth.SessionOptions{Cookie: "a=b", Verifier: v}, "session.cookie"},
+		{"neither", auth.SessionOptions{Cookie: "sid"}, "exactly one of jwt and lookup_url"},
+		{"both", auth.SessionOptions{Cookie: "sid", Verifier: v, LookupURL: "http://a/"}, "exactly one of jwt and lookup_url"},
+		{"no URL", auth.SessionOptions{Cookie: "sid", LookupURL: "/session"}, "must be an http or https URL"},
+		{"another scheme", auth.SessionOptions{Cookie: "sid", LookupURL: "file:///etc/passwd"}, "must be an http or https URL"},
+		{"a fragment", auth.SessionOptions{Cookie: "sid", LookupURL: "http://a/#b"}, "neither user name nor fragment"},
+		{"a host that is none", auth.SessionOptions{Cookie: "sid", LookupURL: "http://a b/"}, "session.lookup_url"},
+		{"a port that is none", auth.SessionOptions{Cookie: "sid", LookupURL: "http://a:0/"}, "session.lookup_url"},
+		{"time that runs backwards", auth.SessionOptions{Cookie: "sid", Verifier: v, Timeout: -1}, "session.timeout"},
+	} {
+		s, err := auth.NewSessions(row.o)
+		switch {
+		case row.want == "" && err != nil:
+			t.Errorf("%s: got %v, want no fault", row.rule, err)
+		case row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)):
+			t.Errorf("%s: got %v, want it to say %q", row.rule, err, row.want)
+		case row.want == "":
+			s.Close()
+		}
+	}
+	_, err := auth.NewSessions(auth.SessionOptions{Cookie: "sid", LookupURL: "http://user:pa55word@app/"})
+	if err == nil || strings.Contains(err.Error(), "pa55word") {
+		t.Errorf("a password in the URL: got %v, want an error without it", err)
+	}
+}
+
+// TestSessionIssuer: the origin of the URL, as a browser would write it.
+func TestSessionIssuer(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"http://App.Example.com:80/session": "http://app.example.com", "https://app.example.com:443": "https://app.example.com",
+		"http://app:3000/": "http://app:3000", "https://[::1]:8443/x?y": "https://[::1]:8443",
+	} {
+		if got, err := auth.LookupIssuer(address); got != want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", address, got, err, want)
+		}
+	}
+}
+
+// FuzzVouched: no bytes make it panic, and what is accepted names somebody who
+// can be shown, in a spelling that is the same for every parser.
+func FuzzVouched(f *testing.F) {
+	for _, seed := range []string{
+		`{"sub":"u-1"}`, `{"sub":"u-1","sid":"s","exp":1795435200,"claims":{"groups":["a"]}}`, `{"sub":"a","sub":"b"}`,
+		`{"sub":"\ud800"}`, `{"sub":"u","exp":1e400}`, `{"Sub":"u"}`, `{"sub":"u","claims":[]}`, "null", "[]", "", "{",
+		string(pem.EncodeToMemory(&pem.Block{Type: "X"})),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		subject, session, expires, err := auth.ParseVouched(data)
+		if err != nil {
+			if !errors.Is(err, ticket.ErrUnavailable) || subject != "" {
+				t.Errorf("%q: got %q, %v, want nothing and ErrUnavailable", data, subject, err)
+			}
+			return
+		}
+		for _, text := range []string{subject, session} {
+			if len(text) > 255 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd }) {
+				t.Errorf("%q: accepted the text %q", data, text)
+			}
+		}
+		if subject == "" || expires.Year() > 9999 {
+			t.Errorf("%q: accepted subject %q until %s", data, subject, expires)
+		}
+	})
+}

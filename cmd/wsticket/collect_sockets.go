@@ -1,0 +1,43 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"wsticket/ws"
+)
+
+// socketCollector reads the WebSocket endpoint's own counts when the metrics
+// are read.
+type socketCollector struct {
+	stats                func() ws.Stats
+	connections, drained *prometheus.Desc
+}
+
+func newSocketCollector(stats func() ws.Stats) *socketCollector {
+	return &socketCollector{
+		stats: stats,
+		connections: prometheus.NewDesc("wsticket_connections",
+			"WebSockets there are now, by the door that they came by and their state.", []string{"door", "state"}, nil),
+		drained: prometheus.NewDesc("wsticket_drain_connections",
+			"WebSockets since the service began to stop: total, closed (gone), cut (of them not in time).", []string{"outcome"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *socketCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- c.connections
+	out <- c.drained
+}
+
+// Collect implements prometheus.Collector.
+func (c *socketCollector) Collect(out chan<- prometheus.Metric) {
+	s := c.stats()
+	for door, states := range s.Connections {
+		for state, n := range states {
+			out <- prometheus.MustNewConstMetric(c.connections, prometheus.GaugeValue, float64(n), string(door), string(state))
+		}
+	}
+	for outcome, n := range map[string]int{"total": s.Drained.Total, "closed": s.Drained.Closed, "cut": s.Drained.Cut} {
+		out <- prometheus.MustNewConstMetric(c.drained, prometheus.GaugeValue, float64(n), outcome)
+	}
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const pageOrigin = "https://app.example.com"
+
+// askAsPage sends a request of a page on an allowed origin, with cookies.
+func askAsPage(t testing.TB, method, url, cookies string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", pageOrigin)
+	req.Header.Set("Cookie", cookies)
+	req.Header.Set("Content-Type", "application/json")
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// TestTicketsBySession: an application with sessions of its own, before a
+// whole process.
+func TestTicketsBySession(t *testing.T) {
+	var away atomic.Bool
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch cookie := r.Header.Get("Cookie"); {
+		case away.Load():
+			w.WriteHeader(http.StatusBadGateway)
+		case cookie == "__Host-session=alices":
+			_, _ = io.WriteString(w, `{"sub":"alice","sid":"s-1","claims":{"groups":["a"]}}`)
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer app.Close()
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"),
+		"--set", "session.cookie=__Host-session", "--set", "session.lookup_url="+app.URL+"/session")
+	tickets := "http://" + p.public + "/ws-ticket"
+
+	a := askAsPage(t, http.MethodPost, tickets, "__Host-session=alices")
+	if a.status != http.StatusCreated || a.header.Get("Access-Control-Allow-Credentials") != "true" {
+		t.Fatalf("a ticket by session = %d %s", a.status, a.body)
+	}
+	var got struct {
+		issued
+		ConnectionExpiresAt time.Time `json:"connection_expires_at"`
+	}
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(got.ConnectionExpiresAt); left > 24*time.Hour || left < 23*time.Hour {
+		t.Errorf("the connection may last %s, want a day", left)
+	}
+	receipt := askAsPage(t, http.MethodGet, tickets+"/"+got.TicketID, "__Host-session=alices")
+	if receipt.status != http.StatusOK || !strings.Contains(receipt.body, `"state":"pending"`) {
+		t.Errorf("its receipt = %d %s", receipt.status, receipt.body)
+	}
+	if a := askAsPage(t, http.MethodPost, tickets, "__Host-session=mallorys"); a.status != http.StatusUnauthorized {
+		t.Errorf("an unknown session = %d %s, want 401", a.status, a.body)
+	}
+	if a := send(t, http.MethodPost, tickets, idp.bearer(t, "bob"), ""); a.status != http.StatusCreated {
+		t.Errorf("a bearer beside it = %d %s, want 201", a.status, a.body)
+	}
+	away.Store(true)
+	if a := askAsPage(t, http.MethodPost, tickets, "__Host-session=carols"); a.status != http.StatusServiceUnavailable {
+		t.Errorf("the application is away: got %d %s, want 503", a.status, a.body)
+	}
+	metrics := send(t, http.MethodGet, "http://"+p.internal+"/metrics", "", "").body
+	for _, want := range []string{
+		"wsticket_session_cache_hits_total ", "wsticket_session_cache_misses_total ", "wsticket_session_cache_entries ",
+		`reason="session_refused"`, `reason="session_status"`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+	if err := p.stop(t); err != nil {
+		t.Errorf("serve ended with %v", err)
+	}
+}
+
+func TestTicketsBySessionJWT(t *testing.T) {
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "session.cookie=session", "--set", "session.jwt=true")
+	a := askAsPage(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "session="+idp.bearer(t, "alice"))
+	if a.status != http.StatusCreated {
+		t.Errorf("a JWT in the cookie = %d %s, want 201", a.status, a.body)
+	}
+	if a := askAsPage(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "session=opaque"); a.status != http.StatusUnauthorized {
+		t.Errorf("something else in it = %d %s, want 401", a.status, a.body)
+	}
+}
+
+// TestKeySetIsServed: the keys of the file, the first of which signs.
+func TestKeySetIsServed(t *testing.T) {
+	idp := newProvider(t)
+	keys := writeFile(t, "assertion.pem", privateKeyPEM(t, newEd25519(t))+privateKeyPEM(t, newP256(t)))
+	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "public.url=http://127.0.0.1",
+		"--set", "identity.assertion_key_file="+keys, "--set", "identity.assertion_audience=chat")
+	a := send(t, http.MethodGet, "http://"+p.public+"/.well-known/jwks.json", "", "")
+	var set struct {
+		Keys []struct{ Kid, Alg, D string }
+	}
+	if err := json.Unmarshal([]byte(a.body), &set); err != nil || len(set.Keys) != 2 {
+		t.Fatalf("the key set = %d %s, %v", a.status, a.body, err)
+	}
+	if set.Keys[0].Alg != jwt.SigningMethodEdDSA.Alg() || set.Keys[1].Alg != jwt.SigningMethodES256.Alg() || set.Keys[0].D+set.Keys[1].D != "" {
+		t.Errorf("the key set = %s", a.body)
+	}
+	plain := start(t, "serve", "--config", idp.config(t, "memory:"))
+	if a := send(t, http.MethodGet, "http://"+plain.public+"/.well-known/jwks.json", "", ""); a.status != http.StatusNotFound {
+		t.Errorf("without a key = %d, want 404", a.status)
+	}
+}
+
+// TestNoSessionOrKeyInAnyOutput is the canary for what sessions and assertions
+// add: values of cookies, good and bad, what the application says, and private
+// keys, with the application answering in every way that it can.
+func TestNoSessionOrKeyInAnyOutput(t *testing.T) {
+	const good, bad = "canary-c00kie-0f-alice", "canary-c00kie-0f-mallory"
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, value, _ := strings.Cut(r.Header.Get("Cookie"), "=")
+		switch {
+		case value == good:
+			_, _ = io.WriteString(w, `{"sub":"alice","claims":{"email":"canary-email"}}`)
+		case strings.HasSuffix(value, "-page"):
+			_, _ = io.WriteString(w, "<p>"+value)
+		case strings.HasSuffix(value, "-moved"):
+			http.Redirect(w, r, "/"+value, http.StatusFound)
+		case strings.HasSuffix(value, "-gone"):
+			panic(http.ErrAbortHandler)
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer app.Close()
+	ed, p256 := newEd25519(t), newP256(t)
+	keys := privateKeyPEM(t, ed) + privateKeyPEM(t, p256)
+	idp := newProvider(t)
+	config := []string{
+		"--config", idp.config(t, "memory:"), "--set", "session.cookie=sid", "--set", "session.lookup_url=" + app.URL, "--set", "log.level=debug",
+		"--set", "identity.assertion_key_file=" + writeFile(t, "assertion.pem", keys), "--set", "identity.assertion_audience=chat", "--set", "public.url=http://127.0.0.1",
+	}
+	p := start(t, append([]string{"serve"}, config...)...)
+	var answers strings.Builder
+	ask := func(method, target, cookies string) {
+		a := askAsPage(t, method, "http://"+p.public+target, cookies)
+		answers.WriteString(a.body)
+		for name, values := range a.header {
+			answers.WriteString(name + strings.Join(values, ","))
+		}
+	}
+	for _, cookies := range []string{
+		"sid=" + good, "sid=" + bad, "sid=" + bad + "-page", "sid=" + bad + "-moved", "sid=" + bad + "-gone",
+		"sid=" + good + "; sid=" + bad, "sid=\"" + bad + "\"", "sid=" + bad + "," + good, "other=" + bad,
+	} {
+		for _, target := range []string{"/ws-ticket", "/ws-ticket/4B8xiXBODIlsV0VSjvtzly", "/ws-ticket?sid=" + bad, "/ws", "/.well-known/jwks.json"} {
+			ask(http.MethodPost, target, cookies)
+			ask(http.MethodGet, target, cookies)
+		}
+	}
+	metrics := send(t, http.MethodGet, "http://"+p.internal+"/metrics", "", "").body
+	_ = p.stop(t)
+	checked, checkedErrs, err := runIn(t, nil, append([]string{"check-config"}, config...)...)
+	if err != nil {
+		t.Errorf("check-config: %v", err)
+	}
+	written := map[string]string{
+		"an answer": answers.String(), "the metrics": metrics, "standard output": p.stdout.String(), "the log": p.stderr.String(),
+		"what check-config says": checked + checkedErrs,
+	}
+	if !strings.Contains(p.stderr.String(), `"outcome":"issued"`) || !strings.Contains(p.stderr.String(), "session_content") {
+		t.Error("the log has neither a ticket nor a refusal in it: the search would prove nothing")
+	}
+	secrets := map[string]string{"a session": "canary-c00kie", "what the application said": "canary-email"}
+	for _, line := range strings.Split(keys, "\n") {
+		if !strings.HasPrefix(line, "-----") && line != "" {
+			secrets["the key line "+line[:8]] = line
+		}
+	}
+	for what, secret := range secrets {
+		for where, text := range written {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s stands in %s", what, where)
+			}
+		}
+	}
+}
+
+func mustRead(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

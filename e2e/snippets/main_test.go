@@ -1,0 +1,130 @@
+//go:build e2e
+
+package snippets_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"wsticket/internal/testenv"
+)
+
+// patience bounds every wait for another process; nothing usually waits.
+const patience = 20 * time.Second
+
+// block returns the one fenced block of a language in a document.
+func block(t testing.TB, document, language string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../docs", document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(string(text), "\n```"+language+"\n")
+	if len(parts) != 2 {
+		t.Fatalf("%s: got %d blocks of %s, want one", document, len(parts)-1, language)
+	}
+	code, _, closed := strings.Cut(parts[1], "\n```\n")
+	if !closed {
+		t.Fatalf("%s: the block of %s does not end", document, language)
+	}
+	return code + "\n"
+}
+
+// buildServer makes the program once for a test.
+func buildServer(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "wsticket")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "wsticket/cmd/wsticket").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return program
+}
+
+// serve starts wsticket under a public URL that it really has, and returns
+// that. The port may be taken by somebody else meanwhile; then another one is
+// tried.
+func serve(t testing.TB, program string, args ...string) (publicURL string) {
+	t.Helper()
+	var err error
+	for range 5 {
+		if publicURL, err = tryServe(t, program, args); err == nil {
+			return publicURL
+		}
+	}
+	t.Fatal(err)
+	return ""
+}
+
+func tryServe(t testing.TB, program string, args []string) (string, error) {
+	t.Helper()
+	addr := testenv.FreeAddr(t)
+	args = append([]string{
+		"serve", "--public", addr, "--internal", "127.0.0.1:0", "--set", "public.url=http://" + addr,
+	}, args...)
+	cmd := exec.Command(program, args...) //nolint:noctx // Ended below, in good order.
+	cmd.Env = []string{}
+	var log strings.Builder
+	cmd.Stderr = &log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	deadline := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	deadline.Stop()
+	if err != nil || !strings.Contains(line, `"listening"`) {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return "", fmt.Errorf("wsticket does not start: %w\n%s", err, &log)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		deadline := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		defer deadline.Stop()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("wsticket ended with %v\n%s", err, &log)
+		}
+	})
+	return "http://" + addr, nil
+}
+
+// presented is what an application gets with a connection.
+type presented struct {
+	Assertion string `json:"assertion"`
+	ID        string `json:"id"`
+}
+
+func presentedBy(header http.Header) presented {
+	return presented{header.Get("X-Wsticket-Assertion"), header.Get("X-Wsticket-Id")}
+}
+
+// run gives cases to a program and returns what it made of each.
+func run(t testing.TB, cmd *exec.Cmd, cases []presented) []any {
+	t.Helper()
+	input, err := json.Marshal(cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	cmd.Stdin, cmd.Stderr = strings.NewReader(string(input)), &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", cmd.Args[0], err, &errs)
+	}
+	var verdicts []any
+	if err := json.Unmarshal(out, &verdicts); err != nil || len(verdicts) != len(cases) {
+		t.Fatalf("%s: got %s (%v), want %d verdicts", cmd.Args[0], out, err, len(cases))
+	}
+	return verdicts
+}
