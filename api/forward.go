@@ -96,12 +96,13 @@ func (s *Server) whence(r *http.Request, q question) (ticket.Presentation, error
 	if err := admit(s.o.AddressLimit, limit.AddrKey(addr)); err != nil {
 		return ticket.Presentation{}, err
 	}
-	// Of the ID and the key, one may be missing; both come again with a
-	// question that is asked again.
-	key := q.requestID + " " + r.Header.Get("Sec-WebSocket-Key")
-	return ticket.Presentation{
-		Origin: from, ClientIP: addr, Attempt: handshake.Attempt(key, addr.String()),
-	}, nil
+	p := ticket.Presentation{Origin: from, ClientIP: addr}
+	// A question that is asked again comes with the same ID and key. One that
+	// has neither cannot be told from another of the same client.
+	if key := r.Header.Get("Sec-WebSocket-Key"); q.requestID != "" || key != "" {
+		p.Attempt = handshake.Attempt(q.requestID+" "+key, addr.String())
+	}
+	return p, nil
 }
 
 // grant turns the credential into a grant, or spends it in vain.
