@@ -9,14 +9,16 @@ import (
 	"testing"
 )
 
-// Need returns the path of a program. Where it is missing the test is skipped,
+// Need returns the path of a program, which is looked for where Debian has
+// servers too, whatever the PATH says. Where it is missing the test is skipped,
 // except under CI=true, where it fails: a test that quietly does not run
 // proves nothing.
 func Need(tb testing.TB, program string) string {
 	tb.Helper()
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path
+	for _, dir := range []string{"", "/usr/local/sbin/", "/usr/sbin/"} {
+		if path, err := exec.LookPath(dir + program); err == nil {
+			return path
+		}
 	}
 	missing(tb, program)
 	return ""
