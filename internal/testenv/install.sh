@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the programs that the tests start, where they are missing, with
 # apt-get or brew, and leaves no service of theirs running. Silent when all are
-# there. Run by "make test".
+# there. Run by "make test"; with "e2e-fast" or "e2e" by the targets of those
+# names, which need more, some of it built from source.
 set -eu
 
 # Debian has servers where the PATH of an ordinary user does not lead.
@@ -14,6 +15,19 @@ curl curl curl
 node nodejs node
 npm npm node
 nginx nginx nginx'
+built=
+
+case ${1:-test} in
+test) ;;
+e2e-fast) built=caddy ;;
+e2e) built='caddy traefik' ;;
+*)
+	echo "usage: install.sh [test|e2e-fast|e2e]" >&2
+	exit 2
+	;;
+esac
+[ -z "$built" ] || wanted="$wanted
+haproxy haproxy haproxy"
 
 # Modules of Debian's own Python: module, Debian package. Elsewhere the tests
 # that need them are skipped.
@@ -99,3 +113,7 @@ while read -r module deb <&3; do
 done 3<<LIST
 $modules
 LIST
+
+for program in $built; do
+	sh "${0%/*}/build.sh" "$program"
+done

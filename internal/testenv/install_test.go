@@ -13,7 +13,7 @@ import (
 // install runs the script with nothing in PATH but the given programs, each a
 // line of shell, and returns what it printed. The machine's policy on services
 // is one of them, and has to be as before.
-func install(t *testing.T, programs map[string]string) (stdout, stderr string, err error) {
+func install(t *testing.T, set string, programs map[string]string) (stdout, stderr string, err error) {
 	t.Helper()
 	script, err := filepath.Abs("install.sh")
 	if err != nil {
@@ -28,6 +28,9 @@ func install(t *testing.T, programs map[string]string) (stdout, stderr string, e
 	}
 	var out, errs strings.Builder
 	cmd := exec.CommandContext(t.Context(), testenv.Need(t, "sh"), script)
+	if set != "" {
+		cmd.Args = append(cmd.Args, set)
+	}
 	cmd.Dir, cmd.Env = dir, []string{
 		"PATH=" + dir, "DIR=" + dir, "PYTHON=" + filepath.Join(dir, "python"), "POLICY_RC_D=" + filepath.Join(dir, "policy"),
 	}
@@ -141,7 +144,7 @@ func TestInstallScript(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
-			stdout, stderr, err := install(t, tt.programs)
+			stdout, stderr, err := install(t, "", tt.programs)
 			if (err != nil) != tt.fails {
 				t.Errorf("got %v, want failure: %v", err, tt.fails)
 			}
@@ -152,6 +155,26 @@ func TestInstallScript(t *testing.T) {
 				t.Errorf("stderr: got %q, want %q", stderr, tt.stderr)
 			}
 		})
+	}
+}
+
+// TestInstallScriptSets: what Debian does not have is built, and only for those
+// who need it.
+func TestInstallScriptSets(t *testing.T) {
+	machine := map[string]string{
+		"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "nginx": "", "haproxy": "", "python": "",
+		"sh": `echo "build ${1##*/} $2"`,
+	}
+	for set, want := range map[string]string{
+		"test": "", "e2e-fast": "build build.sh caddy\n",
+		"e2e": "build build.sh caddy\nbuild build.sh traefik\n",
+	} {
+		if stdout, stderr, err := install(t, set, machine); err != nil || stdout != want {
+			t.Errorf("%s: got %q, %q, %v; want %q", set, stdout, stderr, err, want)
+		}
+	}
+	if _, stderr, err := install(t, "everything", machine); err == nil || !strings.HasPrefix(stderr, "usage: ") {
+		t.Errorf("an unknown set: got %q, %v; want usage", stderr, err)
 	}
 }
 
