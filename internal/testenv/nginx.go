@@ -91,7 +91,7 @@ func (s *NginxServer) write(http string) {
 		// Else the workers are nobody, who may not enter dir.
 		config.WriteString("user root;\n")
 	}
-	config.WriteString("worker_processes auto;\npid nginx.pid;\nerror_log error.log notice;\nevents {}\nhttp {\n")
+	config.WriteString("worker_processes auto;\npid nginx.pid;\nerror_log error.log notice;\nevents { worker_connections 10000; }\nhttp {\n")
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&config, "%s_temp_path %s;\n", kind, kind)
 	}
