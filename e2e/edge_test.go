@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +20,10 @@ import (
 // of tickets (docs/edge.md). At the end it prints what came of each case.
 func TestEdge(t *testing.T) {
 	b := &board{cells: make(map[string]map[string]string)}
-	t.Cleanup(func() { t.Logf("proxy by case:\n%s", b) })
+	t.Cleanup(func() {
+		t.Logf("proxy by case:\n%s", b)
+		b.wantDocumented(t)
+	})
 	for _, p := range edgeProxies() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel() // most of it is waiting
@@ -72,6 +76,22 @@ func (b *board) String() string {
 	}
 	_ = w.Flush()
 	return text.String()
+}
+
+// wantDocumented holds the table of docs/edge.md to this one, where it is
+// complete.
+func (b *board) wantDocumented(t *testing.T) {
+	t.Helper()
+	if slices.ContainsFunc(edgeProxies(), func(p edgeProxy) bool { return len(b.cells[edgeCases()[0].name][p.name]) == 0 }) {
+		return
+	}
+	text, err := os.ReadFile("../docs/edge.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "```\n"+b.String()+"```\n") {
+		t.Error("docs/edge.md has another table")
+	}
 }
 
 // scene is one proxy and all that it works with.
