@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"wsticket/internal/origin"
 )
 
 // defaultUpstream is the application where nobody says another one.
@@ -32,6 +34,9 @@ func newEdge(cfg Config, upstream string) (edge, error) {
 	}
 	upstream = cmp.Or(upstream, strings.TrimPrefix(cfg.WS.Upstream, "http://"), defaultUpstream)
 	var faults []error
+	if _, err := origin.NewHosts(e.Names); err != nil { // that of public.url has not been looked at
+		faults = append(faults, err)
+	}
 	for _, address := range []struct {
 		of, text string
 		into     *string
@@ -80,7 +85,6 @@ func hostNames(cfg PublicConfig) []string {
 	}
 	var names []string
 	for _, host := range allowedHosts(cfg, public) {
-		// Only a port ends in digits behind the last bracket and colon.
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 			if strings.Contains(name, ":") {

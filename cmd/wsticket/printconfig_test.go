@@ -127,6 +127,7 @@ func TestPrintConfigRefuses(t *testing.T) {
 		want string
 	}{
 		{"an address that would be more than one", []string{"--internal", "x;y:80"}, `internal.listen: must be host:port (got "x;y:80")`},
+		{"a host that would be more than one", []string{"--set", "public.url=https://a;b"}, `host "a;b"`},
 		{"an application without a port", []string{"--upstream", "app"}, "(--upstream or ws.upstream): must be host:port"},
 		{"an application behind TLS", []string{"--set", "ws.upstream=https://app:443"}, "ws.upstream"},
 		{"a faulty configuration", []string{"--set", "ws.path=ws", "--set", "public.hosts=*"}, "public.hosts"},
