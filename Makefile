@@ -61,8 +61,12 @@ cover: servers ## All tests under the race detector; ticket, store and auth have
 
 # Verbose, because the figures are what it is run for.
 .PHONY: e2e
-e2e: servers ## Several processes on one Redis, with faults: histories, races, leaks, recovery
+e2e: servers e2e/node/node_modules/.package-lock.json ## Several processes on one Redis, with faults: histories, races, leaks, recovery
 	CI=true go test -v -count=1 -tags e2e ./e2e/...
+
+# The npm packages that scripts of e2e import; npm writes this file last.
+e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json
+	npm ci --prefix e2e/node
 
 # Before Go 1.27 the end of a time can be reported as a failure: "context
 # deadline exceeded", and no input written (golang/go#75804). A count of inputs,
