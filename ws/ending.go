@@ -125,7 +125,7 @@ func (h *Handler) refuseByClose(w http.ResponseWriter, r *http.Request, a admiss
 	defer leave()
 	// The entry of the access log is written at the moment of the hijack.
 	note.Outcome, note.Reason = verdict(err)
-	conn, buffered, err := upgrade(w, r, a.subprotocol)
+	conn, buffered, err := upgrade(w, r, h.early(a))
 	if err != nil {
 		h.lost(r, a)
 		return true

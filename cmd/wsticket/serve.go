@@ -176,7 +176,8 @@ func loopbackNames() []string { return []string{"localhost", "127.0.0.1", "[::1]
 func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 	cfg := a.cfg.WS
 	options := ws.Options{
-		Redeemer: r, Authenticator: a.verifier, Endpoint: ws.Echo,
+		Redeemer: r, Authenticator: a.verifier, Identity: a.forwarder, TrustedProxies: s.proxies,
+		Upstream: cfg.Upstream, Ping: cfg.Ping, IdleTimeout: cfg.IdleTimeout,
 		Doors: a.cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
 		Audience: a.cfg.Ticket.Audiences[0], TicketParameter: cfg.TicketParameter,
 		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses,
@@ -189,6 +190,9 @@ func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 	}
 	if a.sessions != nil {
 		options.Sessions = a.sessions
+	}
+	if cfg.Upstream == "" {
+		options.Endpoint = ws.Echo
 	}
 	return options
 }
