@@ -1,6 +1,6 @@
 // Package api is the HTTP surface of wsticket: the public router, where
-// clients get tickets and open WebSockets, and the internal one for probes
-// and scrapers. openapi.yaml describes both and is embedded.
+// clients get tickets and open WebSockets, and the internal one for backends,
+// proxies, probes and scrapers. openapi.yaml describes both and is embedded.
 //
 // A request passes the access log, the security headers, the last resort for
 // panics and the host check before it is routed; each endpoint then has a
@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"wsticket/internal/accesslog"
+	"wsticket/internal/clientip"
 	"wsticket/internal/handshake"
 	"wsticket/internal/limit"
 	"wsticket/internal/origin"
@@ -45,6 +46,28 @@ type Receipts interface {
 // told now.
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error)
+}
+
+// Redeemer spends tickets on behalf of other programs, and looks at them;
+// [ticket.Service] is one. Its error wraps a sentinel of package ticket, and
+// whatever it is, nobody is admitted.
+type Redeemer interface {
+	Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error)
+	Introspect(ctx context.Context, token ticket.Token) (ticket.Grant, error)
+}
+
+// Keyring tells whose an API key is and what it may be used for: "consume",
+// "introspect", "read".
+type Keyring interface {
+	Lookup(key string) (name string, scopes []string, ok bool)
+}
+
+// Identifier tells an application who is there, in headers. Names lists all
+// that there may be, X-Wsticket-Id and X-Wsticket-Expires among them; those
+// that Headers leaves out are answered empty.
+type Identifier interface {
+	Headers(grant ticket.Grant) (http.Header, error)
+	Names() []string
 }
 
 // Options are the parts and settings of a [Server].
@@ -84,6 +107,32 @@ type Options struct {
 	// TrustedProxies may say in X-Forwarded-For who the client is.
 	TrustedProxies []netip.Prefix
 
+	// Redeemer serves /consume, /introspect and forward auth on the internal
+	// router; with nil there are none of them.
+	Redeemer Redeemer
+	// Keys are those of the callers of the internal router; nil is none. A
+	// client certificate that the listener has verified is as good as a key
+	// with every scope.
+	Keys Keyring
+	// KeyLimit bounds the requests without a good key, of each peer address
+	// there. An address that has reached it is not listened to, good key or
+	// not. Nil is no limit.
+	KeyLimit *limit.Limiter
+	// GuardMetrics asks for a caller with the scope "read" at /metrics.
+	GuardMetrics bool
+	// Audiences are the endpoints that a ticket may be for; the first is the
+	// default. Default: [ticket.DefaultAudience].
+	Audiences []string
+	// Doors are those at which forward auth takes a credential. Default:
+	// query, subprotocol and header.
+	Doors []handshake.Door
+	// AllowMissingOrigin lets handshakes without an Origin header pass in
+	// forward auth, unless a cookie is all that they bring.
+	AllowMissingOrigin bool
+	// Identifier makes the identity headers of forward auth; with nil they
+	// are X-Wsticket-Id and X-Wsticket-Expires.
+	Identifier Identifier
+
 	// KeySet is the JWK set of the keys that identity assertions are signed
 	// with, served at /.well-known/jwks.json; with nil there is no such path.
 	KeySet []byte
@@ -98,34 +147,50 @@ type Options struct {
 	Sink func(context.Context, accesslog.Entry)
 	// Logger takes faults of the service itself. Default: discarded.
 	Logger *slog.Logger
-	// Now is the clock of the access log. Default time.Now.
+	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
 
 // Server holds the two routers. It is safe for concurrent use.
 type Server struct {
-	o        Options
-	public   http.Handler
-	internal http.Handler
+	o            Options
+	doors        handshake.Doors
+	forwardedFor func(*http.Request) netip.Addr
+	public       http.Handler
+	internal     http.Handler
 }
 
 // New returns a Server, or an error that lists every fault of o.
 func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{o: o, doors: o.openDoors(), forwardedFor: clientip.Forwarded(o.TrustedProxies)}
+	s.public, s.internal = s.publicRouter(), s.internalRouter()
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
 	if o.WSPath == "" {
 		o.WSPath = "/ws"
 	}
 	if o.TicketParameter == "" {
 		o.TicketParameter = "ticket"
 	}
+	if len(o.Audiences) == 0 {
+		o.Audiences = []string{ticket.DefaultAudience}
+	}
+	if len(o.Doors) == 0 {
+		o.Doors = []handshake.Door{handshake.DoorQuery, handshake.DoorSubprotocol, handshake.DoorHeader}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := o.validate(); err != nil {
-		return nil, err
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	s := &Server{o: o}
-	s.public, s.internal = s.publicRouter(), s.internalRouter()
-	return s, nil
+	return o
 }
 
 // Public returns the handler of the public listener. The server that it is
@@ -139,8 +204,8 @@ func (s *Server) Internal() http.Handler { return s.internal }
 var (
 	// wsPath is plain segments: nothing that is escaped, cleaned or matched.
 	wsPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
-	// parameter has one spelling in a query.
-	parameter = regexp.MustCompile(`^[a-z0-9_-]+$`)
+	// parameterName has one spelling in a query.
+	parameterName = regexp.MustCompile(`^[a-z0-9_-]+$`)
 )
 
 func (o *Options) validate() error {
@@ -160,7 +225,7 @@ func (o *Options) validate() error {
 	check(wsPath.MatchString(o.WSPath), "ws path: must be plain segments (got %q)", o.WSPath)
 	check(o.WSPath != ticketPath && !strings.HasPrefix(o.WSPath, ticketPath+"/"),
 		"ws path: must not be under %s (got %q)", ticketPath, o.WSPath)
-	check(parameter.MatchString(o.TicketParameter) && o.TicketParameter != "access_token",
+	check(parameterName.MatchString(o.TicketParameter) && o.TicketParameter != "access_token",
 		"ticket parameter: must be a plain lower-case word other than access_token (got %q)", o.TicketParameter)
 	check(o.PublicURL == nil || isBase(o.PublicURL),
 		"public url: must be http, https, ws or wss with a host and a path at most (got %q)", o.PublicURL)

@@ -19,8 +19,15 @@ import (
 // maxBody bounds the body of a request, in bytes.
 const maxBody = 4 << 10
 
-// readBody returns the JSON of a request, nil where it has no body.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// The media types of bodies.
+const (
+	typeJSON = "application/json"
+	typeForm = "application/x-www-form-urlencoded"
+)
+
+// readBody returns the body of a request, which must be of the type kind; nil
+// where it has none.
+func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, error) {
 	if !unencoded(r.Header["Content-Encoding"]) {
 		return nil, fmt.Errorf("content encoding: %w", errMediaType)
 	}
@@ -35,7 +42,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("body: %w", ticket.ErrInvalidRequest)
 	case len(data) == 0:
 		return nil, nil
-	case !isJSON(r.Header["Content-Type"]):
+	case !isType(r.Header["Content-Type"], kind):
 		return nil, fmt.Errorf("content type: %w", errMediaType)
 	default:
 		return data, nil
@@ -64,14 +71,14 @@ func unencoded(headers []string) bool {
 	return true
 }
 
-// isJSON wants the one type application/json. It has no parameters
-// (RFC 8259 11); the charset that it always has may be said.
-func isJSON(headers []string) bool {
+// isType wants one type. Those here have no parameters (RFC 8259 11, URL
+// Standard 5.1); the charset that they always have may be said.
+func isType(headers []string, want string) bool {
 	if len(headers) != 1 {
 		return false
 	}
 	kind, params, err := mime.ParseMediaType(headers[0])
-	if err != nil || kind != "application/json" {
+	if err != nil || kind != want {
 		return false
 	}
 	for name, value := range params {

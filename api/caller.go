@@ -28,14 +28,21 @@ type caller struct {
 func (s *Server) authenticated(
 	h func(w http.ResponseWriter, r *http.Request, by caller) error,
 ) endpoint {
+	return bounded(func(w http.ResponseWriter, r *http.Request) error {
+		by, err := s.identify(w, r)
+		if err != nil {
+			return err
+		}
+		return h(w, r, by)
+	})
+}
+
+// bounded gives e the time of a request.
+func bounded(e endpoint) endpoint {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
-		r = r.WithContext(ctx)
-		by, err := s.identify(w, r)
-		if err == nil {
-			err = h(w, r, by)
-		}
+		err := e(w, r.WithContext(ctx))
 		if errors.Is(err, context.DeadlineExceeded) {
 			// Who gives up waiting knows nothing.
 			err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -68,20 +69,37 @@ func bearer(headers []string) (ticket.Bearer, error) {
 // credential, and not redeemed here.
 func checkQuery(raw, ticketParameter string) error {
 	var fault error
-	// Servers disagree on whether ";" separates; so it does here.
-	for pair := range strings.FieldsFuncSeq(raw, func(c rune) bool { return c == '&' || c == ';' }) {
-		name, value, _ := strings.Cut(pair, "=")
-		name, nameErr := unescape(name)
-		value, valueErr := unescape(value)
+	for p := range parameters(raw) {
 		switch {
-		case strings.EqualFold(name, "access_token"), strings.EqualFold(name, "token"),
-			jwtscan.Holds(name), jwtscan.Holds(value):
+		case strings.EqualFold(p.name, "access_token"), strings.EqualFold(p.name, "token"),
+			jwtscan.Holds(p.name), jwtscan.Holds(p.value):
 			return errCredentialInURL
-		case nameErr != nil, valueErr != nil, strings.EqualFold(name, ticketParameter):
+		case p.broken, strings.EqualFold(p.name, ticketParameter):
 			fault = fmt.Errorf("query: %w", errCredentialShape)
 		}
 	}
 	return fault
+}
+
+// parameter is a part of a query, unescaped where its escapes are not broken.
+type parameter struct {
+	name, value string
+	broken      bool
+}
+
+// parameters takes a query apart. Servers disagree on whether ";" separates;
+// so it does here.
+func parameters(raw string) iter.Seq[parameter] {
+	return func(yield func(parameter) bool) {
+		for pair := range strings.FieldsFuncSeq(raw, func(c rune) bool { return c == '&' || c == ';' }) {
+			name, value, _ := strings.Cut(pair, "=")
+			name, nameErr := unescape(name)
+			value, valueErr := unescape(value)
+			if !yield(parameter{name, value, nameErr != nil || valueErr != nil}) {
+				return
+			}
+		}
+	}
 }
 
 // unescape returns s as it is where its escapes are broken, so that it is

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wsticket/internal/accesslog"
+	"wsticket/internal/handshake"
 	"wsticket/internal/problem"
 	"wsticket/ticket"
 )
@@ -36,6 +37,18 @@ const (
 	errNoRoute     refusal = "no_route"
 	errMethod      refusal = "method_not_allowed"
 	errNotReady    refusal = "not_ready"
+	// errUnknownKey: an API key that is not known.
+	errUnknownKey refusal = "unknown_key"
+	// errKeyScope: an API key that is not for this.
+	errKeyScope refusal = "key_scope"
+	// errUntrusted: a question of forward auth from who is neither a trusted
+	// proxy nor has a key.
+	errUntrusted refusal = "untrusted_peer"
+	// errForwarded: a header that the proxy always sets is not there, or
+	// twice, or makes no sense.
+	errForwarded refusal = "forwarded_headers"
+	// errWrongTicket: see [presented].
+	errWrongTicket refusal = "wrong_ticket"
 	errPanic       refusal = "panic"
 )
 
@@ -51,12 +64,31 @@ type limitedError struct{ after time.Duration }
 func (e *limitedError) Error() string { return "too many requests" }
 func (e *limitedError) Unwrap() error { return errLimited }
 
-// What WWW-Authenticate says (RFC 6750 3): no error code where no bearer
+// presentedError is a ticket that was presented and not accepted.
+type presentedError struct{ err error }
+
+func (e *presentedError) Error() string   { return e.err.Error() }
+func (e *presentedError) Unwrap() []error { return []error{errWrongTicket, e.err} }
+
+// Reason is for logs; to whoever presented the ticket they all look the same.
+func (e *presentedError) Reason() string { return ticket.Reason(e.err) }
+
+// presented makes a wrong ticket of whatever would not be found by its owner.
+func presented(err error) error {
+	if err != nil && ruleOf(err).problem == problem.NotFound {
+		return &presentedError{err}
+	}
+	return err
+}
+
+// What WWW-Authenticate says (RFC 6750 3): no error code where no credential
 // came, because there is nothing to be wrong with it.
 const (
-	challengeBare  = `Bearer realm="wsticket"`
-	challengeToken = `Bearer realm="wsticket", error="invalid_token"`
-	challengeScope = `Bearer realm="wsticket", error="insufficient_scope"`
+	challengeBare   = `Bearer realm="wsticket"`
+	challengeToken  = `Bearer realm="wsticket", error="invalid_token"`
+	challengeScope  = `Bearer realm="wsticket", error="insufficient_scope"`
+	challengeAny    = `Ticket realm="wsticket"`
+	challengeTicket = `Ticket realm="wsticket", error="invalid_ticket"`
 )
 
 // rule says how an error is answered, and what a client should make of it.
@@ -77,6 +109,7 @@ type advice string
 const (
 	fixRequest  advice = "stop: the program is wrong"
 	freshBearer advice = "get a fresh bearer, then try once more"
+	freshTicket advice = "get a new ticket, a few times"
 	giveUp      advice = "stop: it is not permitted"
 	backOff     advice = "try again after a pause that grows"
 	wait        advice = "try again after the time of Retry-After"
@@ -96,6 +129,7 @@ func rules() []rule {
 		{errNoRoute, problem.NotFound, "", 0, forget},
 		{errMethod, problem.MethodNotAllowed, "", 0, fixRequest},
 		{errHost, problem.HostNotAllowed, "", 0, fixRequest},
+		{errForwarded, problem.InvalidRequest, "", 0, fixRequest},
 
 		// Of the caller.
 		{errMissingCredential, problem.MissingCredential, challengeBare, 0, freshBearer},
@@ -106,10 +140,31 @@ func rules() []rule {
 		{errSessionOrigin, problem.OriginNotAllowed, "", 0, giveUp},
 		{errSessionType, problem.OriginNotAllowed, "", 0, giveUp},
 		{errLimited, problem.RateLimited, "", time.Second, wait},
+		{errUnknownKey, problem.InvalidToken, challengeToken, 0, freshBearer},
+		{errKeyScope, problem.InsufficientScope, challengeScope, 0, giveUp},
+		{errUntrusted, problem.MissingCredential, challengeBare, 0, freshBearer},
 
-		// Of the ticket. Nobody presents a token here, so these are about a
-		// receipt, and whatever there is not to be read or revoked is not
-		// found: unknown, gone and other people's alike.
+		// Of a handshake that a proxy asks about. It has not been upgraded and
+		// will not be by us, so that there is no 405 and no 426.
+		{handshake.ErrMethod, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrUpgrade, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrVersion, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrMalformed, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrSubprotocol, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrQuery, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrAuthorization, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrCookie, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrTwoCredentials, problem.InvalidRequest, "", 0, fixRequest},
+		{handshake.ErrCredentialInURL, problem.CredentialInURL, "", 0, fixRequest},
+		{handshake.ErrNoCredential, problem.MissingCredential, challengeAny, 0, freshBearer},
+		{handshake.ErrClosedDoor, problem.MissingCredential, challengeAny, 0, freshBearer},
+
+		// Of a ticket that is presented.
+		{errWrongTicket, problem.InvalidTicket, challengeTicket, 0, freshTicket},
+
+		// Of a ticket that is not. These are about a receipt, and whatever
+		// there is not to be read or revoked is not found: unknown, gone and
+		// other people's alike.
 		{ticket.ErrNotFound, problem.NotFound, "", 0, forget},
 		{ticket.ErrMalformedToken, problem.NotFound, "", 0, forget},
 		{ticket.ErrExpired, problem.NotFound, "", 0, forget},
@@ -164,6 +219,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if after := retryAfter(row, err); after > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(after, 10))
+	}
+	if c, asked := contractOf(r.Context()); asked {
+		row.problem = c.deny(w, row.problem)
 	}
 	problem.Write(w, row.problem)
 }

@@ -153,6 +153,7 @@ func parseDir(t *testing.T, dir string) (files []*ast.File) {
 type answer struct {
 	Status     int             `json:"status"`
 	Challenge  string          `json:"www_authenticate,omitempty"`
+	Error      string          `json:"x_wsticket_error,omitempty"`
 	RetryAfter string          `json:"retry_after,omitempty"`
 	Reason     string          `json:"reason"`
 	Body       json.RawMessage `json:"body"`
@@ -183,7 +184,44 @@ func TestAnswers(t *testing.T) {
 				name, a.Status, a.Body, a.Challenge, want.Status, wantBody, want.WWWAuthenticate)
 		}
 	}
+	for name, err := range sentinels() {
+		for path, a := range presentedAnswers(t, fmt.Errorf("operation: SECRET: %w", err)) {
+			got[path+" ticket."+name] = a
+		}
+	}
 	compareGolden(t, got)
+}
+
+// presentedAnswers returns what the endpoints answer where a ticket is
+// presented and redeeming it is an error.
+func presentedAnswers(t *testing.T, cause error) map[string]answer {
+	t.Helper()
+	h := newHouse(t, func(o *api.Options) { o.Redeemer = failing(cause) })
+	ask := map[string]func() *httptest.ResponseRecorder{
+		"/consume": func() *httptest.ResponseRecorder {
+			return h.consume(t, `{"ticket":"`+unknownToken+`"}`, "X-Request-Id", "r-1")
+		},
+		"/introspect": func() *httptest.ResponseRecorder {
+			return h.introspect(t, "token="+unknownToken, "X-Request-Id", "r-1")
+		},
+	}
+	for _, a := range []asker{askers()["nginx"], askers()["traefik"]} {
+		r := a.ask(t, "/ws?ticket="+unknownToken)
+		r.Header.Set("X-Request-Id", "r-1")
+		ask[a.path] = func() *httptest.ResponseRecorder { return h.internal(t, r) }
+	}
+	answers := make(map[string]answer)
+	for path, do := range ask {
+		w := do()
+		answers[path] = answer{
+			Status: w.Code, Challenge: w.Header().Get("WWW-Authenticate"), Error: w.Header().Get("X-Wsticket-Error"),
+			RetryAfter: w.Header().Get("Retry-After"), Reason: h.last(t).Reason, Body: w.Body.Bytes(),
+		}
+	}
+	if strings.Contains(h.log(), "SECRET") {
+		t.Errorf("%v: got log %s, want nothing of the text", cause, h.log())
+	}
+	return answers
 }
 
 func compareGolden(t *testing.T, got map[string]answer) {

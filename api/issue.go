@@ -27,7 +27,7 @@ type issued struct {
 // that asked, so that no other page can present it.
 func (s *Server) issue(w http.ResponseWriter, r *http.Request, by caller) error {
 	req := ticket.Request{Identity: by.identity, Origin: by.origin}
-	data, err := readBody(w, r)
+	data, err := readBody(w, r, typeJSON)
 	if err != nil {
 		return err
 	}

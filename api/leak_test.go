@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"wsticket/api"
 )
 
 // marker is in every place of a request that a client fills. It is of the
@@ -55,6 +57,51 @@ func TestNothingIsEchoed(t *testing.T) {
 				noMarker(t, place, fmt.Sprintf("%v %s", w.Header(), w.Body))
 				noMarker(t, place, fmt.Sprintf("%+v %s", h.last(t), h.log()))
 			}
+		}
+	}
+}
+
+// TestNothingIsEchoedInside: the same of the internal router, with keys that
+// are good and with those that are not.
+func TestNothingIsEchoedInside(t *testing.T) {
+	t.Parallel()
+	places := map[string]func(*http.Request){
+		"query":           func(r *http.Request) { r.URL.RawQuery = "a=" + marker },
+		"key in the URL":  func(r *http.Request) { r.URL.RawQuery = "key=" + marker },
+		"body":            func(r *http.Request) { setBody(r, marker) },
+		"ticket":          func(r *http.Request) { setBody(r, `{"ticket":"`+marker+`"}`) },
+		"field":           func(r *http.Request) { setBody(r, `{"ticket":"x","`+marker+`":"a"}`) },
+		"attempt":         func(r *http.Request) { setBody(r, `{"ticket":"x","attempt":"`+marker+`"}`) },
+		"audience":        func(r *http.Request) { setBody(r, `{"ticket":"x","audience":"`+marker+`"}`) },
+		"origin in JSON":  func(r *http.Request) { setBody(r, `{"ticket":"x","origin":"https://`+marker+`"}`) },
+		"client address":  func(r *http.Request) { setBody(r, `{"ticket":"x","client_ip":"`+marker+`"}`) },
+		"form":            func(r *http.Request) { setBody(r, "token="+marker) },
+		"name in a form":  func(r *http.Request) { setBody(r, marker+"=x") },
+		"asked path":      func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/"+marker) },
+		"asked ticket":    func(r *http.Request) { r.Header.Set("X-Original-Uri", "/ws?ticket="+marker) },
+		"asked parameter": func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/ws?ticket="+marker) },
+		"wrong key":       func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+marker) },
+	}
+	for _, name := range []string{
+		"X-Wsticket-Key", "X-Original-Uri", "X-Original-Method", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Host",
+		"X-Forwarded-Proto", "X-Forwarded-For", "Origin", "Cookie", "Sec-Websocket-Key", "Sec-Websocket-Protocol", "X-Auth-Request-User",
+	} {
+		places["header "+name] = func(r *http.Request) { r.Header.Set(name, marker) }
+	}
+	kinds := map[string]string{"/consume": "application/json", "/introspect": "application/x-www-form-urlencoded"}
+	for place, put := range places {
+		for _, path := range []string{"/consume", "/introspect", "/auth/nginx", "/auth/traefik", "/auth/caddy", "/auth/haproxy", "/auth/envoy/ws"} {
+			h := newHouse(t, func(o *api.Options) { o.Identifier = identifier{} })
+			r := askers()["traefik"].ask(t, "/ws?ticket="+unknownToken, "X-Original-Method", "GET", "X-Original-Uri", "/ws?ticket="+unknownToken)
+			r.URL, r.RequestURI, r.Method = mustURL(t, path), path, http.MethodPost
+			if kind := kinds[path]; kind != "" {
+				r.Header.Set("Authorization", "Bearer every-key")
+				r.Header.Set("Content-Type", kind)
+			}
+			put(r)
+			w := h.internal(t, r)
+			noMarker(t, path+" "+place, fmt.Sprintf("%v %s", w.Header(), w.Body))
+			noMarker(t, path+" "+place, fmt.Sprintf("%+v %s", h.last(t), h.log()))
 		}
 	}
 }

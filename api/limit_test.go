@@ -15,6 +15,13 @@ func perMinute(events int) *limit.Limiter {
 	return limit.New(limit.Rate{Events: events, Per: time.Minute}, 100, noon)
 }
 
+// exhausted has nothing left for the addresses of forward auth.
+func exhausted() *limit.Limiter {
+	l := perMinute(1)
+	l.Allow(limit.AddrKey(netip.MustParseAddr("203.0.113.5")))
+	return l
+}
+
 func TestSubjectLimit(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(o *api.Options) { o.SubjectLimit = perMinute(2) })

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -64,7 +65,9 @@ func newHouse(tb testing.TB, edit func(*api.Options)) *house {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = w.Write([]byte("wsticket_up 1\n"))
 		}),
-		KeySet: []byte(keySet), Sink: h.sink, Logger: slog.New(slog.NewJSONHandler(h, nil)), Now: noon,
+		Redeemer: service, Keys: keyring(keys), Audiences: []string{"chat", "feed"}, AllowMissingOrigin: true,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		KeySet:         []byte(keySet), Sink: h.sink, Logger: slog.New(slog.NewJSONHandler(h, nil)), Now: noon,
 	}
 	if edit != nil {
 		edit(&o)
@@ -128,6 +131,24 @@ func bearers(text string) (ticket.Identity, error) {
 		return ticket.Identity{}, ticket.ErrInvalidBearer
 	}
 	return alice, nil
+}
+
+// keyring is a function as an api.Keyring.
+type keyring func(key string) (name string, scopes []string, ok bool)
+
+func (k keyring) Lookup(key string) (name string, scopes []string, ok bool) { return k(key) }
+
+// keys knows one key for each scope, and one for all.
+func keys(key string) (name string, scopes []string, ok bool) {
+	switch key {
+	case "consume-key", "introspect-key", "revoke-key", "read-key":
+		scope := strings.TrimSuffix(key, "-key")
+		return "for-" + scope, []string{scope}, true
+	case "every-key":
+		return "every", []string{"consume", "introspect", "revoke", "read"}, true
+	default:
+		return "", nil, false
+	}
 }
 
 // domain is an Issuer and Receipts of functions.

@@ -38,31 +38,43 @@ func (s *Server) publicRouter() http.Handler {
 }
 
 func (s *Server) internalRouter() http.Handler {
-	r := s.router(s.internalHost)
+	r := s.router(s.internalHost, asking)
 	s.route(r, http.MethodGet, "/livez", s.live)
 	s.route(r, http.MethodGet, "/readyz", s.ready)
 	s.route(r, http.MethodGet, "/openapi.yaml", s.openAPI)
 	if s.o.Metrics != nil {
-		s.route(r, http.MethodGet, "/metrics", func(w http.ResponseWriter, r *http.Request) error {
-			s.o.Metrics.ServeHTTP(w, r)
-			return nil
-		})
+		s.route(r, http.MethodGet, "/metrics", s.metrics())
+	}
+	if s.o.Redeemer != nil {
+		s.route(r, http.MethodPost, "/consume", s.keyed(scopeConsume, s.consume))
+		s.route(r, http.MethodPost, "/introspect", s.keyed(scopeIntrospect, s.introspect))
+		for _, c := range contracts() {
+			r.Handle(c.pattern, s.handler(c.pattern, s.forward(c)))
+		}
 	}
 	return r
 }
 
+func (s *Server) metrics() endpoint {
+	show := func(w http.ResponseWriter, r *http.Request) error {
+		s.o.Metrics.ServeHTTP(w, r)
+		return nil
+	}
+	if !s.o.GuardMetrics {
+		return show
+	}
+	return s.keyed(scopeRead, func(w http.ResponseWriter, r *http.Request, _ keyholder) error { return show(w, r) })
+}
+
 // router returns a router that has everything but routes. The client's
-// address comes first because the access log asks for it. No path is ever
-// cleaned or redirected: a Location would repeat the query, ticket and all.
-func (s *Server) router(allowed func(host string) bool) *chi.Mux {
+// address comes first because the access log asks for it; more comes before
+// whatever may refuse. No path is ever cleaned or redirected: a Location would
+// repeat the query, ticket and all.
+func (s *Server) router(allowed func(host string) bool, more ...func(http.Handler) http.Handler) *chi.Mux {
 	r := chi.NewRouter()
-	r.Use(
-		clientip.Middleware(s.o.TrustedProxies),
-		accesslog.Middleware(s.o.Now, s.o.Sink),
-		s.headers,
-		s.lastResort,
-		s.host(allowed),
-	)
+	r.Use(clientip.Middleware(s.o.TrustedProxies), accesslog.Middleware(s.o.Now, s.o.Sink))
+	r.Use(more...)
+	r.Use(s.headers, s.lastResort, s.host(allowed))
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, errNoRoute) })
 	r.MethodNotAllowed(s.methodNotAllowed)
 	return r
@@ -70,15 +82,20 @@ func (s *Server) router(allowed func(host string) bool) *chi.Mux {
 
 // route mounts e; where it answers GET it answers HEAD too (RFC 9110 9.3.2).
 func (s *Server) route(r chi.Router, method, pattern string, e endpoint) {
-	h := named(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := e(w, r); err != nil {
-			s.refuse(w, r, err)
-		}
-	}))
+	h := s.handler(pattern, e)
 	r.Method(method, pattern, h)
 	if method == http.MethodGet {
 		r.Method(http.MethodHead, pattern, h)
 	}
+}
+
+// handler answers what e refuses.
+func (s *Server) handler(pattern string, e endpoint) http.Handler {
+	return named(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := e(w, r); err != nil {
+			s.refuse(w, r, err)
+		}
+	}))
 }
 
 // named notes which route a request has taken.
@@ -105,10 +122,7 @@ func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 // methodsOf lists the methods of the path of r, for Allow. chi keeps them
 // from a handler of one's own.
 func methodsOf(r *http.Request) string {
-	path := r.URL.Path
-	if r.URL.RawPath != "" {
-		path = r.URL.RawPath
-	}
+	path := routePath(r)
 	routes := chi.RouteContext(r.Context()).Routes
 	var allow []string
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost} {
@@ -117,4 +131,12 @@ func methodsOf(r *http.Request) string {
 		}
 	}
 	return strings.Join(allow, ", ")
+}
+
+// routePath is what chi matches.
+func routePath(r *http.Request) string {
+	if r.URL.RawPath != "" {
+		return r.URL.RawPath
+	}
+	return r.URL.Path
 }

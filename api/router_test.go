@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"wsticket/api"
@@ -30,15 +32,72 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestInternalIsNotPublic: no path of one listener is on the other.
+// internalTargets are the paths of the internal router.
+func internalTargets() []string {
+	return []string{
+		"/consume", "/introspect", "/auth/nginx", "/auth/traefik", "/auth/caddy", "/auth/haproxy", "/auth/envoy/ws",
+		"/livez", "/readyz", "/metrics", "/openapi.yaml",
+	}
+}
+
+// spellings are ways to write a path that some server takes for the path
+// itself (oauth2-proxy CVE-2025-54576, CVE-2026-41059 were about such).
+func spellings(path string) []string {
+	return []string{
+		"/" + path, path + "/", path + "//", "/." + path, "/x/.." + path, "/ws/.." + path, "/ws-ticket/.." + path,
+		"/ws" + path, path + ";x", path + "%00", path + "%20", path + "%2f", path + ".", path + "%0a", "/%2e" + path, "/" + strings.ToUpper(path[1:]),
+		"/%" + fmt.Sprintf("%02x", path[1]) + path[2:], `/\` + path[1:], "/x" + path, "//evil.com" + path, path + "/../ws", path + "%3fx",
+	}
+}
+
+// TestInternalIsNotPublic: no path of one listener is on the other, however it
+// is spelled, with a key, a trusted peer and every header that some server
+// rewrites a path by.
 func TestInternalIsNotPublic(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	for _, path := range []string{"/ws-ticket", "/ws-ticket/" + unknownID, "/ws", "/", "/livez/", "//livez", "/metrics/x"} {
+	made := h.mustIssue(t, "").Ticket
+	for _, path := range internalTargets() {
+		for _, spelled := range append(spellings(path), path) {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				r := newRequest(t, method, "/", `{"ticket":"`+made+`"}`, "Authorization", "Bearer every-key", "Content-Type", "application/json",
+					"X-Wsticket-Key", "every-key", "X-Original-Url", "/consume", "X-Rewrite-Url", "/consume", "X-Forwarded-Prefix", "/consume",
+					"X-Original-Uri", "/ws?ticket="+made, "X-Forwarded-Uri", "/ws?ticket="+made, "X-Forwarded-Host", host)
+				r.URL, r.RequestURI, r.RemoteAddr = mustURL(t, "http://"+host+spelled), spelled, proxyAddr
+				w := h.public(t, r)
+				expect(t, "public "+method+" "+spelled, w, 404, "not_found")
+			}
+		}
+	}
+	for _, path := range []string{"/ws-ticket", "/ws-ticket/" + unknownID, "/ws", "/", "/metrics/x", "/auth", "/auth/", "/auth/envoy", "/auth/apache"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			w := h.internal(t, newRequest(t, method, path, "", "Authorization", good))
-			expect(t, method+" "+path, w, 404, "not_found")
+			expect(t, "internal "+method+" "+path, w, 404, "not_found")
 		}
+	}
+	if w := h.consume(t, `{"ticket":"`+made+`"}`); !strings.HasPrefix(w.Body.String(), `{"active":true`) {
+		t.Errorf("after all of it: got %s, want the ticket to be good still", w.Body)
+	}
+}
+
+// TestInternalPathsHaveOneSpelling: on their own listener as well.
+func TestInternalPathsHaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	made := h.mustIssue(t, "").Ticket
+	for _, path := range internalTargets() {
+		for _, spelled := range spellings(path) {
+			r := newRequest(t, http.MethodPost, "/", `{"ticket":"`+made+`"}`, "Authorization", "Bearer every-key", "Content-Type", "application/json")
+			r.URL, r.RequestURI = mustURL(t, "http://"+host+spelled), spelled
+			w := h.internal(t, r)
+			if strings.HasPrefix(path, "/auth/envoy/") && strings.HasPrefix(spelled, "/auth/envoy/") {
+				continue // what Envoy puts behind its prefix is the client's path
+			}
+			expect(t, "internal "+spelled, w, 404, "not_found")
+		}
+	}
+	if w := h.consume(t, `{"ticket":"`+made+`"}`); !strings.HasPrefix(w.Body.String(), `{"active":true`) {
+		t.Errorf("after all of it: got %s, want the ticket to be good still", w.Body)
 	}
 }
 

@@ -40,7 +40,7 @@ func fromOurPage(r *http.Request, page string) error {
 	if page == "" && (!reads || fromElsewhere(r.Header["Sec-Fetch-Site"])) {
 		return errSessionOrigin
 	}
-	if r.Method == http.MethodPost && !isJSON(r.Header["Content-Type"]) {
+	if r.Method == http.MethodPost && !isType(r.Header["Content-Type"], typeJSON) {
 		return errSessionType
 	}
 	return nil

@@ -60,16 +60,7 @@ func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation
 
 // admit checks what only the record tells, after the ticket is spent.
 func (s *Service) admit(token Token, id ID, rec Record, p Presentation, spentAt time.Time) (Grant, error) {
-	// The store's own clock has let it pass; ours decides as well, because a
-	// store's clock may be set back.
-	if !spentAt.Before(rec.ExpiresAt) {
-		return Grant{}, ErrExpired
-	}
-	plain, err := s.sealer.open(token, id, rec)
-	if err != nil {
-		return Grant{}, err
-	}
-	grant, err := decodePayload(id, plain)
+	grant, err := s.unseal(token, id, rec, spentAt)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -80,6 +71,20 @@ func (s *Service) admit(token Token, id ID, rec Record, p Presentation, spentAt 
 		return Grant{}, ErrWrongOrigin
 	}
 	return grant, nil
+}
+
+// unseal reads the grant of a record that is in time at the time at.
+func (s *Service) unseal(token Token, id ID, rec Record, at time.Time) (Grant, error) {
+	// The store's own clock has let it pass; ours decides as well, because a
+	// store's clock may be set back.
+	if !at.Before(rec.ExpiresAt) {
+		return Grant{}, ErrExpired
+	}
+	plain, err := s.sealer.open(token, id, rec)
+	if err != nil {
+		return Grant{}, err
+	}
+	return decodePayload(id, plain)
 }
 
 // Lookup returns the receipt of a ticket to its owner. Unknown, gone and

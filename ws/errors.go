@@ -27,20 +27,11 @@ var (
 	// errMessage: the first message is no auth message, nor anything else that
 	// is certainly none.
 	errMessage = errors.New("malformed first message")
-	// errOutlived: what vouched for the identity is past its time.
-	errOutlived error = &outlived{}
 )
 
-// reasonOutlived is the word for a bearer that was good once. Package auth has
-// the same.
+// reasonOutlived is the word for a bearer that was good once, of package auth
+// and of [ticket.GrantOf].
 const reasonOutlived = "bearer_expired"
-
-// outlived is a [ticket.ErrInvalidBearer] with a word of its own.
-type outlived struct{}
-
-func (*outlived) Error() string  { return "bearer is past its time" }
-func (*outlived) Reason() string { return reasonOutlived }
-func (*outlived) Unwrap() error  { return ticket.ErrInvalidBearer }
 
 // The challenges of RFC 9110 11.6.1, with the error codes of RFC 6750 3.1. A
 // challenge to who brought no credential has none.

@@ -37,8 +37,7 @@ func (h *Handler) awaitMessage(w http.ResponseWriter, r *http.Request, a admissi
 	note.Outcome, note.Reason = outcomeAccepted, "pending"
 	conn, buffered, err := upgrade(w, r, h.early(a))
 	if err != nil {
-		note.Outcome, note.Reason = outcomeError, "accept"
-		h.lost(r, a)
+		h.lost(r, a, note)
 		return
 	}
 	handedOn := false

@@ -131,9 +131,9 @@ func (h *Handler) presentation(r *http.Request) (ticket.Presentation, error) {
 	if len(h.options.Hosts) > 0 && !h.hosts.Allows(r.Host) {
 		return p, errHost
 	}
-	var err error
-	if p.Origin, err = h.checkOrigin(r); err != nil {
-		return p, err
+	var allowed bool
+	if p.Origin, allowed = h.origins.Check(r, h.options.AllowMissingOrigin); !allowed {
+		return p, errOrigin
 	}
 	if h.options.AddressLimit != nil {
 		if after, ok := h.options.AddressLimit.Allow(limit.AddrKey(p.ClientIP)); !ok {
@@ -151,21 +151,6 @@ func (h *Handler) credential(r *http.Request, o handshake.Offer) (handshake.Cred
 		return handshake.Credential{Door: DoorFirstMessage}, nil
 	}
 	return c, err
-}
-
-// checkOrigin returns the canonical origin, empty where there is none and
-// none is needed. Sec-Fetch-Site is not asked: an allowed origin may well be
-// of another site.
-func (h *Handler) checkOrigin(r *http.Request) (string, error) {
-	value, present, ok := origin.FromRequest(r)
-	if !present && h.options.AllowMissingOrigin {
-		return "", nil
-	}
-	canonical, allowed := h.origins.Allows(value)
-	if !ok || !allowed {
-		return "", errOrigin
-	}
-	return canonical, nil
 }
 
 // grantInTime is grant, given up after admitTimeout. Who gives up waiting
@@ -199,8 +184,7 @@ func (h *Handler) grant(ctx context.Context, c handshake.Credential, p ticket.Pr
 	return grant, nil
 }
 
-// authenticate makes a grant of a bearer or a session. It is not bound to an
-// origin, and ends with what it was made of.
+// authenticate makes a grant of a bearer or a session.
 func (h *Handler) authenticate(ctx context.Context, c handshake.Credential) (ticket.Grant, error) {
 	who := h.options.Authenticator
 	if c.Kind == handshake.Session {
@@ -210,13 +194,7 @@ func (h *Handler) authenticate(ctx context.Context, c handshake.Credential) (tic
 	if err != nil {
 		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
 	}
-	if !h.options.Now().Before(identity.ExpiresAt) {
-		return ticket.Grant{}, fmt.Errorf("authenticate: %w", errOutlived)
-	}
-	return ticket.Grant{
-		ID: ticket.NewID(), Identity: identity, Audience: h.options.Audience,
-		Scope: identity.Scope, ConnectionExpiresAt: identity.ExpiresAt,
-	}, nil
+	return ticket.GrantOf(identity, h.options.Audience, h.options.Now())
 }
 
 // attempt names this handshake.

@@ -40,9 +40,8 @@ func (h *Handler) relayTo(w http.ResponseWriter, r *http.Request, a admission, n
 	c := h.tunnelOf(a)
 	tunnel, err := answer.Accept(w, a.subprotocol, c.ended)
 	if err != nil {
-		note.Outcome, note.Reason = outcomeError, "accept"
 		c.lost()
-		h.lost(r, a)
+		h.lost(r, a, note)
 		return
 	}
 	c.began(tunnel)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 			idp := newProvider(t)
 			config := idp.config(t, "redis://:"+password+"@"+redis.Addr())
 			c := &canary{
-				process: start(t, "serve", "--config", config, "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose),
+				process: startWithKeys(t, config, "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose),
 				bearer:  idp.bearer(t, "alice"), completes: acceptThenClose == "true",
 			}
 			c.secrets = map[string]string{
@@ -31,6 +32,7 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 			c.doors(t)
 			c.firstMessages(t)
 			c.wrongWays(t)
+			c.checks(t)
 			redis.Freeze()
 			send(t, http.MethodPost, "http://"+c.public+"/ws-ticket", c.bearer, "")
 			redis.Thaw()
@@ -139,6 +141,44 @@ func (c *canary) search(t *testing.T) {
 		for where, text := range written {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s stands in %s", what, where)
+			}
+		}
+	}
+}
+
+// checks asks at the internal listener in all ways, right and wrong.
+func (c *canary) checks(t *testing.T) {
+	t.Helper()
+	p, bearer := c.process, c.bearer
+	consumed, looked := c.issue(t, "consume").Ticket, c.issue(t, "introspect").Ticket
+	asked, left := c.issue(t, "nginx").Ticket, c.issue(t, "the wrong checks").Ticket
+	for what, secret := range map[string]string{
+		"the key of chat": chatKey, "the key of another": otherKey, "the key of watch": watchKey, "an attempt": "canary-attempt",
+	} {
+		c.secrets[what] = secret
+	}
+	const form = "application/x-www-form-urlencoded"
+	inside := "http://" + p.internal
+	answers := []answer{
+		p.consume(t, chatKey, `{"ticket":"`+consumed+`","attempt":"canary-attempt"}`), p.consume(t, chatKey, `{"ticket":"`+consumed+`"}`),
+		exchange(t, http.MethodPost, inside+"/introspect", "token="+looked, "Authorization", "Bearer "+watchKey, "Content-Type", form),
+		p.asNginx(t, asked, "r-1"), p.asNginx(t, asked, "r-2"),
+		p.consume(t, watchKey, `{"ticket":"`+left+`"}`), p.consume(t, chatKey+"x", `{"ticket":"`+left+`"}`),
+		p.consume(t, chatKey, `{"`+left+`":1}`), p.consume(t, chatKey, `{"ticket":"`+left+`","ticket":"`+left+`"}`),
+		p.consume(t, chatKey, `{"ticket":"`+left+`","attempt":"`+left+left+`"}`), p.consume(t, chatKey, `{"ticket":"`+bearer+`"}`),
+		send(t, http.MethodPost, inside+"/consume?key="+chatKey, chatKey, ""), send(t, http.MethodPost, inside+"/consume?ticket="+left, chatKey, ""),
+		send(t, http.MethodPost, inside+"/consume/"+left, chatKey, ""), send(t, http.MethodPost, inside+"/"+chatKey, chatKey, ""),
+		exchange(t, http.MethodPost, inside+"/introspect", "token="+left+"&token="+left, "Authorization", "Bearer "+watchKey, "Content-Type", form),
+		exchange(t, http.MethodGet, inside+"/auth/caddy?ticket="+left, "", "X-Forwarded-Uri", "/ws?ticket="+left),
+		exchange(t, http.MethodGet, inside+"/auth/envoy/ws?ticket="+left+"&ticket="+left, ""),
+		exchange(t, http.MethodGet, inside+"/auth/envoy/"+left, "", "X-Wsticket-Key", otherKey),
+		exchange(t, http.MethodGet, inside+"/auth/nginx?key="+otherKey, "", "X-Original-URI", "/ws?ticket="+bearer),
+		p.asNginx(t, bearer, "r-3"), p.asNginx(t, left, "r-4", "Authorization", "Bearer "+bearer),
+	}
+	for n, a := range answers {
+		for what, secret := range c.secrets {
+			if strings.Contains(fmt.Sprint(a.header, a.body), secret) {
+				t.Errorf("%s stands in answer %d: %v %s", what, n, a.header, a.body)
 			}
 		}
 	}

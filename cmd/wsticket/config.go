@@ -40,7 +40,7 @@ type PublicConfig struct {
 	Listen         string    `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
 	URL            string    `yaml:"url" help:"How clients reach the public listener; the ready url of an issued ticket begins with it. Empty: the host of the request."`
 	Hosts          []string  `yaml:"hosts" help:"Host headers that are answered, with or without a port. Empty: the host of public.url; where that is empty too, loopback names only."`
-	TrustedProxies []string  `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies whose X-Forwarded-For is believed."`
+	TrustedProxies []string  `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies whose X-Forwarded-For is believed, and that may ask at /auth/… of the internal listener without a key."`
 	TLS            TLSConfig `yaml:"tls"`
 }
 
@@ -52,8 +52,8 @@ type TLSConfig struct {
 
 // InternalConfig is the listener for operators.
 type InternalConfig struct {
-	Listen  string            `yaml:"listen" help:"Address of the internal listener: health, metrics, openapi.yaml. Never make it public."`
-	APIKeys []APIKeyConfig    `yaml:"api_keys" help:"Keys of the backends that call the internal listener. Read, but of no effect yet."`
+	Listen  string            `yaml:"listen" help:"Address of the internal listener: what backends and proxies ask, health, metrics, openapi.yaml. Never make it public."`
+	APIKeys []APIKeyConfig    `yaml:"api_keys" help:"Keys of the backends that call /consume and /introspect, and of proxies that are not in public.trusted_proxies. Several may have one name, while they are exchanged."`
 	TLS     InternalTLSConfig `yaml:"tls"`
 }
 
@@ -61,14 +61,14 @@ type InternalConfig struct {
 type InternalTLSConfig struct {
 	CertFile     string `yaml:"cert_file" help:"PEM certificate chain of the internal listener."`
 	KeyFile      string `yaml:"key_file" help:"PEM private key of cert_file."`
-	ClientCAFile string `yaml:"client_ca_file" help:"PEM authorities; with it, callers must show a certificate of theirs."`
+	ClientCAFile string `yaml:"client_ca_file" help:"PEM authorities of callers. A certificate of theirs is as good as a key with every scope; /metrics then asks for one, or for a key with the scope read."`
 }
 
 // APIKeyConfig is one key of a backend.
 type APIKeyConfig struct {
-	Name   string   `yaml:"name" help:"Name of the caller, for logs."`
-	SHA256 string   `yaml:"sha256" help:"SHA-256 of the key in lower-case hex."`
-	Scopes []string `yaml:"scopes" help:"Any of consume, introspect, revoke, read."`
+	Name   string   `yaml:"name" help:"Name of the caller, for logs: letters, digits, dots, underscores, hyphens."`
+	SHA256 string   `yaml:"sha256" help:"SHA-256 of the key in lower-case hex: printf %s KEY | sha256sum."`
+	Scopes []string `yaml:"scopes" help:"Any of consume (also to ask at /auth/…), introspect, read (/metrics with client_ca_file), revoke (nothing yet)."`
 }
 
 // TicketConfig is how long tickets live and what they are for.
@@ -136,7 +136,7 @@ type WSConfig struct {
 // LimitsConfig bounds what one caller may do, per process.
 type LimitsConfig struct {
 	PerSubject          limit.Rate `yaml:"per_subject" help:"Requests per user, such as 10/s or 600/m, with as many at once. 0 switches it off."`
-	PerAddress          limit.Rate `yaml:"per_address" help:"Requests and handshakes per client address (IPv6: per /64). 0 switches it off."`
+	PerAddress          limit.Rate `yaml:"per_address" help:"Requests and handshakes per client address (IPv6: per /64); on the internal listener, requests without a good key per peer. 0 switches it off."`
 	Unauthenticated     int        `yaml:"unauthenticated" help:"WebSockets that have not authenticated yet: those that wait for their first message. One more is refused."`
 	UnauthenticatedAddr int        `yaml:"unauthenticated_per_address" help:"The same, per client address (IPv6: per /64)."`
 }

@@ -69,6 +69,8 @@ func TestConfigFaults(t *testing.T) {
 		{"half a certificate", "public: {tls: {cert_file: a}}", "public.tls: cert_file and key_file go together"},
 		{"client certificates without TLS", "internal: {tls: {client_ca_file: a}}", "internal.tls.client_ca_file: needs"},
 		{"a key that is not hashed", "internal: {api_keys: [{name: a, sha256: plain, scopes: [consume]}]}", "internal.api_keys[0].sha256: must be 64 characters"},
+		{"a key of nobody", "internal: {api_keys: [{sha256: x, scopes: [consume]}]}", `internal.api_keys[0].name: must be 1 to 64 letters`},
+		{"a second key that is faulty", "internal: {api_keys: [{name: a, sha256: x, scopes: [consume]}, {name: a b, sha256: x, scopes: []}]}", `internal.api_keys[1].scopes: must not be empty`},
 		{"a scope that is none", "internal: {api_keys: [{name: a, sha256: x, scopes: [all]}]}", `no such scope (got "all")`},
 		{"a path with a query", "ws: {path: \"/ws?x\"}", "ws.path: must be a plain path"},
 		{"the path of another endpoint", "ws: {path: /ws-ticket}", "ws.path: is taken"},

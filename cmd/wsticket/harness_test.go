@@ -206,7 +206,12 @@ func send(t testing.TB, method, url, bearer, body string) answer {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	return do(t, &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}, req)
+}
+
+// do makes a request and reads the answer.
+func do(t testing.TB, client *http.Client, req *http.Request) answer {
+	t.Helper()
 	res, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

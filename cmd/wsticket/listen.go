@@ -22,7 +22,10 @@ const (
 	writeTimeout      = 30 * time.Second
 	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 16 << 10
-	shutdownTimeout   = 10 * time.Second
+	// A proxy that asks hands on what it has accepted of its client. An answer
+	// of net/http itself would be a fault to it, which it logs with the URL.
+	maxInternalHeaderBytes = 64 << 10
+	shutdownTimeout        = 10 * time.Second
 )
 
 // listeners are the two sockets of the service. They are bound before
@@ -73,7 +76,8 @@ func withTLS(ln net.Listener, certFile, keyFile, clientCAFile string) (net.Liste
 }
 
 // tlsConfig reads a server certificate and, where one is named, the authority
-// of the clients, who then must show a certificate of it.
+// of the clients. A client need not show a certificate, for it may have a key,
+// or ask for health only; one that it shows must be of that authority.
 func tlsConfig(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
@@ -88,7 +92,7 @@ func tlsConfig(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client_ca_file: %w", err)
 	}
-	cfg.ClientCAs, cfg.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+	cfg.ClientCAs, cfg.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
 	if !cfg.ClientCAs.AppendCertsFromPEM(text) {
 		return nil, errors.New("client_ca_file: no certificate in it")
 	}
@@ -112,6 +116,12 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		// "OPTIONS *" is for the router, which answers it like any unknown path.
 		DisableGeneralOptionsHandler: true,
 	}
+}
+
+func newInternalServer(handler http.Handler, log *slog.Logger) *http.Server {
+	s := newServer(handler, log)
+	s.MaxHeaderBytes = maxInternalHeaderBytes
+	return s
 }
 
 // drain ends the WebSockets, of which net/http no longer knows, over a window.

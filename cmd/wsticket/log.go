@@ -31,8 +31,11 @@ func logAccess(ctx context.Context, to *slog.Logger, e accesslog.Entry) {
 	if e.ClientIP.IsValid() {
 		attrs = append(attrs, slog.String("client_ip", e.ClientIP.String()))
 	}
+	if e.Route != e.Path {
+		attrs = append(attrs, slog.String("route", e.Route))
+	}
 	for _, pair := range [...][2]string{
-		{"ticket_id", e.TicketID}, {"door", e.Door}, {"outcome", e.Outcome}, {"reason", e.Reason},
+		{"caller", e.Caller}, {"ticket_id", e.TicketID}, {"door", e.Door}, {"outcome", e.Outcome}, {"reason", e.Reason},
 	} {
 		if pair[1] != "" {
 			attrs = append(attrs, slog.String(pair[0], pair[1]))

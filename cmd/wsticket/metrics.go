@@ -78,10 +78,11 @@ func (m *metrics) observe(e ticket.Event) {
 	m.durations.WithLabelValues(string(e.Action)).Observe(e.Took.Seconds())
 }
 
-// request counts an answer, and a handshake at the WebSocket's path.
+// request counts an answer, and a handshake: one at the WebSocket's path, and
+// one that a proxy asks about.
 func (m *metrics) request(e accesslog.Entry) {
 	m.requests.WithLabelValues(e.Route, e.Method, strconv.Itoa(e.Status), e.Reason).Inc()
-	if e.Route == m.socketPath {
+	if e.Route == m.socketPath || isForwardAuth(e.Route) {
 		m.handshakes.WithLabelValues(cmp.Or(e.Door, "none"), e.Outcome, e.Reason).Inc()
 	}
 }

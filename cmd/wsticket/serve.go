@@ -100,13 +100,13 @@ func (a *app) build(ctx context.Context) error {
 	if redis, ok := a.store.(*store.Redis); ok {
 		a.metrics.registry.MustRegister(newPoolCollector(redis))
 	}
-	keys, err := readSealKeys(a.cfg.Ticket.SealKeyFile)
+	sealKeys, err := readSealKeys(a.cfg.Ticket.SealKeyFile)
 	if err != nil {
 		return err
 	}
 	service, err := ticket.New(ticket.Options{
 		Store: a.store, TTL: a.cfg.Ticket.TTL, Audiences: a.cfg.Ticket.Audiences,
-		SealKeys: keys, RetryWindow: a.cfg.Ticket.RetryWindow, Observe: a.observe,
+		SealKeys: sealKeys, RetryWindow: a.cfg.Ticket.RetryWindow, Observe: a.observe,
 	})
 	if err != nil {
 		return err
@@ -119,7 +119,11 @@ func (a *app) build(ctx context.Context) error {
 		return err
 	}
 	a.metrics.registry.MustRegister(newSocketCollector(a.sockets.Stats))
-	a.api, err = api.New(a.apiOptions(service, shared))
+	options := a.apiOptions(service, shared)
+	if err := a.addChecks(&options, service); err != nil {
+		return err
+	}
+	a.api, err = api.New(options)
 	return err
 }
 
@@ -264,7 +268,7 @@ func (a *app) serve(ctx context.Context, l *listeners) error {
 	a.log.Info("serving", "version", version, "public", l.public.Addr().String(), "internal", l.internal.Addr().String())
 	var watching sync.WaitGroup
 	watching.Go(func() { a.watchStore(ctx) })
-	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newServer(a.api.Internal(), a.log), drain{a.cfg.WS.DrainWindow, a.sockets.Shutdown})
+	err := l.serveUntil(ctx, newServer(a.api.Public(), a.log), newInternalServer(a.api.Internal(), a.log), drain{a.cfg.WS.DrainWindow, a.sockets.Shutdown})
 	stop()
 	watching.Wait()
 	a.log.Info("stopped")

@@ -68,23 +68,6 @@ func (p PublicConfig) validate(f *faults) {
 	f.check((p.TLS.CertFile == "") == (p.TLS.KeyFile == ""), "public.tls: cert_file and key_file go together")
 }
 
-func (i InternalConfig) validate(f *faults) {
-	f.check(i.Listen != "", "internal.listen: must not be empty")
-	f.check((i.TLS.CertFile == "") == (i.TLS.KeyFile == ""), "internal.tls: cert_file and key_file go together")
-	f.check(i.TLS.ClientCAFile == "" || i.TLS.CertFile != "", "internal.tls.client_ca_file: needs cert_file and key_file")
-	digest := regexp.MustCompile(`^[0-9a-f]{64}$`)
-	for n, key := range i.APIKeys {
-		at := fmt.Sprintf("internal.api_keys[%d]", n)
-		f.check(key.Name != "", "%s.name: must not be empty", at)
-		// The value is not repeated: it may be the key itself, put there by mistake.
-		f.check(digest.MatchString(key.SHA256), "%s.sha256: must be 64 characters of lower-case hex", at)
-		f.check(len(key.Scopes) > 0, "%s.scopes: must not be empty", at)
-		for _, scope := range key.Scopes {
-			f.check(slices.Contains([]string{"consume", "introspect", "revoke", "read"}, scope), "%s.scopes: no such scope (got %q)", at, scope)
-		}
-	}
-}
-
 func (t TicketConfig) validate(f *faults) {
 	f.check(t.TTL >= ticket.MinTTL && t.TTL <= ticket.MaxTTL, "ticket.ttl: must be 5s..60s (got %s)", t.TTL)
 	f.check(t.Retention >= time.Second && t.Retention <= 24*time.Hour, "ticket.retention: must be 1s..24h (got %s)", t.Retention)

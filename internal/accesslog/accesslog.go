@@ -36,6 +36,7 @@ type Entry struct {
 	// The rest is from the [Note] of the handler.
 	TicketID string
 	Door     string
+	Caller   string
 	Outcome  string
 	Reason   string
 }
@@ -47,6 +48,9 @@ type Note struct {
 	TicketID string
 	// Door names the way in, for example "query" or "header".
 	Door string
+	// Caller names the program that called, where it has a name by
+	// configuration, for example "key:chat".
+	Caller string
 	// Outcome and Reason are words of a fixed set, not texts.
 	Outcome string
 	Reason  string
@@ -126,7 +130,7 @@ func emitter(ctx context.Context, r *http.Request, rec *record, now func() time.
 		entry.Took, entry.Status = now().Sub(entry.Start), status
 		n := rec.note
 		entry.Route, entry.TicketID, entry.Door = n.Route, n.TicketID, n.Door
-		entry.Outcome, entry.Reason = n.Outcome, n.Reason
+		entry.Caller, entry.Outcome, entry.Reason = n.Caller, n.Outcome, n.Reason
 		sink(ctx, entry)
 	}
 }

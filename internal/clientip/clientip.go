@@ -10,6 +10,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/go-chi/chi/v5/middleware"
 )
@@ -25,11 +26,51 @@ func Middleware(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	if len(trusted) == 0 {
 		return middleware.ClientIPFromRemoteAddr
 	}
-	prefixes := make([]string, len(trusted))
-	for i, p := range trusted {
-		prefixes[i] = p.String()
+	return middleware.ClientIPFromXFF(texts(trusted)...)
+}
+
+func texts(prefixes []netip.Prefix) []string {
+	all := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		all[i] = p.String()
 	}
-	return middleware.ClientIPFromXFF(prefixes...)
+	return all
+}
+
+// Forwarded returns a function that tells by whom a request was sent to the
+// proxy that now asks about it: the last address in X-Forwarded-For that is
+// not a trusted proxy's, as [Middleware] has it of a trusted peer. Whether
+// the asker may be believed is for the caller to know.
+func Forwarded(trusted []netip.Prefix) func(*http.Request) netip.Addr {
+	// With no proxies listed the asker is the only one, and its entry the last.
+	read, peer := middleware.ClientIPFromXFFTrustedProxies(1), ""
+	if len(trusted) > 0 {
+		read, peer = middleware.ClientIPFromXFF(texts(trusted)...), trusted[0].Addr().String()
+	}
+	return func(r *http.Request) (found netip.Addr) {
+		// Without what Middleware has noted about the asker.
+		asked := r.WithContext(context.Background())
+		asked.RemoteAddr = peer
+		read(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			found = From(r.Context())
+		})).ServeHTTP(nil, asked)
+		return found
+	}
+}
+
+// Peer returns the address of the TCP peer, or the zero value where it has
+// none. It is in the form of [From].
+func Peer(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr().Unmap().WithZone("")
+}
+
+// Within tells whether an address is in one of the prefixes.
+func Within(a netip.Addr, prefixes []netip.Prefix) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // From returns the client's address, or the zero value where it is unknown.

@@ -64,6 +64,56 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
+func TestForwarded(t *testing.T) {
+	t.Parallel()
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	for _, row := range []struct {
+		rule    string
+		trusted []netip.Prefix
+		header  http.Header
+		want    string // empty: unknown
+	}{
+		{"the only entry", proxies, xff("1.1.1.1"), "1.1.1.1"},
+		{"the last that is no proxy's", proxies, xff("6.6.6.6, 2.2.2.2, 10.0.0.7"), "2.2.2.2"},
+		{"over two lines", proxies, xff("6.6.6.6", "2.2.2.2"), "2.2.2.2"},
+		{"behind garbage nothing is believed", proxies, xff("1.1.1.1, x"), ""},
+		{"proxies all the way", proxies, xff("10.0.0.3"), ""},
+		{"none", proxies, nil, ""},
+		{"with no proxies the last", nil, xff("6.6.6.6, 2.2.2.2"), "2.2.2.2"},
+		{"with no proxies, mapped", nil, xff("::ffff:2.2.2.2"), "2.2.2.2"},
+		{"with no proxies, garbage", nil, xff("1.1.1.1, x"), ""},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.RemoteAddr = "192.0.2.99:80" // whoever asks
+		r.Header = row.header
+		var want netip.Addr
+		if row.want != "" {
+			want = netip.MustParseAddr(row.want)
+		}
+		if got := clientip.Forwarded(row.trusted)(r); got != want {
+			t.Errorf("%s: got %v, want %v", row.rule, got, want)
+		}
+		if r.RemoteAddr != "192.0.2.99:80" {
+			t.Errorf("%s: the request is changed", row.rule)
+		}
+	}
+}
+
+func TestPeerWithin(t *testing.T) {
+	t.Parallel()
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}
+	for peer, want := range map[string]bool{
+		"10.1.2.3:80": true, "[::ffff:10.1.2.3]:80": true, "[fe80::1%eth0]:80": true,
+		"11.0.0.1:80": false, "10.1.2.3": false, "@": false, "": false,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.RemoteAddr = peer
+		if got := clientip.Within(clientip.Peer(r), proxies); got != want {
+			t.Errorf("%q: got %v, want %v", peer, got, want)
+		}
+	}
+}
+
 func TestFromWithoutMiddlewareIsUnknown(t *testing.T) {
 	t.Parallel()
 	if got := clientip.From(t.Context()); got.IsValid() {

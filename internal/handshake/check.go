@@ -30,6 +30,26 @@ func Check(r *http.Request) error {
 	}
 }
 
+// CheckForwarded is what of [Check] can still be told where a proxy asks about
+// a handshake: it has taken the hop-by-hop headers away. What is not begun as
+// a WebSocket (a link that some scanner follows, a HEAD) has no key. Over
+// HTTP/2 the method is CONNECT, and there is no key (RFC 8441 5).
+func CheckForwarded(method string, h http.Header) error {
+	key, version := h["Sec-Websocket-Key"], h["Sec-Websocket-Version"]
+	switch {
+	case method != http.MethodGet && method != http.MethodConnect:
+		return ErrMethod
+	case method == http.MethodGet && len(key) == 0:
+		return ErrUpgrade
+	case len(version) > 0 && !isOnly(version, "13"):
+		return ErrVersion
+	case len(key) > 0 && !isKey(key):
+		return ErrMalformed
+	default:
+		return nil
+	}
+}
+
 // isUpgrade wants "upgrade" among the connection options and "websocket" as
 // the one protocol to upgrade to: beside h2c it would be the choice of
 // whoever reads the list.

@@ -58,19 +58,39 @@ func (l *Limiter) Allow(key string) (retryAfter time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now().Sub(l.start)
+	empty, wait := l.nextLocked(key, now)
+	if wait > 0 {
+		return wait, false
+	}
+	if _, known := l.young[key]; !known {
+		l.makeRoomLocked(now)
+	}
+	l.young[key] = empty
+	return 0, true
+}
+
+// Exhausted tells whether an event of key would now be one too many, and
+// counts nothing. It is for what is counted only when it turns out badly, such
+// as wrong keys: ask before the work, and call [Limiter.Allow] after it.
+func (l *Limiter) Exhausted(key string) (retryAfter time.Duration, exhausted bool) {
+	if l == nil {
+		return 0, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, wait := l.nextLocked(key, l.now().Sub(l.start))
+	return max(wait, 0), wait > 0
+}
+
+// nextLocked is when the bucket of key will be empty if one more event is
+// counted, and how long that event would have to wait.
+func (l *Limiter) nextLocked(key string, now time.Duration) (empty, wait time.Duration) {
 	empty, known := l.young[key]
 	if !known {
 		empty = l.old[key]
 	}
 	empty = max(empty, now) + l.interval
-	if wait := empty - now - l.burst; wait > 0 {
-		return wait, false
-	}
-	if !known {
-		l.makeRoomLocked(now)
-	}
-	l.young[key] = empty
-	return 0, true
+	return empty, empty - now - l.burst
 }
 
 // makeRoomLocked begins a new generation where the young one is full, or so

@@ -73,6 +73,18 @@ func FromRequest(r *http.Request) (value string, present, ok bool) {
 	}
 }
 
+// Check compares the Origin header of a handshake with the list. The canonical
+// origin is empty where there is none and none is needed. Sec-Fetch-Site is
+// not asked: an allowed origin may well be of another site.
+func (l *List) Check(r *http.Request, allowMissing bool) (canonical string, ok bool) {
+	value, present, once := FromRequest(r)
+	if !present {
+		return "", allowMissing
+	}
+	canonical, ok = l.Allows(value)
+	return canonical, ok && once
+}
+
 // Canonical serialises a configured origin as a browser would (RFC 6454 6.2).
 // Its errors are those of [NewList], without the entry.
 func Canonical(entry string) (string, error) {

@@ -2,6 +2,7 @@ package origin_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -166,5 +167,37 @@ func TestFromRequest(t *testing.T) {
 				t.Errorf("FromRequest = %q, %v, %v, want %q, %v, %v", value, present, ok, tt.value, tt.present, tt.ok)
 			}
 		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	list, err := origin.NewList([]string{"https://app.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		rule         string
+		values       []string
+		allowMissing bool
+		want         string
+		ok           bool
+	}{
+		{"one of the list", []string{"https://app.example.com"}, false, "https://app.example.com", true},
+		{"in canonical form", []string{"https://app.example.com:443"}, false, "https://app.example.com", true},
+		{"none, where one is needed", nil, false, "", false},
+		{"none, where none is needed", nil, true, "", true},
+		{"an empty one is there", []string{""}, true, "", false},
+		{"a foreign one, where none is needed", []string{"https://evil.example"}, true, "", false},
+		{"two, also of the list", []string{"https://app.example.com", "https://app.example.com"}, true, "", false},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		if row.values != nil {
+			r.Header["Origin"] = row.values
+		}
+		got, ok := list.Check(r, row.allowMissing)
+		if ok != row.ok || ok && got != row.want {
+			t.Errorf("%s: got %q, %v, want %q, %v", row.rule, got, ok, row.want, row.ok)
+		}
 	}
 }

@@ -1,0 +1,337 @@
+package api_test
+
+import (
+	"bufio"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"wsticket/api"
+	"wsticket/ticket"
+)
+
+// TestForwardPinned: what the proxy must set is there once and makes sense.
+// Nothing else is read in its place, least of all what clients may send.
+func TestForwardPinned(t *testing.T) {
+	t.Parallel()
+	everyAsker(t, func(t *testing.T, a asker) {
+		h := newHouse(t, nil)
+		made := h.mustIssue(t, "").Ticket
+		good := "/ws?ticket=" + made
+		pinned := []string{"X-Forwarded-For"}
+		if a.uri != "" {
+			pinned = append(pinned, a.method, a.uri, "X-Forwarded-Host", "X-Forwarded-Proto")
+		}
+		if a.requestID != "" {
+			pinned = append(pinned, a.requestID)
+		}
+		refused := func(rule string, r *http.Request) {
+			t.Helper()
+			a.denied(t, rule, h.internal(t, r), 400, "invalid_request")
+			if got := h.last(t).Reason; got != "forwarded_headers" {
+				t.Errorf("%s: got reason %s, want forwarded_headers", rule, got)
+			}
+		}
+		for _, name := range pinned {
+			r := a.ask(t, good)
+			r.Header.Del(name)
+			refused("no "+name, r)
+
+			// nginx and others drop these, the rest hand them on.
+			value := a.ask(t, good).Header.Get(name)
+			r = a.ask(t, good, strings.ReplaceAll(name, "-", "_"), value)
+			r.Header.Del(name)
+			refused(name+" with underscores in its place", r)
+
+			if name != "X-Forwarded-For" { // which is a list
+				r = a.ask(t, good)
+				r.Header.Add(name, value)
+				refused(name+" twice", r)
+				r = a.ask(t, good)
+				r.Header.Set(name, "")
+				refused("an empty "+name, r)
+			}
+		}
+		for _, other := range []string{
+			"X-Forwarded-Uri", "X-Original-Uri", "X-Original-Url", "X-Rewrite-Url", "X-Replaced-Path", "X-Envoy-Original-Path",
+		} {
+			if other == a.uri || a.uri == "" {
+				continue
+			}
+			r := a.ask(t, good, other, good)
+			r.Header.Del(a.uri)
+			refused(other+" in place of the URI's own", r)
+		}
+		if a.uri == "" {
+			return
+		}
+		for rule, uri := range map[string]string{
+			"a whole URL":      "http://api.example.com" + good,
+			"no path":          "?ticket=" + made,
+			"an asterisk":      "*",
+			"a fragment":       good + "#x",
+			"a blank":          good + " HTTP/1.1",
+			"a tab":            good + "\t",
+			"beyond ASCII":     "/wß?ticket=" + made,
+			"a relative path":  "ws?ticket=" + made,
+			"two in one field": good + ", " + good,
+		} {
+			refused(rule, a.ask(t, uri))
+		}
+		withScheme := func(scheme string) *http.Request {
+			r := a.ask(t, "/ws?ticket="+h.mustIssue(t, "").Ticket)
+			r.Header.Set("X-Forwarded-Proto", scheme)
+			return r
+		}
+		for _, scheme := range []string{"https", "http", "wss", "ws"} {
+			expect(t, scheme, h.internal(t, withScheme(scheme)), 200, "")
+		}
+		for _, scheme := range []string{"HTTPS", "https, http", "ftp", "://"} {
+			refused(scheme, withScheme(scheme))
+		}
+		expect(t, "nothing of it has spent the ticket", h.internal(t, a.ask(t, good)), 200, "")
+	})
+}
+
+// TestForwardOtherHeadersMeanNothing: names that mean something to other
+// proxies, or in other spellings, change nothing.
+func TestForwardOtherHeadersMeanNothing(t *testing.T) {
+	t.Parallel()
+	everyAsker(t, func(t *testing.T, a asker) {
+		var got ticket.Presentation
+		h := newHouse(t, func(o *api.Options) { o.Redeemer = granting(ticket.Identity{ExpiresAt: noon()}, &got) })
+		expect(t, "without", h.internal(t, a.ask(t, "/ws?ticket="+unknownToken)), 200, "")
+		want := got
+		for name, value := range map[string]string{
+			"X-Original-Url": "/evil", "X-Rewrite-Url": "/evil", "Forwarded": "for=6.6.6.6;host=evil.example",
+			"X-Real-Ip": "6.6.6.6", "True-Client-Ip": "6.6.6.6", "Cf-Connecting-Ip": "6.6.6.6", "X-Client-Ip": "6.6.6.6",
+			"X_Forwarded_For": "6.6.6.6", "X_Forwarded_Uri": "/evil", "X_Original_Uri": "/evil", "X_Forwarded_Host": "evil.example",
+			"X_Request_Id": "evil", "X-Http-Method-Override": "POST", "X-Wsticket-Key": "wrong", "X-Wsticket-Id": "evil",
+			"Idempotency-Key": "evil", "X-Correlation-Id": "evil", "X-Forwarded-Port": "1", "X-Forwarded-Server": "evil",
+		} {
+			expect(t, name, h.internal(t, a.ask(t, "/ws?ticket="+unknownToken, name, value)), 200, "")
+			if got != want {
+				t.Errorf("%s: got %+v, want %+v", name, got, want)
+			}
+		}
+	})
+}
+
+// TestForwardTrust: who may ask.
+func TestForwardTrust(t *testing.T) {
+	t.Parallel()
+	everyAsker(t, func(t *testing.T, a asker) {
+		h := newHouse(t, nil)
+		var seen ticket.Presentation
+		for _, row := range []struct {
+			rule, peer string
+			header     []string
+			cert       bool
+			status     int
+			code       string
+			reason     string
+		}{
+			{"a trusted proxy", "10.9.9.9:1", nil, false, 200, "", "ok"},
+			{"a trusted proxy in its other spelling", "[::ffff:10.9.9.9]:1", nil, false, 200, "", "ok"},
+			{"a trusted proxy with a key that its client made up", "10.9.9.9:1", []string{"X-Wsticket-Key", "wrong"}, false, 200, "", "ok"},
+			{"a stranger", "203.0.113.1:1", nil, false, 401, "missing_credential", "untrusted_peer"},
+			{"a stranger who says that he is trusted", "203.0.113.1:1", []string{"X-Forwarded-For", "10.9.9.9"}, false, 401, "missing_credential", "untrusted_peer"},
+			{"a peer without an address", "@", nil, false, 401, "missing_credential", "untrusted_peer"},
+			{"a stranger with the key", "203.0.113.1:1", []string{"X-Wsticket-Key", "consume-key"}, false, 200, "", "ok"},
+			{"a stranger with a key for all", "203.0.113.1:1", []string{"X-Wsticket-Key", "every-key"}, false, 200, "", "ok"},
+			{"a stranger with a wrong key", "203.0.113.1:1", []string{"X-Wsticket-Key", "wrong"}, false, 401, "invalid_token", "unknown_key"},
+			{"a stranger with a key for something else", "203.0.113.1:1", []string{"X-Wsticket-Key", "introspect-key"}, false, 403, "insufficient_scope", "key_scope"},
+			{"a stranger with two keys", "203.0.113.1:1", []string{"X-Wsticket-Key", "consume-key", "X-Wsticket-Key", "consume-key"}, false, 400, "invalid_request", "credential_shape"},
+			{"a stranger with the scheme before the key", "203.0.113.1:1", []string{"X-Wsticket-Key", "Bearer consume-key"}, false, 400, "invalid_request", "credential_shape"},
+			{"a stranger with underscores", "203.0.113.1:1", []string{"X_Wsticket_Key", "consume-key"}, false, 401, "missing_credential", "untrusted_peer"},
+			{"a stranger with the key in Authorization, which is the client's", "203.0.113.1:1", []string{"Authorization", "Bearer consume-key"}, false, 401, "missing_credential", "untrusted_peer"},
+			{"a stranger with a certificate", "203.0.113.1:1", nil, true, 200, "", "ok"},
+		} {
+			r := a.ask(t, "/ws?ticket="+h.mustIssue(t, "").Ticket, row.header...)
+			r.RemoteAddr = row.peer
+			if row.cert {
+				verified(r, &x509.Certificate{Subject: pkix.Name{CommonName: "edge"}})
+			}
+			w := h.internal(t, r)
+			if row.status == 200 {
+				expect(t, row.rule, w, 200, "")
+			} else {
+				a.denied(t, row.rule, w, row.status, row.code)
+			}
+			if got := h.last(t).Reason; got != row.reason {
+				t.Errorf("%s: got reason %s, want %s", row.rule, got, row.reason)
+			}
+		}
+		believing := newHouse(t, func(o *api.Options) {
+			o.Redeemer, o.TrustedProxies = granting(ticket.Identity{ExpiresAt: noon()}, &seen), nil
+		})
+		r := a.ask(t, "/ws?ticket="+unknownToken, "X-Wsticket-Key", "consume-key")
+		r.Header.Set("X-Forwarded-For", "6.6.6.6, 203.0.113.5")
+		expect(t, "with a key and no list of proxies", believing.internal(t, r), 200, "")
+		if got := seen.ClientIP.String(); got != "203.0.113.5" {
+			t.Errorf("with a key and no list of proxies: got client %s, want the last entry", got)
+		}
+	})
+}
+
+// TestForwardNginxStatuses: nothing but 200, 401 and 403, wherever it goes
+// wrong, for a 500 of nginx has the ticket in its error log.
+func TestForwardNginxStatuses(t *testing.T) {
+	t.Parallel()
+	a := askers()["nginx"]
+	for rule, edit := range map[string]func(*api.Options, *http.Request){
+		"a host that nobody serves": func(_ *api.Options, r *http.Request) { r.Host = "evil.example" },
+		"no host":                   func(_ *api.Options, r *http.Request) { r.Host = "" },
+		"a method that nobody knows": func(_ *api.Options, r *http.Request) {
+			r.Method = "PROPFIND"
+		},
+		"a store that is away": func(o *api.Options, _ *http.Request) { o.Redeemer = failing(ticket.ErrUnavailable) },
+		"a full store":         func(o *api.Options, _ *http.Request) { o.Redeemer = failing(ticket.ErrFull) },
+		"a fault of ours":      func(o *api.Options, _ *http.Request) { o.Redeemer = failing(ticket.ErrExists) },
+		"a panic":              func(o *api.Options, _ *http.Request) { o.Redeemer = redeemer{} },
+		"a limit":              func(o *api.Options, _ *http.Request) { o.AddressLimit = exhausted() },
+	} {
+		r := a.ask(t, "/ws?ticket="+unknownToken)
+		h := newHouse(t, func(o *api.Options) { edit(o, r) })
+		w := httptest.NewRecorder()
+		h.Internal().ServeHTTP(w, r)
+		if w.Code != http.StatusForbidden || w.Header().Get("X-Wsticket-Error") == "" {
+			t.Errorf("%s: got %d, X-Wsticket-Error %q, want 403 with one", rule, w.Code, w.Header().Get("X-Wsticket-Error"))
+		}
+	}
+}
+
+// TestForwardCaddysQuery: Caddy repeats the client's query on our own request
+// line, where it means nothing.
+func TestForwardCaddysQuery(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	a := askers()["caddy"]
+	asked, other := h.mustIssue(t, "").Ticket, h.mustIssue(t, "").Ticket
+	for rule, query := range map[string]string{"another ticket": "ticket=" + other, "what is refused elsewhere": "access_token=x&x=" + jwt} {
+		r := a.ask(t, "/ws?a=b")
+		r.URL.RawQuery = query
+		a.denied(t, rule, h.internal(t, r), 401, "missing_credential")
+	}
+	r := a.ask(t, "/ws?ticket="+asked)
+	r.URL.RawQuery = "ticket=" + other
+	expect(t, "the one that is asked about", h.internal(t, r), 200, "")
+	expect(t, "the other is good still", h.internal(t, a.ask(t, "/ws?ticket="+other)), 200, "")
+	if log := h.log(); strings.Contains(log, asked) || strings.Contains(log, other) {
+		t.Errorf("the log has a ticket: %s", log)
+	}
+}
+
+// TestForwardEnvoysPath: what Envoy puts behind its prefix cannot lead to
+// another endpoint, nor can anything but a plain request line be asked about.
+func TestForwardEnvoysPath(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	a := askers()["envoy"]
+	for _, path := range []string{
+		"/", "//", "/../consume", "/../../auth/nginx", "/..;/consume", "/%2e%2e/consume", "/%2fconsume", "/a%00b", "/ws;x", `/\evil`, "/ws/",
+	} {
+		w := h.internal(t, a.ask(t, path+"?ticket="+unknownToken))
+		a.denied(t, path, w, 401, "invalid_ticket")
+		if got := h.last(t).Route; got != "/auth/envoy/*" {
+			t.Errorf("%s: got route %s, want envoy's", path, got)
+		}
+	}
+	for rule, target := range map[string]string{
+		"a whole URL":       "http://api.example.com/auth/envoy/ws?ticket=" + unknownToken,
+		"an escaped prefix": "/%61uth/envoy/ws?ticket=" + unknownToken,
+		"another prefix":    "/other?ticket=" + unknownToken,
+	} {
+		r := a.ask(t, "/ws?ticket="+unknownToken)
+		r.RequestURI = target
+		a.denied(t, rule, h.internal(t, r), 400, "invalid_request")
+	}
+}
+
+// TestForwardOverTheWire: what only a real server sees. It answers without
+// the body that is announced.
+func TestForwardOverTheWire(t *testing.T) {
+	t.Parallel()
+	const head = "Host: api.example.com\r\nX-Wsticket-Key: consume-key\r\nX-Forwarded-For: 203.0.113.5\r\nX-Request-Id: r-1\r\nSec-WebSocket-Key: " + socketKey + "\r\n"
+	const pinned = head + "X-Original-Method: GET\r\nX-Original-URI: /ws?ticket=TICKET\r\nX-Forwarded-Host: api.example.com\r\nX-Forwarded-Proto: https\r\n"
+	for _, row := range []struct {
+		rule, raw string
+		status    int
+	}{
+		{"HTTP/1.0, as nginx asks", "GET /auth/nginx HTTP/1.0\r\n" + pinned + "\r\n", 200},
+		{"a body that never comes", "POST /auth/nginx HTTP/1.1\r\n" + pinned + "Content-Length: 10\r\n\r\n", 200},
+		{"an upgrade", "GET /auth/nginx HTTP/1.1\r\n" + pinned + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200},
+		{"Envoy's request line", "GET /auth/envoy/ws?ticket=TICKET HTTP/1.1\r\n" + head + "\r\n", 200},
+		{"Envoy's CONNECT", "CONNECT /auth/envoy/ws?ticket=TICKET HTTP/1.1\r\n" + head + "\r\n", 200},
+		{"Envoy's whole URL", "GET http://api.example.com/auth/envoy/ws?ticket=TICKET HTTP/1.1\r\n" + head + "\r\n", 400},
+		{"an escaped endpoint", "GET /auth/%6eginx HTTP/1.1\r\n" + pinned + "\r\n", 404},
+		{"two slashes", "GET //auth/nginx HTTP/1.1\r\n" + pinned + "\r\n", 404},
+		{"a slash behind", "GET /auth/nginx/ HTTP/1.1\r\n" + pinned + "\r\n", 404},
+	} {
+		h := newHouse(t, nil)
+		raw := strings.ReplaceAll(row.raw, "TICKET", h.mustIssue(t, "").Ticket)
+		if got := statusOf(t, h.Internal(), raw); got != row.status {
+			t.Errorf("%s: got %d, want %d", row.rule, got, row.status)
+		}
+	}
+}
+
+// statusOf sends bytes to a real server and returns the status of the answer,
+// which has to come without anything more being sent.
+func statusOf(t *testing.T, h http.Handler, raw string) int {
+	t.Helper()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, raw); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+// FuzzForwardedURI: whatever a proxy says that its client asked for, the
+// answer is a verdict, and no ticket is found that a query parser or a proxy
+// would not find too.
+func FuzzForwardedURI(f *testing.F) {
+	for _, seed := range []string{
+		"/ws?ticket=" + unknownToken, "/ws", "", "/", "*", "//x?ticket=a", "/ws?ticket=a&ticket=b", "/ws?%74icket=a", "/ws#?ticket=a",
+		"http://x/ws?ticket=a", "/ws?x=" + jwt, "/ws?a;ticket=b", "/?", "/ws?ticket=a b", "/\x00",
+	} {
+		f.Add(seed)
+	}
+	a := askers()["traefik"]
+	h := newHouse(f, nil)
+	f.Fuzz(func(t *testing.T, uri string) {
+		w := httptest.NewRecorder()
+		h.Internal().ServeHTTP(w, a.ask(t, uri))
+		code := codeOf(w)
+		switch w.Code {
+		case http.StatusBadRequest:
+			if code != "invalid_request" && code != "credential_in_url" {
+				t.Errorf("%q: got %d %s", uri, w.Code, code)
+			}
+		case http.StatusUnauthorized:
+			_, query, _ := strings.Cut(uri, "?")
+			if found := strings.Contains("&"+query, "&ticket="); found != (code == "invalid_ticket") {
+				t.Errorf("%q: got %s, and a proxy's pattern finds a ticket: %v", uri, code, found)
+			}
+		default:
+			t.Errorf("%q: got %d, want 400 or 401", uri, w.Code)
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package auth_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"testing"
+
+	"wsticket/auth"
+)
+
+func digestOf(key string) string {
+	digest := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(digest[:])
+}
+
+func TestKeyring(t *testing.T) {
+	ring, err := auth.NewKeyring([]auth.APIKey{
+		{"chat", digestOf("old"), []string{"consume"}},
+		{"chat", digestOf("new"), []string{"consume", "introspect"}},
+		{"ops.1", digestOf("ops"), auth.Scopes()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		rule, key, name string
+		scopes          []string
+	}{
+		{"the first", "old", "chat", []string{"consume"}},
+		{"a second key of one name, while they are exchanged", "new", "chat", []string{"consume", "introspect"}},
+		{"the last", "ops", "ops.1", []string{"consume", "introspect", "revoke", "read"}},
+		{"unknown", "wrong", "", nil},
+		{"empty", "", "", nil},
+		{"a digest is no key", digestOf("old"), "", nil},
+		{"another case", "OLD", "", nil},
+		{"a blank behind", "old ", "", nil},
+	} {
+		name, scopes, ok := ring.Lookup(row.key)
+		if name != row.name || !slices.Equal(scopes, row.scopes) || ok != (row.name != "") {
+			t.Errorf("%s: got %q, %q, %v, want %q, %q", row.rule, name, scopes, ok, row.name, row.scopes)
+		}
+	}
+	_, scopes, _ := ring.Lookup("old")
+	scopes[0] = "revoke"
+	if _, again, _ := ring.Lookup("old"); again[0] != "consume" {
+		t.Errorf("a caller has changed the scopes to %q", again)
+	}
+}
+
+func TestNoKeyring(t *testing.T) {
+	empty, err := auth.NewKeyring(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ring := range []*auth.Keyring{nil, empty} {
+		if name, _, ok := ring.Lookup(""); ok {
+			t.Errorf("got %q, want nobody", name)
+		}
+	}
+}
+
+func TestKeyringListsEveryFault(t *testing.T) {
+	_, err := auth.NewKeyring([]auth.APIKey{
+		{"", "the-key-itself", nil},
+		{"a b", strings.ToUpper(digestOf("x")), []string{"all"}},
+		{"good", digestOf("y"), []string{"read"}},
+		{strings.Repeat("n", 65), digestOf("y"), []string{"read", ""}},
+		{"cert:chat", digestOf("z") + "\n", []string{"read"}},
+	})
+	want := strings.Join([]string{
+		`api_keys[0].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "")`,
+		`api_keys[0].sha256: must be 64 characters of lower-case hex`,
+		`api_keys[0].scopes: must not be empty`,
+		`api_keys[1].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "a b")`,
+		`api_keys[1].sha256: must be 64 characters of lower-case hex`,
+		`api_keys[1].scopes: no such scope (got "all")`,
+		`api_keys[3].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "` + strings.Repeat("n", 65) + `")`,
+		`api_keys[3].sha256: is that of another key`,
+		`api_keys[3].scopes: no such scope (got "")`,
+		`api_keys[4].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "cert:chat")`,
+		`api_keys[4].sha256: must be 64 characters of lower-case hex`,
+	}, "\n")
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}

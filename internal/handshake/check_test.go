@@ -1,0 +1,43 @@
+package handshake_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"wsticket/internal/handshake"
+)
+
+func TestCheckForwarded(t *testing.T) {
+	const key = "dGhlIHNhbXBsZSBub25jZQ=="
+	keys := func(values ...string) http.Header { return http.Header{"Sec-Websocket-Key": values} }
+	versions := func(values ...string) http.Header {
+		return http.Header{"Sec-Websocket-Key": {key}, "Sec-Websocket-Version": values}
+	}
+	for _, row := range []struct {
+		rule, method string
+		header       http.Header
+		want         error
+	}{
+		{"GET with a key", "GET", keys(key), nil},
+		{"GET with a key and the version", "GET", versions("13"), nil},
+		{"CONNECT has no key", "CONNECT", nil, nil},
+		{"a link that is followed", "GET", nil, handshake.ErrUpgrade},
+		{"HEAD", "HEAD", keys(key), handshake.ErrMethod},
+		{"POST", "POST", keys(key), handshake.ErrMethod},
+		{"a method in lower case is another one", "get", keys(key), handshake.ErrMethod},
+		{"no method", "", keys(key), handshake.ErrMethod},
+		{"another version", "GET", versions("8"), handshake.ErrVersion},
+		{"two versions", "GET", versions("13", "8"), handshake.ErrVersion},
+		{"a list of versions", "GET", versions("13, 8"), handshake.ErrVersion},
+		{"an empty key", "GET", keys(""), handshake.ErrMalformed},
+		{"two keys", "GET", keys(key, key), handshake.ErrMalformed},
+		{"a key that is too short", "GET", keys("dGhlIHNhbXBsZQ=="), handshake.ErrMalformed},
+		{"a key that is no base64", "GET", keys("dGhlIHNhbXBsZSBub25jZ!=="), handshake.ErrMalformed},
+		{"a key of CONNECT that is none", "CONNECT", keys("x"), handshake.ErrMalformed},
+	} {
+		if got := handshake.CheckForwarded(row.method, row.header); !errors.Is(got, row.want) {
+			t.Errorf("%s: got %v, want %v", row.rule, got, row.want)
+		}
+	}
+}
