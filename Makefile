@@ -61,8 +61,13 @@ cover: servers ## All tests under the race detector; ticket, store and auth have
 
 # Verbose, because the figures are what it is run for.
 .PHONY: e2e
-e2e: servers e2e/node/node_modules/.package-lock.json ## Several processes on one Redis, with faults: histories, races, leaks, recovery
+e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Real processes: histories, races, leaks, recovery, other people's clients, applications and browsers
 	CI=true go test -v -count=1 -tags e2e ./e2e/...
+
+# Installs what e2e starts, and the tests do not, where there is none.
+.PHONY: e2e-servers
+e2e-servers:
+	@sh internal/testenv/install.sh e2e
 
 # The npm packages that scripts of e2e import; npm writes this file last.
 e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json

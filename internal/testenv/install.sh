@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the programs that the tests start, where they are missing, with
-# apt-get or brew. Silent when all are there. Run by "make test".
+# apt-get or brew. Silent when all are there. Run by "make test", and with
+# "e2e" by the target of that name, which needs more.
 set -eu
 
 # program, Debian package, Homebrew formula
@@ -9,11 +10,14 @@ openssl openssl openssl
 curl curl curl
 node nodejs node
 npm npm node'
+[ "${1:-test}" = test ] || wanted="$wanted
+chromium chromium chromium"
 
 # Modules of Debian's own Python: module, Debian package. Elsewhere the tests
 # that need them are skipped.
 modules='jwt python3-jwt
-cryptography python3-cryptography'
+cryptography python3-cryptography
+websockets python3-websockets'
 python=${PYTHON:-/usr/bin/python3}
 
 fail() {

@@ -12,7 +12,7 @@ import (
 
 // install runs the script with nothing in PATH but the given programs, each a
 // line of shell, and returns what it printed.
-func install(t *testing.T, programs map[string]string) (stdout, stderr string, err error) {
+func install(t *testing.T, set string, programs map[string]string) (stdout, stderr string, err error) {
 	t.Helper()
 	script, err := filepath.Abs("install.sh")
 	if err != nil {
@@ -27,6 +27,9 @@ func install(t *testing.T, programs map[string]string) (stdout, stderr string, e
 	}
 	var out, errs strings.Builder
 	cmd := exec.CommandContext(t.Context(), testenv.Need(t, "sh"), script)
+	if set != "" {
+		cmd.Args = append(cmd.Args, set)
+	}
 	cmd.Dir, cmd.Env = dir, []string{"PATH=" + dir, "DIR=" + dir, "PYTHON=" + filepath.Join(dir, "python")}
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
@@ -122,7 +125,7 @@ func TestInstallScript(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
-			stdout, stderr, err := install(t, tt.programs)
+			stdout, stderr, err := install(t, "", tt.programs)
 			if (err != nil) != tt.fails {
 				t.Errorf("got %v, want failure: %v", err, tt.fails)
 			}
@@ -133,6 +136,19 @@ func TestInstallScript(t *testing.T) {
 				t.Errorf("stderr: got %q, want %q", stderr, tt.stderr)
 			}
 		})
+	}
+}
+
+// TestInstallScriptSets: a browser is large, and only for those who need it.
+func TestInstallScriptSets(t *testing.T) {
+	for set, want := range map[string]string{"test": "", "e2e": "installing chromium with apt-get\n"} {
+		machine := map[string]string{
+			"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "python": "",
+			"apt-get": installs, "env": env, "id": root,
+		}
+		if stdout, stderr, err := install(t, set, machine); err != nil || stdout != want {
+			t.Errorf("%s: got %q, %q, %v; want %q", set, stdout, stderr, err, want)
+		}
 	}
 }
 
