@@ -61,14 +61,21 @@ cover: servers ## All tests under the race detector; ticket, store and auth have
 
 # Verbose, because the figures and tables are what it is run for.
 .PHONY: e2e
-e2e: ## Real processes with faults: histories, races, leaks, recovery, every proxy (builds Caddy and Traefik once)
-	@sh internal/testenv/install.sh e2e
+e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Real processes with faults: histories, races, leaks, recovery, other people's clients, applications, browsers and proxies
 	CI=true go test -v -count=1 -tags e2e ./e2e/...
 
 .PHONY: e2e-fast
-e2e-fast: ## The same without Traefik, which takes minutes to build
-	@sh internal/testenv/install.sh e2e-fast
+e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## The same without Traefik, which takes minutes to build
 	CI=true go test -v -count=1 -tags e2e -skip '^TestEdge$$/^traefik$$' ./e2e/...
+
+# Installs what e2e starts, and the tests do not, where there is none.
+.PHONY: e2e-servers e2e-fast-servers
+e2e-servers e2e-fast-servers:
+	@sh internal/testenv/install.sh $(@:-servers=)
+
+# The npm packages that scripts of e2e import; npm writes this file last.
+e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json
+	npm ci --prefix e2e/node
 
 # Before Go 1.27 the end of a time can be reported as a failure: "context
 # deadline exceeded", and no input written (golang/go#75804). A count of inputs,

@@ -27,12 +27,14 @@ e2e) built='caddy traefik' ;;
 	;;
 esac
 [ -z "$built" ] || wanted="$wanted
-haproxy haproxy haproxy"
+haproxy haproxy haproxy
+chromium chromium chromium"
 
 # Modules of Debian's own Python: module, Debian package. Elsewhere the tests
 # that need them are skipped.
 modules='jwt python3-jwt
-cryptography python3-cryptography'
+cryptography python3-cryptography
+websockets python3-websockets'
 python=${PYTHON:-/usr/bin/python3}
 
 # Debian starts a service as soon as it is installed, unless this program

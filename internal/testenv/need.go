@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -22,16 +23,19 @@ func Need(tb testing.TB, program string) string {
 			return path
 		}
 	}
-	missing(tb, program)
+	missing(tb, program, installer)
 	return ""
 }
 
-func missing(tb testing.TB, what string) {
+// installer is what installs the programs.
+const installer = "internal/testenv/install.sh"
+
+func missing(tb testing.TB, what, remedy string) {
 	tb.Helper()
 	if os.Getenv("CI") == "true" {
-		tb.Fatalf("%s is missing; run internal/testenv/install.sh", what)
+		tb.Fatalf("%s is missing; run %s", what, remedy)
 	}
-	tb.Skipf("%s is missing; run internal/testenv/install.sh", what)
+	tb.Skipf("%s is missing; run %s", what, remedy)
 }
 
 // built is the directory that build.sh keeps its programs in.
@@ -71,6 +75,19 @@ func NeedPython(tb testing.TB, modules ...string) string {
 			return python
 		}
 	}
-	missing(tb, "Python with "+strings.Join(modules, " and "))
+	missing(tb, "Python with "+strings.Join(modules, " and "), installer)
 	return ""
+}
+
+// NeedNode returns the path of a Node.js for scripts that import the npm
+// packages of dir, the folder of a package.json. Make installs those; a test
+// does not. Where either is missing it does what [Need] does.
+func NeedNode(tb testing.TB, dir string) string {
+	tb.Helper()
+	path := Need(tb, "node")
+	modules := filepath.Join(dir, "node_modules")
+	if _, err := os.Stat(modules); err != nil {
+		missing(tb, modules, "npm ci in "+dir)
+	}
+	return path
 }
