@@ -36,7 +36,7 @@ issuers:  [{issuer: "https://id.example.com", audience: [ws], algorithms: [EdDSA
 limits:   {per_subject: "0", per_address: "0"}
 log:      {level: error}
 `, keyFile)))
-	text := benchPrint(b, "nginx", "--public", service.public, "--internal", service.internal, "--upstream", upgrades(b))
+	text := benchPrint(b, "nginx", "--public", service.public, "--internal", service.internal, "--upstream", accepts(b))
 	asking := nginxAddr(b, text)
 	plain := nginxAddr(b, regexp.MustCompile(`(?m)^\s*auth_request /.*\n`).ReplaceAllString(text, ""))
 	for _, callers := range []int{1, 16, 64} {
@@ -92,14 +92,14 @@ func (l *latencies) shake(b *testing.B, callers, times int, do func() error) {
 	b.Helper()
 	began := time.Now()
 	var next atomic.Int64
-	var failed atomic.Value
+	var failed atomic.Pointer[error]
 	var workers sync.WaitGroup
 	for range callers {
 		workers.Go(func() {
 			for next.Add(1) <= int64(times) {
 				began := time.Now()
 				if err := do(); err != nil {
-					failed.Store(err)
+					failed.Store(&err)
 				}
 				l.add(time.Since(began))
 			}
@@ -108,7 +108,7 @@ func (l *latencies) shake(b *testing.B, callers, times int, do func() error) {
 	workers.Wait()
 	l.took += time.Since(began)
 	if err := failed.Load(); err != nil {
-		b.Fatal(err)
+		b.Fatal(*err)
 	}
 }
 
@@ -122,38 +122,6 @@ func (l *latencies) add(d time.Duration) {
 func (l *latencies) quantile(q float64) float64 {
 	slices.Sort(l.all)
 	return l.all[int(q*float64(len(l.all)-1))].Seconds() * 1000
-}
-
-// upgrades is an application that takes every handshake and ends with its
-// client. It returns its address.
-func upgrades(b *testing.B) string {
-	b.Helper()
-	ln, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var connections sync.WaitGroup
-	b.Cleanup(func() {
-		_ = ln.Close() // ends accept
-		connections.Wait()
-	})
-	connections.Go(func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			connections.Go(func() {
-				defer conn.Close()
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-					return
-				}
-				_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-				_, _ = io.Copy(io.Discard, conn)
-			})
-		}
-	})
-	return ln.Addr().String()
 }
 
 // upgrade makes one handshake on a new connection and leaves.

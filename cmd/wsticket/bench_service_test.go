@@ -106,7 +106,7 @@ func together(b *testing.B, callers, times int, do func(n int) error) {
 	b.Helper()
 	b.ReportAllocs()
 	var next atomic.Int64
-	var failed atomic.Value
+	var failed atomic.Pointer[error]
 	var workers sync.WaitGroup
 	b.ResetTimer()
 	b.StartTimer() // a second part of a benchmark finds it stopped
@@ -114,7 +114,7 @@ func together(b *testing.B, callers, times int, do func(n int) error) {
 		workers.Go(func() {
 			for n := int(next.Add(1)) - 1; n < times; n = int(next.Add(1)) - 1 {
 				if err := do(n); err != nil {
-					failed.Store(err)
+					failed.Store(&err)
 				}
 			}
 		})
@@ -122,7 +122,7 @@ func together(b *testing.B, callers, times int, do func(n int) error) {
 	workers.Wait()
 	b.StopTimer()
 	if err := failed.Load(); err != nil {
-		b.Fatal(err)
+		b.Fatal(*err)
 	}
 	b.ReportMetric(float64(times)/b.Elapsed().Seconds(), "op/s")
 }
