@@ -1,6 +1,6 @@
 # wsticket. `make` alone lists the targets. Any GNU make from 3.81 on, and any
-# /bin/sh, will do. Everything else it needs is Go, and redis-server for the
-# tests, which `make test` installs where it is missing.
+# /bin/sh, will do. Everything else it needs is Go, and for the tests the servers
+# that they start, which `make test` installs where they are missing.
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ARGS      ?=
@@ -14,6 +14,8 @@ COVERAGE  ?= 90
 GOLANGCI    = go tool -modfile=tools/go.mod golangci-lint
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VULNDB      = https://vuln.go.dev
+
+E2E_MODULES = e2e/node/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 # Each target is busy on every core by itself.
@@ -59,18 +61,19 @@ cover: servers ## All tests under the race detector; ticket, store and auth have
 	go test -race -shuffle=on -covermode=atomic -coverprofile=bin/cover.out ./...
 	awk -v least=$(COVERAGE) -v held='ticket store auth' -f tools/coverage.awk bin/cover.out
 
-# Verbose, because the figures are what it is run for.
+# Verbose, because the figures and tables are what it is run for.
 .PHONY: e2e
-e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Real processes: histories, races, leaks, recovery, other people's clients, applications and browsers
+e2e: servers $(E2E_MODULES) ## Real processes with faults: histories, races, leaks, recovery, every proxy, client and browser (builds Caddy and Traefik once)
+	@sh internal/testenv/install.sh e2e
 	CI=true go test -v -count=1 -tags e2e ./e2e/...
 
-# Installs what e2e starts, and the tests do not, where there is none.
-.PHONY: e2e-servers
-e2e-servers:
-	@sh internal/testenv/install.sh e2e
+.PHONY: e2e-fast
+e2e-fast: servers $(E2E_MODULES) ## The same without Traefik, which takes minutes to build
+	@sh internal/testenv/install.sh e2e-fast
+	CI=true go test -v -count=1 -tags e2e -skip '^TestEdge$$/^traefik$$' ./e2e/...
 
-# The npm packages that scripts of e2e import; npm writes this file last.
-e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json
+# What scripts of e2e import. npm writes this file last.
+$(E2E_MODULES): e2e/node/package-lock.json
 	npm ci --prefix e2e/node
 
 # Before Go 1.27 the end of a time can be reported as a failure: "context
@@ -89,7 +92,7 @@ fuzz: ## Every fuzz target for FUZZTIME (60s, 10m, 20000x), one after the other
 bench: servers ## Every benchmark that matches BENCH, for BENCHTIME each
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
-# Installs redis-server where there is none.
+# Installs redis-server, nginx and a few tools where there are none.
 .PHONY: servers
 servers:
 	@sh internal/testenv/install.sh
@@ -122,7 +125,7 @@ vuln: ## Known vulnerabilities in packages that we import; skipped where their l
 		echo "vuln: skipped, because $(VULNDB) cannot be reached from here"; \
 	fi
 
-# The tests run once, by cover and e2e. With CI=true a missing server is a failure.
+# The tests run once, by cover and e2e-fast. With CI=true a missing server is a failure.
 .PHONY: ci
 ci: ## All of what has to pass before a merge, with some seconds of fuzzing
-	CI=true $(MAKE) --no-print-directory check-mod build check-fmt lint cover e2e fuzz FUZZTIME=20000x
+	CI=true $(MAKE) --no-print-directory check-mod build check-fmt lint cover e2e-fast fuzz FUZZTIME=20000x

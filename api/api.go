@@ -104,7 +104,8 @@ type Options struct {
 	// issuer and subject, and of each client address; nil is no limit.
 	SubjectLimit *limit.Limiter
 	AddressLimit *limit.Limiter
-	// TrustedProxies may say in X-Forwarded-For who the client is.
+	// TrustedProxies may say in X-Forwarded-For who the client is, and need no
+	// key for forward auth.
 	TrustedProxies []netip.Prefix
 
 	// Redeemer serves /consume, /introspect and forward auth on the internal

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"wsticket/internal/accesslog"
 	"wsticket/internal/clientip"
@@ -33,6 +34,9 @@ func (s *Server) forward(c contract) endpoint {
 		grant, err := s.judge(r, q)
 		if err != nil {
 			return err
+		}
+		if c.setsOffer {
+			setOffer(w.Header(), r.Header)
 		}
 		return s.allow(w, r, grant)
 	})
@@ -96,12 +100,13 @@ func (s *Server) whence(r *http.Request, q question) (ticket.Presentation, error
 	if err := admit(s.o.AddressLimit, limit.AddrKey(addr)); err != nil {
 		return ticket.Presentation{}, err
 	}
-	// Of the ID and the key, one may be missing; both come again with a
-	// question that is asked again.
-	key := q.requestID + " " + r.Header.Get("Sec-WebSocket-Key")
-	return ticket.Presentation{
-		Origin: from, ClientIP: addr, Attempt: handshake.Attempt(key, addr.String()),
-	}, nil
+	p := ticket.Presentation{Origin: from, ClientIP: addr}
+	// A question that is asked again comes with the same ID and key. One that
+	// has neither cannot be told from another of the same client.
+	if key := r.Header.Get("Sec-WebSocket-Key"); q.requestID != "" || key != "" {
+		p.Attempt = handshake.Attempt(q.requestID+" "+key, addr.String())
+	}
+	return p, nil
 }
 
 // grant turns the credential into a grant, or spends it in vain.
@@ -149,6 +154,15 @@ func (s *Server) allow(w http.ResponseWriter, r *http.Request, grant ticket.Gran
 	done(r, "allowed")
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// setOffer tells the offered subprotocols without the ticket. Where there are
+// none, so is the header: whoever copies it removes the client's.
+func setOffer(answer, asked http.Header) {
+	offered, err := handshake.ParseOffer(asked["Sec-Websocket-Protocol"])
+	if err == nil && len(offered.Protocols) > 0 {
+		answer.Set("Sec-WebSocket-Protocol", strings.Join(offered.Protocols, ", "))
+	}
 }
 
 // openDoors are those at which forward auth finds a credential.

@@ -8,7 +8,7 @@ import (
 	"wsticket/internal/problem"
 )
 
-// contract says how one proxy asks whether a request may pass (docs/edge.md).
+// contract says how one proxy asks whether a request may pass (docs/protocol.md).
 // Where something stands is pinned: it is read from there and from nowhere
 // else, because what a proxy does not set itself is the client's to set.
 type contract struct {
@@ -21,6 +21,9 @@ type contract struct {
 	// sharesQuery: the client's query may also stand on our own request line,
 	// where it means nothing.
 	sharesQuery bool
+	// setsOffer: it can copy a header of ours, and not edit one of the
+	// client's, so that it is told the subprotocols without the ticket.
+	setsOffer bool
 	// coarse: every answer but 200, 401 and 403 is a fault to the proxy.
 	coarse bool
 }
@@ -39,7 +42,7 @@ func contracts() []contract {
 		// has to do.
 		{
 			pattern: "/auth/traefik", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri",
-			host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto",
+			host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", setsOffer: true,
 		},
 		// Caddy appends the client's query to the path that it asks at.
 		{

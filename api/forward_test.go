@@ -309,6 +309,17 @@ func TestForwardPresents(t *testing.T) {
 				t.Errorf("%s is the same attempt", rule)
 			}
 		}
+		keyless := ask(func(r *http.Request) {
+			r.Header.Del("Sec-Websocket-Key")
+			r.Header.Del("Sec-Websocket-Version")
+			if r.Method = http.MethodConnect; a.method != "" {
+				r.Method = http.MethodGet
+				r.Header.Set(a.method, http.MethodConnect)
+			}
+		})
+		if named := keyless.Attempt != ""; named != (a.requestID != "") || keyless.Attempt == first.Attempt {
+			t.Errorf("without a key: got attempt %q, want one of its own only where there is a request ID", keyless.Attempt)
+		}
 		renamed := ask(func(r *http.Request) { r.Header.Set("X-Request-Id", "request-2") })
 		if same := renamed.Attempt == first.Attempt; same != (a.requestID == "") {
 			t.Errorf("another request ID: got the same attempt %v, want %v", same, a.requestID == "")

@@ -281,6 +281,32 @@ func TestForwardOverTheWire(t *testing.T) {
 	}
 }
 
+// TestForwardHead: HAProxy asks by HEAD, and what follows the headers would be
+// the next answer to it.
+func TestForwardHead(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	server := httptest.NewServer(h.Internal())
+	defer server.Close()
+	for token, want := range map[string]string{h.mustIssue(t, "").Ticket: "HTTP/1.1 200 OK\r\n", unknownToken: "HTTP/1.1 401 Unauthorized\r\n"} {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.WriteString(conn, "HEAD /auth/haproxy HTTP/1.1\r\nHost: wsticket\r\nConnection: close\r\nX-Wsticket-Key: consume-key\r\n"+
+			"X-Forwarded-For: 203.0.113.5\r\nX-Request-Id: r-1\r\nSec-WebSocket-Key: "+socketKey+"\r\nX-Forwarded-Method: GET\r\n"+
+			"X-Forwarded-Uri: /ws?ticket="+token+"\r\nX-Forwarded-Host: api.example.com\r\nX-Forwarded-Proto: https\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		_ = conn.Close()
+		if text := string(answer); err != nil || !strings.HasPrefix(text, want) || !strings.HasSuffix(text, "\r\n\r\n") {
+			t.Errorf("got %q, %v, want %q and headers alone", text, err, want)
+		}
+	}
+}
+
 // statusOf sends bytes to a real server and returns the status of the answer,
 // which has to come without anything more being sent.
 func statusOf(t *testing.T, h http.Handler, raw string) int {

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"crypto"
+	"strconv"
 	"testing"
 
 	"wsticket/auth"
@@ -33,5 +34,27 @@ func BenchmarkAuthenticate(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkKeyring measures an API key among ten, the last of them and none.
+func BenchmarkKeyring(b *testing.B) {
+	var keys []auth.APIKey
+	for n := range 10 {
+		keys = append(keys, auth.APIKey{Name: "chat", SHA256: digestOf(strconv.Itoa(n)), Scopes: []string{"consume"}})
+	}
+	ring, err := auth.NewKeyring(keys)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, key := range map[string]string{"known": "9", "unknown": "wrong"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, ok := ring.Lookup(key); ok != (name == "known") {
+					b.Fatal("got the wrong answer")
+				}
+			}
+		})
 	}
 }

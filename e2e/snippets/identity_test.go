@@ -35,7 +35,7 @@ func TestAssertionSnippets(t *testing.T) {
 	issuer := writeFile(t, dir, "issuer.pem", publicPEM(t, newP256(t)))
 	url := serve(t, buildServer(t),
 		"--set", "issuers=[{issuer: \"https://id.example.com\", audience: [ws], algorithms: [ES256], public_key_file: "+issuer+"}]",
-		"--set", "identity.assertion_key_file="+keys, "--set", "identity.assertion_audience=chat")
+		"--set", "identity.assertion_key_file="+keys, "--set", "identity.assertion_audience=chat").public
 	cases := assertionCases(t, dir, url, ed, p256)
 	for language, prepare := range map[string]func(testing.TB, string) *exec.Cmd{"go": goSnippet, "js": nodeSnippet, "python": pythonSnippet} {
 		t.Run(language, func(t *testing.T) {
@@ -150,10 +150,16 @@ func goSnippet(t testing.TB, url string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), "go", "run", snippet, check)
 }
 
-// nodeSnippet installs what the snippet imports, from the lock file.
 func nodeSnippet(t testing.TB, url string) *exec.Cmd {
-	dir := t.TempDir()
-	node, npm := testenv.Need(t, "node"), testenv.Need(t, "npm")
+	dir := nodeModules(t)
+	writeFile(t, dir, "snippet.mjs", at(t, "js", url))
+	return exec.CommandContext(t.Context(), testenv.Need(t, "node"), writeFile(t, dir, "check.mjs", read(t, "testdata/check.mjs")))
+}
+
+// nodeModules returns a folder with what snippets import, from the lock file.
+func nodeModules(t testing.TB) string {
+	t.Helper()
+	dir, npm := t.TempDir(), testenv.Need(t, "npm")
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		writeFile(t, dir, name, read(t, name))
 	}
@@ -162,8 +168,7 @@ func nodeSnippet(t testing.TB, url string) *exec.Cmd {
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm ci: %v\n%s", err, out)
 	}
-	writeFile(t, dir, "snippet.mjs", at(t, "js", url))
-	return exec.CommandContext(t.Context(), node, writeFile(t, dir, "check.mjs", read(t, "testdata/check.mjs")))
+	return dir
 }
 
 func pythonSnippet(t testing.TB, url string) *exec.Cmd {

@@ -5,6 +5,7 @@ package snippets_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -48,22 +49,26 @@ func buildServer(t testing.TB) string {
 	return program
 }
 
-// serve starts wsticket under a public URL that it really has, and returns
-// that. The port may be taken by somebody else meanwhile; then another one is
-// tried.
-func serve(t testing.TB, program string, args ...string) (publicURL string) {
+// addresses are the URLs of a wsticket's listeners.
+type addresses struct{ public, internal string }
+
+// serve starts wsticket under a public URL that it really has. The port may be
+// taken by somebody else meanwhile; then another one is tried.
+func serve(t testing.TB, program string, args ...string) addresses {
 	t.Helper()
-	var err error
+	var fault error
 	for range 5 {
-		if publicURL, err = tryServe(t, program, args); err == nil {
-			return publicURL
+		a, err := tryServe(t, program, args)
+		if err == nil {
+			return a
 		}
+		fault = err
 	}
-	t.Fatal(err)
-	return ""
+	t.Fatal(fault)
+	return addresses{}
 }
 
-func tryServe(t testing.TB, program string, args []string) (string, error) {
+func tryServe(t testing.TB, program string, args []string) (addresses, error) {
 	t.Helper()
 	addr := testenv.FreeAddr(t)
 	args = append([]string{
@@ -75,18 +80,19 @@ func tryServe(t testing.TB, program string, args []string) (string, error) {
 	cmd.Stderr = &log
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return addresses{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return addresses{}, err
 	}
 	deadline := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	deadline.Stop()
-	if err != nil || !strings.Contains(line, `"listening"`) {
+	var start struct{ Event, Internal string }
+	if err = errors.Join(err, json.Unmarshal([]byte(line), &start)); err != nil || start.Event != "listening" {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		return "", fmt.Errorf("wsticket does not start: %w\n%s", err, &log)
+		return addresses{}, fmt.Errorf("wsticket does not start: %w\n%s", err, &log)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
@@ -96,7 +102,7 @@ func tryServe(t testing.TB, program string, args []string) (string, error) {
 			t.Errorf("wsticket ended with %v\n%s", err, &log)
 		}
 	})
-	return "http://" + addr, nil
+	return addresses{public: "http://" + addr, internal: "http://" + start.Internal}, nil
 }
 
 // presented is what an application gets with a connection.
@@ -110,7 +116,7 @@ func presentedBy(header http.Header) presented {
 }
 
 // run gives cases to a program and returns what it made of each.
-func run(t testing.TB, cmd *exec.Cmd, cases []presented) []any {
+func run[C any](t testing.TB, cmd *exec.Cmd, cases []C) []any {
 	t.Helper()
 	input, err := json.Marshal(cases)
 	if err != nil {

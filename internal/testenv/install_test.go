@@ -11,7 +11,8 @@ import (
 )
 
 // install runs the script with nothing in PATH but the given programs, each a
-// line of shell, and returns what it printed.
+// line of shell, and returns what it printed. The machine's policy on services
+// is one of them, and has to be as before.
 func install(t *testing.T, set string, programs map[string]string) (stdout, stderr string, err error) {
 	t.Helper()
 	script, err := filepath.Abs("install.sh")
@@ -30,9 +31,15 @@ func install(t *testing.T, set string, programs map[string]string) (stdout, stde
 	if set != "" {
 		cmd.Args = append(cmd.Args, set)
 	}
-	cmd.Dir, cmd.Env = dir, []string{"PATH=" + dir, "DIR=" + dir, "PYTHON=" + filepath.Join(dir, "python")}
+	cmd.Dir, cmd.Env = dir, []string{
+		"PATH=" + dir, "DIR=" + dir, "PYTHON=" + filepath.Join(dir, "python"), "POLICY_RC_D=" + filepath.Join(dir, "policy"),
+	}
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
+	_, before := programs["policy"]
+	if _, stat := os.Stat(filepath.Join(dir, "policy")); (stat == nil) != before {
+		t.Errorf("a policy on services afterwards: got %v, want %v, as before", !before, before)
+	}
 	return out.String(), errs.String(), err
 }
 
@@ -47,14 +54,18 @@ const (
 
 func TestInstallScript(t *testing.T) {
 	there := func(more map[string]string) map[string]string {
-		programs := map[string]string{"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "python": ""}
+		programs := map[string]string{
+			"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "nginx": "", "python": "", "policy": "exit 101",
+		}
 		for name, line := range more {
 			programs[name] = line
 		}
 		return programs
 	}
-	without := func(programs map[string]string, name string) map[string]string {
-		delete(programs, name)
+	without := func(programs map[string]string, names ...string) map[string]string {
+		for _, name := range names {
+			delete(programs, name)
+		}
 		return programs
 	}
 	tests := []struct {
@@ -71,7 +82,7 @@ func TestInstallScript(t *testing.T) {
 		},
 		{
 			"one after the other",
-			without(without(there(map[string]string{"apt-get": installs, "env": env, "id": root}), "openssl"), "curl"),
+			without(there(map[string]string{"apt-get": installs, "env": env, "id": root}), "openssl", "curl"),
 			"installing openssl with apt-get\ninstalling curl with apt-get\n", "", false,
 		},
 		{
@@ -99,6 +110,14 @@ func TestInstallScript(t *testing.T) {
 			"which are left out where there is no apt-get",
 			without(there(map[string]string{"brew": "exit 1"}), "python"),
 			"", "", false,
+		},
+		{
+			"no service starts meanwhile: the policy says no",
+			without(there(map[string]string{
+				"apt-get": `[ -x "$DIR/policy" ] || exit 100; "$DIR/policy"; [ $? -eq 101 ] || exit 100; ` + installs,
+				"install": `/usr/bin/install "$@"`, "rm": `/bin/rm "$@"`, "env": env, "id": root,
+			}), "curl", "policy"),
+			"installing curl with apt-get\n", "", false,
 		},
 		{
 			"fails where it may not install",
@@ -139,16 +158,23 @@ func TestInstallScript(t *testing.T) {
 	}
 }
 
-// TestInstallScriptSets: a browser is large, and only for those who need it.
+// TestInstallScriptSets: what Debian does not have is built, and only for those
+// who need it.
 func TestInstallScriptSets(t *testing.T) {
-	for set, want := range map[string]string{"test": "", "e2e": "installing chromium with apt-get\n"} {
-		machine := map[string]string{
-			"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "python": "",
-			"apt-get": installs, "env": env, "id": root,
-		}
+	machine := map[string]string{
+		"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "nginx": "", "haproxy": "", "chromium": "",
+		"python": "", "sh": `echo "build ${1##*/} $2"`,
+	}
+	for set, want := range map[string]string{
+		"test": "", "e2e-fast": "build build.sh caddy\n",
+		"e2e": "build build.sh caddy\nbuild build.sh traefik\n",
+	} {
 		if stdout, stderr, err := install(t, set, machine); err != nil || stdout != want {
 			t.Errorf("%s: got %q, %q, %v; want %q", set, stdout, stderr, err, want)
 		}
+	}
+	if _, stderr, err := install(t, "everything", machine); err == nil || !strings.HasPrefix(stderr, "usage: ") {
+		t.Errorf("an unknown set: got %q, %v; want usage", stderr, err)
 	}
 }
 

@@ -10,14 +10,18 @@ import (
 	"testing"
 )
 
-// Need returns the path of a program. Where it is missing the test is skipped,
+// Need returns the path of a program, which is looked for where Debian has
+// servers and build.sh puts what it has built too, whatever the PATH says.
+// Where it is missing the test is skipped,
 // except under CI=true, where it fails: a test that quietly does not run
 // proves nothing.
 func Need(tb testing.TB, program string) string {
 	tb.Helper()
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path
+	// What we have built is of the version that the tests are about.
+	for _, dir := range []string{built(), "", "/usr/local/sbin/", "/usr/sbin/"} {
+		if path, err := exec.LookPath(dir + program); err == nil {
+			return path
+		}
 	}
 	missing(tb, program, installer)
 	return ""
@@ -32,6 +36,15 @@ func missing(tb testing.TB, what, remedy string) {
 		tb.Fatalf("%s is missing; run %s", what, remedy)
 	}
 	tb.Skipf("%s is missing; run %s", what, remedy)
+}
+
+// built is the directory that build.sh keeps its programs in.
+func built() string {
+	cache := os.Getenv("XDG_CACHE_HOME")
+	if cache == "" {
+		cache = os.Getenv("HOME") + "/.cache"
+	}
+	return cache + "/wsticket/"
 }
 
 // FreeAddr returns a loopback address with a TCP port that nobody listens on.
