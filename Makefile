@@ -15,8 +15,6 @@ GOLANGCI    = go tool -modfile=tools/go.mod golangci-lint
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VULNDB      = https://vuln.go.dev
 
-E2E_MODULES = e2e/node/node_modules/.package-lock.json
-
 .DEFAULT_GOAL := help
 # Each target is busy on every core by itself.
 .NOTPARALLEL:
@@ -63,17 +61,20 @@ cover: servers ## All tests under the race detector; ticket, store and auth have
 
 # Verbose, because the figures and tables are what it is run for.
 .PHONY: e2e
-e2e: servers $(E2E_MODULES) ## Real processes with faults: histories, races, leaks, recovery, every proxy, client and browser (builds Caddy and Traefik once)
-	@sh internal/testenv/install.sh e2e
+e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Real processes with faults: histories, races, leaks, recovery, other people's clients, applications, browsers and proxies
 	CI=true go test -v -count=1 -tags e2e ./e2e/...
 
 .PHONY: e2e-fast
-e2e-fast: servers $(E2E_MODULES) ## The same without Traefik, which takes minutes to build
-	@sh internal/testenv/install.sh e2e-fast
+e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## The same without Traefik, which takes minutes to build
 	CI=true go test -v -count=1 -tags e2e -skip '^TestEdge$$/^traefik$$' ./e2e/...
 
-# What scripts of e2e import. npm writes this file last.
-$(E2E_MODULES): e2e/node/package-lock.json
+# Installs what e2e starts, and the tests do not, where there is none.
+.PHONY: e2e-servers e2e-fast-servers
+e2e-servers e2e-fast-servers:
+	@sh internal/testenv/install.sh $(@:-servers=)
+
+# The npm packages that scripts of e2e import; npm writes this file last.
+e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json
 	npm ci --prefix e2e/node
 
 # Before Go 1.27 the end of a time can be reported as a failure: "context

@@ -42,7 +42,7 @@ func newScenery(t *testing.T) *scenery {
 	t.Helper()
 	idp := newIssuer(t)
 	certificates := testenv.TLS(t, "*.example.test", "*.other.test")
-	app := newPageApp(t, certificates, idp.bearer(t, "alice"))
+	app := newApplication(t, certificates, idp.bearer(t, "alice"))
 	s := &scenery{world: world{Key: keyHash(t, certificates.ServerCertFile), Pages: app.port}}
 	common := []string{
 		"public.tls.cert_file=" + certificates.ServerCertFile, "public.tls.key_file=" + certificates.ServerKeyFile,

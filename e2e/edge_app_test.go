@@ -23,17 +23,17 @@ type handshaken struct {
 	header http.Header
 }
 
-// application is a WebSocket server that knows nothing of tickets, answers
+// witness is a WebSocket server that knows nothing of tickets, answers
 // whatever it is sent, and remembers the handshakes.
-type application struct {
+type witness struct {
 	addr string
 	mu   sync.Mutex
 	seen map[string][]handshaken // by case
 }
 
-func newApplication(t testing.TB) *application {
+func newWitness(t testing.TB) *witness {
 	t.Helper()
-	a := &application{seen: make(map[string][]handshaken)}
+	a := &witness{seen: make(map[string][]handshaken)}
 	s := httptest.NewServer(a)
 	t.Cleanup(s.Close)
 	a.addr = s.Listener.Addr().String()
@@ -41,7 +41,7 @@ func newApplication(t testing.TB) *application {
 }
 
 // ServeHTTP echoes until the client leaves.
-func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *witness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	name := r.Header.Get(caseHeader)
 	a.seen[name] = append(a.seen[name], handshaken{r.RequestURI, r.Header.Clone()})
@@ -61,7 +61,7 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // handshakes are those of a case.
-func (a *application) handshakes(name string) []handshaken {
+func (a *witness) handshakes(name string) []handshaken {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.seen[name]

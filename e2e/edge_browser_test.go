@@ -103,7 +103,7 @@ func (a attempt) shake(ctx context.Context, addr string) (outcome, error) {
 	if err := a.acceptable(res.Header); err != nil {
 		return got, err
 	}
-	return got, echo(conn, from)
+	return got, exchange(conn, from)
 }
 
 // acceptable is the check of a browser (RFC 6455 4.1): of what was offered one
@@ -123,8 +123,8 @@ func (a attempt) acceptable(h http.Header) error {
 	return nil
 }
 
-// echo sends a message and wants it back.
-func echo(conn io.Writer, from io.Reader) error {
+// exchange sends a message and wants it back.
+func exchange(conn io.Writer, from io.Reader) error {
 	const message = "through the edge"
 	if _, err := conn.Write(wsframe.Append(nil, wsframe.Text, []byte(message), &[4]byte{1, 2, 3, 4})); err != nil {
 		return err

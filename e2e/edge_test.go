@@ -102,7 +102,7 @@ type scene struct {
 	redis   *testenv.RedisServer
 	service server
 	wire    *wire // between the proxy and the internal listener
-	app     *application
+	app     *witness
 	client  *client
 	bearer  string
 	asked   int      // requests through the proxy
@@ -114,7 +114,7 @@ type scene struct {
 func newScene(t *testing.T, p edgeProxy) *scene {
 	t.Helper()
 	idp := newIssuer(t)
-	s := &scene{t: t, proxy: p, redis: testenv.Redis(t), app: newApplication(t), client: newClient(t)}
+	s := &scene{t: t, proxy: p, redis: testenv.Redis(t), app: newWitness(t), client: newClient(t)}
 	config := idp.edgeConfig(t, s.redis.URL())
 	s.service = serve(t, config)
 	s.wire = newWire(t, s.service.internal)

@@ -162,7 +162,7 @@ func gorillaUpstream(t testing.TB) *upstream {
 			return // the library has answered
 		}
 		defer conn.Close()
-		u.ended <- returnMessages(conn)
+		u.ended <- echo(conn)
 	}))
 	t.Cleanup(server.Close)
 	u.url = server.URL
@@ -180,8 +180,8 @@ func arrivalOf(r *http.Request) arrival {
 	return s
 }
 
-// returnMessages returns every message until the connection ends, and tells how.
-func returnMessages(conn *websocket.Conn) event {
+// echo returns every message until the connection ends, and tells how.
+func echo(conn *websocket.Conn) event {
 	for {
 		kind, data, err := conn.ReadMessage()
 		if given, ok := errors.AsType[*websocket.CloseError](err); ok {

@@ -162,8 +162,8 @@ func TestInstallScript(t *testing.T) {
 // who need it.
 func TestInstallScriptSets(t *testing.T) {
 	machine := map[string]string{
-		"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "nginx": "", "haproxy": "", "chromium": "",
-		"python": "", "sh": `echo "build ${1##*/} $2"`,
+		"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "nginx": "", "haproxy": "", "chromium": "", "python": "",
+		"sh": `echo "build ${1##*/} $2"`,
 	}
 	for set, want := range map[string]string{
 		"test": "", "e2e-fast": "build build.sh caddy\n",

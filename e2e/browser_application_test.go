@@ -18,9 +18,9 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// pageApp is an application that has the pages of TestBrowser, the same ones under every name, and
+// application has the pages of TestBrowser, the same ones under every name, and
 // signs everybody in as alice.
-type pageApp struct {
+type application struct {
 	port   string // of the pages, over TLS
 	lookup string // where wsticket asks whose a session is
 	bearer string
@@ -30,13 +30,13 @@ type pageApp struct {
 // with "vouched": nothing that can be read.
 const opaque = "session-canary-0123456789abcdef"
 
-func newPageApp(t *testing.T, certificates testenv.Certificates, bearer string) *pageApp {
+func newApplication(t *testing.T, certificates testenv.Certificates, bearer string) *application {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(certificates.ServerCertFile, certificates.ServerKeyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &pageApp{bearer: bearer}
+	a := &application{bearer: bearer}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.page)
 	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func newPageApp(t *testing.T, certificates testenv.Certificates, bearer string) 
 	return a
 }
 
-func (a *pageApp) page(w http.ResponseWriter, _ *http.Request) {
+func (a *application) page(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = io.WriteString(w, `<!doctype html><title>A page</title><link rel="icon" href="data:,"><script src="/page.js"></script>`)
 }
@@ -63,7 +63,7 @@ func (a *pageApp) page(w http.ResponseWriter, _ *http.Request) {
 // startSession gives the browser a cookie of the host that it is asked at, for
 // a page of whatever origin. Cookies know no ports: wsticket at the same host
 // gets it, too.
-func (a *pageApp) startSession(w http.ResponseWriter, r *http.Request) {
+func (a *application) startSession(w http.ResponseWriter, r *http.Request) {
 	value := a.bearer
 	if strings.HasPrefix(r.Host, "vouched") {
 		value = opaque
@@ -76,7 +76,7 @@ func (a *pageApp) startSession(w http.ResponseWriter, r *http.Request) {
 }
 
 // vouch answers wsticket.
-func (a *pageApp) vouch(w http.ResponseWriter, r *http.Request) {
+func (a *application) vouch(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Cookie") != cookieName+"="+opaque {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -86,7 +86,7 @@ func (a *pageApp) vouch(w http.ResponseWriter, r *http.Request) {
 
 // tellCookies tells a page which cookies came with its WebSocket, which the
 // DevTools do not.
-func (a *pageApp) tellCookies(w http.ResponseWriter, r *http.Request) {
+func (a *application) tellCookies(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return // the library has answered
