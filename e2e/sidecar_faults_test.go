@@ -4,12 +4,16 @@ package e2e_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha1"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -60,7 +64,7 @@ func untilEnd(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 // visitOnce comes to a sidecar with a new ticket.
 func visitOnce(t *testing.T, have credentials, w way, steps ...step) []event {
 	t.Helper()
-	o := w.order(have.url(), have.of(w))
+	o := w.order(have.url(), have.of(t, w))
 	o.Steps = append(o.Steps, steps...)
 	return npmWS(t).mustVisit(t, o)[0]
 }
@@ -78,7 +82,7 @@ func TestRefusalOfTheApplication(t *testing.T) {
 	t.Cleanup(app.Close)
 	idp := newIssuer(t)
 	s := sidecar(t, idp, &upstream{url: app.URL})
-	have := credentials{t, newClient(t), s, idp.bearer(t, "alice")}
+	have := credentials{newClient(t), s, idp.bearer(t, "alice")}
 	got := visitOnce(t, have, throughQuery())
 	wantEvents(t, "npm ws", got, "refused 403")
 	if len(got) == 1 && got[0].Body != body {
@@ -97,7 +101,7 @@ func TestRefusalOfTheApplication(t *testing.T) {
 	for _, request := range []struct {
 		token string
 		want  int
-	}{{have.of(throughQuery()), http.StatusForbidden}, {"wst1_invented", http.StatusUnauthorized}} {
+	}{{have.of(t, throughQuery()), http.StatusForbidden}, {"wst1_invented", http.StatusUnauthorized}} {
 		if _, err := io.WriteString(conn, doorQuery.handshake(s.public, request.token)); err != nil {
 			t.Fatal(err)
 		}
@@ -120,58 +124,78 @@ func TestFirstFrameComesWithTheHandshake(t *testing.T) {
 		_, _ = io.WriteString(conn, agree(r)+"\x81\x05early\x81\x05later\x88\x02\x03\xe8")
 		untilEnd(conn)
 	}))
-	have := credentials{t, newClient(t), s, idp.bearer(t, "alice")}
+	have := credentials{newClient(t), s, idp.bearer(t, "alice")}
 	got := visitOnce(t, have, throughQuery(), listen(), listen(), listen())
 	wantEvents(t, "npm ws", got, "open", "message early", "message later", "closed 1000")
 }
 
-// TestApplicationFails: what fails behind wsticket is told to that client, and
-// to no other.
+// failures are what an application may do instead of serving.
+var failures = []struct {
+	rule string
+	app  func(conn net.Conn, r *http.Request)
+	want []string
+}{
+	{
+		"never answers the handshake",
+		func(conn net.Conn, _ *http.Request) { untilEnd(conn) },
+		[]string{"refused 502"},
+	},
+	{
+		"closes in place of an answer",
+		func(net.Conn, *http.Request) {},
+		[]string{"refused 502"},
+	},
+	{
+		"answers what is no HTTP",
+		func(conn net.Conn, _ *http.Request) { _, _ = io.WriteString(conn, "SSH-2.0-OpenSSH\r\n\r\n") },
+		[]string{"refused 502"},
+	},
+	{
+		"dies in the middle of a message",
+		func(conn net.Conn, r *http.Request) {
+			_, _ = io.WriteString(conn, agree(r)+"\x81\x05whole\x81\x7e\x03\xe8torn")
+		},
+		[]string{"open", "message whole", "closed 1006"},
+	},
+	{
+		"dies between two messages",
+		func(conn net.Conn, r *http.Request) { _, _ = io.WriteString(conn, agree(r)+"\x81\x05whole") },
+		[]string{"open", "message whole", "closed 1006"},
+	},
+}
+
+// TestApplicationFails: what fails behind wsticket is told to the client that
+// it concerns. Another one, of the same wsticket, is connected all the while.
 func TestApplicationFails(t *testing.T) {
-	tests := []struct {
-		rule  string
-		app   func(conn net.Conn, r *http.Request)
-		steps []step
-		want  []string
-	}{
-		{
-			rule: "never answers the handshake",
-			app:  func(conn net.Conn, _ *http.Request) { untilEnd(conn) },
-			want: []string{"refused 502"},
-		},
-		{
-			rule: "closes in place of an answer",
-			app:  func(net.Conn, *http.Request) {},
-			want: []string{"refused 502"},
-		},
-		{
-			rule: "answers what is no HTTP",
-			app:  func(conn net.Conn, _ *http.Request) { _, _ = io.WriteString(conn, "SSH-2.0-OpenSSH\r\n\r\n") },
-			want: []string{"refused 502"},
-		},
-		{
-			rule: "dies in the middle of a message",
-			app: func(conn net.Conn, r *http.Request) {
-				_, _ = io.WriteString(conn, agree(r)+"\x81\x05whole\x81\x7e\x03\xe8torn")
-			},
-			steps: []step{listen(), listen()},
-			want:  []string{"open", "message whole", "closed 1006"},
-		},
-		{
-			rule: "dies between two messages",
-			app: func(conn net.Conn, r *http.Request) {
-				_, _ = io.WriteString(conn, agree(r)+"\x81\x05whole")
-			},
-			steps: []step{listen(), listen()},
-			want:  []string{"open", "message whole", "closed 1006"},
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.rule, func(t *testing.T) {
-			idp := newIssuer(t)
-			s := sidecar(t, idp, rawUpstream(t, tt.app))
-			have := credentials{t, newClient(t), s, idp.bearer(t, "alice")}
-			wantEvents(t, "npm ws", visitOnce(t, have, throughQuery(), tt.steps...), tt.want...)
+	idp, over := newIssuer(t), make(chan struct{})
+	finish := sync.OnceFunc(func() { close(over) })
+	s := sidecar(t, idp, rawUpstream(t, func(conn net.Conn, r *http.Request) {
+		if n, err := strconv.Atoi(r.URL.Query().Get("failure")); err == nil {
+			failures[n].app(conn, r)
+			return
+		}
+		_, _ = io.WriteString(conn, agree(r)+"\x81\x05hello")
+		<-over
+		_, _ = io.WriteString(conn, "\x81\x05still\x88\x02\x03\xe8")
+		untilEnd(conn)
+	}))
+	t.Cleanup(finish)
+	have := credentials{newClient(t), s, idp.bearer(t, "alice")}
+	bystander := make(chan []event, 1)
+	go func() { // ends with the connection
+		o := bearerInHeader().order(have.url(), have.bearer)
+		o.Steps = []step{listen(), listen(), listen()}
+		got, _ := coder().visit(context.WithoutCancel(t.Context()), o)
+		bystander <- slices.Concat(got...)
+	}()
+	for n, failure := range failures {
+		t.Run(failure.rule, func(t *testing.T) {
+			o := throughQuery().order(have.url(), have.of(t, throughQuery()))
+			o.URL += fmt.Sprint("&failure=", n)
+			o.Steps = []step{listen(), listen()}
+			wantEvents(t, "npm ws", npmWS(t).mustVisit(t, o)[0], failure.want...)
 		})
 	}
+	finish()
+	wantEvents(t, "the other client", <-bystander, "open", "message hello", "message still", "closed 1000")
 }

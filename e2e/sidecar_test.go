@@ -3,10 +3,13 @@
 package e2e_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"wsticket/ticket"
 )
 
 // applications are those that wsticket is put before.
@@ -32,7 +35,7 @@ func TestApplicationsLearnWhoIsThereAndNothingElse(t *testing.T) {
 	for name, u := range applications(t) {
 		t.Run(name, func(t *testing.T) {
 			s := sidecar(t, idp, u, everyDoor()...)
-			have := credentials{t, newClient(t), s, bearer}
+			have := credentials{newClient(t), s, bearer}
 			for _, w := range ways() {
 				t.Run(w.name, func(t *testing.T) { lookAtHandshake(t, u, w, have) })
 			}
@@ -49,7 +52,7 @@ var forged = map[string]string{
 
 func lookAtHandshake(t *testing.T, u *upstream, w way, have credentials) {
 	t.Helper()
-	credential := have.of(w)
+	credential := have.of(t, w)
 	o := w.order(have.url(), credential)
 	if before, query, ok := strings.Cut(o.URL, "?"); ok {
 		o.URL = before + "?room=%37&" + query + "&z="
@@ -83,26 +86,28 @@ func lookAtHandshake(t *testing.T, u *upstream, w way, have credentials) {
 			t.Errorf("%s: got %q, want %q", name, values, want)
 		}
 	}
-	wantConnectionHeaders(t, got)
+	wantConnectionHeaders(t, got, credential)
 }
 
 // headers are several maps in one.
 func headers(all ...map[string]string) map[string]string {
 	sum := make(map[string]string)
 	for _, some := range all {
-		for name, value := range some {
-			sum[name] = value
-		}
+		maps.Copy(sum, some)
 	}
 	return sum
 }
 
-// wantConnectionHeaders wants what tells of the connection: its ID, and an end
-// that is ahead.
-func wantConnectionHeaders(t *testing.T, got arrival) {
+// wantConnectionHeaders wants what tells of the connection: its ID, which is
+// that of a ticket where one opened it, and an end that is ahead.
+func wantConnectionHeaders(t *testing.T, got arrival, credential string) {
 	t.Helper()
-	if id := got.all("x-wsticket-id"); len(id) != 1 || len(id[0]) != 22 {
+	id := got.all("x-wsticket-id")
+	if len(id) != 1 || len(id[0]) != 22 {
 		t.Errorf("x-wsticket-id: got %q, want one of 22 characters", id)
+	}
+	if token, err := ticket.ParseToken(credential); err == nil && !slices.Equal(id, []string{string(token.ID())}) {
+		t.Errorf("x-wsticket-id: got %q, want %s", id, token.ID())
 	}
 	expires := got.all("x-wsticket-expires")
 	if len(expires) != 1 {

@@ -15,7 +15,7 @@ import (
 func TestVisitors(t *testing.T) {
 	idp := newIssuer(t)
 	s := serve(t, idp.config(t, "memory:"), everyDoor()...)
-	have := credentials{t, newClient(t), s, idp.bearer(t, "alice")}
+	have := credentials{newClient(t), s, idp.bearer(t, "alice")}
 	for _, v := range []visitor{coder(), gobwas(), npmWS(t), undici(t), python(t)} {
 		t.Run(v.name, func(t *testing.T) {
 			for _, w := range ways() {
@@ -29,7 +29,7 @@ func TestVisitors(t *testing.T) {
 func visitTwice(t *testing.T, v visitor, w way, have credentials) {
 	t.Helper()
 	const text = "hello from a visitor"
-	alone := w.order(have.url(), have.of(w))
+	alone := w.order(have.url(), have.of(t, w))
 	alone.Steps = append(alone.Steps, listen(), say(text), listen(), leave())
 	admitted := append(slices.Clone(w.met), "message hello alice", "message "+text, "closed 1000")
 	again := w.refused
@@ -37,7 +37,7 @@ func visitTwice(t *testing.T, v visitor, w way, have credentials) {
 		again = admitted
 	}
 	if len(w.met) == 1 { // all of it is in the handshake
-		got := v.mustVisit(t, beside(alone, have))
+		got := v.mustVisit(t, beside(t, alone, have))
 		v.wantEvents(t, "two credentials", got[0], fmt.Sprint("refused ", http.StatusBadRequest))
 	}
 	got := v.mustVisit(t, alone, alone)
@@ -46,9 +46,10 @@ func visitTwice(t *testing.T, v visitor, w way, have credentials) {
 }
 
 // beside adds a second good credential to an order, at another door.
-func beside(o order, have credentials) order {
+func beside(t testing.TB, o order, have credentials) order {
+	t.Helper()
 	if len(o.Headers) > 0 {
-		o.URL = throughQuery().order(o.URL, have.of(throughQuery())).URL
+		o.URL = throughQuery().order(o.URL, have.of(t, throughQuery())).URL
 		return o
 	}
 	o.Headers = bearerInHeader().order(o.URL, have.bearer).Headers

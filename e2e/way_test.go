@@ -90,18 +90,17 @@ func everyDoor() []string {
 
 // credentials gets tickets, or bearers, for alice.
 type credentials struct {
-	t      testing.TB
 	client *client
 	server server
 	bearer string
 }
 
-func (c credentials) of(w way) string {
-	c.t.Helper()
+func (c credentials) of(t testing.TB, w way) string {
+	t.Helper()
 	if w.bearer {
 		return c.bearer
 	}
-	return c.client.mustIssue(c.t, c.server, c.bearer).Token
+	return c.client.mustIssue(t, c.server, c.bearer).Token
 }
 
 // url is where to connect.

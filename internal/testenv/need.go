@@ -87,7 +87,7 @@ func NeedNode(tb testing.TB, dir string) string {
 	path := Need(tb, "node")
 	modules := filepath.Join(dir, "node_modules")
 	if _, err := os.Stat(modules); err != nil {
-		missing(tb, modules, "npm ci in "+dir)
+		missing(tb, modules, "npm ci --prefix "+dir)
 	}
 	return path
 }
