@@ -25,8 +25,15 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, a admission, n
 	// The entry of the access log is written at the moment of the hijack.
 	note.Outcome, note.Reason = outcomeConnected, "ok"
 	if !h.attend(w, r, a) {
-		note.Outcome, note.Reason = outcomeError, "accept"
+		h.lost(r, a, note)
 	}
+}
+
+// lost writes down that the connection cannot be had although it seemed so.
+// The answer is out, and a ticket that is spent stays so.
+func (h *Handler) lost(r *http.Request, a admission, note *accesslog.Note) {
+	note.Outcome, note.Reason = outcomeError, "accept"
+	h.options.Logger.WarnContext(r.Context(), "handshake failed", "id", a.grant.ID, "door", a.door)
 }
 
 // attend takes the connection from w, runs the Endpoint and closes. It is
@@ -43,8 +50,6 @@ func (h *Handler) attend(w http.ResponseWriter, r *http.Request, a admission) bo
 		CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
-		// The library has answered. The ticket is spent and stays so.
-		h.lost(r, a)
 		return false
 	}
 	conn.SetReadLimit(h.options.MaxMessage)
@@ -68,12 +73,6 @@ func (h *Handler) attend(w http.ResponseWriter, r *http.Request, a admission) bo
 	h.options.Logger.InfoContext(ctx, "connection closed",
 		"id", a.grant.ID, "door", a.door, "duration", h.options.Now().Sub(start), "close_code", int(code))
 	return true
-}
-
-// lost writes down that the connection cannot be had although the handshake
-// was good.
-func (h *Handler) lost(r *http.Request, a admission) {
-	h.options.Logger.WarnContext(r.Context(), "handshake failed", "id", a.grant.ID, "door", a.door)
 }
 
 // inProcess is a connection that an Endpoint has.

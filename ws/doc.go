@@ -17,11 +17,17 @@
 // could not have worked spends no ticket. What is spent stays spent: a
 // connection that breaks after the redemption needs a new ticket.
 //
+// Where there is no credential and [DoorFirstMessage] is open, the 101 comes
+// before it, and the peer has [Options.AuthTimeout] to send one text frame that
+// holds it. Nothing of the peer reaches the Endpoint before that, and it is
+// gone 1.5 s after that time, whatever it does or does not do.
+//
 // # Answers
 //
 // A refusal is application/problem+json (RFC 9457) with fixed texts. Every
 // ticket that is there but wrong gets the same answer, whatever is wrong with
-// it, so that nobody can probe; the reason goes to the log only.
+// it, so that nobody can probe; the reason goes to the log only. With
+// [Options.AcceptThenClose] a page sees a close code that says what to do.
 //
 // # Mounting
 //

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"wsticket/internal/relay"
 )
 
 // DefaultDrainWindow is the time over which connections are closed where none
@@ -132,9 +134,15 @@ func (l *live) cut() {
 type Stats struct {
 	// Connections there are now, by the door that they came by.
 	Connections map[Door]map[State]int
+	// FromClient and FromUpstream are what was relayed since the start.
+	FromClient, FromUpstream Traffic
 	// Drained is zero until the Handler stops.
 	Drained Drained
 }
+
+// Traffic is what was relayed in one direction: whole messages, and bytes with
+// the headers of their frames.
+type Traffic = relay.Traffic
 
 // Stats returns the counts. The caller owns the maps.
 func (h *Handler) Stats() Stats {
@@ -143,6 +151,10 @@ func (h *Handler) Stats() Stats {
 	s := Stats{Connections: make(map[Door]map[State]int), Drained: h.live.drained}
 	for door, states := range h.live.counts {
 		s.Connections[door] = maps.Clone(states)
+	}
+	if h.relay != nil {
+		relayed := h.relay.Stats()
+		s.FromClient, s.FromUpstream = relayed.FromClient, relayed.FromUpstream
 	}
 	return s
 }

@@ -28,9 +28,6 @@ type ending struct {
 // Error names the ending by its word.
 func (e *ending) Error() string { return "connection ends: " + e.reason }
 
-// Reason is for [ticket.Reason].
-func (e *ending) Reason() string { return e.reason }
-
 // Why nothing came of a first message. [errMessage], which is about the
 // message itself, has a row in the table of refusals.
 var (
@@ -125,9 +122,9 @@ func (h *Handler) refuseByClose(w http.ResponseWriter, r *http.Request, a admiss
 	defer leave()
 	// The entry of the access log is written at the moment of the hijack.
 	note.Outcome, note.Reason = verdict(err)
-	conn, buffered, err := upgrade(w, r, a.subprotocol)
+	conn, buffered, err := upgrade(w, r, h.early(a))
 	if err != nil {
-		h.lost(r, a)
+		h.lost(r, a, note)
 		return true
 	}
 	defer func() { _ = conn.Close() }()

@@ -10,6 +10,7 @@ import (
 
 	"wsticket/internal/handshake"
 	"wsticket/internal/problem"
+	"wsticket/internal/relay"
 	"wsticket/ticket"
 )
 
@@ -84,6 +85,7 @@ func refusals() []refusal {
 		{errMessage, problem.InvalidRequest, "first_message", nil},
 		{errNoHijack, problem.Internal, "no_hijack", nil},
 		{errStopping, problem.Unavailable, "stopping", comeAgain},
+		{relay.ErrUpstream, problem.UpstreamFailed, "upstream_failed", nil},
 
 		{ticket.ErrSpent, problem.InvalidTicket, "", wrongTicket},
 		{ticket.ErrNotFound, problem.InvalidTicket, "", wrongTicket},

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"log/slog"
 
 	"wsticket/internal/accesslog"
 	"wsticket/ticket"
@@ -23,8 +24,13 @@ type HandshakeEvent struct {
 // settled writes down what became of a handshake that was pending.
 func (h *Handler) settled(ctx context.Context, door Door, id ticket.ID, err error) {
 	outcome, reason := verdict(err)
-	e := HandshakeEvent{Door: door, TicketID: id, Outcome: outcome, Reason: reason}
-	h.options.Logger.InfoContext(ctx, "handshake settled", "request_id", accesslog.RequestID(ctx),
-		"id", e.TicketID, "door", e.Door, "outcome", e.Outcome, "reason", e.Reason)
-	h.options.Observe(ctx, e)
+	attrs := []slog.Attr{
+		slog.String("request_id", accesslog.RequestID(ctx)), slog.String("door", string(door)),
+		slog.String("outcome", outcome), slog.String("reason", reason),
+	}
+	if id != "" {
+		attrs = append(attrs, slog.String("ticket_id", string(id)))
+	}
+	h.options.Logger.LogAttrs(ctx, slog.LevelInfo, "handshake settled", attrs...)
+	h.options.Observe(ctx, HandshakeEvent{Door: door, TicketID: id, Outcome: outcome, Reason: reason})
 }

@@ -35,13 +35,17 @@ func (h *Handler) awaitMessage(w http.ResponseWriter, r *http.Request, a admissi
 	defer leave()
 	// The entry of the access log is written at the moment of the hijack.
 	note.Outcome, note.Reason = outcomeAccepted, "pending"
-	conn, buffered, err := upgrade(w, r, a.subprotocol)
+	conn, buffered, err := upgrade(w, r, h.early(a))
 	if err != nil {
-		note.Outcome, note.Reason = outcomeError, "accept"
-		h.lost(r, a)
+		h.lost(r, a, note)
 		return
 	}
-	defer func() { _ = conn.Close() }()
+	handedOn := false
+	defer func() {
+		if !handedOn {
+			_ = conn.Close()
+		}
+	}()
 	// See attend about the request's context.
 	ctx := context.WithoutCancel(r.Context())
 	x := newExchange(conn, buffered.Reader, h.options.AuthTimeout)
@@ -50,16 +54,35 @@ func (h *Handler) awaitMessage(w http.ResponseWriter, r *http.Request, a admissi
 		leave()
 		err = x.welcome(a.grant)
 	}
-	h.settled(ctx, DoorFirstMessage, ticket.ID(late.TicketID), err)
+	id := ticket.ID(late.TicketID)
 	if err != nil {
+		h.settled(ctx, DoorFirstMessage, id, err)
 		last, before := lastWords(err)
 		last.end(conn, buffered.Reader, before)
 		return
 	}
-	// From here on the Endpoint looks after the connection.
-	if conn.SetDeadline(time.Time{}) == nil {
-		h.open(r, opened{admission: a, conn: conn, buffered: buffered})
+	handedOn = h.handOn(ctx, r, id, opened{admission: a, conn: conn, buffered: buffered})
+}
+
+// handOn gives an opened connection to the application, and is false where it
+// does not take it, or is done with it.
+func (h *Handler) handOn(ctx context.Context, r *http.Request, id ticket.ID, o opened) bool {
+	if o.conn.SetDeadline(time.Time{}) != nil {
+		h.settled(ctx, DoorFirstMessage, id, errLeft)
+		return false
 	}
+	if h.relay == nil {
+		h.settled(ctx, DoorFirstMessage, id, nil)
+		h.open(r, o)
+		return false
+	}
+	err := h.relayOpened(r, o)
+	h.settled(ctx, DoorFirstMessage, id, err)
+	if err != nil {
+		last, _ := lastWords(err)
+		last.end(o.conn, o.buffered.Reader, nil)
+	}
+	return err == nil
 }
 
 // authenticateByMessage reads the first message and turns its token into a

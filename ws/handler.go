@@ -13,6 +13,7 @@ import (
 	"wsticket/internal/handshake"
 	"wsticket/internal/limit"
 	"wsticket/internal/origin"
+	"wsticket/internal/relay"
 	"wsticket/ticket"
 )
 
@@ -36,12 +37,16 @@ type Handler struct {
 	hosts   *origin.Hosts
 	doors   handshake.Doors
 	live    *live
+	relay   *relay.Relay // nil where there is an Endpoint
 
 	unauthenticated *unauthenticated
 }
 
 // admission is what the checks of a handshake have found out.
 type admission struct {
+	offered handshake.Offer
+	// subprotocol is the one to answer, unless the application that is relayed
+	// to chooses one.
 	subprotocol string
 	// upgradable tells that a 101 could be sent, whatever the credential is.
 	upgradable   bool
@@ -52,7 +57,8 @@ type admission struct {
 }
 
 // ServeHTTP admits the handshake, runs the Endpoint, and returns when the
-// connection is closed; or it refuses with a problem (RFC 9457).
+// connection is closed; or it refuses with a problem (RFC 9457). Where it
+// relays to an upstream it returns when the tunnel stands.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	note := accesslog.NoteOf(r.Context())
 	if !h.live.enter() {
@@ -67,6 +73,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 	case admitted.door == DoorFirstMessage:
 		h.awaitMessage(w, r, admitted, note)
+	case h.relay != nil:
+		h.relayTo(w, r, admitted, note)
 	default:
 		h.connect(w, r, admitted, note)
 	}
@@ -79,18 +87,17 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.
 	if err := handshake.Check(r); err != nil {
 		return a, err
 	}
-	offered, err := handshake.ParseOffer(r.Header["Sec-Websocket-Protocol"])
-	if err != nil {
+	if a.offered, err = handshake.ParseOffer(r.Header["Sec-Websocket-Protocol"]); err != nil {
 		return a, err
 	}
-	if a.subprotocol, err = offered.Choose(h.options.Subprotocols); err != nil {
+	if a.subprotocol, err = h.choose(a.offered); err != nil {
 		return a, err
 	}
 	a.upgradable = canHijack(w)
 	if a.presentation, err = h.presentation(r); err != nil {
 		return a, err
 	}
-	c, err := h.credential(r, offered)
+	c, err := h.credential(r, a.offered)
 	a.door, a.presentation.Transport, note.Door = c.Door, string(c.Door), string(c.Door)
 	switch {
 	case err != nil:
@@ -105,6 +112,14 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.
 	}
 	a.grant, err = h.grantInTime(r.Context(), c, a.presentation, note)
 	return a, err
+}
+
+// choose chooses the subprotocol to answer.
+func (h *Handler) choose(o handshake.Offer) (string, error) {
+	if h.relay != nil {
+		return o.Relayed()
+	}
+	return o.Choose(h.options.Subprotocols)
 }
 
 // presentation checks from where the handshake comes: Host, Origin and the

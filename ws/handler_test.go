@@ -130,6 +130,21 @@ func TestFailedTakeover(t *testing.T) {
 	}
 }
 
+// The same where no ticket is spent yet, or none is going to be.
+func TestFailedTakeoverWithoutATicket(t *testing.T) {
+	for target, reason := range map[string]string{"/ws": "a first message to come", "/ws?ticket=x": "a refusal by close frame"} {
+		logs := &logBuffer{}
+		logger := slog.New(slog.NewJSONHandler(logs, nil))
+		handler := mustNew(t, ws.Options{
+			AllowMissingOrigin: true, Logger: logger, AcceptThenClose: true, Endpoint: ws.Echo, Redeemer: redeemFunc(nil),
+		})
+		chain(handler, logger).ServeHTTP(wrapped{hijacker{ResponseRecorder: httptest.NewRecorder()}}, handshakeRequest(target))
+		if !strings.Contains(logs.String(), "handshake failed") || !strings.Contains(logs.String(), `"Outcome":"error","Reason":"accept"`) {
+			t.Errorf("%s: log %s, want a line and an error", reason, logs)
+		}
+	}
+}
+
 // ginWriter holds the header back until it is asked for it, as Gin's does.
 type ginWriter struct {
 	hijacker

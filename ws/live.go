@@ -68,9 +68,10 @@ func (l *live) onStop(f func()) (callOff func() (tooLate bool)) {
 	return func() bool { return !stop() }
 }
 
-// add counts a connection until it is removed. One that comes while the
+// add counts a connection until it is removed. Its handshake has entered. One that comes while the
 // Handler stops is ended at once.
 func (l *live) add(c *connection) {
+	l.running.Add(1)
 	l.mu.Lock()
 	l.open[c] = struct{}{}
 	c.state = StateOpen
@@ -101,6 +102,7 @@ func (l *live) end(c *connection, code closeCode) {
 }
 
 func (l *live) remove(c *connection) {
+	defer l.running.Done()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.open, c)

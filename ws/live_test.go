@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func stoppable(t *testing.T, change func(*ws.Options)) (*fixture, *ws.Handler) {
 		change(o)
 		handler = mustNew(t, *o)
 	})
-	f.server.Config.Handler = handler
+	f.server.Config.Handler = chain(handler, slog.New(slog.NewJSONHandler(f.logs, nil)))
 	return f, handler
 }
 

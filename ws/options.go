@@ -3,6 +3,7 @@ package ws
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"wsticket/internal/clientip"
 	"wsticket/internal/handshake"
 	"wsticket/internal/origin"
+	"wsticket/internal/relay"
 	"wsticket/ticket"
 )
 
@@ -29,6 +31,16 @@ type Redeemer interface {
 // or [ticket.ErrUnavailable].
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error)
+}
+
+// Identifier tells an application that is relayed to who is there.
+type Identifier interface {
+	// Headers returns a value for each identity header, empty where the
+	// identity has none. An error refuses the connection.
+	Headers(grant ticket.Grant) (http.Header, error)
+	// Names lists the headers that a client must not send: those of Headers,
+	// and whatever else could be taken for one of them.
+	Names() []string
 }
 
 // Limiter counts an event of key and tells whether it is one too many, and
@@ -97,8 +109,26 @@ type Options struct {
 	// SessionCookie is the name of the session cookie. Cookies count as a
 	// credential only where the cookie door is open.
 	SessionCookie string
-	// Endpoint is the application. Required.
+	// Endpoint is the application. Required where there is no Upstream.
 	Endpoint Endpoint
+
+	// Upstream is an application elsewhere, in place of an Endpoint, to which
+	// admitted handshakes and then the frames are relayed: "http://host:port",
+	// "https://host:port" or "unix:/path". It gets no credential.
+	Upstream string
+	// UpstreamTLS is for an Upstream with https. Nil: the system's authorities.
+	UpstreamTLS *tls.Config
+	// Identity tells the Upstream who is there. Required with it.
+	Identity Identifier
+	// TrustedProxies are those whose X-Forwarded-* headers are continued
+	// towards the Upstream. From anybody else they are begun anew.
+	TrustedProxies []netip.Prefix
+	// Ping is after how long a silence of the client a relayed connection is
+	// pinged; after as long again it is cut. 0: never.
+	Ping time.Duration
+	// IdleTimeout is after how long without anything from either side, pings
+	// and pongs included, a relayed connection is closed with 1001. 0: never.
+	IdleTimeout time.Duration
 
 	// Doors are those that are open. Default: all, DoorCookie only with
 	// Sessions. What stands at a closed door never admits; beside another
@@ -176,11 +206,15 @@ func New(o Options) (*Handler, error) {
 	if err != nil {
 		faults = append(faults, fmt.Errorf("ws: hosts: %w", err))
 	}
+	upstream, err := o.newRelay()
+	if err != nil {
+		faults = append(faults, fmt.Errorf("ws: %w", err))
+	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
 	return &Handler{
-		options: o, origins: origins, hosts: hosts, live: newLive(),
+		options: o, origins: origins, hosts: hosts, live: newLive(), relay: upstream,
 		doors: handshake.Doors{
 			Open: o.Doors, Parameter: o.TicketParameter, Bearers: o.Authenticator != nil, Cookie: o.SessionCookie,
 		},
@@ -217,4 +251,15 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	return o
+}
+
+// newRelay returns nil where there is no Upstream.
+func (o Options) newRelay() (*relay.Relay, error) {
+	if o.Upstream == "" {
+		return nil, nil //nolint:nilnil // There is an Endpoint.
+	}
+	return relay.New(relay.Options{
+		Upstream: o.Upstream, TLSConfig: o.UpstreamTLS, Ping: o.Ping, IdleTimeout: o.IdleTimeout,
+		Linger: lingerTimeout, MaxMessage: o.MaxMessage,
+	})
 }

@@ -18,7 +18,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 		t.Fatalf("New = %v, %v, want only an error", handler, err)
 	}
 	for _, want := range []string{
-		"ws: redeemer: required", "ws: endpoint: required",
+		"ws: redeemer: required", "ws: either endpoint or upstream: required",
 		`ws: doors: must be query, subprotocol, header, cookie or first_message (got "window")`,
 		"ws: doors: cookie needs sessions", "ws: sessions and session cookie go together", `ws: session cookie: must be a token (got "a b")`,
 		`ws: origins: origin "*"`, `origin "app.example.com"`, `ws: hosts: host "https://x"`,

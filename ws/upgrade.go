@@ -39,7 +39,7 @@ type opened struct {
 	buffered *bufio.ReadWriter
 }
 
-// open connects an opened connection to the application. It returns when the
+// open runs the Endpoint on an opened connection. It returns when the
 // connection is closed.
 func (h *Handler) open(r *http.Request, o opened) {
 	h.attend(&answered{header: make(http.Header), opened: o}, r, o.admission)

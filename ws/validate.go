@@ -15,8 +15,11 @@ func (o Options) faults() []error {
 	if o.Redeemer == nil {
 		fault("redeemer: required")
 	}
-	if o.Endpoint == nil {
-		fault("endpoint: required")
+	if (o.Endpoint == nil) == (o.Upstream == "") {
+		fault("either endpoint or upstream: required")
+	}
+	if o.Upstream != "" && o.Identity == nil {
+		fault("identity: required with upstream")
 	}
 	if len(o.Origins) == 0 && !o.AllowMissingOrigin {
 		fault("origins: none, and a missing one is not allowed either: nobody could connect")

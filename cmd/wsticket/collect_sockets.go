@@ -9,8 +9,8 @@ import (
 // socketCollector reads the WebSocket endpoint's own counts when the metrics
 // are read.
 type socketCollector struct {
-	stats                func() ws.Stats
-	connections, drained *prometheus.Desc
+	stats                                  func() ws.Stats
+	connections, drained, messages, octets *prometheus.Desc
 }
 
 func newSocketCollector(stats func() ws.Stats) *socketCollector {
@@ -20,13 +20,18 @@ func newSocketCollector(stats func() ws.Stats) *socketCollector {
 			"WebSockets there are now, by the door that they came by and their state.", []string{"door", "state"}, nil),
 		drained: prometheus.NewDesc("wsticket_drain_connections",
 			"WebSockets since the service began to stop: total, closed (gone), cut (of them not in time).", []string{"outcome"}, nil),
+		messages: prometheus.NewDesc("wsticket_relayed_messages_total",
+			"Messages that were relayed, by who has sent them: client or upstream.", []string{"from"}, nil),
+		octets: prometheus.NewDesc("wsticket_relayed_bytes_total",
+			"Bytes that were relayed, with the headers of their frames.", []string{"from"}, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *socketCollector) Describe(out chan<- *prometheus.Desc) {
-	out <- c.connections
-	out <- c.drained
+	for _, desc := range []*prometheus.Desc{c.connections, c.drained, c.messages, c.octets} {
+		out <- desc
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -39,5 +44,9 @@ func (c *socketCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	for outcome, n := range map[string]int{"total": s.Drained.Total, "closed": s.Drained.Closed, "cut": s.Drained.Cut} {
 		out <- prometheus.MustNewConstMetric(c.drained, prometheus.GaugeValue, float64(n), outcome)
+	}
+	for from, t := range map[string]ws.Traffic{"client": s.FromClient, "upstream": s.FromUpstream} {
+		out <- prometheus.MustNewConstMetric(c.messages, prometheus.CounterValue, float64(t.Messages), from)
+		out <- prometheus.MustNewConstMetric(c.octets, prometheus.CounterValue, float64(t.Bytes), from)
 	}
 }

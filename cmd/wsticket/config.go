@@ -123,10 +123,11 @@ type WSConfig struct {
 	Doors              []string      `yaml:"doors" help:"Ways in: query, subprotocol, header, cookie, first_message. cookie needs session.cookie; this list as a whole may name it without."`
 	TicketParameter    string        `yaml:"ticket_parameter" help:"Name of the query parameter that holds a ticket."`
 	AllowMissingOrigin bool          `yaml:"allow_missing_origin" help:"Handshakes without an Origin header are answered: those of native clients and servers."`
-	Upstream           string        `yaml:"upstream" help:"Application to relay to. Not available yet: must be empty."`
+	Upstream           string        `yaml:"upstream" help:"Application to relay to: http://host:port, https://host:port or unix:/path. Empty: an echo application answers."`
 	AuthTimeout        time.Duration `yaml:"auth_timeout" help:"Time for the first message, from the end of the handshake, to 1m."`
-	MaxMessage         Size          `yaml:"max_message" help:"Longest message that a client may send."`
-	Ping               time.Duration `yaml:"ping" help:"Interval of our pings. Of no effect yet."`
+	MaxMessage         Size          `yaml:"max_message" help:"Longest message that a client may send, as it is on the wire."`
+	Ping               time.Duration `yaml:"ping" help:"A client that is silent for so long is pinged, and cut when it is silent for as long again. 0s switches it off. With upstream only."`
+	IdleTimeout        time.Duration `yaml:"idle_timeout" help:"A connection over which nothing goes for so long, pings included, is closed with 1001. 0s switches it off. With upstream only."`
 	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
 	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code, which pages see. Otherwise they see 1006."`
 	MaxConnections     int           `yaml:"max_connections_per_subject" help:"Not available yet: must be 0."`

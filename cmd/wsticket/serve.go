@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"wsticket/auth"
 	"wsticket/internal/accesslog"
 	"wsticket/internal/limit"
-	"wsticket/internal/origin"
 	"wsticket/store"
 	"wsticket/ticket"
 	"wsticket/ws"
@@ -127,60 +124,11 @@ func (a *app) build(ctx context.Context) error {
 	return err
 }
 
-// shared is what the HTTP surface and the WebSocket endpoint must agree on.
-type shared struct {
-	origins   *origin.List
-	hosts     *origin.Hosts
-	publicURL *url.URL
-	proxies   []netip.Prefix
-	addresses *limit.Limiter
-}
-
-func newShared(cfg Config) (shared, error) {
-	var s shared
-	var err error
-	if s.origins, err = origin.NewList(cfg.Origins); err != nil {
-		return s, fmt.Errorf("origins: %w", err)
-	}
-	if cfg.Public.URL != "" {
-		if s.publicURL, err = url.Parse(cfg.Public.URL); err != nil {
-			return s, errors.New("public.url: not a URL")
-		}
-	}
-	if s.hosts, err = origin.NewHosts(allowedHosts(cfg.Public, s.publicURL)); err != nil {
-		return s, fmt.Errorf("public.hosts: %w", err)
-	}
-	for _, text := range cfg.Public.TrustedProxies {
-		prefix, err := parsePrefix(text)
-		if err != nil {
-			return s, fmt.Errorf("public.trusted_proxies: %w", err)
-		}
-		s.proxies = append(s.proxies, prefix)
-	}
-	s.addresses = limit.New(cfg.Limits.PerAddress, limitKeys, nil)
-	return s, nil
-}
-
-// allowedHosts are the configured ones, else that of the public URL, else
-// the names of this machine to itself. No choice lets a foreign name in,
-// which is what DNS rebinding needs.
-func allowedHosts(cfg PublicConfig, public *url.URL) []string {
-	switch {
-	case len(cfg.Hosts) > 0:
-		return cfg.Hosts
-	case public != nil:
-		return []string{public.Host}
-	default:
-		return loopbackNames()
-	}
-}
-
-func loopbackNames() []string { return []string{"localhost", "127.0.0.1", "[::1]"} }
-
 func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 	cfg := a.cfg.WS
 	options := ws.Options{
-		Redeemer: r, Authenticator: a.verifier, Endpoint: ws.Echo,
+		Redeemer: r, Authenticator: a.verifier, Identity: a.forwarder, TrustedProxies: s.proxies,
+		Upstream: cfg.Upstream, Ping: cfg.Ping, IdleTimeout: cfg.IdleTimeout,
 		Doors: a.cfg.openDoors(), Origins: a.cfg.Origins, AllowMissingOrigin: cfg.AllowMissingOrigin,
 		Audience: a.cfg.Ticket.Audiences[0], TicketParameter: cfg.TicketParameter,
 		MaxMessage: int64(cfg.MaxMessage), AddressLimit: s.addresses,
@@ -193,6 +141,9 @@ func (a *app) socketOptions(r ws.Redeemer, s shared) ws.Options {
 	}
 	if a.sessions != nil {
 		options.Sessions = a.sessions
+	}
+	if cfg.Upstream == "" {
+		options.Endpoint = ws.Echo
 	}
 	return options
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wsticket/internal/origin"
+	"wsticket/internal/relay"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
@@ -98,6 +99,12 @@ func (w WSConfig) validate(f *faults) {
 	f.check(w.MaxMessage >= 125, "ws.max_message: must be at least 125 (got %s)", w.MaxMessage)
 	f.check(w.AuthTimeout > 0 && w.AuthTimeout <= time.Minute, "ws.auth_timeout: must be more than 0s and at most 1m (got %s)", w.AuthTimeout)
 	f.check(w.DrainWindow >= 0 && w.DrainWindow <= 10*time.Minute, "ws.drain_window: must be 0s..10m (got %s)", w.DrainWindow)
+	if w.Upstream != "" {
+		if _, err := relay.New(relay.Options{Upstream: w.Upstream}); err != nil {
+			f.add("ws.upstream: must be http://host:port, https://host:port or unix:/path (got %q)", w.Upstream)
+		}
+	}
+	f.check(w.IdleTimeout >= 0, "ws.idle_timeout: must not be negative (got %s)", w.IdleTimeout)
 	f.check(w.Ping >= 0, "ws.ping: must not be negative (got %s)", w.Ping)
 }
 
@@ -115,7 +122,6 @@ func (c Config) validateMissing(f *faults) {
 		asked bool
 	}{
 		{"database.url", c.Database.URL.Reveal() != ""},
-		{"ws.upstream", c.WS.Upstream != ""},
 		{"ws.max_connections_per_subject", c.WS.MaxConnections != 0},
 	} {
 		f.check(!feature.asked, "%s: is not available in this version", feature.key)

@@ -77,7 +77,7 @@ func ParseHeader(b []byte) (h Header, size int, err error) {
 		if long>>63 != 0 || long < 1<<16 {
 			return Header{}, 0, ErrMalformed
 		}
-		h.Length = int64(long) //nolint:gosec // Its highest bit is not set.
+		h.Length = int64(long)
 	}
 	if h.Masked {
 		copy(h.Mask[:], b[size-4:])
@@ -113,7 +113,7 @@ func Append(dst []byte, op Opcode, payload []byte, mask *[4]byte) []byte {
 		dst = append(dst, masked|byte(n))
 	case n < 1<<16:
 		dst = append(dst, masked|126)
-		dst = binary.BigEndian.AppendUint16(dst, uint16(n)) //nolint:gosec // See the case.
+		dst = binary.BigEndian.AppendUint16(dst, uint16(n))
 	default:
 		dst = append(dst, masked|127)
 		dst = binary.BigEndian.AppendUint64(dst, uint64(n))

@@ -1,0 +1,241 @@
+package ws_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"wsticket/ticket"
+	"wsticket/ws"
+)
+
+// who stands where auth.Forwarder does in the service.
+type who struct{}
+
+func (who) Headers(g ticket.Grant) (http.Header, error) {
+	return http.Header{"X-User": {g.Identity.Subject}, "X-Email": {""}, "X-Wsticket-Id": {string(g.ID)}}, nil
+}
+
+func (who) Names() []string { return []string{"X-User", "X-Email", "X-Wsticket-Id"} }
+
+// upstream is an application that knows nothing of tickets: it notes the
+// handshake and echoes.
+type upstream struct {
+	*httptest.Server
+	seen chan *http.Request
+}
+
+func newUpstream(t *testing.T, protocols ...string) *upstream {
+	t.Helper()
+	u := &upstream{seen: make(chan *http.Request, 16)}
+	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.seen <- r.Clone(t.Context())
+		if r.URL.Path != "/ws" {
+			http.Error(w, "not here", http.StatusForbidden)
+			return
+		}
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: protocols})
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.CloseNow() }()
+		for {
+			kind, message, err := conn.Read(t.Context())
+			if err != nil || conn.Write(t.Context(), kind, message) != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(u.Close)
+	return u
+}
+
+// relayed is a fixture whose application is u.
+func relayed(t *testing.T, u *upstream, change func(*ws.Options)) (*fixture, *ws.Handler) {
+	t.Helper()
+	return stoppable(t, func(o *ws.Options) {
+		o.Endpoint, o.Upstream, o.Identity = nil, u.URL, who{}
+		o.Doors = append(ws.Options{}.Doors, ws.DoorQuery, ws.DoorSubprotocol, ws.DoorHeader, ws.DoorFirstMessage, ws.DoorCookie)
+		o.Sessions, o.SessionCookie = fakeAuth{}, "sid"
+		if change != nil {
+			change(o)
+		}
+	})
+}
+
+// echoes tells that the application is at the other end.
+func (a answer) echoes(t *testing.T, text string) {
+	t.Helper()
+	if _, err := io.WriteString(a.conn, frame(opText, text)); err != nil {
+		t.Fatal(err)
+	}
+	if op, got := a.readFrame(t); op != opText || got != text {
+		t.Errorf("got frame %d %q, want %q back", op, got, text)
+	}
+}
+
+// By each door the application gets the handshake without any credential, and
+// with the identity that we vouch for.
+func TestRelayThroughEachDoor(t *testing.T) {
+	u := newUpstream(t, "app.v1")
+	f, _ := relayed(t, u, nil)
+	forged := []string{
+		"+X-User: mallory", "+X_User: mallory", "+x-email: m@example.com", "+X-Wsticket-Id: forged",
+		"+X-Forwarded-For: 192.0.2.9", "+Accept-Language: en", "+Cookie: theme=dark; sid=" + marker,
+	}
+	tests := []struct {
+		rule, request string
+		protocol      string // that is answered
+		query, cookie string // that the application sees
+	}{
+		{"query", request("GET /ws?room=1&ticket=$T&x HTTP/1.1", forged[:6]...), "", "room=1&x", ""},
+		{"subprotocol", request(plain, append(forged[:6], "+Sec-WebSocket-Protocol: wsticket.v1, ticket.$T")...), "wsticket.v1", "", ""},
+		{"subprotocol and that of the application", request(plain, append(forged[:6], "+Sec-WebSocket-Protocol: ticket.$T, app.v1, wsticket.v1")...), "app.v1", "", ""},
+		{"header", request(plain, append(forged[:6], "+Authorization: Ticket $T")...), "", "", ""},
+		{"bearer", request(plain, append(forged[:6], "+Authorization: Bearer "+goodBearer)...), "", "", ""},
+		{"cookie", request(plain, append(forged[:6], "+Origin: "+appOrigin, "+Cookie: theme=dark; sid="+goodBearer)...), "", "", "theme=dark"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			token := f.issue(nil).Token.Reveal()
+			got := f.send(t, strings.ReplaceAll(tt.request, "$T", token))
+			if got.StatusCode != switching || got.Header.Get("Sec-WebSocket-Protocol") != tt.protocol {
+				t.Fatalf("got %d, protocol %q: %s", got.StatusCode, got.Header.Get("Sec-WebSocket-Protocol"), got.body)
+			}
+			got.echoes(t, "hello")
+			wantClean(t, <-u.seen, token, tt.query, tt.cookie)
+		})
+	}
+	t.Run("first message", func(t *testing.T) {
+		token := f.issue(nil).Token.Reveal()
+		got := f.send(t, request("GET /ws?room=1 HTTP/1.1", append(forged[:6], "+Sec-WebSocket-Protocol: wsticket.v1, app.v1", "+Sec-WebSocket-Extensions: permessage-deflate")...))
+		if got.StatusCode != switching || got.Header.Get("Sec-WebSocket-Protocol") != "app.v1" {
+			t.Fatalf("got %d, protocol %q", got.StatusCode, got.Header.Get("Sec-WebSocket-Protocol"))
+		}
+		// What is glued to the auth frame is the application's.
+		got.say(t, auth(token)+frame(opText, "glued"))
+		got.authenticated(t)
+		if _, text := got.readFrame(t); text != "glued" {
+			t.Errorf("got %q, want what was glued to the auth frame", text)
+		}
+		got.echoes(t, "hello")
+		seen := <-u.seen
+		wantClean(t, seen, token, "room=1", "")
+		if len(seen.Header["Sec-Websocket-Extensions"]) > 0 {
+			t.Error("the application was offered extensions that the client was not granted")
+		}
+	})
+}
+
+func wantClean(t *testing.T, r *http.Request, token, query, cookie string) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"X-User": "alice", "X-Email": "", "X_user": "", "Authorization": "", "Cookie": cookie,
+		"Accept-Language": "en", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http",
+	} {
+		if got := strings.Join(r.Header.Values(name), "|"); got != want {
+			t.Errorf("the application sees %s: %q, want %q", name, got, want)
+		}
+	}
+	if r.URL.RawQuery != query || r.Host != "api.example.com" {
+		t.Errorf("the application sees query %q and host %q, want %q", r.URL.RawQuery, r.Host, query)
+	}
+	if id := r.Header.Values("X-Wsticket-Id"); len(id) != 1 || len(id[0]) != 22 {
+		t.Errorf("the application sees X-Wsticket-Id %q", id)
+	}
+	for name, values := range r.Header {
+		for _, secret := range []string{token, "wst1_", goodBearer, marker, "mallory"} {
+			if strings.Contains(name+strings.Join(values, ""), secret) {
+				t.Errorf("the application sees %s: %q", name, values)
+			}
+		}
+	}
+}
+
+func TestRelayContinuesWhatATrustedProxySays(t *testing.T) {
+	u := newUpstream(t)
+	f, _ := relayed(t, u, func(o *ws.Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	f.send(t, strings.ReplaceAll(request(query, "+X-Forwarded-For: 192.0.2.9", "+X-Forwarded-Proto: https"), "$T", f.issue(nil).Token.Reveal()))
+	seen := <-u.seen
+	if got := seen.Header.Get("X-Forwarded-For"); got != "192.0.2.9, 127.0.0.1" {
+		t.Errorf("X-Forwarded-For %q", got)
+	}
+	if got := seen.Header.Get("X-Forwarded-Proto"); got != "https" {
+		t.Errorf("X-Forwarded-Proto %q", got)
+	}
+}
+
+// A refusal of the application goes back as it is; one that cannot be reached
+// is 502. In either case the ticket is spent.
+func TestRelayToAnApplicationThatRefuses(t *testing.T) {
+	u := newUpstream(t)
+	f, handler := relayed(t, u, nil)
+	refused := strings.ReplaceAll(request("GET /other?ticket=$T HTTP/1.1"), "$T", f.issue(nil).Token.Reveal())
+	if got := f.send(t, refused); got.StatusCode != 403 || string(got.body) != "not here\n" {
+		t.Errorf("got %d %q, want the application's own refusal", got.StatusCode, got.body)
+	}
+	f.logs.waitFor(t, `"Outcome":"refused"`, `"Reason":"upstream_refused"`)
+	if got := f.send(t, refused); got.StatusCode != 401 {
+		t.Errorf("the same ticket again: %d, want 401", got.StatusCode)
+	}
+	u.Close()
+	gone := f.send(t, strings.ReplaceAll(request(query), "$T", f.issue(nil).Token.Reveal()))
+	if gone.StatusCode != 502 || problemCode(gone.body) != "upstream_failed" {
+		t.Errorf("without an application: %d %s, want 502 upstream_failed", gone.StatusCode, gone.body)
+	}
+	late := f.send(t, request(plain))
+	late.say(t, auth(f.issue(nil).Token.Reveal()))
+	late.authenticated(t)
+	if code, reason := late.readClose(t); code != 1014 || reason != closeCodes(t)[1014].Reason {
+		t.Errorf("by first message: closed with %d %q, want 1014", code, reason)
+	}
+	if open := handler.Stats().Connections[ws.DoorQuery][ws.StateOpen]; open != 0 {
+		t.Errorf("%d connections are open, want none", open)
+	}
+}
+
+// Relayed connections are counted while they are there, closed with 1001 at
+// the drain, and accounted for.
+func TestRelayDrains(t *testing.T) {
+	u := newUpstream(t)
+	f, handler := relayed(t, u, nil)
+	const peers = 5
+	var all []answer
+	for range peers {
+		got := f.connect(t)
+		got.echoes(t, "hello")
+		all = append(all, got)
+	}
+	if open := handler.Stats().Connections[ws.DoorQuery][ws.StateOpen]; open != peers {
+		t.Errorf("before: %d open connections, want %d", open, peers)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- handler.Shutdown(t.Context()) }()
+	for _, peer := range all {
+		if code, reason := peer.readClose(t); code != 1001 || reason != "server is draining" {
+			t.Errorf("closed with %d %q, want 1001", code, reason)
+		}
+	}
+	select {
+	case err := <-stopped:
+		if err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the drain does not end")
+	}
+	s := handler.Stats()
+	if s.Drained != (ws.Drained{Total: peers, Closed: peers}) {
+		t.Errorf("drained %+v, want all %d closed and none cut", s.Drained, peers)
+	}
+	if s.FromClient.Messages != peers || s.FromUpstream.Messages != peers {
+		t.Errorf("relayed %+v and %+v, want %d messages each way", s.FromClient, s.FromUpstream, peers)
+	}
+	f.logs.waitFor(t, "connection closed", `"close_code":1001`, `"by":"relay"`, `"from_client":{"messages":1`)
+}
