@@ -22,14 +22,16 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 			idp := newProvider(t)
 			config := idp.config(t, "redis://:"+password+"@"+redis.Addr())
 			c := &canary{
-				process: startWithKeys(t, config, "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose),
-				bearer:  idp.bearer(t, "alice"), completes: acceptThenClose == "true",
+				process: startWithKeys(t, config, "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose,
+					"--set", "session.cookie=sid", "--set", "session.jwt=true"),
+				bearer: idp.bearer(t, "alice"), completes: acceptThenClose == "true",
 			}
 			c.secrets = map[string]string{
 				"the password": password, "the bearer": c.bearer,
 				"the bearer's signature": c.bearer[strings.LastIndex(c.bearer, ".")+1:],
 			}
 			c.doors(t)
+			c.sessions(t)
 			c.firstMessages(t)
 			c.wrongWays(t)
 			c.checks(t)
@@ -66,6 +68,27 @@ func (c *canary) doors(t *testing.T) {
 		connect(t)
 		if !c.completes {
 			connect(t)
+		}
+	}
+}
+
+// sessions come with cookies, from the right page and from none.
+func (c *canary) sessions(t *testing.T) {
+	t.Helper()
+	good := http.Header{"Cookie": {"sid=" + c.bearer}, "Origin": {pageOrigin}}
+	dial(t, "ws://"+c.public+"/ws", &websocket.DialOptions{HTTPHeader: good})
+	for _, header := range []http.Header{
+		{"Cookie": {"sid=" + c.bearer}},
+		{"Cookie": {"sid=" + c.bearer + "x"}, "Origin": {pageOrigin}},
+		{"Cookie": {"sid=" + c.bearer + "; sid=" + c.bearer}, "Origin": {pageOrigin}},
+		{"Cookie": {`sid="` + c.bearer + `"`}, "Origin": {pageOrigin}},
+	} {
+		conn, _, err := websocket.Dial(t.Context(), "ws://"+c.public+"/ws", &websocket.DialOptions{HTTPHeader: header})
+		if err == nil {
+			_, _, err = conn.Read(t.Context())
+		}
+		if err == nil {
+			t.Error("a wrong session was accepted")
 		}
 	}
 }
@@ -109,12 +132,10 @@ func (c *canary) wrongWays(t *testing.T) {
 	send(t, http.MethodPost, base+"/ws-ticket", c.bearer, `{"`+c.bearer+`":1}`)
 }
 
-// dialAnyway makes a handshake that may fail in any way, with a session that
-// nobody asked for.
+// dialAnyway makes a handshake that may fail in any way.
 func (c *canary) dialAnyway(t *testing.T, url string) {
 	t.Helper()
-	header := http.Header{"Cookie": {"sid=" + c.bearer}}
-	conn, res, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPHeader: header})
+	conn, res, err := websocket.Dial(t.Context(), url, nil)
 	if err == nil {
 		defer func() { _ = conn.CloseNow() }()
 		if _, _, err := conn.Read(t.Context()); !c.completes || websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
@@ -132,7 +153,7 @@ func (c *canary) search(t *testing.T) {
 	metrics := send(t, http.MethodGet, "http://"+c.internal+"/metrics", "", "").body
 	_ = c.stop(t)
 	written := map[string]string{"standard output": c.stdout.String(), "the log": c.stderr.String(), "the metrics": metrics}
-	for _, sign := range []string{`"outcome":"connected"`, `"outcome":"refused"`, `"door":"first_message"`} {
+	for _, sign := range []string{`"outcome":"connected"`, `"outcome":"refused"`, `"door":"first_message"`, `"door":"cookie"`} {
 		if !strings.Contains(written["the log"], sign) {
 			t.Errorf("the log lacks %s: the search would prove nothing", sign)
 		}

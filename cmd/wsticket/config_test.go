@@ -77,7 +77,6 @@ func TestConfigFaults(t *testing.T) {
 		{"a door that is none", "ws: {doors: [window]}", `ws.doors: no such door (got "window")`},
 		{"no door", "ws: {doors: []}", "ws.doors: must name at least one"},
 		{"a door for sessions that there are not", "ws: {doors: [query, cookie]}", "ws.doors: cookie needs session.cookie"},
-		{"a door for sessions, and no pages", "session: {cookie: sid}", "ws.doors: cookie needs origins"},
 		{"no time for the first message", "ws: {auth_timeout: 0s}", "ws.auth_timeout: must be more than 0s and at most 1m (got 0s)"},
 		{"too much of it", "ws: {auth_timeout: 61s}", "ws.auth_timeout: must be more than 0s and at most 1m (got 1m1s)"},
 		{"no unauthenticated sockets", "limits: {unauthenticated: 0}", "limits.unauthenticated: must be positive (got 0)"},

@@ -74,6 +74,40 @@ func TestFirstMessageDoor(t *testing.T) {
 	}
 }
 
+// A session opens a WebSocket from a page, beside a ticket it is one too many.
+func TestCookieDoor(t *testing.T) {
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "session.cookie=sid", "--set", "session.jwt=true")
+	bearer := idp.bearer(t, "alice")
+	socket := "ws://" + p.public + "/ws"
+	page := http.Header{"Cookie": {"sid=" + bearer}, "Origin": {pageOrigin}}
+	if _, hello, res := dial(t, socket, &websocket.DialOptions{HTTPHeader: page}); hello.UserID != "alice" {
+		t.Errorf("from a page: %d, greeted as %+v, want alice", res.StatusCode, hello)
+	}
+	token := issue(t, p.public, bearer).Ticket
+	for what, tt := range map[string]struct {
+		url    string
+		header http.Header
+		status int
+	}{
+		"from nowhere":                {socket, http.Header{"Cookie": page["Cookie"]}, 403},
+		"from another page":           {socket, http.Header{"Cookie": page["Cookie"], "Origin": {"https://evil.example"}}, 403},
+		"another session":             {socket, http.Header{"Cookie": {"sid=x"}, "Origin": page["Origin"]}, 401},
+		"beside a ticket":             {socket + "?ticket=" + token, page, 400},
+		"a bearer in the header, too": {socket, http.Header{"Cookie": page["Cookie"], "Authorization": {"Bearer " + bearer}}, 400},
+	} {
+		if _, _, res := dial(t, tt.url, &websocket.DialOptions{HTTPHeader: tt.header}); res.StatusCode != tt.status {
+			t.Errorf("%s: status %d, want %d", what, res.StatusCode, tt.status)
+		}
+	}
+	// With the door closed a cookie is nothing.
+	p = start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "session.cookie=sid", "--set", "session.jwt=true", "--set", "ws.doors=query")
+	url := "ws://" + p.public + "/ws?ticket=" + issue(t, p.public, bearer).Ticket
+	if _, hello, res := dial(t, url, &websocket.DialOptions{HTTPHeader: http.Header{"Cookie": page["Cookie"]}}); hello.UserID != "alice" {
+		t.Errorf("a ticket beside a cookie that does not count: %d, want 101", res.StatusCode)
+	}
+}
+
 // The keys of the new doors reach the endpoint.
 func TestDoorSettings(t *testing.T) {
 	idp := newProvider(t)

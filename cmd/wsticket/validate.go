@@ -128,13 +128,11 @@ func (c Config) validateMissing(f *faults) {
 	}
 }
 
-// validateCookie wants sessions for the cookie door, and pages that may use
-// it. Who names every door, as the default does, means those that there are.
+// validateCookie wants sessions for the cookie door. Who names every door, as
+// the default does, means those that there are.
 func (c Config) validateCookie(f *faults) {
 	asked := slices.Contains(c.WS.Doors, "cookie") && !slices.Equal(c.WS.Doors, allDoors())
 	f.check(!asked || c.Session.Cookie != "", "ws.doors: cookie needs session.cookie")
-	open := slices.Contains(c.openDoors(), ws.DoorCookie)
-	f.check(!open || len(c.Origins) > 0, "ws.doors: cookie needs origins")
 }
 
 // openDoors leaves the cookie door out where there are no sessions.
