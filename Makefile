@@ -1,6 +1,6 @@
 # wsticket. `make` alone lists the targets. Any GNU make from 3.81 on, and any
-# /bin/sh, will do. Everything else it needs is Go, and redis-server for the
-# tests, which `make test` installs where it is missing.
+# /bin/sh, will do. Everything else it needs is Go, and for the tests the servers
+# that they start, which `make test` installs where they are missing.
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ARGS      ?=
@@ -59,10 +59,23 @@ cover: servers ## All tests under the race detector; ticket, store and auth have
 	go test -race -shuffle=on -covermode=atomic -coverprofile=bin/cover.out ./...
 	awk -v least=$(COVERAGE) -v held='ticket store auth' -f tools/coverage.awk bin/cover.out
 
-# Verbose, because the figures are what it is run for.
+# Verbose, because the figures and tables are what it is run for.
 .PHONY: e2e
-e2e: servers ## Several processes on one Redis, with faults: histories, races, leaks, recovery
+e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Real processes with faults: histories, races, leaks, recovery, other people's clients, applications, browsers and proxies
 	CI=true go test -v -count=1 -tags e2e ./e2e/...
+
+.PHONY: e2e-fast
+e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## The same without Traefik, which takes minutes to build
+	CI=true go test -v -count=1 -tags e2e -skip '^TestEdge$$/^traefik$$' ./e2e/...
+
+# Installs what e2e starts, and the tests do not, where there is none.
+.PHONY: e2e-servers e2e-fast-servers
+e2e-servers e2e-fast-servers:
+	@sh internal/testenv/install.sh $(@:-servers=)
+
+# The npm packages that scripts of e2e import; npm writes this file last.
+e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json
+	npm ci --prefix e2e/node
 
 # Before Go 1.27 the end of a time can be reported as a failure: "context
 # deadline exceeded", and no input written (golang/go#75804). A count of inputs,
@@ -80,7 +93,7 @@ fuzz: ## Every fuzz target for FUZZTIME (60s, 10m, 20000x), one after the other
 bench: servers ## Every benchmark that matches BENCH, for BENCHTIME each
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
-# Installs redis-server where there is none.
+# Installs redis-server, nginx and a few tools where there are none.
 .PHONY: servers
 servers:
 	@sh internal/testenv/install.sh
@@ -113,7 +126,7 @@ vuln: ## Known vulnerabilities in packages that we import; skipped where their l
 		echo "vuln: skipped, because $(VULNDB) cannot be reached from here"; \
 	fi
 
-# The tests run once, by cover and e2e. With CI=true a missing server is a failure.
+# The tests run once, by cover and e2e-fast. With CI=true a missing server is a failure.
 .PHONY: ci
 ci: ## All of what has to pass before a merge, with some seconds of fuzzing
-	CI=true $(MAKE) --no-print-directory check-mod build check-fmt lint cover e2e fuzz FUZZTIME=20000x
+	CI=true $(MAKE) --no-print-directory check-mod build check-fmt lint cover e2e-fast fuzz FUZZTIME=20000x

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"wsticket/internal/accesslog"
 	"wsticket/internal/clientip"
@@ -33,6 +34,9 @@ func (s *Server) forward(c contract) endpoint {
 		grant, err := s.judge(r, q)
 		if err != nil {
 			return err
+		}
+		if c.setsOffer {
+			setOffer(w.Header(), r.Header)
 		}
 		return s.allow(w, r, grant)
 	})
@@ -150,6 +154,15 @@ func (s *Server) allow(w http.ResponseWriter, r *http.Request, grant ticket.Gran
 	done(r, "allowed")
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// setOffer tells the offered subprotocols without the ticket. Where there are
+// none, so is the header: whoever copies it removes the client's.
+func setOffer(answer, asked http.Header) {
+	offered, err := handshake.ParseOffer(asked["Sec-Websocket-Protocol"])
+	if err == nil && len(offered.Protocols) > 0 {
+		answer.Set("Sec-WebSocket-Protocol", strings.Join(offered.Protocols, ", "))
+	}
 }
 
 // openDoors are those at which forward auth finds a credential.

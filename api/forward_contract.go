@@ -21,6 +21,9 @@ type contract struct {
 	// sharesQuery: the client's query may also stand on our own request line,
 	// where it means nothing.
 	sharesQuery bool
+	// setsOffer: it can copy a header of ours, and not edit one of the
+	// client's, so that it is told the subprotocols without the ticket.
+	setsOffer bool
 	// coarse: every answer but 200, 401 and 403 is a fault to the proxy.
 	coarse bool
 }
@@ -39,7 +42,7 @@ func contracts() []contract {
 		// has to do.
 		{
 			pattern: "/auth/traefik", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri",
-			host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto",
+			host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", setsOffer: true,
 		},
 		// Caddy appends the client's query to the path that it asks at.
 		{

@@ -67,11 +67,16 @@ type server struct {
 	ended            chan struct{}
 }
 
-// serve starts the program with a configuration file and returns when it has
-// told its addresses. It ends with the test.
-func serve(t testing.TB, config string) server {
+// serve starts the program with a configuration file, and settings of the form
+// key=value over it, and returns when it has told its addresses. It ends with
+// the test.
+func serve(t testing.TB, config string, settings ...string) server {
 	t.Helper()
-	cmd := program(context.WithoutCancel(t.Context()), t, "serve", "--config", config)
+	args := []string{"serve", "--config", config}
+	for _, setting := range settings {
+		args = append(args, "--set", setting)
+	}
+	cmd := program(context.WithoutCancel(t.Context()), t, args...)
 	s := server{log: newTranscript(), cmd: cmd, ended: make(chan struct{})}
 	told := newTranscript()
 	cmd.Stdout, cmd.Stderr = told, s.log

@@ -1,20 +1,45 @@
 #!/bin/sh
 # Installs the programs that the tests start, where they are missing, with
-# apt-get or brew. Silent when all are there. Run by "make test".
+# apt-get or brew, and leaves no service of theirs running. Silent when all are
+# there. Run by "make test"; with "e2e-fast" or "e2e" by the targets of those
+# names, which need more, some of it built from source.
 set -eu
+
+# Debian has servers where the PATH of an ordinary user does not lead.
+PATH=$PATH:/usr/local/sbin:/usr/sbin
 
 # program, Debian package, Homebrew formula
 wanted='redis-server redis-server redis
 openssl openssl openssl
 curl curl curl
 node nodejs node
-npm npm node'
+npm npm node
+nginx nginx nginx'
+built=
+
+case ${1:-test} in
+test) ;;
+e2e-fast) built=caddy ;;
+e2e) built='caddy traefik' ;;
+*)
+	echo "usage: install.sh [test|e2e-fast|e2e]" >&2
+	exit 2
+	;;
+esac
+[ -z "$built" ] || wanted="$wanted
+haproxy haproxy haproxy
+chromium chromium chromium"
 
 # Modules of Debian's own Python: module, Debian package. Elsewhere the tests
 # that need them are skipped.
 modules='jwt python3-jwt
-cryptography python3-cryptography'
+cryptography python3-cryptography
+websockets python3-websockets'
 python=${PYTHON:-/usr/bin/python3}
+
+# Debian starts a service as soon as it is installed, unless this program
+# says no (invoke-rc.d(8)).
+policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
 
 fail() {
 	echo "install.sh: $*" >&2
@@ -32,6 +57,15 @@ as_root() {
 		return 1
 	fi
 }
+
+# without_services runs its arguments while no package may start a service. A
+# policy that is there already is the machine's own, and stays.
+without_services() (
+	[ ! -e "$policy" ] || { "$@"; exit; }
+	trap 'as_root rm -f "$policy"' EXIT
+	trap 'exit 130' INT TERM
+	printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin "$policy" && "$@"
+)
 
 apt_install() {
 	as_root env DEBIAN_FRONTEND=noninteractive \
@@ -60,7 +94,7 @@ while read -r program deb formula <&3; do
 	fi
 	if command -v apt-get >/dev/null 2>&1; then
 		echo "installing $program with apt-get"
-		quietly with_apt "$deb" || fail "apt-get could not install $deb; install $program by hand"
+		quietly without_services with_apt "$deb" || fail "apt-get could not install $deb; install $program by hand"
 	elif command -v brew >/dev/null 2>&1; then
 		echo "installing $program with brew"
 		quietly brew install "$formula" || fail "brew could not install $formula; install $program by hand"
@@ -81,3 +115,7 @@ while read -r module deb <&3; do
 done 3<<LIST
 $modules
 LIST
+
+for program in $built; do
+	sh "${0%/*}/build.sh" "$program"
+done

@@ -11,8 +11,9 @@ import (
 )
 
 // install runs the script with nothing in PATH but the given programs, each a
-// line of shell, and returns what it printed.
-func install(t *testing.T, programs map[string]string) (stdout, stderr string, err error) {
+// line of shell, and returns what it printed. The machine's policy on services
+// is one of them, and has to be as before.
+func install(t *testing.T, set string, programs map[string]string) (stdout, stderr string, err error) {
 	t.Helper()
 	script, err := filepath.Abs("install.sh")
 	if err != nil {
@@ -27,9 +28,18 @@ func install(t *testing.T, programs map[string]string) (stdout, stderr string, e
 	}
 	var out, errs strings.Builder
 	cmd := exec.CommandContext(t.Context(), testenv.Need(t, "sh"), script)
-	cmd.Dir, cmd.Env = dir, []string{"PATH=" + dir, "DIR=" + dir, "PYTHON=" + filepath.Join(dir, "python")}
+	if set != "" {
+		cmd.Args = append(cmd.Args, set)
+	}
+	cmd.Dir, cmd.Env = dir, []string{
+		"PATH=" + dir, "DIR=" + dir, "PYTHON=" + filepath.Join(dir, "python"), "POLICY_RC_D=" + filepath.Join(dir, "policy"),
+	}
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
+	_, before := programs["policy"]
+	if _, stat := os.Stat(filepath.Join(dir, "policy")); (stat == nil) != before {
+		t.Errorf("a policy on services afterwards: got %v, want %v, as before", !before, before)
+	}
 	return out.String(), errs.String(), err
 }
 
@@ -44,14 +54,18 @@ const (
 
 func TestInstallScript(t *testing.T) {
 	there := func(more map[string]string) map[string]string {
-		programs := map[string]string{"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "python": ""}
+		programs := map[string]string{
+			"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "nginx": "", "python": "", "policy": "exit 101",
+		}
 		for name, line := range more {
 			programs[name] = line
 		}
 		return programs
 	}
-	without := func(programs map[string]string, name string) map[string]string {
-		delete(programs, name)
+	without := func(programs map[string]string, names ...string) map[string]string {
+		for _, name := range names {
+			delete(programs, name)
+		}
 		return programs
 	}
 	tests := []struct {
@@ -68,7 +82,7 @@ func TestInstallScript(t *testing.T) {
 		},
 		{
 			"one after the other",
-			without(without(there(map[string]string{"apt-get": installs, "env": env, "id": root}), "openssl"), "curl"),
+			without(there(map[string]string{"apt-get": installs, "env": env, "id": root}), "openssl", "curl"),
 			"installing openssl with apt-get\ninstalling curl with apt-get\n", "", false,
 		},
 		{
@@ -98,6 +112,14 @@ func TestInstallScript(t *testing.T) {
 			"", "", false,
 		},
 		{
+			"no service starts meanwhile: the policy says no",
+			without(there(map[string]string{
+				"apt-get": `[ -x "$DIR/policy" ] || exit 100; "$DIR/policy"; [ $? -eq 101 ] || exit 100; ` + installs,
+				"install": `/usr/bin/install "$@"`, "rm": `/bin/rm "$@"`, "env": env, "id": root,
+			}), "curl", "policy"),
+			"installing curl with apt-get\n", "", false,
+		},
+		{
 			"fails where it may not install",
 			without(there(map[string]string{"apt-get": installs, "env": env, "id": somebody}), "curl"),
 			"installing curl with apt-get\n",
@@ -122,7 +144,7 @@ func TestInstallScript(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
-			stdout, stderr, err := install(t, tt.programs)
+			stdout, stderr, err := install(t, "", tt.programs)
 			if (err != nil) != tt.fails {
 				t.Errorf("got %v, want failure: %v", err, tt.fails)
 			}
@@ -133,6 +155,26 @@ func TestInstallScript(t *testing.T) {
 				t.Errorf("stderr: got %q, want %q", stderr, tt.stderr)
 			}
 		})
+	}
+}
+
+// TestInstallScriptSets: what Debian does not have is built, and only for those
+// who need it.
+func TestInstallScriptSets(t *testing.T) {
+	machine := map[string]string{
+		"redis-server": "", "openssl": "", "curl": "", "node": "", "npm": "", "nginx": "", "haproxy": "", "chromium": "", "python": "",
+		"sh": `echo "build ${1##*/} $2"`,
+	}
+	for set, want := range map[string]string{
+		"test": "", "e2e-fast": "build build.sh caddy\n",
+		"e2e": "build build.sh caddy\nbuild build.sh traefik\n",
+	} {
+		if stdout, stderr, err := install(t, set, machine); err != nil || stdout != want {
+			t.Errorf("%s: got %q, %q, %v; want %q", set, stdout, stderr, err, want)
+		}
+	}
+	if _, stderr, err := install(t, "everything", machine); err == nil || !strings.HasPrefix(stderr, "usage: ") {
+		t.Errorf("an unknown set: got %q, %v; want usage", stderr, err)
 	}
 }
 

@@ -5,29 +5,46 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// Need returns the path of a program. Where it is missing the test is skipped,
+// Need returns the path of a program, which is looked for where Debian has
+// servers and build.sh puts what it has built too, whatever the PATH says.
+// Where it is missing the test is skipped,
 // except under CI=true, where it fails: a test that quietly does not run
 // proves nothing.
 func Need(tb testing.TB, program string) string {
 	tb.Helper()
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path
+	// What we have built is of the version that the tests are about.
+	for _, dir := range []string{built(), "", "/usr/local/sbin/", "/usr/sbin/"} {
+		if path, err := exec.LookPath(dir + program); err == nil {
+			return path
+		}
 	}
-	missing(tb, program)
+	missing(tb, program, installer)
 	return ""
 }
 
-func missing(tb testing.TB, what string) {
+// installer is what installs the programs.
+const installer = "internal/testenv/install.sh"
+
+func missing(tb testing.TB, what, remedy string) {
 	tb.Helper()
 	if os.Getenv("CI") == "true" {
-		tb.Fatalf("%s is missing; run internal/testenv/install.sh", what)
+		tb.Fatalf("%s is missing; run %s", what, remedy)
 	}
-	tb.Skipf("%s is missing; run internal/testenv/install.sh", what)
+	tb.Skipf("%s is missing; run %s", what, remedy)
+}
+
+// built is the directory that build.sh keeps its programs in.
+func built() string {
+	cache := os.Getenv("XDG_CACHE_HOME")
+	if cache == "" {
+		cache = os.Getenv("HOME") + "/.cache"
+	}
+	return cache + "/wsticket/"
 }
 
 // FreeAddr returns a loopback address with a TCP port that nobody listens on.
@@ -58,6 +75,19 @@ func NeedPython(tb testing.TB, modules ...string) string {
 			return python
 		}
 	}
-	missing(tb, "Python with "+strings.Join(modules, " and "))
+	missing(tb, "Python with "+strings.Join(modules, " and "), installer)
 	return ""
+}
+
+// NeedNode returns the path of a Node.js for scripts that import the npm
+// packages of dir, the folder of a package.json. Make installs those; a test
+// does not. Where either is missing it does what [Need] does.
+func NeedNode(tb testing.TB, dir string) string {
+	tb.Helper()
+	path := Need(tb, "node")
+	modules := filepath.Join(dir, "node_modules")
+	if _, err := os.Stat(modules); err != nil {
+		missing(tb, modules, "npm ci in "+dir)
+	}
+	return path
 }

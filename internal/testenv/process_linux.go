@@ -2,8 +2,8 @@ package testenv
 
 import "syscall"
 
-// attributes make the kernel kill the server when the test binary dies
-// without having run its cleanups: a panic, a time-out, kill -9.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+// attributes make the kernel send the server a signal when the test binary
+// dies without having run its cleanups: a panic, a time-out, kill -9.
+func attributes(end syscall.Signal) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: end}
 }

@@ -10,16 +10,8 @@ import (
 	"time"
 )
 
-const (
-	// startTimeout is how long a server may take until it answers. It takes
-	// 20 ms; a machine that runs many tests at once takes longer.
-	startTimeout = 10 * time.Second
-	// startTries bounds how often a port is taken by somebody else.
-	startTries = 5
-	pollEvery  = 5 * time.Millisecond
-	// pingTimeout ends a question to somebody who listens and says nothing.
-	pingTimeout = time.Second
-)
+// pingTimeout ends a question to somebody who listens and says nothing.
+const pingTimeout = time.Second
 
 // RedisServer is a redis-server process of one test.
 type RedisServer struct {
@@ -120,26 +112,8 @@ func (s *RedisServer) Restart() {
 // up starts the program and tells whether it answered in time.
 func (s *RedisServer) up() bool {
 	s.tb.Helper()
-	s.process = start(s.tb, s.dir, s.program, s.args...)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), startTimeout)
-	defer cancel()
-	return s.process.answers(ctx, s.addr)
-}
-
-// answers asks until the server replies, dies, or ctx ends.
-func (p *process) answers(ctx context.Context, addr string) bool {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for !p.ping(ctx, addr) {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-p.dead:
-			return false
-		case <-tick.C:
-		}
-	}
-	return true
+	s.process = start(s.tb, s.dir, syscall.SIGKILL, s.program, s.args...)
+	return s.process.within(s.tb, func(ctx context.Context) bool { return s.process.ping(ctx, s.addr) })
 }
 
 // ping tells whether this process is the one that listens at addr, and ready

@@ -20,12 +20,13 @@ import (
 // what it has signed. The keys are ECDSA on P-256.
 type Certificates struct {
 	CAFile                        string
-	ServerCertFile, ServerKeyFile string // for 127.0.0.1 and localhost
+	ServerCertFile, ServerKeyFile string // for 127.0.0.1, localhost and other names
 	ClientCertFile, ClientKeyFile string
 }
 
 // TLS makes certificates that are good for an hour, in a temporary directory.
-func TLS(tb testing.TB) Certificates {
+// That of the server is for names too.
+func TLS(tb testing.TB, names ...string) Certificates {
 	tb.Helper()
 	m := &mint{tb: tb, dir: tb.TempDir()}
 	m.ca, m.key, m.caFile, _ = m.issue("ca", &x509.Certificate{
@@ -33,7 +34,7 @@ func TLS(tb testing.TB) Certificates {
 	})
 	c := Certificates{CAFile: m.caFile}
 	_, _, c.ServerCertFile, c.ServerKeyFile = m.issue("server", &x509.Certificate{
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: append([]string{"localhost"}, names...),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	})
 	_, _, c.ClientCertFile, c.ClientKeyFile = m.issue("client", &x509.Certificate{

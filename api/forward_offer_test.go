@@ -1,0 +1,35 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestForwardOffer: Traefik copies headers and edits none, so that it alone is
+// told what to put in the place of an offer that holds a ticket.
+func TestForwardOffer(t *testing.T) {
+	t.Parallel()
+	everyAsker(t, func(t *testing.T, a asker) {
+		for offer, want := range map[string]string{
+			"wsticket.v1, ticket.%":          "wsticket.v1",
+			"ticket.%,chat.v2, wsticket.v1":  "chat.v2, wsticket.v1",
+			"chat.v2,wsticket.v1,\tticket.%": "chat.v2, wsticket.v1",
+		} {
+			h := newHouse(t, nil)
+			made := h.mustIssue(t, "", "Origin", page)
+			w := h.internal(t, a.ask(t, "/ws", "Origin", page, "Sec-Websocket-Protocol", strings.Replace(offer, "%", made.Ticket, 1)))
+			if a.path != "/auth/traefik" {
+				want = ""
+			}
+			if got := w.Header().Get("Sec-Websocket-Protocol"); w.Code != 200 || got != want {
+				t.Errorf("%s: got %d and %q, want 200 and %q", offer, w.Code, got, want)
+			}
+		}
+		h := newHouse(t, nil)
+		made := h.mustIssue(t, "", "Origin", page)
+		w := h.internal(t, a.ask(t, "/ws?ticket="+made.Ticket, "Origin", page))
+		if got, there := w.Header()["Sec-Websocket-Protocol"]; w.Code != 200 || there {
+			t.Errorf("no offer: got %d and %q, want 200 and no header", w.Code, got)
+		}
+	})
+}

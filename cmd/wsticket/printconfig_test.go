@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// deployed are the files under deploy/ by what prints them.
+var deployed = map[string]string{
+	"nginx": "nginx/wsticket.conf", "caddy": "caddy/Caddyfile", "envoy": "envoy/envoy.yaml",
+	"traefik": "traefik/wsticket.yml", "traefik-static": "traefik/traefik.yml",
+	"haproxy": "haproxy/haproxy.cfg", "haproxy-lua": "haproxy/wsticket.lua",
+}
+
+// printConfig runs the command.
+func printConfig(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errs strings.Builder
+	err = run(t.Context(), world{Args: append([]string{"print-config"}, args...), Stdout: &out, Stderr: &errs})
+	return out.String(), errs.String(), err
+}
+
+// mustPrint is what it prints for a proxy.
+func mustPrint(t *testing.T, args ...string) string {
+	t.Helper()
+	text, _, err := printConfig(t, args...)
+	if err != nil {
+		t.Fatalf("print-config %v: %v", args, err)
+	}
+	return text
+}
+
+// TestDeployedConfigurations holds deploy/ to the program. To write it anew:
+// go test ./cmd/wsticket -run TestDeployedConfigurations -update
+func TestDeployedConfigurations(t *testing.T) {
+	for proxy := range edgeNames() {
+		file := filepath.Join("../../deploy", deployed[proxy])
+		want := mustPrint(t, proxy)
+		if *update {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, []byte(want), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s is not what print-config %s prints; run this test with -update", file, proxy)
+		}
+	}
+}
+
+// TestPrintConfigFollowsTheConfiguration looks for each setting where it
+// matters.
+func TestPrintConfigFollowsTheConfiguration(t *testing.T) {
+	args := []string{
+		"--upstream", "app.internal:9100", "--public", ":8000", "--internal", "10.0.0.7:8001",
+		"--set", "public.hosts=[ws.example.com, 'chat.example.com:8443', '[2001:db8::1]:443']", "--set", "public.trusted_proxies=10.0.0.0/8",
+		"--set", "ws.path=/live/socket", "--set", "ws.ticket_parameter=wst", "--set", "identity.headers=remote",
+	}
+	for proxy, want := range map[string][]string{
+		"nginx": {
+			"server 10.0.0.7:8001;", "server 127.0.0.1:8000;", "server app.internal:9100;", "location = /live/socket {",
+			"server_name ws.example.com chat.example.com [2001:db8::1];", `"~^wst=[^&]*$"`, "proxy_set_header Remote-Groups $wsticket_remote_groups;",
+			"auth_request_set $wsticket_remote_groups $upstream_http_remote_groups;", "now 10.0.0.0/8",
+		},
+		"caddy": {
+			"forward_auth 10.0.0.7:8001", "reverse_proxy 127.0.0.1:8000", "reverse_proxy app.internal:9100", "path('/live/socket')",
+			"ws.example.com, chat.example.com, [2001:db8::1] {", "uri query -wst\n", " Remote-Groups ", "request_header -Remote_*",
+		},
+		"haproxy": {
+			"http://10.0.0.7:8001/auth/haproxy", "server wsticket 127.0.0.1:8000", "server application app.internal:9100", "path /live/socket\n",
+			"-i ws.example.com chat.example.com [2001:db8::1]\n", "lua.wsticket_query(wst)", "del-header ^remote[-_]groups$ -m reg",
+			"set-header Remote-Groups %[var(txn.wsticket_remote_groups)]",
+		},
+		"traefik": {
+			`"http://10.0.0.7:8001/auth/traefik"`, `url: "http://127.0.0.1:8000"`, `url: "http://app.internal:9100"`, "Path(`/live/socket`)",
+			"(Host(`ws.example.com`) || Host(`chat.example.com`) || Host(`[2001:db8::1]`))", "remote[-_]groups|",
+		},
+		"envoy": {
+			`address: "10.0.0.7", port_value: 8001`, `address: "app.internal", port_value: 9100`, "path: /live/socket\n",
+			`"ws.example.com", "ws.example.com:*"`, `== "wst"`, "remove: remote-groups", "exact: remote-groups",
+		},
+	} {
+		text := mustPrint(t, append([]string{proxy}, args...)...)
+		for _, part := range want {
+			if !strings.Contains(text, part) {
+				t.Errorf("print-config %s: no %q in\n%s", proxy, part, text)
+			}
+		}
+	}
+}
+
+// TestPrintConfigMapsClaims names the headers that are configured one by one.
+func TestPrintConfigMapsClaims(t *testing.T) {
+	text := mustPrint(t, "nginx", "--set", "identity.headers=sub=X-Who,team=X-Their-Team")
+	for _, part := range []string{"proxy_set_header X-Who $wsticket_x_who;", "proxy_set_header X-Their-Team ", "proxy_set_header X-Wsticket-Id "} {
+		if !strings.Contains(text, part) {
+			t.Errorf("no %q in\n%s", part, text)
+		}
+	}
+	if strings.Contains(text, "X-Auth-Request-Email") {
+		t.Errorf("got headers of the preset in\n%s", text)
+	}
+}
+
+// TestPrintConfigIsYAML reads what is printed as YAML, strictly.
+func TestPrintConfigIsYAML(t *testing.T) {
+	for _, proxy := range []string{"traefik", "traefik-static", "envoy"} {
+		var tree map[string]any
+		if err := yaml.Unmarshal([]byte(mustPrint(t, proxy)), &tree); err != nil || len(tree) == 0 {
+			t.Errorf("print-config %s: got %v, want YAML", proxy, err)
+		}
+	}
+}
+
+func TestPrintConfigRefuses(t *testing.T) {
+	tests := []struct {
+		rule string
+		args []string
+		want string
+	}{
+		{"an address that would be more than one", []string{"--internal", "x;y:80"}, `internal.listen: must be host:port (got "x;y:80")`},
+		{"a host that would be more than one", []string{"--set", "public.url=https://a;b"}, `host "a;b"`},
+		{"an application without a port", []string{"--upstream", "app"}, "(--upstream or ws.upstream): must be host:port"},
+		{"an application behind TLS", []string{"--set", "ws.upstream=https://app:443"}, "ws.upstream"},
+		{"a faulty configuration", []string{"--set", "ws.path=ws", "--set", "public.hosts=*"}, "public.hosts"},
+		{"a header that is none", []string{"--set", "identity.headers=sub=X-User;"}, "identity.headers"},
+		{"TLS between the proxy and the internal listener", []string{"--set", "internal.tls.cert_file=c", "--set", "internal.tls.key_file=k"}, "internal.tls: print-config"},
+		{"TLS between the proxy and the public listener", []string{"--set", "public.tls.cert_file=c", "--set", "public.tls.key_file=k"}, "public.tls: print-config"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			stdout, _, err := printConfig(t, append([]string{"nginx"}, tt.args...)...)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || stdout != "" {
+				t.Errorf("got %q, %v; want nothing, and a fault with %q", stdout, err, tt.want)
+			}
+		})
+	}
+	if _, _, err := printConfig(t, "apache"); err == nil {
+		t.Error("got no error for an unknown proxy")
+	} else if _, usage := errors.AsType[usageError](err); !usage {
+		t.Errorf("got %v for an unknown proxy, want wrong usage", err)
+	}
+}
+
+func TestPrintConfigWarnsOfUntrustedProxies(t *testing.T) {
+	if _, stderr, err := printConfig(t, "nginx"); err != nil || !strings.Contains(stderr, "public.trusted_proxies is empty") {
+		t.Errorf("got %q, %v; want a warning", stderr, err)
+	}
+	if _, stderr, err := printConfig(t, "nginx", "--set", "public.trusted_proxies=127.0.0.1"); err != nil || stderr != "" {
+		t.Errorf("got %q, %v; want silence", stderr, err)
+	}
+}

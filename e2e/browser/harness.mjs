@@ -1,0 +1,215 @@
+// A browser, pages of several sites in it, and what they can do. A file of
+// cases imports it and is run by ../browser_test.go, which starts the servers
+// and describes them in the argument, the world:
+//
+//   chromium  path of the browser          profile  an empty folder for it
+//   key       hash of the one key that it trusts beside the usual ones
+//   pages     port at which every host of example.test and other.test has a page
+//   report    file for what was secret, so that logs can be searched for it
+//   …         addresses of wsticket, one for each configuration
+//
+// When the cases have ended, everything that a user or an observer could see of
+// URLs is searched for the secrets.
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { after, afterEach, before } from 'node:test';
+
+import { chromium } from '../node/playwright.mjs';
+
+export const world = JSON.parse(process.argv[2]);
+
+// ticketDoors are the doors of a page for a ticket, and what a page that comes
+// in there is met with beside the greeting.
+export const ticketDoors = [
+  ['query', {}],
+  ['subprotocol', { protocol: 'wsticket.v1' }],
+  ['first_message', { first: ['auth_ok'] }],
+];
+
+// A marker stands where a secret must not: were it not found, neither would be
+// a secret.
+const marker = 'url-marker-canary';
+
+const secrets = new Map(); // text -> what it is
+const urls = { visible: [], sockets: [] }; // as {url, where}
+
+let context;
+
+before(async () => {
+  await allowCookiesOfOthers();
+  context = await chromium.launchPersistentContext(world.profile, {
+    executablePath: world.chromium,
+    headless: true,
+    chromiumSandbox: false, // there is none for root
+    args: [
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--host-resolver-rules=MAP *.example.test 127.0.0.1, MAP *.other.test 127.0.0.1, MAP * ~NOTFOUND',
+      `--ignore-certificate-errors-spki-list=${world.key}`,
+    ],
+  });
+});
+
+// Each case begins without cookies and pages.
+afterEach(async () => {
+  for (const page of context.pages()) {
+    await collect(page);
+    await page.close();
+  }
+  await context.clearCookies();
+});
+
+after(async () => {
+  await context.close();
+  await writeFile(world.report, JSON.stringify([...secrets].map(([text, what]) => ({ what, text }))));
+  search();
+});
+
+// allowCookiesOfOthers lets pages send cookies to other sites, which Chromium
+// forbids unless it is told otherwise.
+async function allowCookiesOfOthers() {
+  await mkdir(`${world.profile}/Default`);
+  const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
+  await writeFile(`${world.profile}/Default/Preferences`, JSON.stringify(preferences));
+}
+
+// keep makes a text a secret: it must not be found in any visible URL. What is
+// a ticket may stand in the URL of a WebSocket, and nothing else may.
+export function keep(what, text) {
+  secrets.set(text, what);
+}
+
+// open loads the page of a host, such as app.example.test.
+export async function open(host) {
+  const page = await context.newPage();
+  await watch(page);
+  await page.goto(`https://${host}:${world.pages}/?${marker}`);
+  return new App(page);
+}
+
+// App is a page, which does what page.js can. Its methods run in the page.
+class App {
+  constructor(page) {
+    this.page = page;
+  }
+
+  // signIn gets the page a bearer.
+  async signIn() {
+    const answer = this.page.waitForResponse((response) => response.url().endsWith('/sign-in'));
+    await this.page.evaluate(() => app.signIn());
+    keep('bearer', await (await answer).text());
+  }
+
+  // startSession gets the browser a cookie of the host of api, with SameSite
+  // as given.
+  async startSession(api, sameSite) {
+    const url = `${beside(api)}/session?${sameSite}`;
+    const status = await this.page.evaluate((url) => app.startSession(url), url);
+    assert.equal(status, 204, 'status of the sign-in');
+    for (const { value } of await context.cookies(url)) keep('session', value);
+  }
+
+  // cookiesSent are the names of the cookies that the browser sends with a
+  // WebSocket of this page to the host of api.
+  cookiesSent(api) {
+    return this.page.evaluate((url) => app.cookiesSent(url), `${beside(api)}/cookies`);
+  }
+
+  // issue asks for a ticket for the bearer of the page, and returns the answer.
+  async issue(api) {
+    return kept(await this.page.evaluate((api) => app.issue(api), api));
+  }
+
+  // issueBySession asks for one for the cookie of the browser.
+  async issueBySession(api) {
+    return kept(await this.page.evaluate((api) => app.issueBySession(api), api));
+  }
+
+  // connectBySession shows the cookie of the browser, and nothing else.
+  connectBySession(api) {
+    return this.connect('cookie', { url: `${api.replace('https:', 'wss:')}/ws` });
+  }
+
+  // connect shows what was issued at a door, and says what became of it.
+  connect(door, issued) {
+    return this.page.evaluate(([door, issued, text]) => app.connect(door, issued, text), [door, issued, greeting]);
+  }
+}
+
+// beside is the application at the host of an API.
+function beside(api) {
+  return `https://${new URL(api).hostname}:${world.pages}`;
+}
+
+function kept(issued) {
+  if (issued.ticket) keep('ticket', issued.ticket);
+  return issued;
+}
+
+const greeting = 'hello from a page';
+
+// wantConnected checks that a page was let in, greeted as somebody, and echoed.
+export function wantConnected(result, { protocol = '', user = 'alice', first = [] } = {}) {
+  const types = result.messages.slice(0, -1).map((text) => JSON.parse(text));
+  assert.deepEqual(
+    {
+      opened: result.opened,
+      protocol: result.protocol,
+      messages: types.map(({ type, userId }) => `${type} ${userId}`),
+      last: result.messages.at(-1),
+      code: result.code,
+    },
+    { opened: true, protocol, messages: [...first, 'hello'].map((type) => `${type} ${user}`), last: greeting, code: 1000 },
+  );
+}
+
+// wantRefused checks that a page was not let in, and learned nothing of why.
+export function wantRefused(result) {
+  assert.deepEqual(result, { opened: false, protocol: '', messages: [], code: 1006, reason: '' });
+}
+
+// watch notes every URL that the network stack hears of for a page.
+async function watch(page) {
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('Network.enable');
+  devtools.on('Network.requestWillBeSent', ({ documentURL, request }) => {
+    see('document of a request', documentURL);
+    see('request', request.url);
+    see('Referer', request.headers.Referer ?? '');
+  });
+  devtools.on('Network.webSocketCreated', ({ url }) => urls.sockets.push({ where: 'WebSocket', url }));
+}
+
+// collect notes the URLs that a page itself knows of.
+async function collect(page) {
+  see('page', page.url());
+  for (const name of await page.evaluate(() => performance.getEntries().map((entry) => entry.name))) {
+    see('performance entry', name);
+  }
+  const devtools = await context.newCDPSession(page);
+  const { entries } = await devtools.send('Page.getNavigationHistory');
+  for (const entry of entries) see('history', entry.url);
+}
+
+function see(where, url) {
+  urls.visible.push({ where, url });
+}
+
+function search() {
+  const places = new Set(urls.visible.filter(({ url }) => url.includes(marker)).map(({ where }) => where));
+  for (const where of ['page', 'history', 'performance entry', 'document of a request', 'request']) {
+    assert.ok(places.has(where), `the marker is not found in: ${where}`);
+  }
+  for (const [text, what] of secrets) {
+    for (const { where, url } of urls.visible) {
+      assert.ok(!url.includes(text), `a ${what} stands in the URL of: ${where}`);
+    }
+    for (const { where, url } of urls.sockets) {
+      assert.ok(what === 'ticket' || !url.includes(text), `a ${what} stands in the URL of: ${where}`);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"wsticket/internal/testenv"
+)
+
+// application has the pages of TestBrowser, the same ones under every name, and
+// signs everybody in as alice.
+type application struct {
+	port   string // of the pages, over TLS
+	lookup string // where wsticket asks whose a session is
+	bearer string
+}
+
+// opaque is what a session cookie holds for wsticket at a host that begins
+// with "vouched": nothing that can be read.
+const opaque = "session-canary-0123456789abcdef"
+
+func newApplication(t *testing.T, certificates testenv.Certificates, bearer string) *application {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(certificates.ServerCertFile, certificates.ServerKeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &application{bearer: bearer}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", a.page)
+	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, "browser/page.js")
+	})
+	mux.HandleFunc("POST /sign-in", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, bearer) })
+	mux.HandleFunc("POST /session", a.startSession)
+	mux.HandleFunc("GET /cookies", a.tellCookies)
+	pages := httptest.NewUnstartedServer(mux)
+	pages.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	pages.StartTLS()
+	t.Cleanup(pages.Close)
+	inside := httptest.NewServer(http.HandlerFunc(a.vouch))
+	t.Cleanup(inside.Close)
+	a.port, a.lookup = portOf(pages.Listener.Addr().String()), inside.URL
+	return a
+}
+
+func (a *application) page(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = io.WriteString(w, `<!doctype html><title>A page</title><link rel="icon" href="data:,"><script src="/page.js"></script>`)
+}
+
+// startSession gives the browser a cookie of the host that it is asked at, for
+// a page of whatever origin. Cookies know no ports: wsticket at the same host
+// gets it, too.
+func (a *application) startSession(w http.ResponseWriter, r *http.Request) {
+	value := a.bearer
+	if strings.HasPrefix(r.Host, "vouched") {
+		value = opaque
+	}
+	header := w.Header()
+	header.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+	header.Set("Access-Control-Allow-Credentials", "true")
+	header.Set("Set-Cookie", cookieName+"="+value+"; Path=/; Secure; HttpOnly; SameSite="+r.URL.RawQuery)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// vouch answers wsticket.
+func (a *application) vouch(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Cookie") != cookieName+"="+opaque {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	_, _ = io.WriteString(w, `{"sub":"alice"}`)
+}
+
+// tellCookies tells a page which cookies came with its WebSocket, which the
+// DevTools do not.
+func (a *application) tellCookies(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return // the library has answered
+	}
+	defer conn.CloseNow() //nolint:errcheck // it is closed
+	names := []string{}
+	for _, cookie := range r.Cookies() {
+		names = append(names, cookie.Name)
+	}
+	text, _ := json.Marshal(names)
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	if conn.Write(ctx, websocket.MessageText, text) == nil {
+		_ = conn.Close(websocket.StatusNormalClosure, "")
+	}
+}

@@ -1,0 +1,170 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"wsticket/internal/wsframe"
+)
+
+// edgePatience bounds a handshake through a proxy. Traefik waits 30 s for
+// whoever it asks, and cannot be told otherwise.
+const edgePatience = 45 * time.Second
+
+// attempt is a handshake of a browser.
+type attempt struct {
+	name   string // of the case
+	key    string // Sec-WebSocket-Key
+	query  string // with its question mark
+	offer  string // Sec-WebSocket-Protocol
+	origin string
+	plain  bool     // no WebSocket at all
+	lines  []string // more headers
+}
+
+// newAttempt is one from the page, and unlike any other.
+func newAttempt() attempt {
+	return attempt{name: rand.Text(), key: newKey(), origin: pageOrigin}
+}
+
+func newKey() string {
+	var key [16]byte
+	_, _ = rand.Read(key[:])
+	return base64.StdEncoding.EncodeToString(key[:])
+}
+
+// request is what Firefox sends.
+func (a attempt) request(host string) string {
+	lines := []string{
+		"GET /ws" + a.query + " HTTP/1.1", "Host: " + host, "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		"Accept: */*", "Accept-Language: en-US,en;q=0.5", "Cookie: theme=dark", caseHeader + ": " + a.name,
+	}
+	if !a.plain {
+		lines = append(lines, "Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+			"Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Key: "+a.key)
+	}
+	if a.offer != "" {
+		lines = append(lines, "Sec-WebSocket-Protocol: "+a.offer)
+	}
+	if a.origin != "" {
+		lines = append(lines, "Origin: "+a.origin)
+	}
+	return strings.Join(append(lines, a.lines...), "\r\n") + "\r\n\r\n"
+}
+
+// outcome is how a handshake ended.
+type outcome struct {
+	status int
+	header http.Header
+}
+
+func (o outcome) String() string { return fmt.Sprint(o.status) }
+
+// shake makes the handshake and, where it is admitted, sends a message and
+// waits for it to come back, as the browser's own checks and a page would.
+func (a attempt) shake(ctx context.Context, addr string) (outcome, error) {
+	d := net.Dialer{Timeout: edgePatience}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(edgePatience)); err != nil {
+		return outcome{}, err
+	}
+	if _, err := io.WriteString(conn, a.request(addr)); err != nil {
+		return outcome{}, err
+	}
+	from := bufio.NewReader(conn)
+	res, err := http.ReadResponse(from, nil)
+	if err != nil {
+		return outcome{}, fmt.Errorf("read the answer: %w", err)
+	}
+	defer res.Body.Close()
+	got := outcome{res.StatusCode, res.Header}
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		return got, nil
+	}
+	if err := a.acceptable(res.Header); err != nil {
+		return got, err
+	}
+	return got, exchange(conn, from)
+}
+
+// acceptable is the check of a browser (RFC 6455 4.1): of what was offered one
+// must come back, and nothing else.
+func (a attempt) acceptable(h http.Header) error {
+	chosen := h["Sec-Websocket-Protocol"]
+	var offered []string
+	for name := range strings.SplitSeq(a.offer, ",") {
+		offered = append(offered, textproto.TrimString(name))
+	}
+	switch {
+	case a.offer == "" && len(chosen) == 0:
+		return nil
+	case len(chosen) != 1 || !slices.Contains(offered, chosen[0]) || strings.HasPrefix(chosen[0], "ticket."):
+		return fmt.Errorf("subprotocol %q: a browser ends the connection", chosen)
+	}
+	return nil
+}
+
+// exchange sends a message and wants it back.
+func exchange(conn io.Writer, from io.Reader) error {
+	const message = "through the edge"
+	if _, err := conn.Write(wsframe.Append(nil, wsframe.Text, []byte(message), &[4]byte{1, 2, 3, 4})); err != nil {
+		return err
+	}
+	back := make([]byte, 2+len(message))
+	if _, err := io.ReadFull(from, back); err != nil {
+		return fmt.Errorf("read the echo: %w", err)
+	}
+	if string(back[2:]) != message {
+		return errors.New("the echo is not what was sent")
+	}
+	return nil
+}
+
+// issueThrough gets a ticket as a page does, through the proxy. A ttl of 0 is
+// the default.
+func issueThrough(t testing.TB, c *client, addr, bearer string, ttl int) (token string, expires time.Time) {
+	t.Helper()
+	body := "{}"
+	if ttl > 0 {
+		body = fmt.Sprintf(`{"ttl":%d}`, ttl)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/ws-ticket", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+bearer)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Origin", pageOrigin)
+	res, err := c.http.Do(req)
+	if err != nil {
+		t.Fatalf("issue: %v", err)
+	}
+	defer res.Body.Close()
+	var got struct {
+		Ticket    string    `json:"ticket"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || got.Ticket == "" {
+		t.Fatalf("issue: got %d, %v; want a ticket", res.StatusCode, err)
+	}
+	return got.Ticket, got.ExpiresAt
+}

@@ -1,0 +1,282 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// edgeCase is a row of the table. What run returns is its cell.
+type edgeCase struct {
+	name string
+	run  func(t *testing.T, s *scene) string
+}
+
+// edgeCases are run in this order: the last ones leave nobody to ask.
+func edgeCases() []edgeCase {
+	return []edgeCase{
+		{"ticket in the query", caseQuery},
+		{"ticket among the subprotocols", caseSubprotocol},
+		{"ticket in the header", caseHeaderDoor},
+		{"replayed", caseReplayed},
+		{"another page's ticket", caseOtherOrigin},
+		{"foreign origin", caseForeignOrigin},
+		{"no ticket", caseMissing},
+		{"ticket twice or escaped", caseSpellings},
+		{"plain request", casePlain},
+		{"forged identity", caseForged},
+		{"identity named in Connection", caseConnection},
+		{"answer lost", caseKilled},
+		{"expired", caseExpired},
+		{"no answer in time", caseSlow},
+		{"store away", caseUnavailable},
+		{"service gone", caseGone},
+		{"tickets in the access log", caseAccessLog},
+		{"tickets in the error log", caseErrorLog},
+	}
+}
+
+// wantIdentity checks who the application was told it is, and that nobody told
+// it otherwise in another spelling of the same name.
+func (s *scene) wantIdentity(h http.Header, id bool) {
+	s.t.Helper()
+	want := map[string]string{
+		"X-Auth-Request-User": "alice", "X-Auth-Request-Email": "alice@example.com",
+		"X-Auth-Request-Groups": "staff,admins", "X-Auth-Request-Preferred-Username": "al",
+	}
+	for name, value := range want {
+		if got := h[name]; len(got) != 1 || got[0] != value {
+			s.t.Errorf("%s: got %q, want %q", name, got, value)
+		}
+	}
+	if got := h["X-Wsticket-Id"]; id && (len(got) != 1 || len(got[0]) != 22) {
+		s.t.Errorf("X-Wsticket-Id: got %q, want the ID of a ticket", got)
+	}
+	if got := h["X-Wsticket-Expires"]; len(got) != 1 || got[0] == "" {
+		s.t.Errorf("X-Wsticket-Expires: got %q, want a time", got)
+	}
+	for name, values := range h {
+		plain := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+		if strings.Contains(name, "_") && (strings.HasPrefix(plain, "x-auth-request") || strings.HasPrefix(plain, "x-wsticket")) {
+			s.t.Errorf("%s: got %q, want no such header", name, values)
+		}
+	}
+	if strings.Contains(fmt.Sprint(h), "forged") {
+		s.t.Errorf("got %v, want nothing that a client says of itself", h)
+	}
+}
+
+// wantNoTicket checks that no ticket reached the application in any spelling.
+func (s *scene) wantNoTicket(seen handshaken, token string) {
+	s.t.Helper()
+	text := seen.uri + fmt.Sprint(seen.header)
+	if decoded, err := url.QueryUnescape(text); err != nil || strings.Contains(decoded+text, token[5:25]) {
+		s.t.Errorf("the application got the ticket: %s", text)
+	}
+	for _, name := range []string{"Authorization", "X-Forwarded-Uri", "X-Original-Uri"} {
+		if got := seen.header[name]; len(got) > 0 {
+			s.t.Errorf("%s: got %q, want none at the application", name, got)
+		}
+	}
+}
+
+func caseQuery(t *testing.T, s *scene) string {
+	cell := "admitted, removed"
+	for _, query := range []string{"?ticket=%s", "?ticket=%s&room=1&q=a%%20b", "?room=1&ticket=%s", "?room=1&ticket=%s&q=a%%20b"} {
+		a, token := newAttempt(), s.issue()
+		a.query = fmt.Sprintf(query, token)
+		seen := s.wantAdmitted(query, a)
+		s.wantIdentity(seen.header, true)
+		if s.proxy.passive {
+			cell = "admitted, left in"
+			seen.uri = strings.Replace(seen.uri, "ticket="+token, "", 1)
+		}
+		s.wantNoTicket(seen, token)
+		// In any order, because Caddy sorts them.
+		rest, err := url.ParseQuery(strings.TrimPrefix(a.query, "?"))
+		rest.Del("ticket")
+		got, err2 := url.ParseRequestURI(seen.uri)
+		if err != nil || err2 != nil || got.Path != "/ws" || got.Query().Encode() != rest.Encode() {
+			t.Errorf("%s: got %q at the application, want the rest of the query", query, seen.uri)
+		}
+	}
+	return cell
+}
+
+func caseSubprotocol(t *testing.T, s *scene) string {
+	cell := "admitted, removed"
+	for _, offer := range []string{"wsticket.v1, ticket.%s", "ticket.%s, wsticket.v1", "wsticket.v1,ticket.%s,chat.v2", "ticket.%s, chat.v2"} {
+		if s.proxy.passive && !strings.Contains(offer, appProtocol) {
+			cell = "admitted if the application chooses"
+			continue // a browser would leave
+		}
+		a, token := newAttempt(), s.issue()
+		a.offer, a.query = fmt.Sprintf(offer, token), "?room=1"
+		seen := s.wantAdmitted(offer, a)
+		s.wantIdentity(seen.header, true)
+		s.wantNoTicket(seen, token)
+		if seen.uri != "/ws?room=1" {
+			t.Errorf("%s: got %q at the application, want the query as it was", offer, seen.uri)
+		}
+		got := strings.ReplaceAll(strings.Join(seen.header["Sec-Websocket-Protocol"], ","), " ", "")
+		if want := strings.NewReplacer("ticket.%s,", "", ",ticket.%s", "").Replace(strings.ReplaceAll(offer, " ", "")); got != want && (got != "" || want != "wsticket.v1") {
+			t.Errorf("%s: got %q at the application, want %q, or nothing where that says nothing", offer, got, want)
+		}
+	}
+	// Browsers send one line; of two, proxies see the first, the last or both.
+	a, token := newAttempt(), s.issue()
+	a.lines = []string{"Sec-WebSocket-Protocol: ticket." + token, "Sec-WebSocket-Protocol: " + appProtocol}
+	_, _ = a.shake(t.Context(), s.running.addr)
+	s.asked++
+	for _, seen := range s.app.handshakes(a.name) {
+		s.wantNoTicket(seen, token)
+	}
+	return cell
+}
+
+func caseHeaderDoor(_ *testing.T, s *scene) string {
+	a, token := newAttempt(), s.issue()
+	a.lines = []string{"Authorization: Ticket " + token}
+	seen := s.wantAdmitted("a ticket", a)
+	s.wantIdentity(seen.header, true)
+	s.wantNoTicket(seen, token)
+	b := newAttempt()
+	b.lines = []string{"Authorization: Bearer " + s.bearer}
+	seen = s.wantAdmitted("a bearer", b)
+	s.wantIdentity(seen.header, false)
+	s.wantNoTicket(seen, s.bearer)
+	return "admitted, removed"
+}
+
+func caseReplayed(_ *testing.T, s *scene) string {
+	a, _ := s.withTicket()
+	s.wantAdmitted("once", a)
+	again := newAttempt()
+	again.query = a.query
+	return s.wantRefused("again", again, http.StatusUnauthorized).String()
+}
+
+// caseOtherOrigin spends the ticket: a thief may not try one origin after the
+// other.
+func caseOtherOrigin(_ *testing.T, s *scene) string {
+	a, _ := s.withTicket()
+	a.origin = otherOrigin
+	got := s.wantRefused("from another page", a, http.StatusUnauthorized)
+	back := newAttempt()
+	back.query = a.query
+	s.wantRefused("back on its own page", back, http.StatusUnauthorized)
+	return got.String()
+}
+
+func caseForeignOrigin(_ *testing.T, s *scene) string {
+	a, _ := s.withTicket()
+	a.origin = "https://foreign.example"
+	got := s.wantRefused("from a foreign page", a, http.StatusForbidden)
+	own := newAttempt()
+	own.query = a.query
+	s.wantAdmitted("the same ticket on its own page", own)
+	return got.String()
+}
+
+func caseMissing(_ *testing.T, s *scene) string {
+	a := newAttempt()
+	a.query = "?room=1"
+	return s.wantRefused("without a ticket", a, http.StatusUnauthorized).String()
+}
+
+// caseSpellings refuses whatever a proxy may not recognise as the ticket that
+// it removes, and spends nothing.
+func caseSpellings(_ *testing.T, s *scene) string {
+	var cell string
+	token := s.issue()
+	for _, query := range []string{
+		"?%%74icket=%[1]s", "?Ticket=%[1]s", "?ticket=%[1]s&ticket=%[1]s", "?ticket=%[1]s&%%74icket=%[1]s",
+		"?ticket=%%77st1_%[2]s", "?room=1;ticket=%[1]s", "?ticket=%[1]s&TICKET=x",
+	} {
+		if s.proxy.passive && strings.Contains(query, ";") {
+			continue
+		}
+		a := newAttempt()
+		a.query = fmt.Sprintf(query, token, token[len("wst1_"):])
+		cell = s.wantRefused(query, a, s.proxy.malformed).String()
+	}
+	for _, query := range []string{"?%%74icket=%s", "?ticket=%s"} {
+		a := newAttempt()
+		a.offer, a.query = "wsticket.v1, ticket."+token, fmt.Sprintf(query, token)
+		s.wantRefused("at two doors", a, s.proxy.malformed)
+	}
+	a := newAttempt()
+	a.query = "?ticket=" + token
+	s.wantAdmitted("as it should be", a)
+	return cell
+}
+
+// casePlain is a link that somebody follows, or checks.
+func casePlain(_ *testing.T, s *scene) string {
+	a, _ := s.withTicket()
+	plain := a
+	plain.name, plain.plain = newAttempt().name, true
+	got := s.wantRefused("no WebSocket", plain, http.StatusUpgradeRequired, http.StatusNotFound)
+	s.wantAdmitted("the same ticket in a handshake", a)
+	return got.String()
+}
+
+func caseForged(_ *testing.T, s *scene) string {
+	a, token := s.withTicket()
+	for _, name := range []string{
+		"X-Auth-Request-User", "x-auth-request-user", "X_Auth_Request_User", "X-Auth_Request-User", "x-auth-request_user",
+		"X-Auth-Request-Email", "X_AUTH_REQUEST_EMAIL", "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username",
+		"X-Auth-Request-Preferred_Username", "X-Wsticket-Id", "X_Wsticket_Id", "X-Wsticket-Expires", "X-Wsticket-Assertion",
+		"X_Wsticket_Assertion", "X-Wsticket_Assertion",
+	} {
+		a.lines = append(a.lines, name+": forged")
+	}
+	// These are about the request, and neither moves where we look.
+	a.lines = append(a.lines, "X-Forwarded-Uri: /ws?ticket=forged", "X-Original-Uri: /ws?ticket=forged",
+		"X-Forwarded-Method: POST", "X-Original-Method: POST", "X-Forwarded-Host: forged.example", "X-Forwarded-Proto: gopher")
+	seen := s.wantAdmitted("with forged headers", a)
+	for _, name := range []string{"X-Forwarded-Uri", "X-Original-Uri", "X-Forwarded-Method", "X-Original-Method", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		// What an application is told there is not ours to say.
+		delete(seen.header, name)
+	}
+	s.wantIdentity(seen.header, true)
+	if !s.proxy.passive {
+		s.wantNoTicket(seen, token)
+	}
+	return "removed"
+}
+
+// caseConnection asks the proxy to take the identity for its own affair
+// (RFC 9110 7.6.1). The application may be told nothing then, but nothing
+// false either.
+func caseConnection(t *testing.T, s *scene) string {
+	a, _ := s.withTicket()
+	a.lines = []string{"X-Auth-Request-User: forged", "Connection: X-Auth-Request-User, X-Wsticket-Id"}
+	got := s.shake(a)
+	seen := s.app.handshakes(a.name)
+	switch {
+	case got.status != http.StatusSwitchingProtocols && len(seen) == 0:
+		return got.String()
+	case got.status != http.StatusSwitchingProtocols || len(seen) != 1:
+		t.Fatalf("got %v and %d handshakes", got, len(seen))
+	case len(seen[0].header["X-Auth-Request-User"]) == 0:
+		return "admitted without"
+	}
+	s.wantIdentity(seen[0].header, true)
+	return "kept"
+}
+
+func caseExpired(t *testing.T, s *scene) string {
+	select {
+	case <-time.After(time.Until(s.expires) + time.Second): // clocks count in seconds there
+	case <-t.Context().Done():
+	}
+	a := newAttempt()
+	a.query = "?ticket=" + s.expired
+	return s.wantRefused("expired", a, http.StatusUnauthorized).String()
+}

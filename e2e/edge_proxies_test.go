@@ -1,0 +1,132 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"wsticket/internal/testenv"
+)
+
+// edgeProxy is a program, and what it makes of answers. Each is configured by
+// what print-config prints, but for where it listens and what it writes to.
+type edgeProxy struct {
+	name  string
+	start func(t testing.TB, print printer) edgeRunning
+	// malformed, gone and slow are the statuses of a handshake without one
+	// clear ticket, and of one about which nobody answers, or not in time.
+	malformed, gone, slow int
+	// repeats: it asks again where the connection to the service breaks.
+	repeats bool
+	// passive: it cannot remove the ticket from the query, where the
+	// application gets it, spent; it answers no subprotocol for the
+	// application; and to it ";" is "&".
+	passive bool
+}
+
+// edgeRunning is one that has been started.
+type edgeRunning struct {
+	addr string
+	// access and errors are its logs by now.
+	access, errors func() string
+}
+
+// printer is print-config for a proxy, with replacements: what is printed and
+// what stands there in a test, by turns.
+type printer func(proxy string, replacements ...string) string
+
+func edgeProxies() []edgeProxy {
+	return []edgeProxy{
+		{
+			name: "nginx", start: startNginx,
+			malformed: http.StatusForbidden, gone: http.StatusServiceUnavailable, slow: http.StatusServiceUnavailable,
+		},
+		{
+			name: "haproxy", start: startHAProxy, repeats: true,
+			malformed: http.StatusForbidden, gone: http.StatusServiceUnavailable, slow: http.StatusServiceUnavailable,
+		},
+		{
+			name: "caddy", start: startCaddy, repeats: true,
+			malformed: http.StatusBadRequest, gone: http.StatusBadGateway, slow: http.StatusGatewayTimeout,
+		},
+		{
+			name: "traefik", start: startTraefik, repeats: true, passive: true,
+			malformed: http.StatusBadRequest, gone: http.StatusInternalServerError, slow: http.StatusInternalServerError,
+		},
+	}
+}
+
+func startNginx(t testing.TB, print printer) edgeRunning {
+	s := testenv.Nginx(t, func(s *testenv.NginxServer) string {
+		return print("nginx", "listen 80;", "listen "+s.Addr()+";", "/var/log/nginx/", "")
+	})
+	return edgeRunning{
+		s.Addr(),
+		func() string { return s.Log("wsticket.access.log") },
+		func() string { return s.Log("error.log") + s.Log("wsticket.error.log") },
+	}
+}
+
+func startHAProxy(t testing.TB, print printer) edgeRunning {
+	s := testenv.HAProxy(t, func(s *testenv.EdgeServer) string {
+		s.Write("wsticket.lua", print("haproxy-lua"))
+		return print("haproxy", "bind :80", "bind "+s.Addr(), "lua-load /etc/haproxy/", "lua-load "+s.Dir()+"/")
+	})
+	return edgeRunning{s.Addr(), s.Output, s.Output}
+}
+
+func startCaddy(t testing.TB, print printer) edgeRunning {
+	s := testenv.Caddy(t, func(s *testenv.EdgeServer) string {
+		return print("caddy",
+			"\n127.0.0.1 {\n\tlog {\n", "\nhttp://"+s.Addr()+" {\n\tlog {\n\t\toutput file access.log\n",
+			"\n{\n", "\n{\n\tadmin off\n\tpersist_config off\n")
+	})
+	return edgeRunning{s.Addr(), func() string { return s.Log("access.log") }, s.Output}
+}
+
+func startTraefik(t testing.TB, print printer) edgeRunning {
+	s := testenv.Traefik(t, func(s *testenv.EdgeServer) string {
+		s.Write("wsticket.yml", print("traefik"))
+		return print("traefik-static", `":80"`, `"`+s.Addr()+`"`,
+			"/etc/traefik/", s.Dir()+"/", "/var/log/traefik/", s.Dir()+"/")
+	})
+	// It listens before it has read where to go.
+	end, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for c := newClient(t); ; {
+		if a, err := c.send(t.Context(), http.MethodGet, "http://"+s.Addr()+"/ws-ticket/none", ""); err == nil && a.status != http.StatusNotFound {
+			break
+		}
+		select {
+		case <-end:
+			t.Fatalf("traefik does not take its configuration:\n%s", s.Output())
+		case <-tick.C:
+		}
+	}
+	return edgeRunning{s.Addr(), func() string { return s.Log("access.log") }, s.Output}
+}
+
+// newPrinter prints for a service whose configuration is in a file, and which
+// is reached through the given addresses.
+func newPrinter(t testing.TB, config, public, internal, upstream string) printer {
+	return func(proxy string, replacements ...string) string {
+		t.Helper()
+		cmd := program(t.Context(), t, "print-config", proxy, "--config", config,
+			"--public", public, "--internal", internal, "--upstream", upstream)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("print-config %s: %v", proxy, err)
+		}
+		text := string(out)
+		for i := 0; i+1 < len(replacements); i += 2 {
+			if !strings.Contains(text, replacements[i]) {
+				t.Fatalf("print-config %s prints no %q", proxy, replacements[i])
+			}
+			text = strings.ReplaceAll(text, replacements[i], replacements[i+1])
+		}
+		return text
+	}
+}

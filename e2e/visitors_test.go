@@ -1,0 +1,56 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+)
+
+// TestVisitors lets each client come in by each way, and greets it; refuses
+// the ticket of that way when it is shown again; and refuses two credentials,
+// which spends neither.
+func TestVisitors(t *testing.T) {
+	idp := newIssuer(t)
+	s := serve(t, idp.config(t, "memory:"), everyDoor()...)
+	have := credentials{t, newClient(t), s, idp.bearer(t, "alice")}
+	for _, v := range []visitor{coder(), gobwas(), npmWS(t), undici(t), python(t)} {
+		t.Run(v.name, func(t *testing.T) {
+			for _, w := range ways() {
+				t.Run(w.name, func(t *testing.T) { visitTwice(t, v, w, have) })
+			}
+		})
+	}
+}
+
+// visitTwice shows a credential beside another one, then alone, and again.
+func visitTwice(t *testing.T, v visitor, w way, have credentials) {
+	t.Helper()
+	const text = "hello from a visitor"
+	alone := w.order(have.url(), have.of(w))
+	alone.Steps = append(alone.Steps, listen(), say(text), listen(), leave())
+	admitted := append(slices.Clone(w.met), "message hello alice", "message "+text, "closed 1000")
+	again := w.refused
+	if w.bearer {
+		again = admitted
+	}
+	if len(w.met) == 1 { // all of it is in the handshake
+		got := v.mustVisit(t, beside(alone, have))
+		v.wantEvents(t, "two credentials", got[0], fmt.Sprint("refused ", http.StatusBadRequest))
+	}
+	got := v.mustVisit(t, alone, alone)
+	v.wantEvents(t, "one credential", got[0], admitted...)
+	v.wantEvents(t, "the same again", got[1], again...)
+}
+
+// beside adds a second good credential to an order, at another door.
+func beside(o order, have credentials) order {
+	if len(o.Headers) > 0 {
+		o.URL = throughQuery().order(o.URL, have.of(throughQuery())).URL
+		return o
+	}
+	o.Headers = bearerInHeader().order(o.URL, have.bearer).Headers
+	return o
+}
