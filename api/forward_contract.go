@@ -8,7 +8,7 @@ import (
 	"wsticket/internal/problem"
 )
 
-// contract says how one proxy asks whether a request may pass (docs/protocol.md).
+// contract says how one proxy asks whether a request may pass (docs/edge.md).
 // Where something stands is pinned: it is read from there and from nowhere
 // else, because what a proxy does not set itself is the client's to set.
 type contract struct {
