@@ -12,8 +12,6 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin
 wanted='redis-server redis-server redis
 openssl openssl openssl
 curl curl curl
-node nodejs node
-npm npm node
 nginx nginx nginx'
 built=
 
@@ -26,15 +24,19 @@ e2e) built='caddy traefik' ;;
 	exit 2
 	;;
 esac
-[ -z "$built" ] || wanted="$wanted
-haproxy haproxy haproxy
-chromium chromium chromium"
-
 # Modules of Debian's own Python: module, Debian package. Elsewhere the tests
 # that need them are skipped.
-modules='jwt python3-jwt
+modules=
+if [ -n "$built" ]; then
+	wanted="$wanted
+node nodejs node
+npm npm node
+haproxy haproxy haproxy
+chromium chromium chromium"
+	modules='jwt python3-jwt
 cryptography python3-cryptography
 websockets python3-websockets'
+fi
 python=${PYTHON:-/usr/bin/python3}
 
 # Debian starts a service as soon as it is installed, unless this program
@@ -107,7 +109,7 @@ $wanted
 LIST
 
 while read -r module deb <&3; do
-	if ! command -v apt-get >/dev/null 2>&1 || "$python" -c "import $module" >/dev/null 2>&1; then
+	if [ -z "$module" ] || ! command -v apt-get >/dev/null 2>&1 || "$python" -c "import $module" >/dev/null 2>&1; then
 		continue
 	fi
 	echo "installing $deb with apt-get"
