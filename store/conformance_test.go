@@ -26,16 +26,7 @@ func TestMemory(t *testing.T) {
 
 func TestRedis(t *testing.T) {
 	server := testenv.Redis(t)
-	client := plainClient(t, server)
-	storetest.Run(t, func(tb testing.TB) storetest.Subject {
-		tb.Cleanup(func() { wantAllKeysToEnd(tb, client) })
-		return storetest.Subject{
-			Store:     openRedis(tb, server.URL()),
-			Twin:      openRedis(tb, server.URL()),
-			Retention: retention,
-			Advance:   func(d time.Duration) { age(tb, client, d) },
-		}
-	})
+	conform(t, server.URL(), server)
 }
 
 // age shortens what each key has left by d. What a store has set decides what

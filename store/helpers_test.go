@@ -17,6 +17,9 @@ const (
 	lifetime  = 30 * time.Second
 	retention = time.Minute
 	retry     = 2 * time.Second
+	// patience is a time-out for tests that are not about it: a hundred callers
+	// on a busy machine may all wait for longer than the default.
+	patience = 10 * time.Second
 )
 
 func record(payload string) ticket.Record {

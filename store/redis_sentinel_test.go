@@ -27,7 +27,7 @@ func conform(t *testing.T, url string, primaries ...*testenv.RedisServer) {
 	storetest.Run(t, func(tb testing.TB) storetest.Subject {
 		cases++
 		open := func() *store.Redis {
-			o := store.RedisOptions{Prefix: fmt.Sprintf("case%d:", cases), Retention: retention}
+			o := store.RedisOptions{Prefix: fmt.Sprintf("case%d:", cases), Retention: retention, Timeout: patience}
 			r, err := store.OpenRedis(url, o)
 			if err != nil {
 				tb.Fatal(err)
