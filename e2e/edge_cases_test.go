@@ -31,6 +31,7 @@ func edgeCases() []edgeCase {
 		{"plain request", casePlain},
 		{"forged identity", caseForged},
 		{"identity named in Connection", caseConnection},
+		{"another upgrade beside it", caseUpgrade},
 		{"answer lost", caseKilled},
 		{"expired", caseExpired},
 		{"no answer in time", caseSlow},
@@ -269,6 +270,22 @@ func caseConnection(t *testing.T, s *scene) string {
 	}
 	s.wantIdentity(seen[0].header, true)
 	return "kept"
+}
+
+// caseUpgrade asks for h2c as well. Were the application asked for it, a client
+// could say who it is in requests of its own, which no proxy reads.
+func caseUpgrade(t *testing.T, s *scene) string {
+	for _, upgrade := range [][]string{{"h2c, websocket"}, {"websocket, h2c"}, {"h2c", "websocket"}, {"websocket", "h2c"}} {
+		a, _ := s.withTicket()
+		a.upgrade = upgrade
+		s.shake(a)
+		for _, seen := range s.app.handshakes(a.name) {
+			if got := seen.header["Upgrade"]; len(got) != 1 || got[0] != "websocket" {
+				t.Errorf("%q: the application is asked for %q, want a WebSocket and nothing else", upgrade, got)
+			}
+		}
+	}
+	return "not passed on"
 }
 
 func caseExpired(t *testing.T, s *scene) string {
