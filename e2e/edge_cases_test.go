@@ -29,6 +29,7 @@ func edgeCases() []edgeCase {
 		{"no ticket", caseMissing},
 		{"ticket twice or escaped", caseSpellings},
 		{"plain request", casePlain},
+		{"mistaken path", casePath},
 		{"forged identity", caseForged},
 		{"identity named in Connection", caseConnection},
 		{"another upgrade beside it", caseUpgrade},
@@ -225,6 +226,15 @@ func casePlain(_ *testing.T, s *scene) string {
 	got := s.wantRefused("no WebSocket", plain, http.StatusUpgradeRequired, http.StatusNotFound)
 	s.wantAdmitted("the same ticket in a handshake", a)
 	return got.String()
+}
+
+// casePath is a handshake at a path that is nobody's. The ticket is not spent, so
+// that its place in a log would be worth something.
+func casePath(_ *testing.T, s *scene) string {
+	a, token := newAttempt(), s.issue()
+	a.query = "/?ticket=" + token
+	// Caddy answers so where nothing is configured.
+	return s.wantRefused("/ws/", a, http.StatusNotFound, http.StatusOK).String()
 }
 
 func caseForged(_ *testing.T, s *scene) string {
