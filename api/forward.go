@@ -42,8 +42,9 @@ func (s *Server) forward(c contract) endpoint {
 	})
 }
 
-// believe wants the asker to be a trusted proxy, or to have a key. A key that
-// comes through a trusted proxy may be the client's, and is not looked at.
+// believe wants the asker to be a trusted proxy, or to have a certificate or a
+// key. A key that comes through one of the first two may be the client's, and is
+// not looked at: wrong ones would be counted against the proxy.
 func (s *Server) believe(c contract, r *http.Request) error {
 	if !c.sharesQuery {
 		if err := s.checkInternalQuery(r.URL.RawQuery); err != nil {
@@ -51,6 +52,10 @@ func (s *Server) believe(c contract, r *http.Request) error {
 		}
 	}
 	if clientip.Within(clientip.Peer(r), s.o.TrustedProxies) {
+		return nil
+	}
+	if by, ok := certified(r.TLS); ok {
+		accesslog.NoteOf(r.Context()).Caller = by.name
 		return nil
 	}
 	_, err := s.authorize(r, scopeConsume, proxyKey)

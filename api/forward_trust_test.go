@@ -151,6 +151,7 @@ func TestForwardTrust(t *testing.T) {
 			{"a stranger with underscores", "203.0.113.1:1", []string{"X_Wsticket_Key", "consume-key"}, false, 401, "missing_credential", "untrusted_peer"},
 			{"a stranger with the key in Authorization, which is the client's", "203.0.113.1:1", []string{"Authorization", "Bearer consume-key"}, false, 401, "missing_credential", "untrusted_peer"},
 			{"a stranger with a certificate", "203.0.113.1:1", nil, true, 200, "", "ok"},
+			{"a stranger with a certificate, and a key that its client made up", "203.0.113.1:1", []string{"X-Wsticket-Key", "wrong"}, true, 200, "", "ok"},
 		} {
 			r := a.ask(t, "/ws?ticket="+h.mustIssue(t, "").Ticket, row.header...)
 			r.RemoteAddr = row.peer

@@ -73,8 +73,8 @@ func (s *Server) authorize(r *http.Request, scope string, key func(http.Header) 
 func (s *Server) holder(r *http.Request, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
 	text, err := key(r.Header)
 	if errors.Is(err, errMissingCredential) {
-		if name := certificateName(r.TLS); name != "" {
-			return keyholder{name: "cert:" + name, certificate: true}, nil
+		if by, ok := certified(r.TLS); ok {
+			return by, nil
 		}
 	}
 	if err != nil {
@@ -88,6 +88,12 @@ func (s *Server) holder(r *http.Request, key func(http.Header) (ticket.Bearer, e
 		return keyholder{}, errUnknownKey
 	}
 	return keyholder{name: "key:" + name, scopes: scopes}, nil
+}
+
+// certified is the holder of the certificate of the connection.
+func certified(state *tls.ConnectionState) (by keyholder, ok bool) {
+	name := certificateName(state)
+	return keyholder{name: "cert:" + name, certificate: true}, name != ""
 }
 
 // certificateName is the first alternative name of the client certificate that

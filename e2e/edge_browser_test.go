@@ -33,8 +33,10 @@ type attempt struct {
 	query  string // with its question mark
 	offer  string // Sec-WebSocket-Protocol
 	origin string
-	plain  bool     // no WebSocket at all
-	lines  []string // more headers
+	plain  bool // no WebSocket at all
+	// upgrade is Upgrade, all its lines; empty for websocket.
+	upgrade []string
+	lines   []string // more headers
 }
 
 // newAttempt is one from the page, and unlike any other.
@@ -54,8 +56,15 @@ func (a attempt) request(host string) string {
 		"GET /ws" + a.query + " HTTP/1.1", "Host: " + host, "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 		"Accept: */*", "Accept-Language: en-US,en;q=0.5", "Cookie: theme=dark", caseHeader + ": " + a.name,
 	}
+	upgrade := a.upgrade
+	if len(upgrade) == 0 && !a.plain {
+		upgrade = []string{"websocket"}
+	}
+	for _, protocol := range upgrade {
+		lines = append(lines, "Upgrade: "+protocol)
+	}
 	if !a.plain {
-		lines = append(lines, "Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+		lines = append(lines, "Connection: keep-alive, Upgrade", "Sec-WebSocket-Version: 13",
 			"Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Key: "+a.key)
 	}
 	if a.offer != "" {

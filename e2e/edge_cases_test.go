@@ -29,8 +29,10 @@ func edgeCases() []edgeCase {
 		{"no ticket", caseMissing},
 		{"ticket twice or escaped", caseSpellings},
 		{"plain request", casePlain},
+		{"mistaken path", casePath},
 		{"forged identity", caseForged},
 		{"identity named in Connection", caseConnection},
+		{"another upgrade beside it", caseUpgrade},
 		{"answer lost", caseKilled},
 		{"expired", caseExpired},
 		{"no answer in time", caseSlow},
@@ -226,6 +228,15 @@ func casePlain(_ *testing.T, s *scene) string {
 	return got.String()
 }
 
+// casePath is a handshake at a path that is nobody's. The ticket is not spent, so
+// that its place in a log would be worth something.
+func casePath(_ *testing.T, s *scene) string {
+	a, token := newAttempt(), s.issue()
+	a.query = "/?ticket=" + token
+	// Caddy answers so where nothing is configured.
+	return s.wantRefused("/ws/", a, http.StatusNotFound, http.StatusOK).String()
+}
+
 func caseForged(_ *testing.T, s *scene) string {
 	a, token := s.withTicket()
 	for _, name := range []string{
@@ -269,6 +280,22 @@ func caseConnection(t *testing.T, s *scene) string {
 	}
 	s.wantIdentity(seen[0].header, true)
 	return "kept"
+}
+
+// caseUpgrade asks for h2c as well. Were the application asked for it, a client
+// could say who it is in requests of its own, which no proxy reads.
+func caseUpgrade(t *testing.T, s *scene) string {
+	for _, upgrade := range [][]string{{"h2c, websocket"}, {"websocket, h2c"}, {"h2c", "websocket"}, {"websocket", "h2c"}} {
+		a, _ := s.withTicket()
+		a.upgrade = upgrade
+		s.shake(a)
+		for _, seen := range s.app.handshakes(a.name) {
+			if got := seen.header["Upgrade"]; len(got) != 1 || got[0] != "websocket" {
+				t.Errorf("%q: the application is asked for %q, want a WebSocket and nothing else", upgrade, got)
+			}
+		}
+	}
+	return "not passed on"
 }
 
 func caseExpired(t *testing.T, s *scene) string {

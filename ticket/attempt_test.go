@@ -1,10 +1,12 @@
 package ticket_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
+	"wsticket/store"
 	"wsticket/ticket"
 )
 
@@ -59,11 +61,44 @@ func TestARetryIsJudgedLikeTheFirst(t *testing.T) {
 	if _, err := b.Redeem(t.Context(), issued.Token, right); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Redeem(t.Context(), issued.Token, wrong); !errors.Is(err, ticket.ErrWrongOrigin) {
-		t.Errorf("a retry with another origin = %v, want ErrWrongOrigin", err)
+	if _, err := b.Redeem(t.Context(), issued.Token, wrong); !errors.Is(err, ticket.ErrSpent) {
+		t.Errorf("a retry with another origin = %v, want ErrSpent", err)
 	}
 	if receipt, err := b.Lookup(t.Context(), issued.ID, alice()); err != nil || receipt.State != ticket.Redeemed {
 		t.Errorf("receipt = %+v, %v, want redeemed: the first attempt was admitted", receipt, err)
+	}
+}
+
+// forgetful loses every note about a refusal.
+type forgetful struct{ ticket.Store }
+
+func (forgetful) Settle(context.Context, ticket.ID, ticket.Mark) error { return ticket.ErrUnavailable }
+
+// Whoever presents a ticket several times at once, by one name, is no further
+// than with one presentation: not even before the first refusal is noted.
+func TestNobodyTriesOriginsOrAudiences(t *testing.T) {
+	const app = "https://app.example.com"
+	right := ticket.Presentation{Attempt: "a", Origin: app, Audience: "chat"}
+	for rule, wrong := range map[string]ticket.Presentation{
+		"another origin":   {Attempt: "a", Origin: "https://evil.example", Audience: "chat"},
+		"no origin":        {Attempt: "a", Audience: "chat"},
+		"another audience": {Attempt: "a", Origin: app, Audience: "feed"},
+	} {
+		memory, err := store.NewMemory(store.MemoryOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = memory.Close() })
+		b := newBench(t, ticket.Options{
+			Store: forgetful{memory}, RetryWindow: 2 * time.Second, Audiences: []string{"chat", "feed"},
+		})
+		issued := b.mustIssue(t, ticket.Request{Identity: alice(), Origin: app})
+		if _, err := b.Redeem(t.Context(), issued.Token, wrong); err == nil {
+			t.Fatalf("%s: Redeem = nil, want a refusal", rule)
+		}
+		if _, err := b.Redeem(t.Context(), issued.Token, right); !errors.Is(err, ticket.ErrSpent) {
+			t.Errorf("%s: the same attempt with the right one afterwards = %v, want ErrSpent", rule, err)
+		}
 	}
 }
 

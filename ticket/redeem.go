@@ -2,6 +2,8 @@ package ticket
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"time"
 )
@@ -12,7 +14,8 @@ import (
 //
 // The same attempt may redeem it again within Options.RetryWindow and gets
 // the same grant: a proxy that sends a request twice does not turn away the
-// honest client. Any other presentation of a spent ticket is a replay.
+// honest client. Any other presentation of a spent ticket is a replay, also one
+// by the same name for another audience or from another origin.
 //
 // The error wraps [ErrNotFound], [ErrExpired], [ErrSpent], [ErrRevoked],
 // [ErrFenced], [ErrWrongAudience], [ErrWrongOrigin], [ErrCorrupt] or
@@ -21,6 +24,7 @@ import (
 func (s *Service) Redeem(ctx context.Context, token Token, p Presentation) (Grant, error) {
 	start := s.now()
 	id := token.ID()
+	p = s.bound(p)
 	grant, retried, err := s.redeem(ctx, token, id, p, start)
 	s.observe(ctx, Event{
 		Action: ActionRedeem, At: start, Took: s.now().Sub(start),
@@ -29,12 +33,23 @@ func (s *Service) Redeem(ctx context.Context, token Token, p Presentation) (Gran
 	return grant, err
 }
 
+// bound names the audience, and has the attempt mean this presentation and no
+// other. Else whoever presents a ticket several times at once, by one name, could
+// try audiences and origins until the first refusal is noted.
+func (s *Service) bound(p Presentation) Presentation {
+	if p.Audience == "" {
+		p.Audience = s.audiences[0]
+	}
+	if p.Attempt != "" && len(p.Attempt) <= MaxAttempt {
+		digest := sha256.Sum256([]byte(p.Attempt + "\x00" + p.Audience + "\x00" + p.Origin))
+		p.Attempt = base64.RawURLEncoding.EncodeToString(digest[:])[:22]
+	}
+	return p
+}
+
 func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation, now time.Time) (_ Grant, retried bool, _ error) {
 	if len(p.Attempt) > MaxAttempt {
 		return Grant{}, false, fmt.Errorf("redeem: attempt: %w", ErrInvalidRequest)
-	}
-	if p.Audience == "" {
-		p.Audience = s.audiences[0]
 	}
 	mark := Mark{State: Redeemed, At: now, Attempt: p.Attempt}
 	before, err := s.store.Consume(ctx, id, mark, s.retry)

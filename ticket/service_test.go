@@ -224,11 +224,12 @@ func TestReplaySaysWhoAndWhen(t *testing.T) {
 	if !ok || !errors.Is(err, ticket.ErrSpent) {
 		t.Fatalf("second Redeem = %v, want a SpentError", err)
 	}
-	if spent.Mark.Attempt != "first" || spent.Mark.State != ticket.Redeemed || time.Since(spent.Mark.At) > time.Minute {
+	if spent.Mark.Attempt != b.events[1].Presentation.Attempt || spent.Mark.State != ticket.Redeemed || time.Since(spent.Mark.At) > time.Minute {
 		t.Errorf("mark = %+v, want the first attempt's", spent.Mark)
 	}
-	if got := b.events[len(b.events)-1]; ticket.Reason(got.Err) != "spent" || got.ID != issued.ID {
-		t.Errorf("observed %+v, want a spent %s", got, issued.ID)
+	got := b.events[len(b.events)-1]
+	if ticket.Reason(got.Err) != "spent" || got.ID != issued.ID || got.Presentation.Attempt == spent.Mark.Attempt {
+		t.Errorf("observed %+v, want a spent %s, by another attempt", got, issued.ID)
 	}
 }
 

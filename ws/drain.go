@@ -125,7 +125,10 @@ func (l *live) cut() {
 	for _, c := range l.all() {
 		c.cut()
 		l.mu.Lock()
-		l.drained.Cut++
+		if !c.wasCut { // by another Shutdown
+			c.wasCut = true
+			l.drained.Cut++
+		}
 		l.mu.Unlock()
 	}
 }

@@ -24,7 +24,9 @@ type connection struct {
 	end func(closeCode)
 	cut func()
 
-	state State // guarded by live.mu
+	// Guarded by live.mu.
+	state  State
+	wasCut bool
 }
 
 // live knows the handshakes and connections that are under way, so that they

@@ -92,6 +92,12 @@ func TestShutdownIsBounded(t *testing.T) {
 	if code, _ := peer.readClose(t); code != 1001 {
 		t.Errorf("close code %d, want 1001", code)
 	}
+	if err := handler.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown once more: %v, want %v", err, context.Canceled)
+	}
+	if got, want := handler.Stats().Drained, (ws.Drained{Total: 1, Cut: 1}); got != want {
+		t.Errorf("drained %+v, want %+v: there is one connection, however often it is cut", got, want)
+	}
 	close(release)
 	if err := handler.Shutdown(t.Context()); err != nil {
 		t.Errorf("Shutdown, when the application has returned: %v, want nil", err)

@@ -3,6 +3,7 @@ package ws
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -98,12 +99,7 @@ func (h *Handler) outbound(r *http.Request, a admission, protocols []string) (*h
 	if err != nil {
 		return nil, fmt.Errorf("identity headers: %w", err)
 	}
-	for name, values := range identity {
-		// An application that reads an absent header reads the same.
-		if len(values) > 0 && values[0] != "" {
-			header[name] = values
-		}
-	}
+	maps.Copy(header, identity)
 	return out, nil
 }
 

@@ -143,6 +143,9 @@ func wantClean(t *testing.T, r *http.Request, token, query, cookie string) {
 			t.Errorf("the application sees %s: %q, want %q", name, got, want)
 		}
 	}
+	if _, set := r.Header["X-Email"]; !set {
+		t.Error("the application sees no X-Email, want it empty: all that are configured are set")
+	}
 	if r.URL.RawQuery != query || r.Host != "api.example.com" {
 		t.Errorf("the application sees query %q and host %q, want %q", r.URL.RawQuery, r.Host, query)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -336,6 +337,39 @@ func TestWebSocketsOverTLS(t *testing.T) {
 	if res.Header.Get("Strict-Transport-Security") == "" {
 		t.Error("no Strict-Transport-Security over TLS")
 	}
+	text, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		rule      string
+		version   uint16
+		protocols []string
+		want      string // protocol; "none" for no connection at all
+	}{
+		{"TLS 1.1", tls.VersionTLS11, nil, "none"},
+		{"TLS 1.2", tls.VersionTLS12, []string{"h2", "http/1.1"}, "http/1.1"},
+		{"TLS 1.3", tls.VersionTLS13, []string{"h2", "http/1.1"}, "http/1.1"},
+		{"nothing but HTTP/2, which has no such handshake", tls.VersionTLS13, []string{"h2"}, "none"},
+	} {
+		config := tlsTrusting(t, text)
+		config.MinVersion, config.MaxVersion, config.NextProtos = row.version, row.version, row.protocols
+		if got := negotiated(t, p.public, config); got != row.want {
+			t.Errorf("%s: got protocol %q, want %q", row.rule, got, row.want)
+		}
+	}
+}
+
+// negotiated shakes hands and returns the protocol.
+func negotiated(t *testing.T, addr string, config *tls.Config) string {
+	t.Helper()
+	conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		return "none"
+	}
+	defer func() { _ = conn.Close() }()
+	secure, _ := conn.(*tls.Conn)
+	return secure.ConnectionState().NegotiatedProtocol
 }
 
 func trusting(t *testing.T, certFile string) *http.Client {

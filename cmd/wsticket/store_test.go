@@ -30,6 +30,24 @@ func TestServeRefusesARedisThatEvicts(t *testing.T) {
 	issue(t, p.public, idp.bearer(t, "alice"))
 }
 
+// TestInsecureKeysAreLoud is the other switch that weakens something. Off, which
+// it is unless somebody says otherwise, such a URL is a fault.
+func TestInsecureKeysAreLoud(t *testing.T) {
+	config := func(insecure string) string {
+		return writeFile(t, "wsticket.yaml", `
+public:   {listen: "127.0.0.1:0"}
+internal: {listen: "127.0.0.1:0"}
+issuers:  [{issuer: "https://id.example.com", audience: [ws], jwks_url: "http://127.0.0.1:1/keys"`+insecure+`}]
+`)
+	}
+	if _, _, err := runIn(t, nil, "check-config", "--config", config("")); err == nil || !strings.Contains(err.Error(), "issuers[0].jwks_url: must be an https URL") {
+		t.Errorf("check-config = %v, want it to refuse http", err)
+	}
+	p := start(t, "serve", "--config", config(", insecure_allow_private_network: true"))
+	p.stderr.waitFor(t, `"level":"WARN","msg":"insecure_allow_private_network is on`)
+	p.stderr.waitFor(t, `"issuer":"https://id.example.com"`)
+}
+
 func TestServeSaysWhatAHiddenIdentityCosts(t *testing.T) {
 	redis := testenv.Redis(t, "--user", "blind", "on", ">password", "~*", "+@all", "-info")
 	idp := newProvider(t)

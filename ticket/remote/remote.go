@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -81,7 +82,7 @@ func New(o Options) (*Redeemer, error) {
 	}
 	r := &Redeemer{
 		url: base.Scheme + "://" + base.Host + "/consume", key: o.Key, timeout: o.Timeout, now: o.Now,
-		transport: newTransport(o.TLS),
+		transport: newTransport(o.TLS, o.Timeout),
 	}
 	r.client = http.Client{
 		Transport: r.transport,
@@ -114,13 +115,16 @@ func isBase(u *url.URL) bool {
 }
 
 // newTransport obeys no proxy variables and unpacks nothing.
-func newTransport(own *tls.Config) *http.Transport {
+func newTransport(own *tls.Config, timeout time.Duration) *http.Transport {
 	config := own.Clone()
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	return &http.Transport{
+		// A request that has been given up does not end the attempt to connect,
+		// so that this has bounds of its own.
+		DialContext: (&net.Dialer{Timeout: timeout}).DialContext, TLSHandshakeTimeout: timeout,
 		TLSClientConfig: config, DisableCompression: true,
 		MaxIdleConnsPerHost: 64, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: 16 << 10,
 	}

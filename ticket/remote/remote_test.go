@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -264,6 +265,32 @@ func TestDeadlines(t *testing.T) {
 		t.Errorf("a caller who has left: got %v, want it canceled", err)
 	}
 	close(release)
+}
+
+// TestNothingIsLeftConnecting: a service that accepts connections and never
+// shakes hands costs nobody more than the time-out.
+func TestNothingIsLeftConnecting(t *testing.T) {
+	t.Parallel()
+	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	r := redeemer(t, "https://"+silent.Addr().String(), func(o *remote.Options) { o.Timeout = 50 * time.Millisecond })
+	if _, err := r.Redeem(t.Context(), token(t), ticket.Presentation{}); !errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Errorf("the connection: %v, want it closed", err)
+	}
 }
 
 func TestClientCertificateAndOwnAuthority(t *testing.T) {

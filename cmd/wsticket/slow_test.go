@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// drip sends head at once and then a byte of rest every tenth of a second. It
+// returns what came back when the server has ended the connection, nil where it
+// has not in time.
+func drip(t *testing.T, addr, head, rest string) []byte {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+		t.Error(err)
+		return nil
+	}
+	_, _ = io.WriteString(conn, head)
+	ended := make(chan []byte, 1)
+	go func() { // ends with the connection
+		var got bytes.Buffer
+		_, err := io.Copy(&got, conn)
+		if nerr, ok := err.(net.Error); ok && nerr.Timeout() { //nolint:errorlint // As net has it.
+			ended <- nil
+			return
+		}
+		ended <- append(got.Bytes(), '.')
+	}()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case got := <-ended:
+			return got
+		case <-tick.C:
+			if rest != "" {
+				_, _ = io.WriteString(conn, rest[:1])
+				rest = rest[1:]
+			}
+		}
+	}
+}
+
+// TestSlowClientsAreCut: whoever sends nothing, or too little, has a connection
+// for seconds, and nobody else is the worse for it (SECURITY.md R51).
+func TestSlowClientsAreCut(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"))
+	bearer := idp.bearer(t, "alice")
+	const body = "Content-Type: application/json\r\nContent-Length: 4000\r\n\r\n"
+	long := strings.Repeat("a", 4000)
+	rows := map[string][3]string{ // address, what is sent at once, what drips
+		"public, nothing":       {p.public},
+		"internal, nothing":     {p.internal},
+		"public, a header":      {p.public, "GET /ws HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", long},
+		"internal, a header":    {p.internal, "GET /auth/nginx HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", long},
+		"public, a body":        {p.public, "POST /ws-ticket HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + bearer + "\r\n" + body, long},
+		"internal, a body":      {p.internal, "POST /consume HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n" + body, long},
+		"public, a body to /ws": {p.public, "GET /ws HTTP/1.1\r\nHost: localhost\r\n" + body, long},
+	}
+	done := make(chan struct{})
+	for rule, row := range rows {
+		go func() { // ends when the connection does
+			defer func() { done <- struct{}{} }()
+			if got := drip(t, row[0], row[1], row[2]); got == nil || bytes.HasPrefix(got, []byte("HTTP/1.1 2")) {
+				t.Errorf("%s: got %q, want the connection to be ended", rule, got)
+			}
+		}()
+	}
+	if got := issue(t, p.public, bearer); got.Ticket == "" {
+		t.Error("no ticket for somebody else meanwhile")
+	}
+	for range rows {
+		<-done
+	}
+}
+
+// TestLongHeaders: what is kept of a request before anything is known of it is
+// bounded, at the internal listener by what proxies hand on.
+func TestLongHeaders(t *testing.T) {
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"))
+	for _, row := range []struct {
+		addr string
+		size int
+		want string
+	}{
+		{p.public, 8 << 10, "HTTP/1.1 404"},
+		{p.public, 32 << 10, "HTTP/1.1 431"},
+		{p.internal, 48 << 10, "HTTP/1.1 404"},
+		{p.internal, 128 << 10, "HTTP/1.1 431"},
+	} {
+		head := "GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Long: " + strings.Repeat("a", row.size) + "\r\n\r\n"
+		if got := drip(t, row.addr, head, ""); !bytes.HasPrefix(got, []byte(row.want)) {
+			t.Errorf("%d bytes: got %.40q, want %s", row.size, got, row.want)
+		}
+	}
+}
