@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -93,9 +92,8 @@ func isType(headers []string, want string) bool {
 // must say something: an empty scope is not the same as none, and nobody
 // should have to know which of the two is meant.
 func decodeIssue(data []byte, req *ticket.Request) error {
-	// A map, because encoding/json finds the fields of a struct ignoring case.
-	var fields map[string]json.RawMessage
-	if err := strictjson.Unmarshal(data, &fields, 1); err != nil {
+	fields, err := strictjson.Members(data, 1)
+	if err != nil {
 		return fmt.Errorf("body: %w", ticket.ErrInvalidRequest)
 	}
 	for name, value := range fields {
@@ -117,11 +115,8 @@ func decodeIssue(data []byte, req *ticket.Request) error {
 
 // text reads a JSON string that is not empty.
 func text(value json.RawMessage) (string, bool) {
-	var s string
-	if !bytes.HasPrefix(value, []byte{'"'}) || json.Unmarshal(value, &s) != nil {
-		return "", false
-	}
-	return s, s != ""
+	s, ok := strictjson.Text(value)
+	return s, ok && s != ""
 }
 
 // seconds reads a JSON number that is written as an integer above zero.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -118,9 +117,8 @@ type consumption struct {
 
 // decodeConsume reads the body. A field that is there must say something.
 func decodeConsume(data []byte) (consumption, error) {
-	// A map, because encoding/json finds the fields of a struct ignoring case.
-	var fields map[string]json.RawMessage
-	if err := strictjson.Unmarshal(data, &fields, 1); err != nil {
+	fields, err := strictjson.Members(data, 1)
+	if err != nil {
 		return consumption{}, fmt.Errorf("body: %w", ticket.ErrInvalidRequest)
 	}
 	var c consumption

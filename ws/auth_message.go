@@ -21,31 +21,22 @@ func authToken(text []byte) (token string, isAuth bool, err error) {
 	if !utf8.Valid(text) {
 		return "", false, errNotUTF8
 	}
-	var fields map[string]json.RawMessage
-	if strictjson.Unmarshal(text, &fields, maxAuthDepth) != nil {
+	fields, err := strictjson.Members(text, maxAuthDepth)
+	if err != nil {
 		return "", false, errMessage
 	}
-	kind, ok := stringOf(fields["type"])
+	kind, ok := strictjson.Text(fields["type"])
 	if !ok {
 		return "", false, errMessage
 	}
 	if kind != "auth" {
 		return "", false, nil
 	}
-	token, ok = stringOf(fields["token"])
+	token, ok = strictjson.Text(fields["token"])
 	if !ok || len(fields) != 2 {
 		return "", false, errMessage
 	}
 	return token, true, nil
-}
-
-// stringOf decodes a value that is a string and nothing else.
-func stringOf(raw json.RawMessage) (string, bool) {
-	if len(raw) == 0 || raw[0] != '"' {
-		return "", false
-	}
-	var s string
-	return s, json.Unmarshal(raw, &s) == nil
 }
 
 // greeting tells a peer who it is to us.

@@ -24,7 +24,7 @@ var (
 	errSurrogate = errors.New("unpaired surrogate")
 	errDepth     = errors.New("nested too deep")
 	errDuplicate = errors.New("names that are equal or differ only by case")
-	errShape     = errors.New("unknown name or wrong type")
+	errShape     = errors.New("not an object")
 )
 
 // Check tells whether data is exactly one JSON value that every parser reads
@@ -35,38 +35,40 @@ var (
 //
 // Check takes time linear in len(data); the caller bounds that.
 func Check(data []byte, maxDepth int) error {
-	if err := check(data, maxDepth); err != nil {
+	w := walker{data: data, maxDepth: maxDepth}
+	if err := w.check(); err != nil {
 		return fmt.Errorf("strictjson: %w", err)
 	}
 	return nil
 }
 
-// Unmarshal checks data as [Check] does and decodes it into v, refusing names
-// that v has no field for and a bare null, which would leave v as it was. As
-// ever with encoding/json, a field is found ignoring case, but no two names
-// can compete for it. The error holds nothing of data; after an error v may be
-// partly filled and must not be used.
-func Unmarshal(data []byte, v any, maxDepth int) error {
-	if err := Check(data, maxDepth); err != nil {
-		return err
+// Members checks data as [Check] does and returns the members of the object
+// that it must be, by their decoded names. The values are as they stand in data,
+// and alias it. The error holds nothing of data.
+func Members(data []byte, maxDepth int) (map[string]json.RawMessage, error) {
+	w := walker{data: data, maxDepth: maxDepth, members: make(map[string]json.RawMessage)}
+	if err := w.check(); err != nil {
+		return nil, fmt.Errorf("strictjson: %w", err)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	// The decoder's own error quotes names of the input.
-	if string(bytes.TrimSpace(data)) == "null" || decoder.Decode(v) != nil {
-		return fmt.Errorf("strictjson: %w", errShape)
+	if !bytes.HasPrefix(bytes.TrimLeft(data, whiteSpace), []byte{'{'}) {
+		return nil, fmt.Errorf("strictjson: %w", errShape)
 	}
-	return nil
+	return w.members, nil
 }
 
-func check(data []byte, maxDepth int) error {
-	if !utf8.Valid(data) {
-		return errEncoding
+// whiteSpace is what JSON has of it (RFC 8259 2).
+const whiteSpace = " \t\r\n"
+
+// Text decodes a value of [Members] that is a string and nothing else.
+func Text(value json.RawMessage) (string, bool) {
+	if !bytes.HasPrefix(value, []byte{'"'}) {
+		return "", false
 	}
-	if !json.Valid(data) {
-		return errSyntax
+	if bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : len(value)-1]), true
 	}
-	return (&walker{data: data, maxDepth: maxDepth}).walk()
+	var s string
+	return s, json.Unmarshal(value, &s) == nil
 }
 
 // walker passes once over data that is known to be valid JSON, so that it
@@ -75,6 +77,9 @@ type walker struct {
 	data     []byte
 	maxDepth int
 	open     []container
+	members  map[string]json.RawMessage // of the outermost object, nil where nobody asks
+	name     string                     // the last one in it
+	value    int                        // where the value of that begins, 0 for none
 }
 
 // container is an object or array that is not closed yet.
@@ -82,6 +87,16 @@ type container struct {
 	object bool
 	inName bool // the next string of the object is a name
 	names  map[string]struct{}
+}
+
+func (w *walker) check() error {
+	if !utf8.Valid(w.data) {
+		return errEncoding
+	}
+	if !json.Valid(w.data) {
+		return errSyntax
+	}
+	return w.walk()
 }
 
 func (w *walker) walk() error {
@@ -94,10 +109,15 @@ func (w *walker) walk() error {
 			object := w.data[i] == '{'
 			w.open = append(w.open, container{object: object, inName: object})
 		case '}', ']':
+			w.member(i)
 			w.open = w.open[:len(w.open)-1]
 		case ':':
 			w.open[len(w.open)-1].inName = false
+			if len(w.open) == 1 {
+				w.value = i + 1
+			}
 		case ',':
+			w.member(i)
 			top := &w.open[len(w.open)-1]
 			top.inName = top.object
 		case '"':
@@ -109,6 +129,17 @@ func (w *walker) walk() error {
 		}
 	}
 	return nil
+}
+
+// member keeps the member of the outermost object that ends at end, if one does.
+func (w *walker) member(end int) {
+	if len(w.open) != 1 || w.value == 0 {
+		return
+	}
+	if w.members != nil {
+		w.members[w.name] = bytes.Trim(w.data[w.value:end], whiteSpace)
+	}
+	w.value = 0
 }
 
 // text takes the inside of a string literal, and notes it if it is a name.
@@ -126,6 +157,9 @@ func (w *walker) text(raw []byte) error {
 		if err := json.Unmarshal([]byte(`"`+name+`"`), &name); err != nil {
 			return errSyntax
 		}
+	}
+	if len(w.open) == 1 {
+		w.name = name
 	}
 	return w.open[len(w.open)-1].add(fold(name))
 }

@@ -3,6 +3,9 @@ package strictjson_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,37 +121,50 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-func TestUnmarshal(t *testing.T) {
+func TestMembers(t *testing.T) {
 	t.Parallel()
-	type body struct {
-		TTL  int    `json:"ttl"`
-		Name string `json:"name"`
-	}
-	for _, row := range []struct {
-		rule, data string
-		want       body
-		ok         bool
-	}{
-		{"known names are decoded", `{"ttl":5,"name":"é"}`, body{5, "é"}, true},
-		{"absent names keep their zero value", `{}`, body{}, true},
-		{"an unknown name is refused", `{"ttl":5,"secret-marker":1}`, body{}, false},
-		{"a wrong type is refused", `{"ttl":"secret-marker"}`, body{}, false},
-		{"a fraction is no integer", `{"ttl":30.5}`, body{}, false},
-		{"an array is no object", `[]`, body{}, false},
-		{"null says nothing and is refused", " null\n", body{}, false},
-		{"two objects are refused", `{} {}`, body{}, false},
-		{"too deep is refused", `{"name":[[["x"]]]}`, body{}, false},
+	for _, row := range []struct{ rule, data, want string }{
+		{"each member, as it stands", `{"ttl":5,"name":"\u00e9","none":null}`, `name="\u00e9" none=null ttl=5`},
+		{"none", ` {} `, ""},
+		{"without the white space around it", "\t{ \"a\" :\n 1 ,\r\"b\": [ 2 ] }\n", `a=1 b=[ 2 ]`},
+		{"by its decoded name", `{"s\u0075b":1}`, `sub=1`},
+		{"nested ones whole and not by themselves", `{"a":{"x":[1,{"y":2}],"z":"},"},"b":"{\"c\":3}"}`, `a={"x":[1,{"y":2}],"z":"},"} b="{\"c\":3}"`},
+		{"an empty name is one", `{"":0}`, `=0`},
+
+		{"an array is no object", `[{"secret-marker":1}]`, "error"},
+		{"null is no object", " null\n", "error"},
+		{"a string is no object", `"secret-marker"`, "error"},
+		{"two objects are refused", `{} {}`, "error"},
+		{"too deep is refused", `{"secret-marker":[[[["x"]]]]}`, "error"},
+		{"a name twice is refused", `{"secret-marker":1,"secret-marker":1}`, "error"},
 	} {
-		var got body
-		err := strictjson.Unmarshal([]byte(row.data), &got, 2)
-		if (err == nil) != row.ok {
-			t.Errorf("%s: got error %v, want ok %t", row.rule, err, row.ok)
+		members, err := strictjson.Members([]byte(row.data), 4)
+		var got []string
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			got = append(got, name+"="+string(members[name]))
 		}
-		if row.ok && got != row.want {
-			t.Errorf("%s: got %+v, want %+v", row.rule, got, row.want)
+		if err != nil {
+			got = []string{"error"}
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("%s: got %q, %v, want %q", row.rule, got, err, row.want)
 		}
 		if strings.Contains(text(err), "marker") {
 			t.Errorf("%s: error quotes the input: %v", row.rule, err)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{`"a b"`: "a b", `""`: "", `"é"`: "é", `"\u00e9\n\"\ud83d\ude00"`: "é\n\"😀", `"\\"`: `\`} {
+		if got, ok := strictjson.Text(json.RawMessage(value)); !ok || got != want {
+			t.Errorf("Text(%s) = %q, %t, want %q", value, got, ok, want)
+		}
+	}
+	for _, value := range []string{"", "5", "null", `{"a":"b"}`, `["a"]`} {
+		if got, ok := strictjson.Text(json.RawMessage(value)); ok {
+			t.Errorf("Text(%s) = %q, want none", value, got)
 		}
 	}
 }
@@ -167,6 +183,7 @@ func FuzzCheck(f *testing.F) {
 		}
 		var first, second any
 		decode(t, data, &first)
+		sameMembers(t, data, first)
 		again, err := json.Marshal(first)
 		if err != nil {
 			t.Fatalf("encode: %v", err)
@@ -179,6 +196,27 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("names and strings: got %d after decoding, want %d", got, want)
 		}
 	})
+}
+
+// sameMembers compares Members and Text with what encoding/json has decoded.
+func sameMembers(t *testing.T, data []byte, decoded any) {
+	t.Helper()
+	object, isObject := decoded.(map[string]any)
+	members, err := strictjson.Members(data, 5)
+	if (err == nil) != isObject || len(members) != len(object) {
+		t.Fatalf("got %d members, %v, want %d", len(members), err, len(object))
+	}
+	for name, value := range members {
+		var got any
+		decode(t, value, &got)
+		if want, known := object[name]; !known || !reflect.DeepEqual(got, want) {
+			t.Errorf("member %q: got %v, want %v", name, got, want)
+		}
+		said, ok := strictjson.Text(value)
+		if want, isText := object[name].(string); ok != isText || said != want {
+			t.Errorf("member %q: got text %q, %t, want %q", name, said, ok, want)
+		}
+	}
 }
 
 func decode(t *testing.T, data []byte, v any) {
