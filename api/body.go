@@ -54,6 +54,9 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, errTooLarge
 	}
+	if r.Body == http.NoBody {
+		return nil, nil
+	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
 		return nil, errTooLarge

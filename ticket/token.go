@@ -13,7 +13,8 @@ import (
 const (
 	tokenPrefix  = "wst1_"
 	tokenEntropy = 32
-	tokenBody    = len(tokenPrefix) + 43 // 32 bytes in base64url without padding
+	encodedLen   = 43 // of 32 bytes in base64url without padding
+	tokenBody    = len(tokenPrefix) + encodedLen
 	checksumLen  = 6
 	// TokenLen is the length of every token in bytes.
 	TokenLen = tokenBody + checksumLen
@@ -37,7 +38,7 @@ func newToken() Token {
 	text := make([]byte, 0, TokenLen)
 	text = append(text, tokenPrefix...)
 	text = base64.RawURLEncoding.AppendEncode(text, entropy[:])
-	sum := checksum(string(text))
+	sum := checksum(text)
 	s := string(append(text, sum[:]...))
 	return Token{secret{&s}}
 }
@@ -59,7 +60,7 @@ func ParseToken(s string) (Token, error) {
 	if strings.IndexByte(base64URL, s[tokenBody-1])%4 != 0 {
 		return Token{}, fmt.Errorf("parse token: spare bits: %w", ErrMalformedToken)
 	}
-	if sum := checksum(s[:tokenBody]); s[tokenBody:] != string(sum[:]) {
+	if sum := checksum([]byte(s[:tokenBody])); s[tokenBody:] != string(sum[:]) {
 		return Token{}, fmt.Errorf("parse token: checksum: %w", ErrMalformedToken)
 	}
 	return Token{secret{&s}}, nil
@@ -68,15 +69,17 @@ func ParseToken(s string) (Token, error) {
 // ID returns the public name of the ticket.
 func (t Token) ID() ID {
 	digest := sha256.Sum256([]byte(t.Reveal()))
-	return ID(base64.RawURLEncoding.EncodeToString(digest[:])[:idLen])
+	var text [encodedLen]byte
+	base64.RawURLEncoding.Encode(text[:], digest[:])
+	return ID(text[:idLen])
 }
 
 // checksum is CRC-32/IEEE of body in base62, most significant digit first,
 // padded with '0'. It guards against typing errors and false alarms of
 // secret scanners, not against forgery.
-func checksum(body string) [checksumLen]byte {
+func checksum(body []byte) [checksumLen]byte {
 	var digits [checksumLen]byte
-	sum := crc32.ChecksumIEEE([]byte(body))
+	sum := crc32.ChecksumIEEE(body)
 	for i := checksumLen - 1; i >= 0; i-- {
 		digits[i] = base62[sum%62]
 		sum /= 62
