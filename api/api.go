@@ -185,6 +185,9 @@ func (o Options) withDefaults() Options {
 	if len(o.Doors) == 0 {
 		o.Doors = []handshake.Door{handshake.DoorQuery, handshake.DoorSubprotocol, handshake.DoorHeader}
 	}
+	if o.Identifier == nil {
+		o.Identifier = plainIdentifier{}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

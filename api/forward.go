@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -140,25 +139,29 @@ func (s *Server) grant(ctx context.Context, c handshake.Credential, p ticket.Pre
 // allow answers 200 and nothing but headers. Each of them is there, if empty:
 // where one is missing, some proxies leave the client's own in its place.
 func (s *Server) allow(w http.ResponseWriter, r *http.Request, grant ticket.Grant) error {
-	identity := http.Header{
-		"X-Wsticket-Id": {string(grant.ID)}, "X-Wsticket-Expires": {stamp(grant.ConnectionExpiresAt)},
-	}
-	names := slices.Collect(maps.Keys(identity))
-	if s.o.Identifier != nil {
-		var err error
-		if identity, err = s.o.Identifier.Headers(grant); err != nil {
-			return fmt.Errorf("identity headers: %w", err)
-		}
-		names = s.o.Identifier.Names()
+	identity, err := s.o.Identifier.Headers(grant)
+	if err != nil {
+		return fmt.Errorf("identity headers: %w", err)
 	}
 	h := w.Header()
-	for _, name := range names {
+	for _, name := range s.o.Identifier.Names() {
 		h.Set(name, identity.Get(name))
 	}
 	h.Set("Content-Length", "0")
 	done(r, "allowed")
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// plainIdentifier tells the connection and its end, and nobody's name.
+type plainIdentifier struct{}
+
+func (plainIdentifier) Names() []string { return []string{"X-Wsticket-Id", "X-Wsticket-Expires"} }
+
+func (plainIdentifier) Headers(grant ticket.Grant) (http.Header, error) {
+	return http.Header{
+		"X-Wsticket-Id": {string(grant.ID)}, "X-Wsticket-Expires": {stamp(grant.ConnectionExpiresAt)},
+	}, nil
 }
 
 // setOffer tells the offered subprotocols without the ticket. Where there are

@@ -11,6 +11,9 @@ import (
 // (RFC 7515 7.1, RFC 7516 7.1): base64url parts with dots between them, one of
 // which is a JSON object and has two more after it.
 func Holds(s string) bool {
+	if strings.Count(s, ".") < 2 {
+		return false
+	}
 	for word := range strings.FieldsFuncSeq(s, isNotJWT) {
 		parts := strings.Split(word, ".")
 		for _, header := range parts[:max(len(parts)-2, 0)] {
