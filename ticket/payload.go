@@ -1,53 +1,92 @@
 package ticket
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
 )
 
-// payload is a grant as it is sealed. The names are short because there may
-// be millions of them in memory.
-type payload struct {
-	Issuer    string         `json:"i"`
-	Subject   string         `json:"s"`
-	SessionID string         `json:"n,omitempty"`
-	TokenID   string         `json:"j,omitempty"`
-	BearerAud []string       `json:"b,omitempty"`
-	BearerSco string         `json:"p,omitempty"`
-	Claims    map[string]any `json:"c,omitempty"`
-	Expires   int64          `json:"e"` // bearer's exp, Unix milliseconds
-	Audience  string         `json:"a"`
-	Scope     string         `json:"o,omitempty"`
-	Origin    string         `json:"r,omitempty"`
+// A payload is a grant as it is sealed. There may be millions of them in memory,
+// and each redemption reads one, so it is short and needs no parser: the end in
+// Unix milliseconds, the texts, the number of the bearer's audiences and these,
+// each text behind its length, and the claims, if there are any, as JSON. The
+// numbers are varints.
+
+// usualPayload is in bytes. A longer one takes another allocation.
+const usualPayload = 256
+
+// texts are those of a grant, in the order of the payload.
+func texts(g *Grant) [8]*string {
+	who := &g.Identity
+	return [...]*string{
+		&who.Issuer, &who.Subject, &who.SessionID, &who.TokenID, &who.Scope, &g.Audience, &g.Scope, &g.Origin,
+	}
 }
 
 func encodePayload(g Grant) ([]byte, error) {
-	text, err := json.Marshal(payload{
-		Issuer: g.Identity.Issuer, Subject: g.Identity.Subject,
-		SessionID: g.Identity.SessionID, TokenID: g.Identity.TokenID,
-		BearerAud: g.Identity.Audience, BearerSco: g.Identity.Scope,
-		Claims: g.Identity.Claims, Expires: g.ConnectionExpiresAt.UnixMilli(),
-		Audience: g.Audience, Scope: g.Scope, Origin: g.Origin,
-	})
+	b := binary.AppendVarint(make([]byte, 0, usualPayload), g.ConnectionExpiresAt.UnixMilli())
+	for _, text := range texts(&g) {
+		b = appendText(b, *text)
+	}
+	b = binary.AppendVarint(b, int64(len(g.Identity.Audience)))
+	for _, text := range g.Identity.Audience {
+		b = appendText(b, text)
+	}
+	if len(g.Identity.Claims) == 0 {
+		return b, nil
+	}
+	claims, err := json.Marshal(g.Identity.Claims)
 	if err != nil {
 		return nil, fmt.Errorf("encode payload: %w", err)
 	}
-	return text, nil
+	return append(b, claims...), nil
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendVarint(b, int64(len(text))), text...)
 }
 
 func decodePayload(id ID, data []byte) (Grant, error) {
-	var p payload
-	if json.Unmarshal(data, &p) != nil {
+	p := parts{rest: data}
+	g := Grant{ID: id, ConnectionExpiresAt: time.UnixMilli(p.number())}
+	g.Identity.ExpiresAt = g.ConnectionExpiresAt
+	for _, text := range texts(&g) {
+		*text = p.text()
+	}
+	for n := p.number(); n > 0 && !p.broken; n-- {
+		g.Identity.Audience = append(g.Identity.Audience, p.text())
+	}
+	if p.broken || len(p.rest) > 0 && json.Unmarshal(p.rest, &g.Identity.Claims) != nil {
 		return Grant{}, fmt.Errorf("decode payload: %w", ErrCorrupt)
 	}
-	end := time.UnixMilli(p.Expires)
-	return Grant{
-		ID: id,
-		Identity: Identity{
-			Issuer: p.Issuer, Subject: p.Subject, SessionID: p.SessionID, TokenID: p.TokenID,
-			Audience: p.BearerAud, Scope: p.BearerSco, Claims: p.Claims, ExpiresAt: end,
-		},
-		Audience: p.Audience, Scope: p.Scope, Origin: p.Origin, ConnectionExpiresAt: end,
-	}, nil
+	return g, nil
+}
+
+// parts takes a payload apart from the front. Where a part is not there, what
+// it returns means nothing and broken is set for good.
+type parts struct {
+	rest   []byte
+	broken bool
+}
+
+func (p *parts) number() int64 {
+	n, size := binary.Varint(p.rest)
+	if size <= 0 {
+		p.rest, p.broken = nil, true
+		return 0
+	}
+	p.rest = p.rest[size:]
+	return n
+}
+
+func (p *parts) text() string {
+	length := p.number()
+	if length < 0 || length > int64(len(p.rest)) {
+		p.rest, p.broken = nil, true
+		return ""
+	}
+	text := string(p.rest[:length])
+	p.rest = p.rest[length:]
+	return text
 }

@@ -14,8 +14,9 @@ const SealKeyLen = 32
 const maxSealKeys = 4
 
 // payloadSealed is the first byte of a payload: AES-256-GCM under a key that
-// HKDF-SHA-256 derives from the token and a seal key.
-const payloadSealed = 1
+// HKDF-SHA-256 derives from the token and a seal key, over what encodePayload
+// returns. Another form of either takes another byte.
+const payloadSealed = 2
 
 // sealer keeps what a store holds from whoever can read or write there. A
 // payload opens only with the token, which no store has, and with the seal

@@ -107,7 +107,7 @@ func TestChangedRecordsAreRefused(t *testing.T) {
 		}},
 		{"the seal's tag cut", func(r ticket.Record) ticket.Record { r.Payload = r.Payload[:len(r.Payload)-1]; return r }},
 		{"a payload made by hand", func(r ticket.Record) ticket.Record {
-			r.Payload = []byte("\x01{\"i\":\"https://id.example.com\",\"s\":\"admin\",\"a\":\"default\",\"e\":99999999999999}")
+			r.Payload = []byte("\x02{\"i\":\"https://id.example.com\",\"s\":\"admin\",\"a\":\"default\",\"e\":99999999999999}")
 			return r
 		}},
 	} {
