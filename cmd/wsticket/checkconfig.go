@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"wsticket/auth"
+	"wsticket/store"
 )
 
 type checkConfigCmd struct {
@@ -32,7 +33,16 @@ func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 // checkFiles reads what serve is going to read, and asks no network.
 func (c Config) checkFiles(ctx context.Context) error {
 	_, err := readSealKeys(c.Ticket.SealKeyFile)
-	return errors.Join(err, c.checkCertificates(), c.checkKeys(ctx))
+	return errors.Join(err, c.checkStoreURL(), c.checkCertificates(), c.checkKeys(ctx))
+}
+
+// checkStoreURL has the URL and the certificates that it names read by the room
+// that will use them.
+func (c Config) checkStoreURL() error {
+	if !c.Store.isShared() {
+		return nil // Config.Validate has said what is wrong
+	}
+	return store.CheckURL(c.Store.URL.Reveal())
 }
 
 func (c Config) checkCertificates() error {

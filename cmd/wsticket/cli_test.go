@@ -70,6 +70,29 @@ func TestCheckConfigOfAGoodFile(t *testing.T) {
 	}
 }
 
+// Operators know keys and no packages, and what check-config does not find must
+// not bring serve down.
+func TestFaultsAreNamedByTheirKeys(t *testing.T) {
+	idp := newProvider(t)
+	for rule, row := range map[string]struct{ set, want string }{
+		"a database that is no number":   {"store.url=redis://h/abc", "\nstore.url: database: must be a number"},
+		"a port that is none":            {"store.url=redis://h:99999", "\nstore.url: host: must be host or host:port"},
+		"Sentinels without a name":       {"store.url=redis+sentinel://h", "\nstore.url: name: required"},
+		"an authority that is not there": {"store.url=rediss://h?ca_file=/gone", "\nstore.url: ca_file: no such file"},
+		"a key file that is not there":   {"issuers=[{issuer: a, audience: [ws], public_key_file: /gone}]", "\nissuers[0].public_key_file: file does not exist"},
+	} {
+		args := []string{"--config", idp.config(t, "memory:"), "--set", "ticket.seal_key_file=" + writeFile(t, "seal.keys", sealKeyA), "--set", row.set}
+		_, _, err := runIn(t, nil, append([]string{"check-config"}, args...)...)
+		if err == nil || !strings.Contains(err.Error(), row.want) || strings.Count(err.Error(), "\n") != 1 {
+			t.Errorf("%s: check-config says %v, want one fault %q", rule, err, row.want)
+		}
+		_, _, err = runIn(t, nil, append([]string{"serve"}, args...)...)
+		if want := strings.TrimPrefix(row.want, "\n"); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: serve says %v, want %q", rule, err, want)
+		}
+	}
+}
+
 func TestTokenIsWhatTheFlagsSay(t *testing.T) {
 	idp := newProvider(t)
 	out, _, err := runIn(t, nil, "token", "--sub", "alice", "--key", idp.private, "--issuer", "https://id.example.com", "--audience", "ws",

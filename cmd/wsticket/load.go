@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"wsticket/internal/layered"
 )
@@ -68,7 +69,31 @@ func (f configFlags) settings() []string {
 type configError struct{ error }
 
 // Error returns the heading and a line for each fault.
-func (e configError) Error() string { return "the configuration has faults:\n" + e.error.Error() }
+func (e configError) Error() string {
+	return "the configuration has faults:\n" + keyError{e.error}.Error()
+}
 
 // Unwrap returns the joined faults.
 func (e configError) Unwrap() error { return e.error }
+
+// keyError tells faults by the key of the configuration alone: which package
+// has found them is nothing to an operator.
+type keyError struct{ error }
+
+func byKey(err error) error { return keyError{err} }
+
+// Error returns a line for each fault.
+func (e keyError) Error() string {
+	lines := strings.Split(e.error.Error(), "\n")
+	for n, line := range lines {
+		line = strings.TrimPrefix(line, "auth: ")
+		if rest, ok := strings.CutPrefix(line, "store: redis: url: "); ok {
+			line = "store.url: " + rest
+		}
+		lines[n] = line
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the joined faults.
+func (e keyError) Unwrap() error { return e.error }
