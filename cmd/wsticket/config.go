@@ -26,7 +26,7 @@ type Config struct {
 	Ticket   TicketConfig   `yaml:"ticket"`
 	Store    StoreConfig    `yaml:"store"`
 	Database DatabaseConfig `yaml:"database"`
-	Issuers  []IssuerConfig `yaml:"issuers" help:"Who may sign bearers. At least one."`
+	Issuers  []IssuerConfig `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
 	Session  SessionConfig  `yaml:"session"`
 	Origins  []string       `yaml:"origins" help:"Web origins (scheme://host[:port]) whose pages may ask for tickets and connect. Compared whole; no wildcards."`
 	WS       WSConfig       `yaml:"ws"`

@@ -70,7 +70,7 @@ type configError struct{ error }
 
 // Error returns the heading and a line for each fault.
 func (e configError) Error() string {
-	return "the configuration has faults:\n" + keyError{e.error}.Error()
+	return "the configuration has faults:\n" + keyError(e).Error()
 }
 
 // Unwrap returns the joined faults.

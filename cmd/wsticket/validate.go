@@ -77,10 +77,7 @@ func (t TicketConfig) validate(f *faults) {
 
 // validateIssuers leaves the judgement to the room that it is about.
 func (c Config) validateIssuers(f *faults) {
-	if len(c.Issuers) == 0 {
-		f.add("issuers: must name at least one")
-		return
-	}
+	f.check(len(c.Issuers) > 0 || c.Session.LookupURL != "", "issuers: must name at least one, where there is no session.lookup_url")
 	if err := authOptions(c, nil).Validate(); err != nil {
 		*f = append(*f, err)
 	}
