@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 
@@ -19,12 +18,9 @@ type checkConfigCmd struct {
 // Run names every fault of the configuration, and every file that it names
 // and that cannot be read.
 func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
-	cfg, err := c.read(w)
-	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+	_, err := c.loadFor(w, func(cfg Config) error { return errors.Join(cfg.Validate(), cfg.checkFiles(ctx)) })
+	if err != nil {
 		return err
-	}
-	if err := errors.Join(err, cfg.Validate(), cfg.checkFiles(ctx)); err != nil {
-		return configError{err}
 	}
 	_, err = fmt.Fprintln(w.Stdout, "the configuration is good")
 	return err

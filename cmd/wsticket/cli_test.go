@@ -62,6 +62,33 @@ issuers:
 	}
 }
 
+// One mistake is one fault: what is missing because of it is not told as well.
+func TestFilesThatAreNoConfiguration(t *testing.T) {
+	missing := "/nowhere/wsticket.yaml"
+	for rule, row := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no such file": {[]string{"--config", missing}, "configuration: open /nowhere/wsticket.yaml: no such file or directory"},
+		"no YAML":      {[]string{"--config", writeFile(t, "c.yaml", "public: {")}, "c.yaml: not YAML (line 1)"},
+		"a key":        {[]string{"--config", writeFile(t, "issuer.pem", "-----BEGIN PUBLIC KEY-----")}, "issuer.pem: not YAML of keys and values"},
+		"none at all":  {nil, "issuers: must name at least one, where there is no session.lookup_url\n(no file was read: name one by --config or WSTICKET_CONFIG)"},
+	} {
+		for _, command := range [][]string{{"serve"}, {"check-config"}} {
+			_, _, err := runIn(t, nil, append(command, row.args...)...)
+			if err == nil || !strings.HasSuffix(err.Error(), row.want) {
+				t.Errorf("%s: %s says %v, want %q at the end", rule, command, err, row.want)
+			}
+		}
+	}
+	for _, command := range [][]string{{"print-config", "nginx"}, {"health"}, {"token", "--sub", "a", "--key", missing}} {
+		_, _, err := runIn(t, nil, append(command, "--config", missing)...)
+		if err == nil || err.Error() != "configuration: open /nowhere/wsticket.yaml: no such file or directory" {
+			t.Errorf("%s says %v, want that there is no file", command, err)
+		}
+	}
+}
+
 func TestCheckConfigOfAGoodFile(t *testing.T) {
 	idp := newProvider(t)
 	out, errs, err := runIn(t, nil, "check-config", "--config", idp.config(t, "memory:"))

@@ -16,10 +16,11 @@ type healthCmd struct {
 	configFlags
 }
 
-// Run asks /readyz of the internal listener that the configuration names.
-// It lets a container without a shell check itself.
+// Run asks /readyz of the internal listener that the configuration names, of
+// which nothing else is needed. It lets a container without a shell check
+// itself.
 func (c *healthCmd) Run(ctx context.Context, w world) error {
-	cfg, err := c.load(w)
+	cfg, err := c.loadFor(w, Config.validateInternal)
 	if err != nil {
 		return err
 	}

@@ -33,9 +33,9 @@ type printConfigCmd struct {
 // Run prints how a proxy has to be configured that asks a service with this
 // configuration. No secret is read for it, and no issuer needed.
 func (c *printConfigCmd) Run(_ context.Context, w world) error {
-	cfg, err := c.read(w)
-	if err := errors.Join(err, cfg.validateEdge()); err != nil {
-		return configError{err}
+	cfg, err := c.loadFor(w, Config.validateEdge)
+	if err != nil {
+		return err
 	}
 	e, err := newEdge(cfg, c.Upstream)
 	if err != nil {
