@@ -30,6 +30,19 @@ func TestWrongUsageIsAUsageError(t *testing.T) {
 	}
 }
 
+// Whoever mistypes is told where to read on.
+func TestWrongUsageNamesTheHelp(t *testing.T) {
+	for want, args := range map[string][]string{
+		"(see wsticket --help)":              {"fly"},
+		"(see wsticket serve --help)":        {"serve", "--nope"},
+		"(see wsticket print-config --help)": {"print-config"},
+	} {
+		if _, _, err := runIn(t, nil, args...); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("wsticket %q = %v, want %q at the end", args, err, want)
+		}
+	}
+}
+
 func TestVersion(t *testing.T) {
 	out, _, err := runIn(t, nil, "version")
 	if err != nil || !strings.HasPrefix(out, "wsticket dev (go1.") {
@@ -192,6 +205,8 @@ identity: {assertion_key_file: "`+idp.private+`"}
 		{"a public key cannot sign", "no private key", []string{"--key", idp.public}},
 		{"a file that is no key", "not PEM", []string{"--key", short}},
 		{"a secret that is too short", "at least 32 bytes", []string{"--key", short, "--algorithm", "HS256"}},
+		{"a PEM file is no secret", "is PEM", []string{"--key", idp.private, "--algorithm", "HS256"}},
+		{"nobody", "--sub must not be empty", []string{"--key", idp.private, "--sub", ""}},
 		{"a file that is not there", "no such file", []string{"--key", short + "x"}},
 		{"an algorithm that the key cannot do", "does not fit ES256", []string{"--key", idp.private, "--algorithm", "ES256"}},
 		{"no algorithm at all", "no such algorithm", []string{"--key", idp.private, "--algorithm", "none"}},
