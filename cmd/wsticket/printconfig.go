@@ -26,7 +26,7 @@ func edgeNames() map[string]string {
 type printConfigCmd struct {
 	configFlags
 
-	Upstream string `placeholder:"ADDR" help:"Host and port of the application. Default: ws.upstream, or 127.0.0.1:9000."`
+	Upstream string `placeholder:"ADDR" help:"Host and port of the application, or http:// and these. Default: ws.upstream, or 127.0.0.1:9000."`
 	Proxy    string `arg:"" enum:"nginx,traefik,traefik-static,caddy,haproxy,haproxy-lua,envoy" help:"nginx, traefik, caddy, haproxy or envoy; traefik-static and haproxy-lua are what those two need beside it."`
 }
 
