@@ -39,7 +39,7 @@ type Config struct {
 type PublicConfig struct {
 	Listen         string    `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
 	URL            string    `yaml:"url" help:"How clients reach the public listener; the ready url of an issued ticket begins with it. Empty: the host of the request."`
-	Hosts          []string  `yaml:"hosts" help:"Host headers that are answered, with or without a port. Empty: the host of public.url; where that is empty too, loopback names only."`
+	Hosts          []string  `yaml:"hosts" help:"Hosts that are answered: a name under every port, name:port under that one alone. Empty: the host of public.url; where that is empty too, loopback names only."`
 	TrustedProxies []string  `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies whose X-Forwarded-For is believed, and that may ask at /auth/… of the internal listener without a key."`
 	TLS            TLSConfig `yaml:"tls"`
 }
