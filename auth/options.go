@@ -74,7 +74,8 @@ type IssuerOptions struct {
 
 // Options are the parts and settings of a [Verifier].
 type Options struct {
-	// Issuers are those whose bearers are accepted. At least one.
+	// Issuers are those whose bearers are accepted. None: every bearer is
+	// refused, for example because sessions are all there is; see [Sessions].
 	Issuers []IssuerOptions
 	// CacheSize bounds how many verified bearers are remembered. Default
 	// 10 000; negative for none.

@@ -28,9 +28,6 @@ func (o Options) Validate() error { return errors.Join(o.withDefaults().validate
 // validate is Validate of options that have their defaults.
 func (o Options) validate() []error {
 	var f faults
-	if len(o.Issuers) == 0 {
-		f.add("issuers", "at least one is required")
-	}
 	if o.Refresh < minRefresh {
 		f.add("refresh", "must be at least %s (got %s)", minRefresh, o.Refresh)
 	}

@@ -254,6 +254,9 @@ func TestRedisOutageKinds(t *testing.T) {
 				store.UsePipeline(s, from, nil)
 				for what, err := range operations(t, t.Context(), s, ticket.NewID()) {
 					wantKind(t, what, err, tt.want)
+					if says := "redis: " + string(tt.want) + " ("; !strings.Contains(err.Error(), says) {
+						t.Errorf("%s: got %v, want it to say %q", what, err, says)
+					}
 					if strings.Contains(err.Error(), "hunter2") {
 						t.Errorf("%s: the error tells what the library said: %v", what, err)
 					}

@@ -46,10 +46,7 @@ func OpenRedis(rawURL string, o RedisOptions) (*Redis, error) {
 	if o.Client != nil {
 		faults = append(faults, errors.New("store: redis: client: must not be given together with a URL"))
 	}
-	t, err := parseURL(rawURL)
-	if err == nil && t.tls {
-		t.settings.TLSConfig, err = t.files.load()
-	}
+	t, err := readURL(rawURL)
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, err
 	}
@@ -61,6 +58,22 @@ func OpenRedis(rawURL string, o RedisOptions) (*Redis, error) {
 	}
 	r.owned = true
 	return r, nil
+}
+
+// CheckURL returns the faults that [OpenRedis] would find in a URL and in the
+// files that it names, or nil. It opens no connection.
+func CheckURL(rawURL string) error {
+	_, err := readURL(rawURL)
+	return err
+}
+
+// readURL reads a URL and the files that it names.
+func readURL(raw string) (*target, error) {
+	t, err := parseURL(raw)
+	if err == nil && t.tls {
+		t.settings.TLSConfig, err = t.files.load()
+	}
+	return t, err
 }
 
 // opener makes the client for a target.

@@ -46,6 +46,29 @@ func TestOpenRedisListsEveryFault(t *testing.T) {
 	}
 }
 
+// What CheckURL lets pass, OpenRedis opens.
+func TestCheckURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"redis://127.0.0.1:1/3":                 "",
+		"rediss://127.0.0.1:1":                  "",
+		"redis://h/abc":                         "database: must be a number",
+		"rediss://h?ca_file=/gone&pool_size=no": "pool_size: must be 1 to",
+		"rediss://h?ca_file=/gone":              "ca_file: no such file",
+	} {
+		err := store.CheckURL(url)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("CheckURL(%q) = %v, want %q", url, err, want)
+		}
+		opened, openErr := store.OpenRedis(url, store.RedisOptions{})
+		if (openErr == nil) != (err == nil) {
+			t.Errorf("OpenRedis(%q) = %v, where CheckURL says %v", url, openErr, err)
+		}
+		if openErr == nil {
+			closeStore(t, opened)
+		}
+	}
+}
+
 // Who opens a client closes it.
 func TestRedisClose(t *testing.T) {
 	server := testenv.Redis(t)

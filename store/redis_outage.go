@@ -34,6 +34,35 @@ const (
 	OutageOther      OutageKind = "other"
 )
 
+// meaning is the kind in the words of an operator who reads it for the first
+// time.
+func (k OutageKind) meaning() string {
+	switch k {
+	case OutageCanceled:
+		return "the caller gave up"
+	case OutageTimeout:
+		return "no answer in time"
+	case OutageConnection:
+		return "refused, broken off, or no such host"
+	case OutagePool:
+		return "no connection was free"
+	case OutageReadOnly:
+		return "a replica, or a primary that lost its own"
+	case OutageLoading:
+		return "is still reading its data"
+	case OutageMemory:
+		return "is full"
+	case OutageDenied:
+		return "wrong user or password, or a right is missing"
+	case OutageCluster:
+		return "no node has the slot of the key"
+	case OutageFence:
+		return "does not tell its replication identity"
+	default:
+		return "an answer that was not expected"
+	}
+}
+
 // OutageError says that Redis gave no answer that counts. It wraps
 // [ticket.ErrUnavailable], and the context's error where the caller gave up.
 // It holds nothing of the client library's message, which may tell addresses.
@@ -46,7 +75,9 @@ type OutageError struct {
 func (e *OutageError) Kind() OutageKind { return e.kind }
 
 // Error is a fixed text for each kind.
-func (e *OutageError) Error() string { return "redis: " + string(e.kind) }
+func (e *OutageError) Error() string {
+	return "redis: " + string(e.kind) + " (" + e.kind.meaning() + ")"
+}
 
 // Unwrap returns [ticket.ErrUnavailable] and, where there is one, the error of
 // the caller's context.

@@ -23,12 +23,21 @@ type backend interface {
 func openStore(cfg Config, log *slog.Logger) (backend, error) {
 	raw := cfg.Store.URL.Reveal()
 	if raw == "memory:" {
-		return store.NewMemory(store.MemoryOptions{Retention: cfg.Ticket.Retention})
+		return asBackend(store.NewMemory(store.MemoryOptions{Retention: cfg.Ticket.Retention}))
 	}
 	store.QuietLogger(log)
-	return store.OpenRedis(raw, store.RedisOptions{
+	return asBackend(store.OpenRedis(raw, store.RedisOptions{
 		Retention: cfg.Ticket.Retention, Fence: store.FenceMode(cfg.Store.Fence),
-	})
+	}))
+}
+
+// asBackend keeps the nil pointer beside an error from becoming a backend that is
+// not nil.
+func asBackend[T backend](store T, err error) (backend, error) {
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 const (

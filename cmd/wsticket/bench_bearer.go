@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,8 +58,11 @@ const benchBearers = 5 * time.Hour
 
 // signWithFile signs by the key in a file.
 func signWithFile(cfg Config, file string, callers int) ([]string, error) {
+	if len(cfg.Issuers) == 0 {
+		return nil, errors.New("--key: the configuration has no issuer")
+	}
 	reader := tokenCmd{Key: file}
-	if len(cfg.Issuers) > 0 && cfg.Issuers[0].HMACSecretFile != "" {
+	if cfg.Issuers[0].HMACSecretFile != "" {
 		reader.Algorithm = "HS256"
 	}
 	if err := reader.refuseOtherKeys(cfg); err != nil {
@@ -72,7 +76,7 @@ func signWithFile(cfg Config, file string, callers int) ([]string, error) {
 }
 
 // signBearers makes a bearer for each caller, of a subject of its own, as the
-// first issuer of the configuration would. There is one: cfg is valid.
+// first issuer of the configuration would. There is one.
 func signBearers(cfg Config, key any, callers int) ([]string, error) {
 	issuer := cfg.Issuers[0]
 	spec := bearerSpec{

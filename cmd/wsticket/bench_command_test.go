@@ -209,6 +209,9 @@ func TestSignBearers(t *testing.T) {
 	t.Run("a key that has another purpose", func(t *testing.T) {
 		cfg := Config{Issuers: []IssuerConfig{{Audience: []string{"ws"}}}}
 		cfg.Public.TLS.KeyFile = idp.private
+		if _, err := signWithFile(Config{}, idp.private, 1); err == nil || !strings.Contains(err.Error(), "no issuer") {
+			t.Errorf("signWithFile = %v, want a fault: there is no issuer", err)
+		}
 		if _, err := signWithFile(cfg, idp.private, 1); err == nil || !strings.Contains(err.Error(), "public.tls.key_file") {
 			t.Errorf("signWithFile = %v, want a refusal", err)
 		}

@@ -134,6 +134,11 @@ func TestCallersWithCertificates(t *testing.T) {
 			t.Errorf("%s: %s = %d, want %d", row.rule, row.path, a.status, row.want)
 		}
 	}
+	// In a container nobody else can ask.
+	health := []string{"health", "--internal", p.internal, "--set", "internal.tls.cert_file=cert.pem", "--set", "internal.tls.key_file=key.pem"}
+	if out, _, err := runIn(t, nil, health...); err != nil || out != "ready\n" {
+		t.Errorf("health = %q, %v", out, err)
+	}
 	for rule, cert := range map[string]tls.Certificate{
 		"of a foreign authority": foreign.sign(t, "chat", x509.ExtKeyUsageClientAuth),
 		"of a server":            ours.sign(t, "chat", x509.ExtKeyUsageServerAuth),

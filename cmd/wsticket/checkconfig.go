@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 
 	"wsticket/auth"
+	"wsticket/store"
 )
 
 type checkConfigCmd struct {
@@ -18,12 +18,9 @@ type checkConfigCmd struct {
 // Run names every fault of the configuration, and every file that it names
 // and that cannot be read.
 func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
-	cfg, err := c.read(w)
-	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+	_, err := c.loadFor(w, func(cfg Config) error { return errors.Join(cfg.Validate(), cfg.checkFiles(ctx)) })
+	if err != nil {
 		return err
-	}
-	if err := errors.Join(err, cfg.Validate(), cfg.checkFiles(ctx)); err != nil {
-		return configError{err}
 	}
 	_, err = fmt.Fprintln(w.Stdout, "the configuration is good")
 	return err
@@ -32,7 +29,16 @@ func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 // checkFiles reads what serve is going to read, and asks no network.
 func (c Config) checkFiles(ctx context.Context) error {
 	_, err := readSealKeys(c.Ticket.SealKeyFile)
-	return errors.Join(err, c.checkCertificates(), c.checkKeys(ctx))
+	return errors.Join(err, c.checkStoreURL(), c.checkCertificates(), c.checkKeys(ctx))
+}
+
+// checkStoreURL has the URL and the certificates that it names read by the room
+// that will use them.
+func (c Config) checkStoreURL() error {
+	if !c.Store.isShared() {
+		return nil // Config.Validate has said what is wrong
+	}
+	return store.CheckURL(c.Store.URL.Reveal())
 }
 
 func (c Config) checkCertificates() error {

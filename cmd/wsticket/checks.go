@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"wsticket/api"
@@ -23,6 +24,13 @@ func (a *app) addChecks(o *api.Options, r api.Redeemer) error {
 
 // isForwardAuth tells the routes of proxies that ask about a handshake.
 func isForwardAuth(route string) bool { return strings.HasPrefix(route, "/auth/") }
+
+// validateInternal finds the faults of the internal listener alone.
+func (c Config) validateInternal() error {
+	var f faults
+	c.Internal.validate(&f)
+	return errors.Join(f...)
+}
 
 // validate leaves the judgement about keys to the room that will use them.
 func (i InternalConfig) validate(f *faults) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -57,7 +59,7 @@ func run(ctx context.Context, w world) error {
 	helped := false
 	parser, err := kong.New(&c,
 		kong.Name("wsticket"), kong.Description(description),
-		kong.Writers(w.Stdout, w.Stderr), kong.UsageOnError(),
+		kong.Writers(w.Stdout, w.Stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		// Help ends the run, not the process: tests live in it.
 		kong.Exit(func(int) { helped = true }),
@@ -71,7 +73,16 @@ func run(ctx context.Context, w world) error {
 	case helped:
 		return nil
 	case err != nil:
-		return usageError{err}
+		return usageError{fmt.Errorf("%w (see %s --help)", err, commandOf(err))}
 	}
 	return command.Run()
+}
+
+// commandOf is the command as far as it could be understood.
+func commandOf(err error) string {
+	parse, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || parse.Context.Selected() == nil {
+		return "wsticket"
+	}
+	return parse.Context.Selected().FullPath()
 }

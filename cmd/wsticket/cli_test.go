@@ -30,6 +30,19 @@ func TestWrongUsageIsAUsageError(t *testing.T) {
 	}
 }
 
+// Whoever mistypes is told where to read on.
+func TestWrongUsageNamesTheHelp(t *testing.T) {
+	for want, args := range map[string][]string{
+		"(see wsticket --help)":              {"fly"},
+		"(see wsticket serve --help)":        {"serve", "--nope"},
+		"(see wsticket print-config --help)": {"print-config"},
+	} {
+		if _, _, err := runIn(t, nil, args...); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("wsticket %q = %v, want %q at the end", args, err, want)
+		}
+	}
+}
+
 func TestVersion(t *testing.T) {
 	out, _, err := runIn(t, nil, "version")
 	if err != nil || !strings.HasPrefix(out, "wsticket dev (go1.") {
@@ -62,11 +75,61 @@ issuers:
 	}
 }
 
+// One mistake is one fault: what is missing because of it is not told as well.
+func TestFilesThatAreNoConfiguration(t *testing.T) {
+	missing := "/nowhere/wsticket.yaml"
+	for rule, row := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no such file": {[]string{"--config", missing}, "configuration: open /nowhere/wsticket.yaml: no such file or directory"},
+		"no YAML":      {[]string{"--config", writeFile(t, "c.yaml", "public: {")}, "c.yaml: not YAML (line 1)"},
+		"a key":        {[]string{"--config", writeFile(t, "issuer.pem", "-----BEGIN PUBLIC KEY-----")}, "issuer.pem: not YAML of keys and values"},
+		"none at all":  {nil, "issuers: must name at least one, where there is no session.lookup_url\n(no file was read: name one by --config or WSTICKET_CONFIG)"},
+	} {
+		for _, command := range [][]string{{"serve"}, {"check-config"}} {
+			_, _, err := runIn(t, nil, append(command, row.args...)...)
+			if err == nil || !strings.HasSuffix(err.Error(), row.want) {
+				t.Errorf("%s: %s says %v, want %q at the end", rule, command, err, row.want)
+			}
+		}
+	}
+	for _, command := range [][]string{{"print-config", "nginx"}, {"health"}, {"token", "--sub", "a", "--key", missing}} {
+		_, _, err := runIn(t, nil, append(command, "--config", missing)...)
+		if err == nil || err.Error() != "configuration: open /nowhere/wsticket.yaml: no such file or directory" {
+			t.Errorf("%s says %v, want that there is no file", command, err)
+		}
+	}
+}
+
 func TestCheckConfigOfAGoodFile(t *testing.T) {
 	idp := newProvider(t)
 	out, errs, err := runIn(t, nil, "check-config", "--config", idp.config(t, "memory:"))
 	if err != nil || out != "the configuration is good\n" || errs != "" {
 		t.Errorf("check-config = %q, %q, %v", out, errs, err)
+	}
+}
+
+// Operators know keys and no packages, and what check-config does not find must
+// not bring serve down.
+func TestFaultsAreNamedByTheirKeys(t *testing.T) {
+	idp := newProvider(t)
+	for rule, row := range map[string]struct{ set, want string }{
+		"a database that is no number":   {"store.url=redis://h/abc", "\nstore.url: database: must be a number"},
+		"a port that is none":            {"store.url=redis://h:99999", "\nstore.url: host: must be host or host:port"},
+		"Sentinels without a name":       {"store.url=redis+sentinel://h", "\nstore.url: name: required"},
+		"an authority that is not there": {"store.url=rediss://h?ca_file=/gone", "\nstore.url: ca_file: no such file"},
+		"a key file that is not there":   {"issuers=[{issuer: a, audience: [ws], public_key_file: /gone}]", "\nissuers[0].public_key_file: file does not exist"},
+	} {
+		args := []string{"--config", idp.config(t, "memory:"), "--set", "ticket.seal_key_file=" + writeFile(t, "seal.keys", sealKeyA), "--set", row.set}
+		_, _, err := runIn(t, nil, append([]string{"check-config"}, args...)...)
+		if err == nil || !strings.Contains(err.Error(), row.want) || strings.Count(err.Error(), "\n") != 1 {
+			t.Errorf("%s: check-config says %v, want one fault %q", rule, err, row.want)
+		}
+		_, _, err = runIn(t, nil, append([]string{"serve"}, args...)...)
+		if want := strings.TrimPrefix(row.want, "\n"); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: serve says %v, want %q", rule, err, want)
+		}
 	}
 }
 
@@ -142,6 +205,8 @@ identity: {assertion_key_file: "`+idp.private+`"}
 		{"a public key cannot sign", "no private key", []string{"--key", idp.public}},
 		{"a file that is no key", "not PEM", []string{"--key", short}},
 		{"a secret that is too short", "at least 32 bytes", []string{"--key", short, "--algorithm", "HS256"}},
+		{"a PEM file is no secret", "is PEM", []string{"--key", idp.private, "--algorithm", "HS256"}},
+		{"nobody", "--sub must not be empty", []string{"--key", idp.private, "--sub", ""}},
 		{"a file that is not there", "no such file", []string{"--key", short + "x"}},
 		{"an algorithm that the key cannot do", "does not fit ES256", []string{"--key", idp.private, "--algorithm", "ES256"}},
 		{"no algorithm at all", "no such algorithm", []string{"--key", idp.private, "--algorithm", "none"}},

@@ -26,7 +26,7 @@ type Config struct {
 	Ticket   TicketConfig   `yaml:"ticket"`
 	Store    StoreConfig    `yaml:"store"`
 	Database DatabaseConfig `yaml:"database"`
-	Issuers  []IssuerConfig `yaml:"issuers" help:"Who may sign bearers. At least one."`
+	Issuers  []IssuerConfig `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
 	Session  SessionConfig  `yaml:"session"`
 	Origins  []string       `yaml:"origins" help:"Web origins (scheme://host[:port]) whose pages may ask for tickets and connect. Compared whole; no wildcards."`
 	WS       WSConfig       `yaml:"ws"`
@@ -39,7 +39,7 @@ type Config struct {
 type PublicConfig struct {
 	Listen         string    `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
 	URL            string    `yaml:"url" help:"How clients reach the public listener; the ready url of an issued ticket begins with it. Empty: the host of the request."`
-	Hosts          []string  `yaml:"hosts" help:"Host headers that are answered, with or without a port. Empty: the host of public.url; where that is empty too, loopback names only."`
+	Hosts          []string  `yaml:"hosts" help:"Hosts that are answered: a name under every port, name:port under that one alone. Empty: the host of public.url; where that is empty too, loopback names only."`
 	TrustedProxies []string  `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies whose X-Forwarded-For is believed, and that may ask at /auth/… of the internal listener without a key."`
 	TLS            TLSConfig `yaml:"tls"`
 }

@@ -17,6 +17,7 @@ import (
 	"text/template"
 	"time"
 
+	"wsticket/auth"
 	"wsticket/internal/limit"
 )
 
@@ -36,10 +37,8 @@ type devCmd struct {
 
 // Run serves with everything embedded and prints lines to paste.
 func (c *devCmd) Run(ctx context.Context, w world) error {
-	for flag, addr := range map[string]string{"--public": c.Public, "--internal": c.Internal} {
-		if !isLoopback(addr) {
-			return usageError{fmt.Errorf("dev: %s: must be a loopback address (got %q); use serve for others", flag, addr)}
-		}
+	if err := c.validate(); err != nil {
+		return usageError{err}
 	}
 	dir, err := os.MkdirTemp("", "wsticket-dev-")
 	if err != nil {
@@ -71,6 +70,15 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 		return err
 	}
 	return a.serve(ctx, sockets)
+}
+
+func (c *devCmd) validate() error {
+	var f faults
+	f.check(isLoopback(c.Public), "dev: --public: must be a loopback address (got %q); use serve for others", c.Public)
+	f.check(isLoopback(c.Internal), "dev: --internal: must be a loopback address (got %q); use serve for others", c.Internal)
+	f.check(c.Sub != "", "dev: --sub: must not be empty")
+	f.check(c.TTL > 0 && c.TTL <= auth.DefaultMaxLifetime, "dev: --ttl: must be more than 0s and at most 24h (got %s)", c.TTL)
+	return errors.Join(f...)
 }
 
 // makeKey makes the key that this process signs with, and a file of its

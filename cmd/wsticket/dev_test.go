@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -69,6 +70,16 @@ func TestDevIsForLoopbackOnly(t *testing.T) {
 			if _, _, err := runIn(t, nil, "dev", flag, addr); err == nil || !strings.Contains(err.Error(), "must be a loopback address") {
 				t.Errorf("dev %s %s = %v, want a refusal", flag, addr, err)
 			}
+		}
+	}
+}
+
+// A bearer that this very server would refuse is worse than none.
+func TestDevRefusesABearerThatIsNoGood(t *testing.T) {
+	for flag, value := range map[string]string{"--ttl": "25h", "--sub": ""} {
+		_, _, err := runIn(t, nil, "dev", "--public", "localhost:0", "--internal", "localhost:0", flag, value)
+		if _, ok := errors.AsType[usageError](err); !ok || !strings.Contains(err.Error(), flag) {
+			t.Errorf("dev %s %q = %v, want a usage error", flag, value, err)
 		}
 	}
 }

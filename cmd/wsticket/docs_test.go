@@ -50,7 +50,7 @@ func code(s string) string {
 
 const referenceHead = `# Configuration
 
-Each layer is stronger than the one before: defaults, a YAML file (` + "`--config FILE`, or `WSTICKET_CONFIG`" + `), the environment, flags. Unknown keys and unknown ` + "`WSTICKET_*`" + ` names are errors, and every fault is named at once; ` + "`wsticket check-config`" + ` does nothing but that.
+Each layer is stronger than the one before: defaults, a YAML file (` + "`--config FILE`, or `WSTICKET_CONFIG`" + `), the environment, flags. Unknown keys and unknown ` + "`WSTICKET_*`" + ` names are errors, and every fault is named at once; ` + "`wsticket check-config`" + ` does nothing but that. File names are relative to the working directory.
 
 In the environment a key is written in upper case with ` + "`WSTICKET_`" + ` before it and underscores for dots: ` + "`ticket.ttl` is `WSTICKET_TICKET_TTL`" + `. Lists have commas between their elements, or are YAML in brackets: ` + "`WSTICKET_ISSUERS='[{issuer: …}]'`" + `. On the command line any key can be set by ` + "`--set ticket.ttl=45s`" + `.
 

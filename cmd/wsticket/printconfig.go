@@ -26,16 +26,16 @@ func edgeNames() map[string]string {
 type printConfigCmd struct {
 	configFlags
 
-	Upstream string `placeholder:"ADDR" help:"Host and port of the application. Default: ws.upstream, or 127.0.0.1:9000."`
+	Upstream string `placeholder:"ADDR" help:"Host and port of the application, or http:// and these. Default: ws.upstream, or 127.0.0.1:9000."`
 	Proxy    string `arg:"" enum:"nginx,traefik,traefik-static,caddy,haproxy,haproxy-lua,envoy" help:"nginx, traefik, caddy, haproxy or envoy; traefik-static and haproxy-lua are what those two need beside it."`
 }
 
 // Run prints how a proxy has to be configured that asks a service with this
 // configuration. No secret is read for it, and no issuer needed.
 func (c *printConfigCmd) Run(_ context.Context, w world) error {
-	cfg, err := c.read(w)
-	if err := errors.Join(err, cfg.validateEdge()); err != nil {
-		return configError{err}
+	cfg, err := c.loadFor(w, Config.validateEdge)
+	if err != nil {
+		return err
 	}
 	e, err := newEdge(cfg, c.Upstream)
 	if err != nil {

@@ -24,6 +24,7 @@ type edge struct {
 	Path, Parameter            string
 	Headers                    []string // that speak of identity
 	Trusted                    []string // public.trusted_proxies
+	Assertion                  bool     // its keys have to be reached under public.url
 }
 
 // newEdge reads a configuration in which validateEdge has found no fault.
@@ -31,8 +32,9 @@ func newEdge(cfg Config, upstream string) (edge, error) {
 	e := edge{
 		Names: hostNames(cfg.Public), Path: cfg.WS.Path, Parameter: cfg.WS.TicketParameter,
 		Headers: identityHeaders(cfg.Identity), Trusted: cfg.Public.TrustedProxies,
+		Assertion: cfg.Identity.AssertionKeyFile != "",
 	}
-	upstream = cmp.Or(upstream, strings.TrimPrefix(cfg.WS.Upstream, "http://"), defaultUpstream)
+	upstream = strings.TrimPrefix(cmp.Or(upstream, cfg.WS.Upstream, defaultUpstream), "http://")
 	var faults []error
 	if _, err := origin.NewHosts(e.Names); err != nil { // that of public.url has not been looked at
 		faults = append(faults, err)

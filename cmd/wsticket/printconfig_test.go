@@ -64,6 +64,9 @@ func TestPrintConfigFollowsTheConfiguration(t *testing.T) {
 		"--set", "public.hosts=[ws.example.com, 'chat.example.com:8443', '[2001:db8::1]:443']", "--set", "public.trusted_proxies=10.0.0.0/8",
 		"--set", "ws.path=/live/socket", "--set", "ws.ticket_parameter=wst", "--set", "identity.headers=remote",
 	}
+	if text := mustPrint(t, "nginx", "--upstream", "http://app.internal:9100"); !strings.Contains(text, "server app.internal:9100;") {
+		t.Errorf("the application's URL is not taken:\n%s", text)
+	}
 	for proxy, want := range map[string][]string{
 		"nginx": {
 			"server 10.0.0.7:8001;", "server 127.0.0.1:8000;", "server app.internal:9100;", "location = /live/socket {",
@@ -93,6 +96,27 @@ func TestPrintConfigFollowsTheConfiguration(t *testing.T) {
 			if !strings.Contains(text, part) {
 				t.Errorf("print-config %s: no %q in\n%s", proxy, part, text)
 			}
+		}
+	}
+}
+
+// TestPrintConfigReachesTheKeys: applications ask for them under public.url,
+// which is the proxy. Without an assertion there are none.
+func TestPrintConfigReachesTheKeys(t *testing.T) {
+	for proxy, want := range map[string]string{
+		"nginx": "location = /.well-known/jwks.json {", "caddy": "path /ws-ticket /ws-ticket/* /.well-known/jwks.json\n",
+		"haproxy": "acl wsticket_public path /.well-known/jwks.json\n", "traefik": "|| Path(`/.well-known/jwks.json`))",
+		"envoy": "match: {path: /.well-known/jwks.json}\n",
+	} {
+		args := []string{
+			proxy, "--set", "public.url=https://api.example.com",
+			"--set", "identity.assertion_key_file=assertion.pem", "--set", "identity.assertion_audience=chat",
+		}
+		if text := mustPrint(t, args...); !strings.Contains(text, want) {
+			t.Errorf("print-config %s: no %q in\n%s", proxy, want, text)
+		}
+		if text := mustPrint(t, args[:3]...); strings.Contains(text, "jwks.json") {
+			t.Errorf("print-config %s: got the keys without an assertion in\n%s", proxy, text)
 		}
 	}
 }
@@ -129,6 +153,7 @@ func TestPrintConfigRefuses(t *testing.T) {
 		{"an address that would be more than one", []string{"--internal", "x;y:80"}, `internal.listen: must be host:port (got "x;y:80")`},
 		{"a host that would be more than one", []string{"--set", "public.url=https://a;b"}, `host "a;b"`},
 		{"an application without a port", []string{"--upstream", "app"}, "(--upstream or ws.upstream): must be host:port"},
+		{"an application with a path", []string{"--upstream", "http://app:80/ws"}, "(--upstream or ws.upstream): must be host:port"},
 		{"an application behind TLS", []string{"--set", "ws.upstream=https://app:443"}, "ws.upstream"},
 		{"a faulty configuration", []string{"--set", "ws.path=ws", "--set", "public.hosts=*"}, "public.hosts"},
 		{"a header that is none", []string{"--set", "identity.headers=sub=X-User;"}, "identity.headers"},

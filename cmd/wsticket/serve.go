@@ -98,10 +98,10 @@ func newApp(ctx context.Context, cfg Config, log *slog.Logger) (*app, error) {
 func (a *app) build(ctx context.Context) error {
 	var err error
 	if a.store, err = openStore(a.cfg, a.log); err != nil {
-		return err
+		return byKey(err)
 	}
 	if err := a.buildAuth(ctx); err != nil {
-		return err
+		return byKey(err)
 	}
 	if redis, ok := a.store.(*store.Redis); ok {
 		a.metrics.registry.MustRegister(newPoolCollector(redis))

@@ -281,9 +281,11 @@ func TestHealth(t *testing.T) {
 	idp := newProvider(t)
 	file := idp.config(t, "memory:")
 	p := start(t, "serve", "--config", file)
-	out, _, err := runIn(t, nil, "health", "--config", file, "--internal", p.internal)
-	if err != nil || out != "ready\n" {
-		t.Errorf("health = %q, %v", out, err)
+	for _, args := range [][]string{{"--config", file, "--internal", p.internal}, {"--internal", p.internal}} {
+		out, _, err := runIn(t, nil, append([]string{"health"}, args...)...)
+		if err != nil || out != "ready\n" {
+			t.Errorf("health %q = %q, %v", args, out, err)
+		}
 	}
 	_ = p.stop(t)
 	if _, _, err := runIn(t, nil, "health", "--config", file, "--internal", p.internal); err == nil {

@@ -101,6 +101,27 @@ func TestTicketsBySession(t *testing.T) {
 	}
 }
 
+// An application that vouches for its sessions has no bearers, and need not
+// configure who signs them.
+func TestTicketsBySessionAlone(t *testing.T) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"sub":"alice"}`)
+	}))
+	defer app.Close()
+	p := start(t, "serve", "--public", "127.0.0.1:0", "--internal", "127.0.0.1:0", "--set", "origins="+pageOrigin,
+		"--set", "session.cookie=sid", "--set", "session.lookup_url="+app.URL)
+	tickets := "http://" + p.public + "/ws-ticket"
+	if a := askAsPage(t, http.MethodPost, tickets, "sid=1"); a.status != http.StatusCreated {
+		t.Errorf("a ticket by session = %d %s, want 201", a.status, a.body)
+	}
+	if a := send(t, http.MethodPost, tickets, newProvider(t).bearer(t, "bob"), ""); a.status != http.StatusUnauthorized {
+		t.Errorf("a bearer of nobody = %d %s, want 401", a.status, a.body)
+	}
+	if a := send(t, http.MethodGet, "http://"+p.internal+"/readyz", "", ""); a.status != http.StatusOK {
+		t.Errorf("readyz = %d %s, want 200", a.status, a.body)
+	}
+}
+
 func TestTicketsBySessionJWT(t *testing.T) {
 	idp := newProvider(t)
 	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "session.cookie=session", "--set", "session.jwt=true")

@@ -21,8 +21,8 @@ const minSecret = 32
 type tokenCmd struct {
 	Sub       string        `required:"" placeholder:"NAME" help:"Subject: who the bearer speaks for."`
 	Key       string        `required:"" placeholder:"FILE" help:"Private key (PEM), or the shared secret with --algorithm HS256."`
-	Issuer    string        `placeholder:"URL" help:"The iss claim. Default: the first issuer of the configuration, if one is given."`
-	Audience  []string      `placeholder:"NAME" help:"The aud claim; may be repeated. Default: as for --issuer."`
+	Issuer    string        `placeholder:"URL" help:"The iss claim. Default: the first issuer of the configuration; without one, wsticket-token."`
+	Audience  []string      `placeholder:"NAME" help:"The aud claim; may be repeated. Default: the first audience of that issuer; without one, none."`
 	TTL       time.Duration `name:"ttl" default:"1h" help:"Lifetime (default: 1h)."`
 	Claim     []string      `sep:"none" placeholder:"K=V" help:"Further claim; JSON values are taken as such. May be repeated."`
 	KeyID     string        `name:"kid" placeholder:"ID" help:"The kid header."`
@@ -122,6 +122,9 @@ func (c *tokenCmd) loadKey() (any, error) {
 		}
 		return signer, nil
 	}
+	if bytes.Contains(data, []byte("-----BEGIN ")) {
+		return nil, fmt.Errorf("token: key: %s: is PEM, which is no HMAC secret", c.Key)
+	}
 	secret := bytes.TrimRight(data, "\r\n")
 	if len(secret) < minSecret {
 		return nil, fmt.Errorf("token: key: %s: an HMAC secret must have at least %d bytes", c.Key, minSecret)
@@ -145,6 +148,9 @@ func (c *tokenCmd) spec(cfg Config) (bearerSpec, error) {
 	}
 	if spec.Issuer == "" {
 		spec.Issuer = "wsticket-token"
+	}
+	if c.Sub == "" {
+		return spec, usageError{errors.New("token: --sub must not be empty")}
 	}
 	if c.TTL <= 0 {
 		return spec, usageError{errors.New("token: --ttl must be positive")}

@@ -77,10 +77,7 @@ func (t TicketConfig) validate(f *faults) {
 
 // validateIssuers leaves the judgement to the room that it is about.
 func (c Config) validateIssuers(f *faults) {
-	if len(c.Issuers) == 0 {
-		f.add("issuers: must name at least one")
-		return
-	}
+	f.check(len(c.Issuers) > 0 || c.Session.LookupURL != "", "issuers: must name at least one, where there is no session.lookup_url")
 	if err := authOptions(c, nil).Validate(); err != nil {
 		*f = append(*f, err)
 	}
@@ -149,12 +146,16 @@ func (c Config) openDoors() []ws.Door {
 // validateStore also sees to it that processes on one store can read each
 // other's records.
 func (c Config) validateStore(f *faults) {
-	raw := c.Store.URL.Reveal()
-	schemes := []string{"redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"}
-	shared := slices.ContainsFunc(schemes, func(s string) bool { return strings.HasPrefix(raw, s) })
-	f.check(shared || raw == "memory:", "store.url: must begin with memory:, redis://, rediss://, redis+sentinel:// or redis+cluster://")
+	shared := c.Store.isShared()
+	f.check(shared || c.Store.URL.Reveal() == "memory:", "store.url: must begin with memory:, redis://, rediss://, redis+sentinel:// or redis+cluster://")
 	f.check(!shared || c.Ticket.SealKeyFile != "", "ticket.seal_key_file: required with a shared store, the same for every process (openssl rand -base64 32 > seal.keys)")
 	f.check(slices.Contains([]string{"auto", "require", "off"}, c.Store.Fence), "store.fence: must be auto, require or off (got %q)", c.Store.Fence)
+}
+
+// isShared tells a store for several processes by the beginning of its URL.
+func (s StoreConfig) isShared() bool {
+	schemes := []string{"redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"}
+	return slices.ContainsFunc(schemes, func(scheme string) bool { return strings.HasPrefix(s.URL.Reveal(), scheme) })
 }
 
 // parsePrefix reads an address as the prefix of that address alone.

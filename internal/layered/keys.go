@@ -128,9 +128,10 @@ func names[V any](m map[string]V) []string {
 	return list
 }
 
-// suggest finds the known name that a typing error is closest to.
+// suggest finds the known name that a typing error is closest to: two letters
+// away at most, and not all of a short name.
 func suggest(wrong string, known []string) string {
-	best, distance := "", 3
+	best, distance := "", min(2, len(wrong)/2)+1
 	for _, name := range known {
 		if d := edits(wrong, name); d < distance {
 			best, distance = name, d

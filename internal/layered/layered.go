@@ -8,15 +8,21 @@
 package layered
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
+
+// ErrNotYAML is wrapped by the fault of a file that is not YAML, or holds no
+// keys. Nothing of it has been read.
+var ErrNotYAML = errors.New("not YAML")
 
 // Sources are the layers above the defaults. Each may be empty.
 type Sources struct {
@@ -70,19 +76,25 @@ func (l *loader) fault(format string, args ...any) {
 }
 
 func (l *loader) loadFile(s Sources) {
-	if len(s.File) == 0 {
-		return
+	var doc, second yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(s.File))
+	err := decoder.Decode(&doc)
+	if errors.Is(err, io.EOF) {
+		return // an empty file, or nothing but comments
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(s.File, &doc); err != nil {
+	if err != nil {
 		// The library quotes the file, which may hold a secret.
-		l.fault("%s: not YAML%s", s.FileName, lineOf(err))
+		l.fault("%s: %w%s", s.FileName, ErrNotYAML, lineOf(err))
 		return
 	}
-	if len(doc.Content) == 0 {
+	if root := doc.Content[0]; root.Kind != yaml.MappingNode && root.Tag != "!!null" {
+		l.fault("%s: %w of keys and values", s.FileName, ErrNotYAML)
 		return
 	}
 	l.walk(walkAt{source: s.FileName, node: doc.Content[0], into: l.root})
+	if !errors.Is(decoder.Decode(&second), io.EOF) {
+		l.fault("%s: must be one document, with no --- inside", s.FileName)
+	}
 }
 
 // lineOf keeps of a YAML error the line number alone.

@@ -169,7 +169,9 @@ func TestFaults(t *testing.T) {
 		{"a list is a list", layered.Sources{File: []byte("names: a")}, "f:1: names: must be a list"},
 		{"a value is no list", layered.Sources{File: []byte("rooms: [1]")}, "f:1: rooms: must be a single value"},
 		{"a file is YAML", layered.Sources{File: []byte("a: b\n c: {")}, "f: not YAML (line 2)"},
-		{"the top is a mapping", layered.Sources{File: []byte("- a")}, "must be a mapping of keys"},
+		{"the top is a mapping", layered.Sources{File: []byte("- a")}, "f: not YAML of keys and values"},
+		{"a file is one document", layered.Sources{File: []byte("rooms: 2\n---\nrooms: 3")}, "f: must be one document"},
+		{"what comes behind it is not passed over", layered.Sources{File: []byte("rooms: 2\n---\n{")}, "f: must be one document"},
 		{"a mapping's own words are used", layered.Sources{File: []byte("paint: {roof: red}")}, "f:1: paint: the roof is not painted"},
 		{"those of its text, too", layered.Sources{File: []byte("paint: plaid")}, "f:1: paint: must be a colour"},
 		{"a mapping has each name once", layered.Sources{File: []byte("paint:\n  north: red\n  north: blue")}, "f:3: paint.north: stands twice"},
@@ -201,6 +203,29 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || len(joined.Unwrap()) != 5 {
 		t.Errorf("Load = %v, want five faults", err)
+	}
+}
+
+// A name of one letter is two letters away from every name of two.
+func TestNoSuggestionForAShortKey(t *testing.T) {
+	h := defaults()
+	err := layered.Load(&h, layered.Sources{FileName: "f", File: []byte("a: 1")})
+	if err == nil || err.Error() != "f:1: a: no such key" {
+		t.Errorf("Load = %v, want no suggestion", err)
+	}
+}
+
+// Of a file that is no YAML nothing is read, which whoever looks for what is
+// missing has to know.
+func TestNotYAML(t *testing.T) {
+	for text, want := range map[string]bool{
+		"a: {": true, "- a": true, "just words": true,
+		"": false, "# a comment": false, "---\n": false, "~": false, "nope: 1": false,
+	} {
+		h := defaults()
+		if err := layered.Load(&h, layered.Sources{FileName: "f", File: []byte(text)}); errors.Is(err, layered.ErrNotYAML) != want {
+			t.Errorf("%q: Load = %v, want ErrNotYAML: %v", text, err, want)
+		}
 	}
 }
 
