@@ -62,7 +62,7 @@ func (h *Handler) attend(w http.ResponseWriter, r *http.Request, a admission) bo
 	// without a close frame.
 	defer cancel()
 	c := &inProcess{conn: conn, socket: taken.conn}
-	entry := &connection{door: a.door, end: c.end, cut: c.cut}
+	entry := &connection{id: a.grant.ID, door: a.door, end: c.end, cut: c.cut}
 	h.live.add(entry)
 	defer h.live.remove(entry)
 	result := h.run(ctx, conn, a.grant)

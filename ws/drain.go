@@ -29,6 +29,12 @@ type closeCode = websocket.CloseError
 //nolint:gochecknoglobals // A value that nobody assigns; Go has no constants of a struct type.
 var goingAway = closeCode{Code: websocket.StatusGoingAway, Reason: "server is draining"}
 
+// replaced ends a connection whose ticket has opened another one: the same
+// attempt has come again.
+//
+//nolint:gochecknoglobals // Likewise.
+var replaced = closeCode{Code: websocket.StatusPolicyViolation, Reason: "policy"}
+
 // Drained accounts for the connections that [Handler.Shutdown] found.
 type Drained struct {
 	// Total is how many there were, Closed how many are gone, Cut how many of

@@ -85,7 +85,6 @@ func refusals() []refusal {
 		{errMessage, problem.InvalidRequest, "first_message", nil},
 		{errNoHijack, problem.Internal, "no_hijack", nil},
 		{errStopping, problem.Unavailable, "stopping", comeAgain},
-		{relay.ErrUpstream, problem.UpstreamFailed, "upstream_failed", nil},
 
 		{ticket.ErrSpent, problem.InvalidTicket, "", wrongTicket},
 		{ticket.ErrNotFound, problem.InvalidTicket, "", wrongTicket},
@@ -105,6 +104,7 @@ func refusals() []refusal {
 		{ticket.ErrExists, problem.Internal, "", nil},
 		// The peer has left, and nobody reads this.
 		{context.Canceled, problem.Unavailable, "", comeAgain},
+		{relay.ErrUpstream, problem.UpstreamFailed, "upstream_failed", nil},
 	}
 }
 

@@ -3,6 +3,8 @@ package ws
 import (
 	"context"
 	"sync"
+
+	"wsticket/ticket"
 )
 
 // State is where a connection stands.
@@ -18,6 +20,8 @@ const (
 
 // connection is one that was admitted, from its 101 until its socket is gone.
 type connection struct {
+	// id is that of the ticket, or one of its own.
+	id   ticket.ID
 	door Door
 	// end begins the closing handshake, and cut breaks the socket. Neither
 	// blocks, and each may be called at any time and more than once.
@@ -39,12 +43,13 @@ type live struct {
 	mu      sync.Mutex
 	stopped bool
 	open    map[*connection]struct{}
+	byID    map[ticket.ID]*connection
 	counts  map[Door]map[State]int
 	drained Drained
 }
 
 func newLive() *live {
-	l := &live{open: make(map[*connection]struct{}), counts: make(map[Door]map[State]int)}
+	l := &live{open: make(map[*connection]struct{}), byID: make(map[ticket.ID]*connection), counts: make(map[Door]map[State]int)}
 	l.stopping, l.stop = context.WithCancel(context.Background())
 	return l
 }
@@ -76,6 +81,8 @@ func (l *live) add(c *connection) {
 	l.running.Add(1)
 	l.mu.Lock()
 	l.open[c] = struct{}{}
+	older := l.byID[c.id]
+	l.byID[c.id] = c
 	c.state = StateOpen
 	l.countLocked(c, 1)
 	late := l.stopped
@@ -83,6 +90,11 @@ func (l *live) add(c *connection) {
 		l.drained.Total++
 	}
 	l.mu.Unlock()
+	if older != nil {
+		// A handshake that comes again is admitted again, because the first
+		// answer was lost on its way. So nobody is there, or should be.
+		l.end(older, replaced)
+	}
 	if late {
 		l.end(c, goingAway)
 	}
@@ -108,6 +120,9 @@ func (l *live) remove(c *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.open, c)
+	if l.byID[c.id] == c {
+		delete(l.byID, c.id)
+	}
 	l.countLocked(c, -1)
 	if l.stopped {
 		l.drained.Closed++

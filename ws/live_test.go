@@ -147,3 +147,46 @@ func TestDrainIsSpreadAndAccountedFor(t *testing.T) {
 	}
 	f.logs.waitFor(t, `"msg":"drained"`, `"connections":10`, `"closed":10`, `"cut":0`, `"left":0`)
 }
+
+// redeemerFunc is a Redeemer of a function.
+type redeemerFunc func(context.Context, ticket.Token, ticket.Presentation) (ticket.Grant, error)
+
+func (f redeemerFunc) Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error) {
+	return f(ctx, token, p)
+}
+
+// The same attempt may come again and is admitted again, but one ticket never
+// has two connections.
+func TestOneTicketHasOneConnection(t *testing.T) {
+	again := redeemerFunc(func(_ context.Context, token ticket.Token, _ ticket.Presentation) (ticket.Grant, error) {
+		return ticket.Grant{ID: token.ID(), Identity: alice(), ConnectionExpiresAt: time.Now().Add(time.Hour)}, nil
+	})
+	u := newUpstream(t)
+	for rule, change := range map[string]func(*ws.Options){
+		"in process": func(*ws.Options) {},
+		"relayed":    func(o *ws.Options) { o.Endpoint, o.Upstream, o.Identity = nil, u.URL, who{} },
+	} {
+		t.Run(rule, func(t *testing.T) {
+			f, handler := stoppable(t, func(o *ws.Options) {
+				o.Redeemer = again
+				change(o)
+			})
+			request := strings.ReplaceAll(request(query), "$T", f.issue(nil).Token.Reveal())
+			first, second := f.send(t, request), f.send(t, request)
+			if code, reason := first.readClose(t); code != 1008 || reason != "policy" {
+				t.Errorf("the older connection is closed with %d %q, want 1008", code, reason)
+			}
+			_, _ = io.WriteString(first.conn, frame(opClose, "\x03\xf0"))
+			if _, err := io.WriteString(second.conn, frame(opText, "still here")); err != nil {
+				t.Fatal(err)
+			}
+			for text := ""; text != "still here"; _, text = second.readFrame(t) {
+				// The greeting of the application in process comes first.
+			}
+			f.logs.waitFor(t, "connection closed", `"close_code":1008`)
+			if open := handler.Stats().Connections[ws.DoorQuery][ws.StateOpen]; open != 1 {
+				t.Errorf("%d connections are open, want 1", open)
+			}
+		})
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"wsticket/internal/accesslog"
 	"wsticket/internal/handshake"
 	"wsticket/internal/relay"
-	"wsticket/ticket"
 )
 
 // relayTo passes the handshake on to the application. When the application has
@@ -132,8 +131,7 @@ func (h *Handler) early(a admission) string {
 // tunnel is a connection that the application has through the relay. It lives
 // as long as the connection, so it keeps little.
 type tunnel struct {
-	h  *Handler
-	id ticket.ID
+	h *Handler
 	connection
 
 	mu    sync.Mutex
@@ -143,8 +141,8 @@ type tunnel struct {
 
 // tunnelOf counts a connection that is about to begin.
 func (h *Handler) tunnelOf(a admission) *tunnel {
-	c := &tunnel{h: h, id: a.grant.ID}
-	c.connection = connection{door: a.door, end: c.end, cut: c.cut}
+	c := &tunnel{h: h}
+	c.connection = connection{id: a.grant.ID, door: a.door, end: c.end, cut: c.cut}
 	h.live.add(&c.connection)
 	return c
 }

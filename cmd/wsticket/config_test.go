@@ -88,6 +88,7 @@ func TestConfigFaults(t *testing.T) {
 		{"a store that is none", "store: {url: \"mysql://x\"}", "store.url: must begin with memory:, redis://, rediss://"},
 		{"a level that is none", "log: {level: loud}", `log.level: must be debug, info, warn or error (got "loud")`},
 		{"a format that is none", "log: {format: xml}", "log.format: must be json or text"},
+		{"a path of somebody else's", "ws: {path: /.well-known/jwks.json}", "ws.path: is taken (got \"/.well-known/jwks.json\")"},
 		{"an upstream with a path", "ws: {upstream: \"http://app/ws\"}", `ws.upstream: must be http://host:port, https://host:port or unix:/path (got "http://app/ws")`},
 		{"a database that this version does not have", "database: {url: \"sqlite:x\"}", "database.url: is not available"},
 		{"a shared store without a key that is shared too", "store: {url: \"redis://h\"}", "ticket.seal_key_file: required with a shared store"},

@@ -86,7 +86,9 @@ func (c Config) validateIssuers(f *faults) {
 func (w WSConfig) validate(f *faults) {
 	path := regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 	f.check(path.MatchString(w.Path), "ws.path: must be a plain path such as /ws (got %q)", w.Path)
-	f.check(!slices.Contains([]string{"/ws-ticket", "/.well-known", "/backchannel-logout"}, w.Path), "ws.path: is taken (got %q)", w.Path)
+	for _, taken := range []string{"/ws-ticket", "/.well-known", "/backchannel-logout"} {
+		f.check(w.Path != taken && !strings.HasPrefix(w.Path, taken+"/"), "ws.path: is taken (got %q)", w.Path)
+	}
 	for _, door := range w.Doors {
 		f.check(slices.Contains(allDoors(), door), "ws.doors: no such door (got %q)", door)
 	}
