@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -22,14 +23,37 @@ const (
 	refusalTimeout = 10 * time.Second
 )
 
+// readers are for answers.
+//
+//nolint:gochecknoglobals // A pool, which nobody assigns.
+var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
+
 // Answer is what the application says to a handshake. It belongs to one
 // goroutine, which has to close it.
 type Answer struct {
 	relay    *Relay
 	conn     net.Conn // nil: closed, or a Tunnel's
-	limit    *io.LimitedReader
+	limit    io.LimitedReader
 	reader   *bufio.Reader
 	response *http.Response
+}
+
+func (r *Relay) newAnswer(conn net.Conn) *Answer {
+	a := &Answer{relay: r, conn: conn, limit: io.LimitedReader{R: conn, N: maxAnswerHeader}}
+	a.reader = readers.Get().(*bufio.Reader) //nolint:errcheck // Nothing else is in there.
+	a.reader.Reset(&a.limit)
+	return a
+}
+
+// release hands the connection over to the caller.
+func (a *Answer) release() net.Conn {
+	conn := a.conn
+	if conn != nil {
+		a.reader.Reset(nil)
+		readers.Put(a.reader)
+		a.conn, a.reader = nil, nil
+	}
+	return conn
 }
 
 // Switched tells whether the application has accepted the handshake.
@@ -44,9 +68,8 @@ func (a *Answer) Header() http.Header { return withoutHopByHop(a.response.Header
 // Close closes the connection to the application, except where it has become
 // a [Tunnel]'s. It may be called twice.
 func (a *Answer) Close() {
-	if a.conn != nil {
-		cut(a.conn)
-		a.conn = nil
+	if conn := a.release(); conn != nil {
+		cut(conn)
 	}
 }
 
@@ -102,8 +125,9 @@ func (a *Answer) Accept(w http.ResponseWriter, subprotocol string, ended func(Re
 	if err != nil {
 		return nil, fmt.Errorf("relay hijack: %w", err)
 	}
-	header := w.Header().Clone()
+	header := withoutHopByHop(w.Header())
 	addHeader(header, a.Header())
+	delete(header, "Content-Length") // RFC 9110 8.6: none with a 101.
 	if _, chosen := header["Sec-Websocket-Protocol"]; !chosen && subprotocol != "" {
 		header.Set("Sec-WebSocket-Protocol", subprotocol)
 	}
@@ -130,17 +154,19 @@ func (r *Relay) switchProtocols(client net.Conn, header http.Header) error {
 	return client.SetDeadline(time.Time{})
 }
 
-// Join starts the tunnel on a client's connection that is upgraded already,
-// and without extensions that the application has not agreed to. Of it, early
-// was read already; it is the tunnel's from now on. For ended see
-// [Answer.Accept]. The only error is [ErrNotSwitched].
+// Join starts the tunnel on a client's connection that is upgraded already. The
+// caller has answered 101 without extensions, so that the application must not
+// have been offered any. What was read of the connection already is early; the
+// connection is the tunnel's from now on. For ended see [Answer.Accept]. The
+// only error is [ErrNotSwitched], and then the connection is still the
+// caller's.
 func (a *Answer) Join(client net.Conn, early []byte, ended func(Result)) (*Tunnel, error) {
 	if !a.Switched() {
 		return nil, ErrNotSwitched
 	}
-	t := a.relay.newTunnel(client, a.conn, ended)
-	a.conn = nil
-	t.run(early, rest(a.reader))
+	ahead := rest(a.reader)
+	t := a.relay.newTunnel(client, a.release(), ended)
+	t.run(early, ahead)
 	return t, nil
 }
 

@@ -2,75 +2,68 @@ package relay
 
 import (
 	"crypto/tls"
-	"errors"
 	"net"
-	"os"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 const (
-	// bufferSize is that of a buffer that something is passed on with. Large
-	// messages cost fewer calls of the system than with less.
-	bufferSize = 64 << 10
-	// secureWait is the size of the buffer in which TLS waits for a record.
-	// The record itself then waits in the buffers of crypto/tls.
+	// secureWait is the size of the buffer in which TLS waits for the start of
+	// a record. The rest of it waits in crypto/tls.
 	secureWait = 64
 	// otherWait is the same for a connection of which nothing is known.
 	otherWait = 4 << 10
 )
 
-// buffers are there for pumps that have something to pass on.
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }} //nolint:gochecknoglobals // A pool, as pools are.
-
 // leg is the connection to one of the two peers.
 type leg struct {
 	conn net.Conn
-	// raw is the socket where there is nothing on top of it. Else, wait is
-	// what a read waits with.
+	// raw is the socket, where it is a bare one. Else wait is where a read
+	// waits.
 	raw  syscall.RawConn
 	wait []byte
+	// watched is that hungUp will tell when the peer has sent the last that it
+	// will. See hangups, which finds it by fd.
+	watched bool
+	fd      int32
+	hungUp  atomic.Bool
 	// said and told are that a Close frame has come from the peer and gone to
-	// it; then nothing more is sent, which shut tells. Guarded by Tunnel.mu.
+	// it. Then nothing more is sent, which shut tells. Guarded by Tunnel.mu.
 	said, told, shut bool
 }
 
-func newLeg(conn net.Conn) leg {
+func (l *leg) init(conn net.Conn) {
 	watchPeer(conn)
-	l := leg{conn: conn, raw: rawConn(conn)}
-	if _, secure := conn.(*tls.Conn); secure {
+	l.conn, l.raw = conn, rawConn(conn)
+	if isSecure(conn) {
 		l.wait = make([]byte, secureWait)
 	} else if l.raw == nil {
 		l.wait = make([]byte, otherWait)
 	}
-	return l
 }
 
-// wake ends a read that waits, now or next.
+func isSecure(conn net.Conn) bool {
+	_, ok := conn.(*tls.Conn)
+	return ok
+}
+
+// wake ends a read that waits, or the next one.
 func (l *leg) wake() { _ = l.conn.SetReadDeadline(longAgo()) }
 
 // calm takes wake back.
 func (l *leg) calm() { _ = l.conn.SetReadDeadline(time.Time{}) }
 
-// readWaiting waits for bytes in a buffer of its own and puts them into b,
-// which it takes from the pool only then.
-func (l *leg) readWaiting(b func() []byte) (int, error) {
-	n, err := l.conn.Read(l.wait)
-	if n == 0 {
-		return 0, err
+// readMore reads what can be read without waiting, after n bytes have been.
+func (l *leg) readMore(b []byte, n int) int {
+	if n < secureWait || !isSecure(l.conn) {
+		return 0
 	}
-	into := b()
-	copy(into, l.wait[:n])
-	if _, secure := l.conn.(*tls.Conn); secure && n == len(l.wait) {
-		// What of the record is left can be read without waiting. An error
-		// comes again.
-		l.wake()
-		more, _ := l.conn.Read(into[n:])
-		l.calm()
-		n += more
-	}
-	return n, err
+	// What is left of a record does not ask the socket. An error comes again.
+	l.wake()
+	more, _ := l.conn.Read(b)
+	l.calm()
+	return more
 }
 
 // closeWrite tells the peer that nothing more comes. It is false where that
@@ -78,6 +71,16 @@ func (l *leg) readWaiting(b func() []byte) (int, error) {
 func (l *leg) closeWrite() bool {
 	half, ok := l.conn.(interface{ CloseWrite() error })
 	return ok && half.CloseWrite() == nil
+}
+
+// abort ends what waits for the peer, now and later. To close a bare socket
+// would have to wait for the pump that reads it.
+func (l *leg) abort() {
+	if l.raw != nil {
+		_ = l.conn.SetDeadline(longAgo())
+	} else {
+		cut(l.conn)
+	}
 }
 
 // cut closes a connection at once. With TLS, Close would wait for somebody to
@@ -88,5 +91,3 @@ func cut(conn net.Conn) {
 	}
 	_ = conn.Close()
 }
-
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha1" //nolint:gosec // RFC 6455 4.2.2 wants it, and nothing is secret there.
@@ -40,7 +39,7 @@ func longAgo() time.Time { return time.Unix(1, 0) }
 
 // Open connects to the application, sends out and returns its answer, which
 // the caller has to close. The error wraps [ErrUpstream], and the error of ctx
-// where that has ended; it holds nothing of what was sent or received.
+// where that has ended; it holds nothing of the request or the answer.
 func (r *Relay) Open(ctx context.Context, out *http.Request) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.options.HandshakeTimeout)
 	defer cancel()
@@ -49,8 +48,7 @@ func (r *Relay) Open(ctx context.Context, out *http.Request) (*Answer, error) {
 		return nil, fmt.Errorf("%w: dial: %w", ErrUpstream, err)
 	}
 	callOff := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(longAgo()) })
-	a := &Answer{relay: r, conn: conn, limit: &io.LimitedReader{R: conn, N: maxAnswerHeader}}
-	a.reader = bufio.NewReader(a.limit)
+	a := r.newAnswer(conn)
 	err = a.exchange(out)
 	if !callOff() {
 		err = ctx.Err()
@@ -65,7 +63,8 @@ func (r *Relay) Open(ctx context.Context, out *http.Request) (*Answer, error) {
 
 // dial connects, and speaks TLS where that is wanted.
 func (r *Relay) dial(ctx context.Context) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: r.options.DialTimeout, KeepAliveConfig: keepAlive()}
+	// Its tunnel sets keepalive.
+	dialer := net.Dialer{Timeout: r.options.DialTimeout, KeepAlive: -1}
 	conn, err := dialer.DialContext(ctx, r.to.network, r.to.address)
 	if err != nil || r.to.tls == nil {
 		return conn, err
@@ -91,7 +90,7 @@ func (a *Answer) exchange(out *http.Request) error {
 		return err
 	}
 	for range maxInterim {
-		response, err := http.ReadResponse(a.reader, out)
+		response, err := http.ReadResponse(a.reader, out) //nolint:bodyclose // Close closes the connection.
 		if err != nil {
 			return withoutQuotes(err)
 		}

@@ -9,18 +9,31 @@ import (
 	"wsticket/internal/handshake"
 )
 
-// hopByHop returns the names of the headers that belong to one connection: the
-// known ones, and those that Connection names (RFC 9110 7.6.1).
-func hopByHop(h http.Header) map[string]bool {
-	names := map[string]bool{
-		"Connection": true, "Proxy-Connection": true, "Keep-Alive": true,
-		"Proxy-Authenticate": true, "Proxy-Authorization": true,
-		"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+// isHopByHop tells of the headers that belong to one connection: the known
+// ones, and those that Connection names (RFC 9110 7.6.1).
+func isHopByHop(name string, named map[string]bool) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	default:
+		return named[name]
 	}
-	for _, name := range handshake.ListOf(h["Connection"]) {
-		names[http.CanonicalHeaderKey(name)] = true
+}
+
+// namedIn returns the headers that Connection names.
+func namedIn(connection []string) map[string]bool {
+	var named map[string]bool
+	for _, name := range handshake.ListOf(connection) {
+		if strings.EqualFold(name, "upgrade") {
+			continue // Nearly always that is all.
+		}
+		if named == nil {
+			named = make(map[string]bool)
+		}
+		named[http.CanonicalHeaderKey(name)] = true
 	}
-	return names
+	return named
 }
 
 // Outbound makes the request for the application out of the handshake in. The
@@ -34,14 +47,14 @@ func hopByHop(h http.Header) map[string]bool {
 // anybody else, nothing is: Forwarded, X-Real-Ip and X-Forwarded-* go, and
 // X-Forwarded-For, -Host and -Proto are what is seen here.
 func (r *Relay) Outbound(in *http.Request, trusted bool) *http.Request {
-	dropped := hopByHop(in.Header)
+	named := namedIn(in.Header["Connection"])
 	header := make(http.Header, len(in.Header)+3)
 	for name, values := range in.Header {
 		switch {
 		case strings.HasPrefix(name, "Sec-Websocket-"):
 			// Nobody can have the handshake itself taken out by naming it in
 			// Connection.
-		case dropped[name], strings.Contains(name, "_"), !trusted && isOfProxies(name),
+		case isHopByHop(name, named), strings.Contains(name, "_"), !trusted && isOfProxies(name),
 			name == "Content-Length", name == "Expect": // A handshake has no body.
 			continue
 		}
@@ -97,10 +110,10 @@ func dashes(name string) string { return strings.ReplaceAll(name, "_", "-") }
 // withoutHopByHop returns what of the header of an answer goes on to the
 // client.
 func withoutHopByHop(h http.Header) http.Header {
-	dropped := hopByHop(h)
+	named := namedIn(h["Connection"])
 	kept := make(http.Header, len(h))
 	for name, values := range h {
-		if !dropped[name] {
+		if !isHopByHop(name, named) {
 			kept[name] = values
 		}
 	}

@@ -3,14 +3,20 @@ package relay
 import (
 	"errors"
 	"math"
+	"sync"
 	"sync/atomic"
-	"time"
 
 	"wsticket/internal/wsframe"
 )
 
-// errStalled is a peer that takes nothing for too long.
-var errStalled = errors.New("peer does not read")
+// bufferSize is that of the buffers in which bytes pass. A message of 64 KiB
+// fits with its header: the fewer calls of the system the better.
+const bufferSize = 72 << 10
+
+// buffers are for pumps that have something to pass on.
+//
+//nolint:gochecknoglobals // A pool, which nobody assigns.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // pump passes on what comes from one peer to the other one. All of it belongs
 // to its goroutine, but for the atomics.
@@ -20,52 +26,50 @@ type pump struct {
 	total    *counter // of the relay
 	own      Traffic
 	frames   tracker
-	// held is a header that is not complete: it goes on with the rest of it,
-	// so that what has gone on ends within a payload or between two frames.
+	// held is a header that is not complete: it goes on together with its
+	// rest, so that what has gone on ends within a payload or between frames.
 	held  [maxPartial]byte
-	holds int
+	holds uint8
 	// mute is that a Close frame has gone on, theirs or ours, after which
 	// nothing may. What comes is still followed.
 	mute bool
 	// broken is that dst takes nothing any more.
 	broken bool
-	// early was read before the pump began.
-	early []byte
+	// patient is that writable is to wait until something can be written.
+	patient bool
 
 	// last is when something came at last, since the start of the tunnel.
 	last atomic.Int64
-	// alert asks the pump to look at ping and at the tunnel's farewell as soon
-	// as it stands between two frames.
+	// alert asks the pump to look, as soon as it stands between two frames,
+	// whether a frame of ours is wanted: a Close, or by ping a Ping.
 	alert, ping atomic.Bool
 
-	// The rest is for onReadable and onWritable, which are made once, because
-	// to make one for each call costs an allocation.
+	// onReadable and onWritable are methods of the pump, made values once: to
+	// do so for each call would cost an allocation. The rest is what they have
+	// and leave.
 	onReadable, onWritable func(fd uintptr) bool
 	buffer                 *[bufferSize]byte
-	n                      int
-	err                    error
 	out                    []byte
-	patient                bool
+	readErr, writeErr      error
 }
 
 func (p *pump) init(t *Tunnel, src, dst *leg, total *counter, limit int64) {
 	p.tunnel, p.src, p.dst, p.total = t, src, dst, total
 	p.frames.limit = limit
-	if src.raw != nil {
-		p.onReadable = p.readable
-	}
-	if dst.raw != nil {
-		p.onWritable = p.writable
-	}
+	p.onReadable, p.onWritable = p.readable, p.writable
 }
 
-// run ends when src has no more, or dst takes no more, at the latest when the
-// tunnel is cut.
-func (p *pump) run() {
-	err := p.forward(p.early)
-	p.early = nil
+// run passes on what was read early, and then what comes. It ends when src has
+// no more, or dst takes no more, at the latest when the tunnel is cut.
+func (p *pump) run(early []byte) {
+	err := p.forward(early)
 	for err == nil {
-		err = p.step()
+		if p.alert.Load() {
+			err = p.attend()
+		}
+		if err == nil {
+			err = p.read()
+		}
 	}
 	p.release()
 	p.tunnel.leave(p, err)
@@ -77,57 +81,73 @@ func (p *pump) disturb() {
 	p.src.wake()
 }
 
-// step passes on what comes next.
-func (p *pump) step() error {
-	if p.alert.Load() {
-		if err := p.attend(); err != nil {
-			return err
+// read passes on what comes until it fails or is disturbed.
+func (p *pump) read() error {
+	var err error
+	if p.src.raw != nil {
+		if err = p.src.raw.Read(p.onReadable); err == nil {
+			err = p.readErr
 		}
+	} else {
+		err = p.readWaiting()
 	}
-	n, failed := p.read()
-	if n > 0 {
-		if p.tunnel.timed {
-			p.last.Store(int64(p.tunnel.age()))
-		}
-		n, p.holds = n+p.holds, 0
-		if err := p.forward(p.buffer[:n]); err != nil {
-			return err
-		}
+	if !isTimeout(err) {
+		return err
 	}
-	if failed != nil && isTimeout(failed) {
-		p.src.calm() // Somebody wants attention.
-		return nil
+	p.src.calm()
+	if p.tunnel.over.Load() { // Asked now, lest abort is what calm has undone.
+		return errCut
 	}
-	return failed
+	return nil
 }
 
-// read waits until something is there and puts it into the buffer, behind what
-// is held.
-func (p *pump) read() (int, error) {
-	if p.src.raw == nil {
-		return p.src.readWaiting(p.acquire)
-	}
-	if err := p.src.raw.Read(p.onReadable); err != nil {
-		return 0, err
-	}
-	return p.n, p.err
-}
-
-// readable is called until it is true, first at once and then whenever
-// something may be there.
+// readable is called at once, and again whenever something may be there, until
+// it is true.
 func (p *pump) readable(fd uintptr) bool {
-	var ok bool
-	p.n, ok, p.err = tryRead(fd, p.acquire())
-	if !ok {
+	for {
+		into := p.acquire()
+		n, ok, err := tryRead(fd, into)
+		if !ok {
+			p.release()
+			return false
+		}
+		if err == nil {
+			err = p.take(n)
+		}
+		if err != nil {
+			p.readErr = err
+			return true
+		}
+		if n < len(into) && p.src.watched && !p.src.hungUp.Load() {
+			p.release()
+			return false
+		}
+	}
+}
+
+// readWaiting is for a connection that is read into a buffer of its own while
+// nothing is there.
+func (p *pump) readWaiting() error {
+	n, err := p.src.conn.Read(p.src.wait)
+	if n > 0 {
+		into := p.acquire()
+		n = copy(into, p.src.wait[:n])
+		n += p.src.readMore(into[n:], n)
+		if failed := p.take(n); failed != nil {
+			err = failed
+		}
 		p.release()
 	}
-	return ok
+	return err
 }
 
-// acquire returns the part of the buffer to read into.
+// acquire returns where to read to, in a buffer that begins with what is held.
 func (p *pump) acquire() []byte {
 	if p.buffer == nil {
-		p.buffer = buffers.Get().(*[bufferSize]byte) //nolint:errcheck // It holds nothing else.
+		p.buffer = buffers.Get().(*[bufferSize]byte) //nolint:errcheck // Nothing else is in there.
+	}
+	if p.holds == 0 {
+		return p.buffer[:]
 	}
 	return p.buffer[copy(p.buffer[:], p.held[:p.holds]):]
 }
@@ -139,10 +159,20 @@ func (p *pump) release() {
 	}
 }
 
-// forward passes b on. Where somebody wants attention, it gets it at the first
+// take passes on the n bytes that have come into the buffer.
+func (p *pump) take(n int) error {
+	if p.tunnel.timed {
+		p.last.Store(int64(p.tunnel.age()))
+	}
+	n += int(p.holds)
+	p.holds = 0
+	return p.forward(p.buffer[:n])
+}
+
+// forward passes b on. Where a frame of ours is wanted, it comes at the first
 // end of a frame within b.
 func (p *pump) forward(b []byte) error {
-	if left := p.frames.left; p.alert.Load() && left < int64(len(b)) {
+	if left := p.frames.left; left <= int64(len(b)) && p.alert.Load() {
 		if err := p.pass(b[:left]); err != nil {
 			return err
 		}
@@ -158,6 +188,9 @@ func (p *pump) forward(b []byte) error {
 func (p *pump) pass(b []byte) error {
 	messages := p.frames.messages
 	n, malformed := p.frames.feed(b)
+	if p.frames.closing {
+		p.tunnel.hearClose(p)
+	}
 	if n > 0 && !p.mute {
 		if err := p.write(b[:n]); err != nil {
 			return err
@@ -171,7 +204,7 @@ func (p *pump) pass(b []byte) error {
 		p.mute = true
 		p.tunnel.passedClose(p)
 	default:
-		p.holds = copy(p.held[:], b[n:])
+		p.holds = uint8(copy(p.held[:], b[n:])) //nolint:gosec // At most maxPartial.
 	}
 	return nil
 }
@@ -182,10 +215,11 @@ func (p *pump) count(messages, bytes uint64) {
 	p.total.add(messages, bytes)
 }
 
-// refuse closes the tunnel for a frame that does not go on.
+// refuse closes the tunnel for the sake of a frame, which does not go on.
 func (p *pump) refuse(err error, rest []byte) error {
-	if errors.Is(err, errTooBig) {
-		// To the application the client is gone; it was not its message.
+	tooBig := errors.Is(err, errTooBig)
+	if tooBig {
+		// To the application the client just goes: it was not its message.
 		p.tunnel.close(farewell{closing{codeTooBig, "too big"}, closing{codeGoingAway, ""}})
 	} else {
 		p.tunnel.Close(codeProtocolError, "malformed frame")
@@ -193,19 +227,19 @@ func (p *pump) refuse(err error, rest []byte) error {
 	if err := p.attend(); err != nil {
 		return err
 	}
-	if errors.Is(err, errTooBig) {
-		// There may be a Close frame behind it, which is waited for.
+	if tooBig {
+		// A Close frame behind it is waited for.
 		p.frames.limit = 0
 		return p.pass(rest)
 	}
-	// Nothing behind it is a frame. It is read until the peer has enough.
+	// Nothing behind it is a frame: it is like a payload without an end.
 	p.frames.left = math.MaxInt64
 	return nil
 }
 
-// attend puts a frame of ours between two frames, where it stands there and
-// one is wanted. Control frames may stand within a fragmented message, too
-// (RFC 6455 5.4).
+// attend puts a frame of ours between two frames, where the stream stands
+// there and one is wanted. Control frames may stand within a fragmented
+// message, too (RFC 6455 5.4).
 func (p *pump) attend() error {
 	if p.frames.left > 0 {
 		return nil
@@ -221,72 +255,10 @@ func (p *pump) attend() error {
 		return err
 	}
 	if p.ping.CompareAndSwap(true, false) {
-		// The Pong goes on to the application, which ignores it, as it has
-		// not asked for one (RFC 6455 5.5.3).
+		// The Pong goes on to the application, which ignores it, as it has not
+		// asked for one (RFC 6455 5.5.3).
 		p.tunnel.pinged.Store(int64(p.tunnel.age()))
 		return p.write(wsframe.Append(nil, wsframe.Ping, nil, nil))
 	}
 	return nil
-}
-
-// write writes all of b. Only where it has to wait a deadline is set.
-func (p *pump) write(b []byte) error {
-	err := p.writeAll(b)
-	if isTimeout(err) {
-		err = errStalled
-	}
-	p.broken = err != nil
-	return err
-}
-
-func (p *pump) writeAll(b []byte) error {
-	if p.dst.raw == nil {
-		if err := p.expect(); err != nil {
-			return err
-		}
-		_, err := p.dst.conn.Write(b)
-		return err
-	}
-	p.out, p.patient = b, false
-	if err := p.writeRaw(); err != nil || len(p.out) == 0 {
-		return err
-	}
-	p.patient = true
-	for len(p.out) > 0 {
-		// A peer that takes a little each time is slow and not stalled.
-		if err := p.expect(); err != nil {
-			return err
-		}
-		if err := p.writeRaw(); err != nil {
-			return err
-		}
-	}
-	return p.dst.conn.SetWriteDeadline(time.Time{})
-}
-
-func (p *pump) expect() error {
-	return p.dst.conn.SetWriteDeadline(time.Now().Add(p.tunnel.relay.options.WriteTimeout))
-}
-
-func (p *pump) writeRaw() error {
-	if err := p.dst.raw.Write(p.onWritable); err != nil {
-		return err
-	}
-	return p.err
-}
-
-// writable is called until it is true, first at once and then whenever
-// something can be written.
-func (p *pump) writable(fd uintptr) bool {
-	for len(p.out) > 0 {
-		n, ok, err := tryWrite(fd, p.out)
-		if !ok {
-			return !p.patient
-		}
-		p.out, p.err = p.out[n:], err
-		if err != nil || p.patient {
-			return true
-		}
-	}
-	return true
 }

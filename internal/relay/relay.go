@@ -7,6 +7,7 @@ type Relay struct {
 	options Options
 	to      target
 	open    atomic.Int64
+	hangups hangups
 	// What both directions count all the time lies on cache lines of its own.
 	_            [64]byte
 	fromClient   counter

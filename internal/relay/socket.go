@@ -15,19 +15,15 @@ const (
 	probes      = 3
 )
 
-// keepAlive lets the system ask a silent peer whether it is still there.
-func keepAlive() net.KeepAliveConfig {
-	return net.KeepAliveConfig{Enable: true, Idle: probeIdle, Interval: probeEvery, Count: probes}
-}
-
-// watchPeer lets the system give up a peer that is gone without a word. It is
-// an improvement, so that its failing is none.
+// watchPeer lets the system ask a silent peer whether it is still there, and
+// give up one that is gone without a word. Where it fails, the system's own
+// bounds hold, which are hours.
 func watchPeer(conn net.Conn) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetKeepAliveConfig(keepAlive())
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: probeIdle, Interval: probeEvery, Count: probes})
 		setUserTimeout(tcp, peerTimeout)
 	}
 }

@@ -86,16 +86,17 @@ func (t *tracker) header(b []byte) (size int, err error) {
 	return size, nil
 }
 
+// closeHeader is header for that of a close frame, which has a size.
 func (t *tracker) closeHeader(h wsframe.Header, b []byte, size int) int {
-	t.code = wsframe.NoStatus
+	code := uint16(wsframe.NoStatus)
 	if h.Length >= 2 {
 		if len(b) < size+2 {
 			return 0
 		}
-		// Without a mask its bytes are 0.
-		t.code = binary.BigEndian.Uint16(b[size:]) ^ binary.BigEndian.Uint16(h.Mask[:])
+		// Without a mask, the mask is 0.
+		code = binary.BigEndian.Uint16(b[size:]) ^ binary.BigEndian.Uint16(h.Mask[:])
 		size, h.Length = size+2, h.Length-2
 	}
-	t.closing, t.left = true, h.Length
+	t.closing, t.code, t.left = true, code, h.Length
 	return size
 }

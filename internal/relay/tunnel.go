@@ -54,6 +54,8 @@ type Tunnel struct {
 	// pinged is when a Ping was written at last, since the start.
 	pinged atomic.Int64
 	bye    atomic.Pointer[farewell]
+	// over is that pumps are to end.
+	over atomic.Bool
 
 	mu sync.Mutex
 	// timer is for the silence of peers, and once the tunnel lingers, for its
@@ -77,9 +79,10 @@ type closing struct {
 func (r *Relay) newTunnel(client, upstream net.Conn, ended func(Result)) *Tunnel {
 	t := &Tunnel{
 		relay: r, ended: ended, start: time.Now(), running: 2,
-		client: newLeg(client), upstream: newLeg(upstream),
 		timed: r.options.Ping > 0 || r.options.IdleTimeout > 0,
 	}
+	t.client.init(client)
+	t.upstream.init(upstream)
 	t.up.init(t, &t.client, &t.upstream, &r.fromClient, r.options.MaxMessage)
 	t.down.init(t, &t.upstream, &t.client, &r.fromUpstream, 0)
 	return t
@@ -88,12 +91,12 @@ func (r *Relay) newTunnel(client, upstream net.Conn, ended func(Result)) *Tunnel
 // run starts the pumps. They end with the tunnel.
 func (t *Tunnel) run(fromClient, fromUpstream []byte) {
 	t.relay.open.Add(1)
-	t.up.early, t.down.early = fromClient, fromUpstream
 	if t.timed {
 		t.watch(0, false)
 	}
-	go t.up.run()
-	go t.down.run()
+	t.relay.hangups.watch(t)
+	go t.up.run(fromClient)
+	go t.down.run(fromUpstream)
 }
 
 // age is the time since the start of the tunnel.
@@ -101,8 +104,10 @@ func (t *Tunnel) age() time.Duration { return time.Since(t.start) }
 
 // Close closes the tunnel, unless somebody has done so before: a Close frame
 // goes to either side as soon as its stream stands between two frames, and
-// nothing after it. What peers send then is dropped. Both are given until
-// [Options.Linger] to answer and to leave, then the tunnel is cut.
+// nothing after it. What peers send then is dropped. They have as long as
+// [Options.Linger] to answer and to leave, then the tunnel is cut. The code is
+// one that may be sent (RFC 6455 7.4), and a reason of more than 123 bytes is
+// cut short.
 func (t *Tunnel) Close(code uint16, reason string) {
 	t.close(farewell{closing{code, reason}, closing{code, reason}})
 }
@@ -124,8 +129,9 @@ func (t *Tunnel) Cut() {
 	t.mu.Lock()
 	t.note(codeAbnormal, ByRelay)
 	t.mu.Unlock()
-	cut(t.client.conn)
-	cut(t.upstream.conn)
+	t.over.Store(true)
+	t.client.abort()
+	t.upstream.abort()
 }
 
 // note keeps how the tunnel ends. The first to say so is right. Locked.
@@ -149,29 +155,40 @@ func (t *Tunnel) closeFrame(p *pump, bye *farewell) []byte {
 // toldClose notes that p has written a Close frame of ours.
 func (t *Tunnel) toldClose(p *pump) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	p.dst.told = true
+	t.mu.Unlock()
 	t.settle()
+}
+
+// hearClose notes that a peer begins to send a Close frame.
+func (t *Tunnel) hearClose(p *pump) {
+	t.mu.Lock()
+	t.note(p.frames.code, t.nameOf(p.src))
+	t.mu.Unlock()
 }
 
 // passedClose notes that a peer has sent a Close frame, and that one has gone
 // on: that one, or ours.
 func (t *Tunnel) passedClose(p *pump) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.note(p.frames.code, t.nameOf(p.src))
 	p.src.said, p.dst.told = true, true
+	t.mu.Unlock()
 	t.settle()
 }
 
-// settle ends what we send to a peer with whom Close frames were exchanged
-// (RFC 6455 7.1.1). Then both have nothing more to say. Locked.
+// settle says nothing more to a peer with whom Close frames were exchanged
+// (RFC 6455 7.1.1), and lets the tunnel end soon.
 func (t *Tunnel) settle() {
 	for _, l := range []*leg{&t.client, &t.upstream} {
-		if l.said && l.told && !l.shut {
+		t.mu.Lock()
+		over := l.said && l.told && !l.shut
+		if over {
 			l.shut = true
-			l.closeWrite()
 			t.linger()
+		}
+		t.mu.Unlock()
+		if over {
+			l.closeWrite() // Not locked: with TLS it may wait.
 		}
 	}
 }
@@ -193,23 +210,26 @@ func (t *Tunnel) leave(p *pump, err error) {
 	if p.broken {
 		at = p.dst
 	}
-	passedOn := !p.broken && p.dst.closeWrite()
 	t.mu.Lock()
 	t.note(codeAbnormal, t.nameOf(at))
+	t.mu.Unlock()
+	passedOn := !p.broken && p.dst.closeWrite()
+	t.mu.Lock()
 	// A peer may have said all that it has to say and go on listening. But
 	// where it has said Close, or is gone, the other one has a last moment.
 	if !errors.Is(err, io.EOF) || p.src.said || !passedOn {
 		t.linger()
 	}
 	t.running--
-	over := t.running == 0
+	last := t.running == 0
 	t.mu.Unlock()
-	if over {
+	if last {
 		t.end()
 	}
 }
 
 func (t *Tunnel) end() {
+	t.relay.hangups.unwatch(t)
 	cut(t.client.conn)
 	cut(t.upstream.conn)
 	t.mu.Lock()
@@ -222,5 +242,7 @@ func (t *Tunnel) end() {
 	}
 	t.mu.Unlock()
 	t.relay.open.Add(-1)
-	t.ended(result)
+	if t.ended != nil {
+		t.ended(result)
+	}
 }

@@ -1,0 +1,122 @@
+package relay_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The benchmarks set the relay beside nginx and httputil.ReverseProxy, each
+// before the same application, in turns, because machines have moods. What
+// counts is the ratio to nginx, which is the median of those of the turns.
+
+const (
+	turns = 9
+	turn  = 300 * time.Millisecond
+)
+
+func contenders(b *testing.B) []child {
+	b.Helper()
+	upstream := startChild(b, "echo").addr
+	return []child{
+		startNginx(b, upstream),
+		startChild(b, "relay http://"+upstream),
+		startChild(b, "reverseproxy http://"+upstream),
+	}
+}
+
+// figures are those of one contender, one a turn.
+type figures map[string][]float64
+
+// report gives the medians, and of the relay the ratios to nginx, which is the
+// first one.
+func report(b *testing.B, all []child, measured []figures) {
+	b.Helper()
+	b.ReportMetric(0, "ns/op") // Says nothing here.
+	for unit := range measured[0] {
+		for i, c := range all {
+			b.ReportMetric(median(measured[i][unit]), c.name+"-"+unit)
+		}
+		var ratios []float64
+		for i, value := range measured[1][unit] {
+			ratios = append(ratios, value/measured[0][unit][i])
+		}
+		b.ReportMetric(median(ratios), "ratio-"+unit)
+	}
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+// BenchmarkIdle gives the resident memory and the descriptors of a connection
+// that has passed one message each way, at once and when the memory has
+// settled.
+func BenchmarkIdle(b *testing.B) {
+	const count = 3000
+	all := contenders(b)
+	measured := make([]figures, len(all))
+	for i, c := range all {
+		before := c.use(b)
+		l := dialLoad(b, c.addr, count, 100)
+		l.once(b)
+		at := c.use(b)
+		c.settle()
+		settled := c.use(b)
+		l.close()
+		measured[i] = figures{
+			"KiB/conn":         {float64(at.rss-before.rss) / count / 1024},
+			"settled-KiB/conn": {float64(settled.rss-before.rss) / count / 1024},
+			"fd/conn":          {float64(at.descriptors-before.descriptors) / count},
+		}
+	}
+	report(b, all, measured)
+}
+
+// BenchmarkEcho gives messages per second there and back at 100 connections,
+// the 99th percentile of the time that takes, and what of it the proxy itself
+// has used of the processor.
+func BenchmarkEcho(b *testing.B) {
+	for _, size := range []int{64, 64 << 10} {
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+			all := contenders(b)
+			loads, measured := make([]*load, len(all)), make([]figures, len(all))
+			for i, c := range all {
+				loads[i], measured[i] = dialLoad(b, c.addr, 100, size), figures{}
+				loads[i].once(b)
+			}
+			for range turns {
+				for i, c := range all {
+					before, start := c.use(b), time.Now()
+					count, p99 := loads[i].run(b, turn)
+					measured[i].add("msg/s", float64(count)/time.Since(start).Seconds())
+					measured[i].add("p99-ms", p99.Seconds()*1e3)
+					measured[i].add("cpu-us/msg", (c.use(b).cpu-before.cpu).Seconds()*1e6/float64(count))
+				}
+			}
+			report(b, all, measured)
+		})
+	}
+}
+
+// BenchmarkHandshake gives handshakes per second, 16 at once.
+func BenchmarkHandshake(b *testing.B) {
+	all := contenders(b)
+	measured := make([]figures, len(all))
+	for i := range all {
+		measured[i] = figures{}
+	}
+	for range turns {
+		for i, c := range all {
+			before, start := c.use(b), time.Now()
+			count := handshakes(b, c.addr, turn)
+			measured[i].add("handshakes/s", float64(count)/time.Since(start).Seconds())
+			measured[i].add("cpu-us/handshake", (c.use(b).cpu-before.cpu).Seconds()*1e6/float64(count))
+		}
+	}
+	report(b, all, measured)
+}
+
+func (f figures) add(unit string, value float64) { f[unit] = append(f[unit], value) }

@@ -1,0 +1,212 @@
+package relay_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"wsticket/internal/relay"
+	"wsticket/internal/wsframe"
+)
+
+// soon makes the linger of a test short, where its end is waited for.
+func soon(o *relay.Options) { o.Linger = 50 * time.Millisecond }
+
+func TestClose(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	client, app, tunnel := f.open()
+	tunnel.Close(4003, "revoked")
+	tunnel.Close(1001, "the first one counts")
+	client.expect(plain(wsframe.Close, closing(4003, "revoked")))
+	h, payload := app.frame()
+	if h.Opcode != wsframe.Close || !h.Masked || h.Mask == ([4]byte{}) || string(payload) != closing(4003, "revoked") {
+		t.Errorf("towards the application: got %+v %q, want a masked close frame", h, payload)
+	}
+	// What is on its way is dropped, on both sides.
+	client.send(masked(wsframe.Text, "late"), masked(wsframe.Close, closing(4003, "")))
+	app.send(plain(wsframe.Text, "late"), plain(wsframe.Close, closing(4003, "")))
+	client.expectEnd()
+	app.expectEnd()
+	_, _ = client.conn.Close(), app.conn.Close()
+	got := f.expectResult(4003, relay.ByRelay)
+	if got.FromClient != (relay.Traffic{}) || got.FromUpstream != (relay.Traffic{}) {
+		t.Errorf("passed on: got %+v, want nothing", got)
+	}
+}
+
+// Wherever in its stream a peer stands, the Close frame comes between two
+// frames: the one that has begun arrives whole, and none after it.
+func TestCloseBetweenFrames(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{5, 300, 200_000} {
+		for name, frame := range map[string]func(wsframe.Opcode, string) string{"client": masked, "application": plain} {
+			first := frame(wsframe.Text, strings.Repeat("x", size))
+			stream := first + frame(wsframe.Text, "next")
+			for rule, at := range map[string]int{
+				"before the first frame":    0,
+				"within a header":           1,
+				"within a payload":          len(first) - 2,
+				"behind a frame":            len(first),
+				"within the next header":    len(first) + 1,
+				"within the second payload": len(stream) - 1,
+			} {
+				t.Run(fmt.Sprintf("%s of %d of the %s", rule, size, name), func(t *testing.T) {
+					f := newFixture(t, nil)
+					client, app, tunnel := f.open()
+					from, to := client, app
+					if name == "application" {
+						from, to = app, client
+					}
+					var begun, whole string // Of what arrives, before the call and after it.
+					switch {
+					case at > len(first)+6:
+						begun, whole = stream[:at], stream
+					case at >= len(first):
+						begun, whole = first, first
+					case at > 1:
+						begun, whole = stream[:at], first
+					}
+					from.send(stream[:at])
+					to.expect(begun)
+					tunnel.Close(1001, "")
+					from.send(stream[at:])
+					to.expect(whole[len(begun):])
+					to.expectClose(1001, "")
+					from.expectClose(1001, "")
+					_, _ = client.conn.Close(), app.conn.Close()
+					f.expectResult(1001, relay.ByRelay)
+				})
+			}
+		}
+	}
+}
+
+// Control frames may stand between the fragments of a message.
+func TestCloseBetweenFragments(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	client, app, tunnel := f.open()
+	client.send(fragment(masked(wsframe.Text, "begin")))
+	app.send(fragment(plain(wsframe.Text, "begin")))
+	client.expect(fragment(plain(wsframe.Text, "begin")))
+	app.expect(fragment(masked(wsframe.Text, "begin")))
+	tunnel.Close(1001, "")
+	client.expect(plain(wsframe.Close, closing(1001, "")))
+	app.expectClose(1001, "")
+	_, _ = client.conn.Close(), app.conn.Close()
+	f.expectResult(1001, relay.ByRelay)
+}
+
+// Nobody holds up the end for longer than the linger.
+func TestCloseIsNotAwaited(t *testing.T) {
+	t.Parallel()
+	t.Run("nobody answers", func(t *testing.T) {
+		f := newFixture(t, soon)
+		client, app, tunnel := f.open()
+		tunnel.Close(1001, "")
+		client.expect(plain(wsframe.Close, closing(1001, "")))
+		app.expectClose(1001, "")
+		f.expectResult(1001, relay.ByRelay)
+		client.expectEnd()
+		app.expectEnd()
+	})
+	t.Run("a frame that does not end", func(t *testing.T) {
+		f := newFixture(t, soon)
+		client, app, tunnel := f.open()
+		app.send(plain(wsframe.Text, "hello")[:4])
+		client.expect(plain(wsframe.Text, "hello")[:4])
+		tunnel.Close(1001, "")
+		client.expectEnd()
+		f.expectResult(1001, relay.ByRelay)
+	})
+	t.Run("peers do not read", func(t *testing.T) {
+		f := newFixture(t, soon)
+		client, app, tunnel := f.open()
+		var flooding sync.WaitGroup
+		for p, frame := range map[*peer]string{
+			client: masked(wsframe.Binary, string(make([]byte, 1<<20))),
+			app:    plain(wsframe.Binary, string(make([]byte, 1<<20))),
+		} {
+			flooding.Go(func() { // Ends with the tunnel.
+				for {
+					if _, err := io.WriteString(p.conn, frame); err != nil {
+						return
+					}
+				}
+			})
+		}
+		await(t, "something passes", func() bool {
+			s := f.relay.Stats()
+			return s.FromClient.Messages > 0 && s.FromUpstream.Messages > 0
+		})
+		tunnel.Close(1001, "")
+		f.expectResult(1001, relay.ByRelay)
+		flooding.Wait()
+	})
+}
+
+// Who has said Close already is answered and not asked again.
+func TestCloseWhileClosing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	client, app, tunnel := f.open()
+	client.send(masked(wsframe.Close, closing(1000, "")))
+	app.expect(masked(wsframe.Close, closing(1000, "")))
+	tunnel.Close(1001, "")
+	client.expect(plain(wsframe.Close, closing(1001, "")))
+	client.expectEnd()
+	app.send(plain(wsframe.Close, closing(1000, "")))
+	app.expectEnd()
+	_, _ = client.conn.Close(), app.conn.Close()
+	f.expectResult(1000, relay.ByClient)
+}
+
+// What follows a Close frame is no frame and goes nowhere (RFC 6455 5.5.1).
+func TestNothingAfterClose(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	client, app, _ := f.open()
+	client.send(masked(wsframe.Close, closing(1000, "")), "rubbish")
+	app.expect(masked(wsframe.Close, closing(1000, "")))
+	client.send(masked(wsframe.Text, "late"))
+	app.send(plain(wsframe.Close, ""), "rubbish")
+	client.expect(plain(wsframe.Close, ""))
+	client.expectEnd()
+	app.expectEnd()
+	_, _ = client.conn.Close(), app.conn.Close()
+	f.expectResult(1000, relay.ByClient)
+}
+
+// The code of the first Close frame is told, in whatever pieces it comes.
+func TestCloseCodes(t *testing.T) {
+	t.Parallel()
+	for rule, frame := range map[string]string{
+		"without a code":                 plain(wsframe.Close, ""),
+		"with a code":                    plain(wsframe.Close, closing(3000, "")),
+		"with a long reason":             plain(wsframe.Close, closing(3000, strings.Repeat("r", 123))),
+		"masked, which no server should": masked(wsframe.Close, closing(3000, "reason")),
+	} {
+		t.Run(rule, func(t *testing.T) {
+			f := newFixture(t, nil)
+			client, app, _ := f.open()
+			for _, b := range []byte(frame) {
+				app.send(string([]byte{b}))
+			}
+			client.expect(frame)
+			client.send(masked(wsframe.Close, ""))
+			app.expect(masked(wsframe.Close, ""))
+			client.expectEnd()
+			app.expectEnd()
+			_, _ = client.conn.Close(), app.conn.Close()
+			want := uint16(3000)
+			if frame == plain(wsframe.Close, "") {
+				want = 1005
+			}
+			f.expectResult(want, relay.ByUpstream)
+		})
+	}
+}

@@ -1,0 +1,149 @@
+package relay_test
+
+import (
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"wsticket/internal/relay"
+	"wsticket/internal/wsframe"
+)
+
+func TestMaxMessage(t *testing.T) {
+	t.Parallel()
+	const limit = 1000
+	fits, half := strings.Repeat("x", limit), strings.Repeat("x", limit/2)
+	for _, tt := range []struct {
+		rule   string
+		passes []string
+		over   string
+	}{
+		{"one that fits passes, and a byte more does not", []string{masked(wsframe.Text, fits)}, masked(wsframe.Text, fits+"x")},
+		{"what is announced counts", nil, header(wsframe.Binary, 1<<30)},
+		{"fragments count together", []string{
+			fragment(masked(wsframe.Text, half)), fragment(masked(wsframe.Continuation, half)),
+		}, masked(wsframe.Continuation, "x")},
+		{"a message begins at nothing", []string{
+			masked(wsframe.Text, fits), fragment(masked(wsframe.Text, fits)), masked(wsframe.Continuation, ""), masked(wsframe.Text, fits),
+		}, masked(wsframe.Binary, fits+"x")},
+		{"control frames do not count", []string{
+			fragment(masked(wsframe.Text, fits)), masked(wsframe.Ping, half[:100]), masked(wsframe.Continuation, ""),
+		}, masked(wsframe.Binary, fits+"x")},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
+			client, app, _ := f.open()
+			client.send(strings.Join(tt.passes, ""), tt.over)
+			app.expect(tt.passes...)
+			app.expectClose(1001, "")
+			client.expect(plain(wsframe.Close, closing(1009, "too big")))
+			_, _ = client.conn.Close(), app.conn.Close()
+			f.expectResult(1009, relay.ByRelay)
+		})
+	}
+	t.Run("the client's answer is found behind it", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
+		client, app, _ := f.open()
+		client.send(masked(wsframe.Text, fits+"x"), masked(wsframe.Text, "next"), masked(wsframe.Close, closing(1009, "")))
+		client.expect(plain(wsframe.Close, closing(1009, "too big")))
+		client.expectEnd()
+		app.expectClose(1001, "")
+		_, _ = client.conn.Close(), app.conn.Close()
+		f.expectResult(1009, relay.ByRelay)
+	})
+	t.Run("it does not bind the application", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
+		client, app, _ := f.open()
+		app.send(plain(wsframe.Text, fits+"x"))
+		client.expect(plain(wsframe.Text, fits+"x"))
+		_, _ = client.conn.Close(), app.conn.Close()
+		next(t, f.results)
+	})
+}
+
+// W9: what is no header closes both sides, behind the last whole frame.
+func TestMalformed(t *testing.T) {
+	t.Parallel()
+	for rule, bad := range map[string]string{
+		"the highest bit of a length": "\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x01",
+		"a length in too long a form": "\x82\x7e\x00\x01",
+	} {
+		t.Run(rule+", from the application", func(t *testing.T) {
+			f := newFixture(t, soon)
+			client, app, _ := f.open()
+			app.send(plain(wsframe.Text, "good"), bad, "rubbish")
+			client.expect(plain(wsframe.Text, "good"))
+			client.expectClose(1002, "malformed frame")
+			app.expectClose(1002, "malformed frame")
+			f.expectResult(1002, relay.ByRelay)
+		})
+		t.Run(rule+", from the client", func(t *testing.T) {
+			f := newFixture(t, soon)
+			client, app, _ := f.open()
+			client.send(masked(wsframe.Text, "good"), bad[:1]+string([]byte{bad[1] | 0x80})+bad[2:], "\x00\x00\x00\x00rubbish")
+			app.expect(masked(wsframe.Text, "good"))
+			app.expectClose(1002, "malformed frame")
+			client.expectClose(1002, "malformed frame")
+			f.expectResult(1002, relay.ByRelay)
+		})
+	}
+}
+
+// W4 and W5: what is announced, or has no end, costs nothing.
+func TestMemory(t *testing.T) {
+	f := newFixture(t, nil)
+	client, app, _ := f.open()
+	before := heap()
+	// Frames without a payload, fragments of a message that does not end.
+	empty := fragment(masked(wsframe.Text, "")) + strings.Repeat(fragment(masked(wsframe.Continuation, "")), 10_000)
+	go func() { // Ends when the test has read all.
+		for range 50 {
+			_, _ = io.WriteString(client.conn, empty)
+		}
+		_, _ = io.WriteString(client.conn, header(wsframe.Binary, 1<<30)+"begin")
+	}()
+	if _, err := io.CopyN(io.Discard, app.in, int64(50*len(empty)+14)); err != nil {
+		t.Fatal(err)
+	}
+	app.expect("begin")
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("%d bytes more than before, want less than 1 MiB", grown)
+	}
+	_, _ = client.conn.Close(), app.conn.Close()
+	next(t, f.results)
+}
+
+// A tunnel through which nothing passes holds no buffer, whatever has passed.
+func TestIdleTunnelHoldsNoBuffer(t *testing.T) {
+	const count, size = 30, 72 << 10
+	f := newFixture(t, nil)
+	before := heap()
+	var ends []*peer
+	for range count {
+		client, app, _ := f.open()
+		client.send(masked(wsframe.Text, "hello"))
+		app.expect(masked(wsframe.Text, "hello"))
+		app.send(plain(wsframe.Text, "hello"))
+		client.expect(plain(wsframe.Text, "hello"))
+		ends = append(ends, client, app)
+		heap() // The next one gets a new buffer.
+	}
+	if grown := heap() - before; grown > count*size/2 {
+		t.Errorf("%d tunnels hold %d bytes, want less than %d", count, grown, count*size/2)
+	}
+	for i, end := range ends {
+		_ = end.conn.Close()
+		if i%2 == 1 {
+			next(t, f.results)
+		}
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // The second one clears what pools have kept.
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

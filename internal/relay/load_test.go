@@ -1,0 +1,147 @@
+package relay_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"wsticket/internal/wsframe"
+)
+
+// load is a number of connections that send messages and wait for the echo.
+type load struct {
+	conns  []net.Conn
+	frame  []byte
+	answer int
+}
+
+func dialLoad(b *testing.B, addr string, count, size int) *load {
+	b.Helper()
+	l := &load{frame: wsframe.Append(nil, wsframe.Binary, make([]byte, size), &[4]byte{})}
+	l.answer = len(l.frame) - 4 // It is not masked.
+	for range count {
+		conn, err := dialWebSocket(b.Context(), addr)
+		if err != nil {
+			b.Fatal(err)
+		}
+		l.conns = append(l.conns, conn)
+	}
+	b.Cleanup(l.close)
+	return l
+}
+
+func dialWebSocket(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		return nil, err
+	}
+	reader := bufio.NewReaderSize(conn, 512)
+	answer, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return nil, err
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusSwitchingProtocols || reader.Buffered() > 0 {
+		return nil, fmt.Errorf("status %d and %d bytes, want 101 and none", answer.StatusCode, reader.Buffered())
+	}
+	return conn, nil
+}
+
+func (l *load) close() {
+	for _, conn := range l.conns {
+		_ = conn.Close()
+	}
+	l.conns = nil
+}
+
+// once sends one message over each connection.
+func (l *load) once(b *testing.B) {
+	b.Helper()
+	buffer := make([]byte, l.answer)
+	for _, conn := range l.conns {
+		if _, err := conn.Write(l.frame); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, buffer); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// run sends over all connections at once for that long.
+func (l *load) run(b *testing.B, d time.Duration) (count int, p99 time.Duration) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), d)
+	defer cancel()
+	var mu sync.Mutex
+	var all []time.Duration
+	var running sync.WaitGroup
+	for _, conn := range l.conns {
+		running.Go(func() {
+			took := l.drive(ctx, conn)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+		})
+	}
+	running.Wait()
+	if len(all) == 0 {
+		b.Fatal("no message came back")
+	}
+	slices.Sort(all)
+	return len(all), all[len(all)*99/100]
+}
+
+func (l *load) drive(ctx context.Context, conn net.Conn) []time.Duration {
+	var took []time.Duration
+	buffer := make([]byte, l.answer)
+	for ctx.Err() == nil {
+		start := time.Now()
+		if _, err := conn.Write(l.frame); err != nil {
+			return took
+		}
+		if _, err := io.ReadFull(conn, buffer); err != nil {
+			return took
+		}
+		took = append(took, time.Since(start))
+	}
+	return took
+}
+
+// handshakes opens and closes connections for that long, some at once.
+func handshakes(b *testing.B, addr string, d time.Duration) int {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), d)
+	defer cancel()
+	var counts [16]int
+	var running sync.WaitGroup
+	for i := range counts {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				conn, err := dialWebSocket(b.Context(), addr)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				discard(conn) // No port is left waiting.
+				counts[i]++
+			}
+		})
+	}
+	running.Wait()
+	sum := 0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}

@@ -1,0 +1,115 @@
+package relay_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"wsticket/internal/relay"
+)
+
+// outbound is what is made of a handshake with these lines in its header.
+func outbound(t *testing.T, trusted bool, lines ...string) *http.Request {
+	t.Helper()
+	in := strings.Replace(request, "\r\n\r\n", "\r\n"+strings.Join(append(lines, "\r\n"), "\r\n"), 1)
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(in)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.RemoteAddr = "192.0.2.1:1234"
+	rl, err := relay.New(relay.Options{Upstream: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rl.Outbound(r, trusted)
+}
+
+// always is in every handshake that is passed on.
+func always(more http.Header) http.Header {
+	h := http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {key},
+		"X-Forwarded-For": {"192.0.2.1"}, "X-Forwarded-Host": {"api.example.com"}, "X-Forwarded-Proto": {"http"},
+	}
+	maps.Copy(h, more)
+	return h
+}
+
+func TestOutboundHeaders(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		rule    string
+		trusted bool
+		lines   []string
+		want    http.Header // beside what is always there
+	}{
+		{"nothing but what is needed", false, nil, nil},
+		{"others pass, with all their lines", false, []string{"Cookie: a=1; b=2", "X-App: 1", "X-App: 2", "Origin: null"}, http.Header{
+			"Cookie": {"a=1; b=2"}, "X-App": {"1", "2"}, "Origin": {"null"},
+		}},
+		{"what the handshake negotiates passes byte for byte", false, []string{
+			"Sec-WebSocket-Extensions: permessage-deflate;  client_max_window_bits", "Sec-WebSocket-Protocol: a ,b",
+		}, http.Header{
+			"Sec-Websocket-Extensions": {"permessage-deflate;  client_max_window_bits"}, "Sec-Websocket-Protocol": {"a ,b"},
+		}},
+		{"the known ones of a connection do not", false, []string{
+			"Keep-Alive: 1", "Proxy-Connection: x", "Proxy-Authorization: x", "Proxy-Authenticate: x", "TE: trailers", "Trailer: X", "Expect: x",
+		}, nil},
+		{"nor those that Connection names, in any case and any line", false, []string{
+			"Connection: x-one ,X-TWO", "X-One: 1", "X-Two: 2", "Connection: Cookie", "Cookie: a=1", "X-Three: 3",
+		}, http.Header{"X-Three": {"3"}}},
+		{"what is set here cannot be named away", false, []string{
+			"Connection: X-Forwarded-For, Sec-WebSocket-Key, Sec-WebSocket-Version",
+		}, nil},
+		{"names with an underscore do not pass", false, []string{"X_Auth_Request_User: root", "X_Forwarded_For: 1.1.1.1", "_: x"}, nil},
+		{"what a stranger says of itself is replaced", false, []string{
+			"X-Forwarded-For: 1.1.1.1", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "X-Forwarded-Uri: /admin",
+			"X-Forwarded-User: root", "Forwarded: for=1.1.1.1", "X-Real-IP: 1.1.1.1",
+		}, nil},
+		{"what a trusted proxy says is kept, and continued", true, []string{
+			"X-Forwarded-For: 1.1.1.1, 2.2.2.2", "X-Forwarded-For: 3.3.3.3", "X-Forwarded-Host: app.example.com",
+			"X-Forwarded-Proto: wss", "Forwarded: for=1.1.1.1", "X-Real-IP: 1.1.1.1", "X-Forwarded-Port: 443",
+		}, http.Header{
+			"X-Forwarded-For": {"1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.1"}, "X-Forwarded-Host": {"app.example.com"},
+			"X-Forwarded-Proto": {"wss"}, "Forwarded": {"for=1.1.1.1"}, "X-Real-Ip": {"1.1.1.1"}, "X-Forwarded-Port": {"443"},
+		}},
+		{"a trusted proxy that says nothing", true, nil, nil},
+		{"underscores are nobody's", true, []string{"X_Forwarded_For: 1.1.1.1"}, nil},
+	} {
+		if got, want := outbound(t, tt.trusted, tt.lines...).Header, always(tt.want); !maps.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s:\ngot  %q\nwant %q", tt.rule, got, want)
+		}
+	}
+}
+
+func TestOutboundOfTLS(t *testing.T) {
+	t.Parallel()
+	rl, err := relay.New(relay.Options{Upstream: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := outbound(t, true)
+	in.TLS, in.RemoteAddr = &tls.ConnectionState{}, "@" // as on a unix socket
+	in.Header = http.Header{}
+	got := rl.Outbound(in, false).Header
+	if proto, peers := got.Get("X-Forwarded-Proto"), got["X-Forwarded-For"]; proto != "https" || peers != nil {
+		t.Errorf("got %q from %q, want https from nobody", proto, peers)
+	}
+}
+
+func TestRemoveHeaders(t *testing.T) {
+	t.Parallel()
+	h := http.Header{
+		"X-Auth-Request-User": {"1"}, "X_Auth_Request_User": {"2"}, "x_auth-request_USER": {"3"},
+		"X-Auth-Request-User2": {"4"}, "Xauthrequestuser": {"5"}, "Remote-User": {"6"}, "Other": {"7"},
+	}
+	relay.RemoveHeaders(h, []string{"X-Auth-Request-User", "remote_user"})
+	want := http.Header{"X-Auth-Request-User2": {"4"}, "Xauthrequestuser": {"5"}, "Other": {"7"}}
+	if !maps.EqualFunc(h, want, slices.Equal) {
+		t.Errorf("got %q, want %q", h, want)
+	}
+}

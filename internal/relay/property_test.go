@@ -1,0 +1,106 @@
+package relay_test
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"wsticket/internal/relay"
+	"wsticket/internal/wsframe"
+)
+
+// sending is what one side of a tunnel sends.
+type sending struct {
+	frames []string
+	chunks []string // the same bytes
+}
+
+func genSending(frame func(wsframe.Opcode, string) string) *rapid.Generator[sending] {
+	return rapid.Custom(func(t *rapid.T) sending {
+		var s sending
+		for range rapid.IntRange(0, 12).Draw(t, "frames") {
+			op := rapid.SampledFrom([]wsframe.Opcode{
+				wsframe.Text, wsframe.Binary, wsframe.Continuation, wsframe.Ping, wsframe.Pong,
+			}).Draw(t, "opcode")
+			size := rapid.SampledFrom([]int{0, 1, 5, 125, 126, 300, 65_535, 65_536, 100_000}).Draw(t, "size")
+			if op.IsControl() {
+				size = min(size, wsframe.MaxControl)
+			}
+			one := frame(op, strings.Repeat("x", size))
+			if !op.IsControl() && rapid.Bool().Draw(t, "fragment") {
+				one = fragment(one)
+			}
+			s.frames = append(s.frames, one)
+		}
+		for rest := strings.Join(s.frames, ""); rest != ""; {
+			size := rapid.SampledFrom([]int{1, 2, 3, 7, 100, 1000, 70_000, len(rest)}).Draw(t, "chunk")
+			size = min(size, len(rest))
+			s.chunks, rest = append(s.chunks, rest[:size]), rest[size:]
+		}
+		return s
+	})
+}
+
+// Whatever frames come from both sides in whatever chunks, and whenever the
+// tunnel is closed: each side gets whole frames in their order, then one Close
+// frame, and nothing after it.
+func TestFramesStayWhole(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	rapid.Check(t, func(rt *rapid.T) {
+		fromClient, fromApp := genSending(masked).Draw(rt, "from the client"), genSending(plain).Draw(rt, "from the application")
+		closeAfter := rapid.IntRange(0, len(fromClient.chunks)+len(fromApp.chunks)).Draw(rt, "close after")
+		client, app, tunnel := f.open()
+
+		chunks := make(chan struct{})
+		var running sync.WaitGroup
+		var atClient, atApp []byte
+		running.Go(func() { fromClient.send(client, chunks, masked) })
+		running.Go(func() { fromApp.send(app, chunks, plain) })
+		running.Go(func() { atClient, _ = io.ReadAll(client.in) })
+		running.Go(func() { atApp, _ = io.ReadAll(app.in) })
+		for range closeAfter {
+			chunks <- struct{}{}
+		}
+		tunnel.Close(1001, "over")
+		close(chunks)
+		running.Wait()
+		_, _ = client.conn.Close(), app.conn.Close()
+
+		f.expectResult(1001, relay.ByRelay)
+		fromApp.check(rt, "at the client", atClient)
+		fromClient.check(rt, "at the application", atApp)
+	})
+}
+
+// send sends one chunk for each that may be, then all, and answers the Close
+// frame that is sure to come.
+func (s sending) send(p *peer, chunks <-chan struct{}, frame func(wsframe.Opcode, string) string) {
+	for _, chunk := range s.chunks {
+		<-chunks
+		if _, err := io.WriteString(p.conn, chunk); err != nil {
+			return
+		}
+	}
+	for range chunks { // Until the tunnel is being closed.
+	}
+	_, _ = io.WriteString(p.conn, frame(wsframe.Close, closing(1001, "")))
+}
+
+func (s sending) check(t *rapid.T, where string, got []byte) {
+	for _, frame := range s.frames {
+		rest, ok := bytes.CutPrefix(got, []byte(frame))
+		if !ok {
+			break
+		}
+		got = rest
+	}
+	h, size, err := wsframe.ParseHeader(got)
+	if err != nil || size == 0 || h.Opcode != wsframe.Close || int64(len(got)) != int64(size)+h.Length {
+		t.Errorf("%s: behind the last whole frame got %.100q, want one close frame", where, got)
+	}
+}

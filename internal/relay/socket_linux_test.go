@@ -1,0 +1,38 @@
+package relay_test
+
+import (
+	"net"
+	"syscall"
+	"testing"
+
+	"wsticket/internal/relay"
+)
+
+// The system gives up a peer that is gone within a minute.
+func TestPeersAreWatched(t *testing.T) {
+	t.Parallel()
+	conn, err := (&net.Dialer{KeepAlive: -1}).DialContext(t.Context(), "tcp", listenEcho(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	relay.WatchPeer(conn)
+	raw, err := conn.(*net.TCPConn).SyscallConn() //nolint:errcheck // It is one.
+	if err != nil {
+		t.Fatal(err)
+	}
+	const userTimeout = 18 // TCP_USER_TIMEOUT
+	for _, option := range []struct{ level, name, want int }{
+		{syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1},
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 30},
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 10},
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 3},
+		{syscall.IPPROTO_TCP, userTimeout, 60_000},
+	} {
+		var got int
+		control := raw.Control(func(fd uintptr) { got, err = syscall.GetsockoptInt(int(fd), option.level, option.name) })
+		if control != nil || err != nil || got != option.want {
+			t.Errorf("option %d of %d: got %d, %v, %v, want %d", option.name, option.level, got, control, err, option.want)
+		}
+	}
+}

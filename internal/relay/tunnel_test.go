@@ -1,0 +1,253 @@
+package relay_test
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"wsticket/internal/relay"
+	"wsticket/internal/wsframe"
+)
+
+func TestRelay(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	client, app, _ := f.open()
+	client.send(masked(wsframe.Text, "hello"))
+	app.expect(masked(wsframe.Text, "hello"))
+	app.send(plain(wsframe.Binary, "world"), plain(wsframe.Ping, ""))
+	client.expect(plain(wsframe.Binary, "world"), plain(wsframe.Ping, ""))
+	if got := f.relay.Stats(); got.Open != 1 || got.FromClient.Messages != 1 || got.FromClient.Bytes != 11 ||
+		got.FromUpstream.Messages != 1 || got.FromUpstream.Bytes != 9 {
+		t.Errorf("stats of an open tunnel: got %+v", got)
+	}
+	client.send(masked(wsframe.Close, closing(4321, "bye")))
+	app.expect(masked(wsframe.Close, closing(4321, "bye")))
+	app.send(plain(wsframe.Close, closing(4321, "bye")))
+	client.expect(plain(wsframe.Close, closing(4321, "bye")))
+	client.expectEnd()
+	app.expectEnd()
+	client.closeWrite()
+	app.closeWrite()
+	got := f.expectResult(4321, relay.ByClient)
+	want := relay.Result{
+		Code: 4321, By: relay.ByClient, Duration: got.Duration,
+		FromClient: relay.Traffic{Messages: 1, Bytes: 11 + 11}, FromUpstream: relay.Traffic{Messages: 1, Bytes: 9 + 7},
+	}
+	if got != want || got.Duration <= 0 {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, want := f.relay.Stats(), (relay.Stats{FromClient: want.FromClient, FromUpstream: want.FromUpstream}); got != want {
+		t.Errorf("stats afterwards: got %+v, want %+v", got, want)
+	}
+}
+
+// What came with the handshake, or with its answer, is not lost.
+func TestEarlyBytes(t *testing.T) {
+	t.Parallel()
+	long := string(make([]byte, 3000))
+	for rule, early := range map[string]string{
+		"one frame":         "hello",
+		"more than a frame": long,
+	} {
+		t.Run("from the client: "+rule, func(t *testing.T) {
+			f := newFixture(t, nil)
+			client := f.dial(request + masked(wsframe.Text, early))
+			client.answer()
+			app := next(t, f.apps)
+			app.expect(masked(wsframe.Text, early))
+			client.send(masked(wsframe.Text, "next"))
+			app.expect(masked(wsframe.Text, "next"))
+		})
+		t.Run("from the application: "+rule, func(t *testing.T) {
+			apps := make(chan *peer, 1)
+			f := newFixture(t, func(o *relay.Options) {
+				o.Upstream = "http://" + application(t, func(p *peer, _ *http.Request) {
+					p.send(switching(key), plain(wsframe.Text, early))
+					apps <- p
+				})
+			})
+			client := f.dial(request)
+			client.answer()
+			client.expect(plain(wsframe.Text, early))
+			next(t, apps).send(plain(wsframe.Text, "next"))
+			client.expect(plain(wsframe.Text, "next"))
+		})
+	}
+}
+
+// A peer that has nothing more to say may go on listening.
+func TestHalfClose(t *testing.T) {
+	t.Parallel()
+	t.Run("the client", func(t *testing.T) {
+		f := newFixture(t, nil)
+		client, app, _ := f.open()
+		client.send(masked(wsframe.Text, "last"))
+		client.closeWrite()
+		app.expect(masked(wsframe.Text, "last"))
+		app.expectEnd()
+		app.send(plain(wsframe.Text, "answer"))
+		client.expect(plain(wsframe.Text, "answer"))
+		app.closeWrite()
+		client.expectEnd()
+		f.expectResult(1006, relay.ByClient)
+	})
+	t.Run("the application", func(t *testing.T) {
+		f := newFixture(t, nil)
+		client, app, _ := f.open()
+		app.closeWrite()
+		client.expectEnd()
+		client.send(masked(wsframe.Text, "answer"))
+		app.expect(masked(wsframe.Text, "answer"))
+		client.closeWrite()
+		app.expectEnd()
+		f.expectResult(1006, relay.ByUpstream)
+	})
+}
+
+// The end of a stream may come in one piece with the last bytes before it.
+func TestEndBehindBytes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for i := range 300 {
+		client, app, _ := f.open()
+		first, second := client, app
+		frame := masked(wsframe.Text, "last")
+		if i%2 == 1 {
+			first, second, frame = app, client, plain(wsframe.Text, "last")
+		}
+		first.send(frame)
+		first.closeWrite()
+		second.expect(frame)
+		second.expectEnd()
+		second.closeWrite()
+		first.expectEnd()
+		next(t, f.results)
+		_, _ = client.conn.Close(), app.conn.Close()
+	}
+}
+
+// An application that dies leaves the client what it had said before.
+func TestDeadPeers(t *testing.T) {
+	t.Parallel()
+	half := plain(wsframe.Text, "a message")[:6]
+	t.Run("the application ends within a message", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Linger = time.Millisecond })
+		client, app, _ := f.open()
+		app.send(plain(wsframe.Text, "whole"), half)
+		_ = app.conn.Close()
+		client.expect(plain(wsframe.Text, "whole"), half)
+		client.expectEnd()
+		client.closeWrite()
+		f.expectResult(1006, relay.ByUpstream)
+	})
+	t.Run("the application is reset", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Linger = time.Millisecond })
+		client, app, _ := f.open()
+		app.send(plain(wsframe.Text, "whole"))
+		client.expect(plain(wsframe.Text, "whole"))
+		discard(app.conn)
+		client.expectCut()
+		f.expectResult(1006, relay.ByUpstream)
+	})
+	t.Run("the client is reset", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Linger = time.Millisecond })
+		client, app, _ := f.open()
+		client.send(masked(wsframe.Text, "whole"))
+		app.expect(masked(wsframe.Text, "whole"))
+		discard(client.conn)
+		app.expectCut()
+		f.expectResult(1006, relay.ByClient)
+	})
+}
+
+// A peer that takes nothing is cut; one that is slow is not.
+func TestStalledPeers(t *testing.T) {
+	t.Parallel()
+	flood := plain(wsframe.Binary, string(make([]byte, 1<<20)))
+	f := newFixture(t, func(o *relay.Options) { o.WriteTimeout = time.Second })
+	t.Run("the client", func(t *testing.T) {
+		_, app, _ := f.open()
+		for {
+			if _, err := io.WriteString(app.conn, flood); err != nil {
+				break
+			}
+		}
+		f.expectResult(1006, relay.ByRelay)
+	})
+	t.Run("the application", func(t *testing.T) {
+		client, _, _ := f.open()
+		for {
+			if _, err := io.WriteString(client.conn, flood); err != nil {
+				break
+			}
+		}
+		f.expectResult(1006, relay.ByRelay)
+	})
+	t.Run("one that is slow", func(t *testing.T) {
+		const pieces = 6
+		client, app, _ := f.open()
+		go func() { // Ends when the client has read all of it.
+			for range pieces {
+				_, _ = io.WriteString(app.conn, flood)
+			}
+			_ = app.conn.Close()
+		}()
+		// All of it takes longer than the time-out, and each piece less.
+		pause := time.NewTicker(300 * time.Millisecond)
+		defer pause.Stop()
+		for range pieces {
+			<-pause.C
+			client.expect(flood)
+		}
+		client.expectEnd()
+		_ = client.conn.Close()
+		f.expectResult(1006, relay.ByUpstream)
+	})
+}
+
+func TestCut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	client, app, tunnel := f.open()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(tunnel.Cut)
+	}
+	all.Wait()
+	client.expectCut()
+	app.expectCut()
+	f.expectResult(1006, relay.ByRelay)
+	tunnel.Cut()
+	tunnel.Close(1001, "")
+}
+
+// A tunnel that is stuck in writing to both sides can be cut as well.
+func TestCutStalled(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	client, app, tunnel := f.open()
+	var flooding sync.WaitGroup
+	for p, frame := range map[*peer]string{
+		client: masked(wsframe.Binary, string(make([]byte, 1<<20))),
+		app:    plain(wsframe.Binary, string(make([]byte, 1<<20))),
+	} {
+		flooding.Go(func() { // Ends with the tunnel.
+			for {
+				if _, err := io.WriteString(p.conn, frame); err != nil {
+					return
+				}
+			}
+		})
+	}
+	await(t, "both directions are stuck", func() bool {
+		before := f.relay.Stats()
+		<-time.After(50 * time.Millisecond)
+		return before == f.relay.Stats() && before.FromClient.Messages > 0 && before.FromUpstream.Messages > 0
+	})
+	tunnel.Cut()
+	f.expectResult(1006, relay.ByRelay)
+	flooding.Wait()
+}

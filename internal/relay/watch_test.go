@@ -1,0 +1,115 @@
+package relay_test
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"wsticket/internal/relay"
+	"wsticket/internal/wsframe"
+)
+
+func TestPing(t *testing.T) {
+	t.Parallel()
+	ping, pong := plain(wsframe.Ping, ""), masked(wsframe.Pong, "")
+	t.Run("a silent client is asked, and its answers pass", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Ping = time.Second })
+		client, app, _ := f.open()
+		for range 2 {
+			client.expect(ping)
+			client.send(pong)
+			app.expect(pong)
+		}
+		_, _ = client.conn.Close(), app.conn.Close()
+		next(t, f.results)
+	})
+	t.Run("one that is gone is cut", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
+		client, app, _ := f.open()
+		client.expect(ping)
+		f.expectResult(1006, relay.ByRelay)
+		client.expectEnd()
+		app.expectEnd()
+	})
+	t.Run("between the fragments of a message", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Ping = 2 * time.Second })
+		client, app, _ := f.open()
+		begin, end := fragment(plain(wsframe.Text, "begin")), plain(wsframe.Continuation, "end")
+		app.send(begin)
+		client.expect(begin, ping)
+		app.send(end)
+		client.expect(end)
+		_, _ = client.conn.Close(), app.conn.Close()
+		next(t, f.results)
+	})
+	t.Run("not within a frame, and who reads one is not taken for gone", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
+		client, app, _ := f.open()
+		frame := plain(wsframe.Text, "a long one")
+		app.send(frame[:5])
+		client.expect(frame[:5])
+		if err := client.conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := client.in.ReadByte(); err == nil {
+			t.Errorf("got %#x within the frame, want nothing", got)
+		}
+		if err := client.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		app.send(frame[5:])
+		client.expect(frame[5:], ping)
+		_, _ = client.conn.Close(), app.conn.Close()
+		next(t, f.results)
+	})
+	t.Run("a client that does not end when the application has", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
+		client, app, _ := f.open()
+		app.closeWrite()
+		client.expectEnd()
+		f.expectResult(1006, relay.ByUpstream)
+	})
+}
+
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	t.Run("a silent tunnel is closed", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.IdleTimeout = 20 * time.Millisecond })
+		client, app, _ := f.open()
+		client.expect(plain(wsframe.Close, closing(1001, "idle")))
+		app.expectClose(1001, "idle")
+		_, _ = client.conn.Close(), app.conn.Close()
+		f.expectResult(1001, relay.ByRelay)
+	})
+	t.Run("a byte from either side keeps it open", func(t *testing.T) {
+		const timeout = 2 * time.Second
+		f := newFixture(t, func(o *relay.Options) { o.IdleTimeout = timeout })
+		client, app, _ := f.open()
+		start := time.Now()
+		pause := time.NewTicker(timeout / 10)
+		defer pause.Stop()
+		for sender, i := client, 0; time.Since(start) < timeout*3/2; i++ {
+			frame, other := masked(wsframe.Ping, ""), app
+			if sender = client; i%2 == 1 {
+				sender, other, frame = app, client, plain(wsframe.Pong, "")
+			}
+			sender.send(frame)
+			other.expect(frame)
+			<-pause.C
+		}
+		_, _ = client.conn.Close(), app.conn.Close()
+		next(t, f.results)
+	})
+	t.Run("pings of ours do so where they are answered", func(t *testing.T) {
+		f := newFixture(t, func(o *relay.Options) { o.Ping, o.IdleTimeout = time.Second, 3*time.Second })
+		client, app, _ := f.open()
+		go func() { _, _ = io.Copy(io.Discard, app.conn) }() // Ends with the connection.
+		start := time.Now()
+		for time.Since(start) < 4*time.Second {
+			client.expect(plain(wsframe.Ping, ""))
+			client.send(masked(wsframe.Pong, ""))
+		}
+		_, _ = client.conn.Close(), app.conn.Close()
+		next(t, f.results)
+	})
+}
