@@ -87,6 +87,9 @@ func (a *Answer) Refuse(w http.ResponseWriter) {
 	// Where the server cannot bound it, its own time-out does.
 	_ = http.NewResponseController(w).SetWriteDeadline(until)
 	addHeader(w.Header(), a.Header())
+	if _, typed := w.Header()["Content-Type"]; !typed {
+		w.Header()["Content-Type"] = nil // Or net/http would make one up.
+	}
 	w.WriteHeader(a.response.StatusCode)
 	n, err := io.Copy(w, io.LimitReader(a.response.Body, maxRefusal+1))
 	if err != nil || n > maxRefusal {

@@ -79,6 +79,12 @@ func TestRefusals(t *testing.T) {
 			"",
 		},
 		{
+			"a body of which nobody says what it is", "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n<html>",
+			403,
+			http.Header{"Content-Length": {"6"}, "X-Request-Id": {"one"}},
+			"<html>",
+		},
+		{
 			"302", "HTTP/1.1 302 Found\r\nLocation: /login?next=%2F\r\nContent-Length: 0\r\n\r\n",
 			302,
 			http.Header{"Location": {"/login?next=%2F"}, "Content-Length": {"0"}, "X-Request-Id": {"one"}},

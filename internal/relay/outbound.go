@@ -94,7 +94,7 @@ func setForwarded(header http.Header, in *http.Request) {
 }
 
 // RemoveHeaders removes every header whose name equals one of names, ignoring
-// case and taking an underscore for a dash.
+// case and taking an underscore or a full stop for a dash.
 func RemoveHeaders(h http.Header, names []string) {
 	for present := range h {
 		for _, name := range names {
@@ -105,7 +105,16 @@ func RemoveHeaders(h http.Header, names []string) {
 	}
 }
 
-func dashes(name string) string { return strings.ReplaceAll(name, "_", "-") }
+// dashes folds names that some applications take for one (RFC 3875 4.1.18 and
+// those who go further).
+func dashes(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c == '_' || c == '.' {
+			return '-'
+		}
+		return c
+	}, name)
+}
 
 // withoutHopByHop returns what of the header of an answer goes on to the
 // client.

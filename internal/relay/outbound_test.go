@@ -104,7 +104,7 @@ func TestOutboundOfTLS(t *testing.T) {
 func TestRemoveHeaders(t *testing.T) {
 	t.Parallel()
 	h := http.Header{
-		"X-Auth-Request-User": {"1"}, "X_Auth_Request_User": {"2"}, "x_auth-request_USER": {"3"},
+		"X-Auth-Request-User": {"1"}, "X.Auth.Request.User": {"1"}, "X_Auth_Request_User": {"2"}, "x_auth-request_USER": {"3"},
 		"X-Auth-Request-User2": {"4"}, "Xauthrequestuser": {"5"}, "Remote-User": {"6"}, "Other": {"7"},
 	}
 	relay.RemoveHeaders(h, []string{"X-Auth-Request-User", "remote_user"})
