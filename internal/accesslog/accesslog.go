@@ -62,9 +62,9 @@ type contextKey struct{}
 
 // record is what the context of a request carries.
 type record struct {
-	id       string
+	entry    Entry // without what the note and the answer say
 	note     Note
-	answered bool
+	answered bool // the answer is begun
 }
 
 // NoteOf returns the note of the request. It is never nil; what is written to
@@ -80,7 +80,7 @@ func NoteOf(ctx context.Context) *Note {
 // through [Middleware].
 func RequestID(ctx context.Context) string {
 	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
-		return rec.id
+		return rec.entry.RequestID
 	}
 	return ""
 }
@@ -106,32 +106,18 @@ func Middleware(now func() time.Time, sink func(context.Context, Entry)) func(ht
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			rec := &record{id: requestID(r.Header)}
-			ctx := context.WithValue(r.Context(), contextKey{}, rec)
-			w.Header().Set(requestIDHeader, rec.id)
-			out := &writer{ResponseWriter: w, answered: &rec.answered, emit: emitter(ctx, r, rec, now, sink)}
+			// What handlers may replace in the request is taken from it before
+			// they run.
+			out := &writer{ResponseWriter: w, now: now, sink: sink, record: record{entry: Entry{
+				Start: now(), Method: method(r.Method), Path: cleanPath(r.URL.Path),
+				RequestID: requestID(r.Header), ClientIP: clientip.From(r.Context()),
+			}}}
+			out.ctx = context.WithValue(r.Context(), contextKey{}, &out.record)
+			w.Header().Set(requestIDHeader, out.entry.RequestID)
 			defer out.finish()
-			next.ServeHTTP(out, r.WithContext(ctx))
+			next.ServeHTTP(out, r.WithContext(out.ctx))
 			out.served = true
 		})
-	}
-}
-
-// emitter returns the function that writes the entry of one request. What
-// handlers may replace in the request is taken from it before they run.
-func emitter(ctx context.Context, r *http.Request, rec *record, now func() time.Time,
-	sink func(context.Context, Entry),
-) func(status int) {
-	entry := Entry{
-		Start: now(), Method: method(r.Method), Path: cleanPath(r.URL.Path),
-		RequestID: rec.id, ClientIP: clientip.From(ctx),
-	}
-	return func(status int) {
-		entry.Took, entry.Status = now().Sub(entry.Start), status
-		n := rec.note
-		entry.Route, entry.TicketID, entry.Door = n.Route, n.TicketID, n.Door
-		entry.Caller, entry.Outcome, entry.Reason = n.Caller, n.Outcome, n.Reason
-		sink(ctx, entry)
 	}
 }
 

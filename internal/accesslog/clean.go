@@ -15,17 +15,23 @@ const (
 // cleanPath keeps a credential that a client has put into the path by
 // mistake out of the log, and the line short.
 func cleanPath(path string) string {
+	if len(path) > maxSegment {
+		path = redact(path)
+	}
+	if len(path) > maxPath {
+		path = path[:maxPath] + "…"
+	}
+	return strings.ToValidUTF8(path, "\uFFFD")
+}
+
+func redact(path string) string {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		if len(s) > maxSegment {
 			segments[i] = "[redacted]"
 		}
 	}
-	path = strings.Join(segments, "/")
-	if len(path) > maxPath {
-		path = path[:maxPath] + "…"
-	}
-	return strings.ToValidUTF8(path, "\uFFFD")
+	return strings.Join(segments, "/")
 }
 
 // method keeps the number of different methods in logs and metrics small:

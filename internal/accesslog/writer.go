@@ -2,25 +2,31 @@ package accesslog
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
+	"time"
 )
 
-// writer notes the status of an answer and the moment of a hijack.
+// writer notes the status of an answer and the moment of a hijack, and writes
+// the entry. It is all that is kept of a request, so that there is one thing to
+// make for each.
 type writer struct {
 	http.ResponseWriter
-	emit     func(status int)
-	answered *bool // the answer is begun
-	status   int
-	done     bool // the entry is written
-	served   bool // the handler has returned
+	record
+	ctx    context.Context // of the request, for the sink
+	now    func() time.Time
+	sink   func(context.Context, Entry)
+	status int
+	done   bool // the entry is written
+	served bool // the handler has returned
 }
 
 // WriteHeader notes the first final status. Informational answers may come
 // before it; 101 is a final one.
 func (w *writer) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		w.status, *w.answered = status, true
+		w.status, w.answered = status, true
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -28,7 +34,7 @@ func (w *writer) WriteHeader(status int) {
 // Write answers with 200 where no status came before, as net/http does.
 func (w *writer) Write(p []byte) (int, error) {
 	if w.status == 0 {
-		w.status, *w.answered = http.StatusOK, true
+		w.status, w.answered = http.StatusOK, true
 	}
 	return w.ResponseWriter.Write(p)
 }
@@ -41,7 +47,7 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
-		*w.answered = true
+		w.answered = true
 		w.once(http.StatusSwitchingProtocols)
 	}
 	return conn, rw, err
@@ -55,8 +61,13 @@ func (w *writer) finish() {
 }
 
 func (w *writer) once(status int) {
-	if !w.done {
-		w.done = true
-		w.emit(status)
+	if w.done {
+		return
 	}
+	w.done = true
+	e, n := w.entry, w.note
+	e.Took, e.Status = w.now().Sub(e.Start), status
+	e.Route, e.TicketID, e.Door = n.Route, n.TicketID, n.Door
+	e.Caller, e.Outcome, e.Reason = n.Caller, n.Outcome, n.Reason
+	w.sink(w.ctx, e)
 }
