@@ -155,6 +155,18 @@ func (f redeemerFunc) Redeem(ctx context.Context, token ticket.Token, p ticket.P
 	return f(ctx, token, p)
 }
 
+// converse has the application say text again, after its greeting if it has
+// one. Then it has the connection.
+func (a answer) converse(t *testing.T, text string) {
+	t.Helper()
+	if _, err := io.WriteString(a.conn, frame(opText, text)); err != nil {
+		t.Fatal(err)
+	}
+	for got := ""; got != text; {
+		_, got = a.readFrame(t)
+	}
+}
+
 // The same attempt may come again and is admitted again, but one ticket never
 // has two connections.
 func TestOneTicketHasOneConnection(t *testing.T) {
@@ -172,17 +184,14 @@ func TestOneTicketHasOneConnection(t *testing.T) {
 				change(o)
 			})
 			request := strings.ReplaceAll(request(query), "$T", f.issue(nil).Token.Reveal())
-			first, second := f.send(t, request), f.send(t, request)
+			first := f.send(t, request)
+			first.converse(t, "first")
+			second := f.send(t, request)
 			if code, reason := first.readClose(t); code != 1008 || reason != "policy" {
 				t.Errorf("the older connection is closed with %d %q, want 1008", code, reason)
 			}
 			_, _ = io.WriteString(first.conn, frame(opClose, "\x03\xf0"))
-			if _, err := io.WriteString(second.conn, frame(opText, "still here")); err != nil {
-				t.Fatal(err)
-			}
-			for text := ""; text != "still here"; _, text = second.readFrame(t) {
-				// The greeting of the application in process comes first.
-			}
+			second.converse(t, "second")
 			f.logs.waitFor(t, "connection closed", `"close_code":1008`)
 			if open := handler.Stats().Connections[ws.DoorQuery][ws.StateOpen]; open != 1 {
 				t.Errorf("%d connections are open, want 1", open)
