@@ -143,6 +143,9 @@ func (l *live) cut() {
 type Stats struct {
 	// Connections there are now, by the door that they came by.
 	Connections map[Door]map[State]int
+	// Unauthenticated are those beside them whose peers have not shown yet who
+	// they are, or have failed to and are being closed.
+	Unauthenticated int
 	// FromClient and FromUpstream are what was relayed since the start.
 	FromClient, FromUpstream Traffic
 	// Drained is zero until the Handler stops.
@@ -157,7 +160,10 @@ type Traffic = relay.Traffic
 func (h *Handler) Stats() Stats {
 	h.live.mu.Lock()
 	defer h.live.mu.Unlock()
-	s := Stats{Connections: make(map[Door]map[State]int), Drained: h.live.drained}
+	s := Stats{
+		Connections: make(map[Door]map[State]int), Drained: h.live.drained,
+		Unauthenticated: h.unauthenticated.count(),
+	}
 	for door, states := range h.live.counts {
 		s.Connections[door] = maps.Clone(states)
 	}

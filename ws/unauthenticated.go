@@ -41,6 +41,13 @@ func (u *unauthenticated) enter(addr string) (leave func(), err error) {
 	return sync.OnceFunc(func() { u.leave(addr) }), nil
 }
 
+// count is how many there are now.
+func (u *unauthenticated) count() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.all
+}
+
 func (u *unauthenticated) leave(addr string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

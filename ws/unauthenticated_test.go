@@ -122,6 +122,9 @@ func TestIdleFlood(t *testing.T) {
 	if len(held) != bound {
 		t.Errorf("%d connections were taken, want %d", len(held), bound)
 	}
+	if n := handler.Stats().Unauthenticated; n != bound {
+		t.Errorf("the statistics say %d, want %d", n, bound)
+	}
 	moreGoroutines, moreMemory := usage()
 	// One goroutine each, and a few of the server's own that are on their way
 	// out; buffers of net/http and a stack each.

@@ -11,6 +11,7 @@ import (
 type socketCollector struct {
 	stats                                  func() ws.Stats
 	connections, drained, messages, octets *prometheus.Desc
+	unauthenticated                        *prometheus.Desc
 }
 
 func newSocketCollector(stats func() ws.Stats) *socketCollector {
@@ -18,6 +19,8 @@ func newSocketCollector(stats func() ws.Stats) *socketCollector {
 		stats: stats,
 		connections: prometheus.NewDesc("wsticket_connections",
 			"WebSockets there are now, by the door that they came by and their state.", []string{"door", "state"}, nil),
+		unauthenticated: prometheus.NewDesc("wsticket_unauthenticated_connections",
+			"WebSockets beside them that wait for their first message, or are closed because of it.", nil, nil),
 		drained: prometheus.NewDesc("wsticket_drain_connections",
 			"WebSockets since the service began to stop: total, closed (gone), cut (of them not in time).", []string{"outcome"}, nil),
 		messages: prometheus.NewDesc("wsticket_relayed_messages_total",
@@ -29,7 +32,7 @@ func newSocketCollector(stats func() ws.Stats) *socketCollector {
 
 // Describe implements prometheus.Collector.
 func (c *socketCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.connections, c.drained, c.messages, c.octets} {
+	for _, desc := range []*prometheus.Desc{c.connections, c.unauthenticated, c.drained, c.messages, c.octets} {
 		out <- desc
 	}
 }
@@ -42,6 +45,7 @@ func (c *socketCollector) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstMetric(c.connections, prometheus.GaugeValue, float64(n), string(door), string(state))
 		}
 	}
+	out <- prometheus.MustNewConstMetric(c.unauthenticated, prometheus.GaugeValue, float64(s.Unauthenticated))
 	for outcome, n := range map[string]int{"total": s.Drained.Total, "closed": s.Drained.Closed, "cut": s.Drained.Cut} {
 		out <- prometheus.MustNewConstMetric(c.drained, prometheus.GaugeValue, float64(n), outcome)
 	}
