@@ -2,10 +2,10 @@ package ws
 
 import (
 	"bufio"
-	"crypto/sha1" //nolint:gosec // RFC 6455 4.2.2 wants it; nothing rests on its strength.
-	"encoding/base64"
 	"net"
 	"net/http"
+
+	"wsticket/internal/handshake"
 )
 
 // upgrade completes a handshake that has passed every check of its shape, and
@@ -14,7 +14,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, subprotocol string) (net.Co
 	header := w.Header()
 	header.Set("Upgrade", "websocket")
 	header.Set("Connection", "Upgrade")
-	header.Set("Sec-WebSocket-Accept", acceptKey(r.Header.Get("Sec-WebSocket-Key")))
+	header.Set("Sec-WebSocket-Accept", handshake.AcceptKey(r.Header.Get("Sec-WebSocket-Key")))
 	if subprotocol != "" {
 		header.Set("Sec-WebSocket-Protocol", subprotocol)
 	}
@@ -22,12 +22,6 @@ func upgrade(w http.ResponseWriter, r *http.Request, subprotocol string) (net.Co
 	taken.WriteHeader(http.StatusSwitchingProtocols)
 	taken.WriteHeaderNow()
 	return taken.Hijack()
-}
-
-// acceptKey proves that the handshake was understood (RFC 6455 4.2.2).
-func acceptKey(key string) string {
-	digest := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // See the import.
-	return base64.StdEncoding.EncodeToString(digest[:])
 }
 
 // opened is a connection whose handshake is complete and whose peer has shown

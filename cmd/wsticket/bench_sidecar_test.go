@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha1"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	rfc6455 "wsticket/internal/handshake"
 	"wsticket/internal/testenv"
 )
 
@@ -142,9 +141,8 @@ func accepts(b *testing.B) string {
 		if err != nil {
 			return
 		}
-		digest := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-			base64.StdEncoding.EncodeToString(digest[:]))
+			rfc6455.AcceptKey(request.Header.Get("Sec-WebSocket-Key")))
 		_, _ = io.Copy(io.Discard, conn)
 	})
 }

@@ -3,9 +3,7 @@ package relay
 import (
 	"bytes"
 	"context"
-	"crypto/sha1" //nolint:gosec // RFC 6455 4.2.2 wants it, and nothing is secret there.
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -116,10 +114,8 @@ func withoutQuotes(err error) error {
 
 // accepts checks an answer 101 as a client does (RFC 6455 4.1).
 func accepts(h http.Header, key string) bool {
-	digest := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // See the import.
-	want := base64.StdEncoding.EncodeToString(digest[:])
 	protocols, accept := handshake.ListOf(h["Upgrade"]), h["Sec-Websocket-Accept"]
 	return len(protocols) == 1 && strings.EqualFold(protocols[0], "websocket") &&
 		handshake.ContainsFold(handshake.ListOf(h["Connection"]), "upgrade") &&
-		len(accept) == 1 && accept[0] == want
+		len(accept) == 1 && accept[0] == handshake.AcceptKey(key)
 }
