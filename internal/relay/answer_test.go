@@ -196,7 +196,6 @@ func TestJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := next(t, apps)
-	app = newPeer(t, app.conn, app.in)
 	app.expect(masked(wsframe.Text, "early"))
 	client.expect(plain(wsframe.Text, "welcome"))
 	client.send(masked(wsframe.Text, "hello"))

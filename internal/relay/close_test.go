@@ -13,7 +13,7 @@ import (
 )
 
 // soon makes the linger of a test short, where its end is waited for.
-func soon(o *relay.Options) { o.Linger = 50 * time.Millisecond }
+func soon(o *relay.Options) { o.Linger = time.Second }
 
 func TestClose(t *testing.T) {
 	t.Parallel()

@@ -194,7 +194,7 @@ func applicationOn(t testing.TB, l net.Listener, serve func(p *peer, r *http.Req
 			running.Go(func() {
 				in := bufio.NewReader(conn)
 				if r, err := http.ReadRequest(in); err == nil {
-					serve(&peer{t, conn, in}, r)
+					serve(newPeer(t, conn, in), r)
 				}
 			})
 		}
@@ -258,7 +258,11 @@ func (f *fixture) serve(o relay.Options, start func(*httptest.Server)) {
 	f.server = httptest.NewUnstartedServer(f)
 	f.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	start(f.server)
-	f.t.Cleanup(f.server.Close)
+	f.t.Cleanup(func() {
+		f.server.Close()
+		// By now all ends are closed.
+		await(f.t, "the tunnels end", func() bool { return f.relay.Stats().Open == 0 })
+	})
 }
 
 func (f *fixture) accept(p *peer, r *http.Request) {
@@ -270,7 +274,11 @@ func (f *fixture) accept(p *peer, r *http.Request) {
 func (f *fixture) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	a, err := f.relay.Open(in.Context(), f.relay.Outbound(in, false))
 	if err != nil {
-		f.errs <- err
+		select {
+		case f.errs <- err:
+		default:
+			f.t.Errorf("open: %v", err)
+		}
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
@@ -343,9 +351,7 @@ func (f *fixture) open() (client, app *peer, tunnel *relay.Tunnel) {
 	if got := client.answer().status; got != http.StatusSwitchingProtocols {
 		f.t.Fatalf("status %d, want 101", got)
 	}
-	app = next(f.t, f.apps)
-	app = newPeer(f.t, app.conn, app.in)
-	return client, app, next(f.t, f.tunnels)
+	return client, next(f.t, f.apps), next(f.t, f.tunnels)
 }
 
 // next is what comes over a channel.

@@ -21,7 +21,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	const waves, size = 20, 500
 	f := emptyFixture(t)
 	f.tunnels, f.results = make(chan *relay.Tunnel, size), make(chan relay.Result, size)
-	f.serve(relay.Options{Upstream: "http://" + listenEcho(t), Linger: 20 * time.Millisecond, Ping: patience, IdleTimeout: patience}, (*httptest.Server).Start)
+	f.serve(relay.Options{Upstream: "http://" + listenEcho(t), HandshakeTimeout: patience, Linger: 20 * time.Millisecond, Ping: patience, IdleTimeout: patience}, (*httptest.Server).Start)
 	wave(t, f, size) // What is made once is made.
 	f.server.CloseClientConnections()
 	goroutines, descriptors, memory := runtime.NumGoroutine(), countDescriptors(t), heap()

@@ -70,21 +70,23 @@ func TestMalformed(t *testing.T) {
 		"a length in too long a form": "\x82\x7e\x00\x01",
 	} {
 		t.Run(rule+", from the application", func(t *testing.T) {
-			f := newFixture(t, soon)
+			f := newFixture(t, nil)
 			client, app, _ := f.open()
 			app.send(plain(wsframe.Text, "good"), bad, "rubbish")
 			client.expect(plain(wsframe.Text, "good"))
 			client.expectClose(1002, "malformed frame")
 			app.expectClose(1002, "malformed frame")
+			_, _ = client.conn.Close(), app.conn.Close()
 			f.expectResult(1002, relay.ByRelay)
 		})
 		t.Run(rule+", from the client", func(t *testing.T) {
-			f := newFixture(t, soon)
+			f := newFixture(t, nil)
 			client, app, _ := f.open()
 			client.send(masked(wsframe.Text, "good"), bad[:1]+string([]byte{bad[1] | 0x80})+bad[2:], "\x00\x00\x00\x00rubbish")
 			app.expect(masked(wsframe.Text, "good"))
 			app.expectClose(1002, "malformed frame")
 			client.expectClose(1002, "malformed frame")
+			_, _ = client.conn.Close(), app.conn.Close()
 			f.expectResult(1002, relay.ByRelay)
 		})
 	}
