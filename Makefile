@@ -32,8 +32,9 @@ run: build ## Everything in one process on this machine: keys, bearer, store, ec
 	bin/wsticket dev $(ARGS)
 
 .PHONY: build
-build: ## bin/wsticket: static, without paths, with VERSION in it
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wsticket ./cmd/wsticket
+build: ## bin/wsticket and bin/wsticket-bench: static, without paths, with VERSION in them
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/wsticket ./cmd/wsticket-bench
 
 .PHONY: up
 up: ## wsticket and Redis in containers, until `make down`

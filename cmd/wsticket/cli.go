@@ -41,7 +41,6 @@ type cli struct {
 	Token       tokenCmd       `cmd:"" help:"Sign a bearer for tests and trials."`
 	CheckConfig checkConfigCmd `cmd:"" name:"check-config" help:"Check the configuration and name every fault in it."`
 	PrintConfig printConfigCmd `cmd:"" name:"print-config" help:"Print how a proxy has to be configured that asks this service."`
-	Bench       benchCmd       `cmd:"" help:"Measure how fast a server issues and redeems tickets."`
 	Health      healthCmd      `cmd:"" help:"Ask a running service whether it is ready: exit status 0 or 1."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

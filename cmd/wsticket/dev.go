@@ -105,7 +105,7 @@ func (c *devCmd) config(keyFile string) Config {
 	cfg.Issuers = []IssuerConfig{{
 		Issuer: devIssuer, Audience: []string{devAudience}, Algorithms: []string{"ES256"}, PublicKeyFile: keyFile,
 	}}
-	// There is one caller, and it may be wsticket bench.
+	// There is one caller, and it may be wsticket-bench.
 	cfg.Limits.PerSubject, cfg.Limits.PerAddress = limit.Rate{}, limit.Rate{}
 	cfg.Log = LogConfig{Level: "info", Format: "text"}
 	return cfg

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -14,10 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// The series of the process collector that are read.
+// The series that are read, and the beginning of those that a server with Redis
+// has.
 const (
 	cpuSeries    = "process_cpu_seconds_total"
 	memorySeries = "process_resident_memory_bytes"
+	redisSeries  = "wsticket_redis_"
 )
 
 const (
@@ -26,38 +28,43 @@ const (
 	maxMetrics   = 4 << 20
 )
 
-// reading is what a process has used up to now: seconds of processor time and
-// bytes of memory. NaN is what could not be had.
-type reading struct{ cpu, memory float64 }
-
-// unknown is a reading of nothing.
-func unknown() reading { return reading{math.NaN(), math.NaN()} }
-
-// meter reads what the server uses.
-type meter func(context.Context) reading
-
-func unmetered(context.Context) reading { return unknown() }
-
-// usage is what a process used in one or several measured parts.
-type usage struct {
-	cpu        float64 // seconds in the parts together
-	begin, end float64 // bytes before the first and after the last
-	parts      int
+// Reading is what a process has used up to now. NaN is what is unknown.
+type Reading struct {
+	CPU    float64 // seconds
+	Memory float64 // bytes, resident
+	Redis  bool    // its store is Redis
 }
 
-// add adds a part. One part that is unknown makes the sum unknown: a sum of
-// the others would be taken for the whole.
-func (u *usage) add(before, after reading) {
-	if u.parts == 0 {
-		u.begin = before.memory
+// Meter reads what a server uses.
+type Meter func(context.Context) Reading
+
+// Unmetered is the [Meter] of a server that cannot be asked.
+func Unmetered(context.Context) Reading { return unknown() }
+
+func unknown() Reading { return Reading{CPU: math.NaN(), Memory: math.NaN()} }
+
+// Usage is what a process used in the measured parts of a storm. NaN is what is
+// unknown.
+type Usage struct {
+	CPU        float64 // seconds in all parts together
+	Begin, End float64 // bytes before the first part and after the last one
+	Parts      int
+}
+
+// add adds a part. One unknown part makes the sum unknown: the sum of the others
+// would be taken for the whole.
+func (u *Usage) add(before, after Reading) {
+	if u.Parts == 0 {
+		u.Begin = before.Memory
 	}
-	u.parts++
-	u.cpu += after.cpu - before.cpu
-	u.end = after.memory
+	u.Parts++
+	u.CPU += after.CPU - before.CPU
+	u.End = after.Memory
 }
 
-// newMeter reads /metrics of a server's internal listener.
-func newMeter(base string) meter {
+// NewMeter returns a meter that reads /metrics of a server's internal listener,
+// whose base URL is given.
+func NewMeter(base string) Meter {
 	// A transport of its own obeys no proxy variables, and keeps no connection
 	// that would have to be closed.
 	client := &http.Client{
@@ -65,7 +72,7 @@ func newMeter(base string) meter {
 		// No address is asked that nobody has named.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return func(ctx context.Context) reading {
+	return func(ctx context.Context) Reading {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/metrics", nil)
 		if err != nil {
 			return unknown()
@@ -82,29 +89,30 @@ func newMeter(base string) meter {
 	}
 }
 
-// parseMetrics finds the two series in Prometheus' text format. They have no
-// labels, so a line of theirs is a name and a number.
-func parseMetrics(text io.Reader) reading {
+// parseMetrics looks for the series in Prometheus' text format. The two of the
+// process have no labels, so a line of theirs is a name and a number.
+func parseMetrics(text io.Reader) Reading {
 	found := unknown()
 	lines := bufio.NewScanner(text)
 	for lines.Scan() {
 		name, rest, _ := strings.Cut(lines.Text(), " ")
+		found.Redis = found.Redis || strings.HasPrefix(name, redisSeries)
 		number, _, _ := strings.Cut(rest, " ") // a time may follow
 		value, err := strconv.ParseFloat(number, 64)
 		switch {
 		case err != nil:
 		case name == cpuSeries:
-			found.cpu = value
+			found.CPU = value
 		case name == memorySeries:
-			found.memory = value
+			found.Memory = value
 		}
 	}
 	return found
 }
 
-// readSelf reads what this process has used, by the same collector as the
-// server's, which knows how on each system.
-func readSelf() reading {
+// readSelf reads what this process has used, by the same collector as that of
+// the server, which knows how on each system.
+func readSelf() Reading {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	families, err := registry.Gather()
@@ -115,9 +123,9 @@ func readSelf() reading {
 	for _, family := range families {
 		switch sample := family.GetMetric()[0]; family.GetName() {
 		case cpuSeries:
-			found.cpu = sample.GetCounter().GetValue()
+			found.CPU = sample.GetCounter().GetValue()
 		case memorySeries:
-			found.memory = sample.GetGauge().GetValue()
+			found.Memory = sample.GetGauge().GetValue()
 		}
 	}
 	return found
