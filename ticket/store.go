@@ -82,12 +82,18 @@ type Mark struct {
 // MaxAttempt is the maximum length of the name of an attempt, in bytes.
 const MaxAttempt = 64
 
+// maxClockSkew is how far the clocks of two processes that share a store may
+// differ. Beyond it a retry is taken for a replay.
+const maxClockSkew = time.Second
+
 // RetriedBy reports whether next is a retry of the attempt that left m: it has
-// the same name, which is not empty, and is at most retry later than m.
+// the same name, which is not empty, and is at most retry later than m. It may
+// be up to a second earlier than m, because the clocks of two processes differ.
 // Every [Store] applies this rule.
 func (m Mark) RetriedBy(next Mark, retry time.Duration) bool {
+	later := next.At.Sub(m.At)
 	return m.State == Redeemed && next.State == Redeemed && m.Attempt != "" &&
-		m.Attempt == next.Attempt && retry > 0 && next.At.Sub(m.At) <= retry
+		m.Attempt == next.Attempt && retry > 0 && -maxClockSkew <= later && later <= retry
 }
 
 // Entry is a record with its mark. The state of the mark is [Pending] while the

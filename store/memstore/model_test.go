@@ -59,7 +59,8 @@ func (m *model) consume(id ticket.ID, mark ticket.Mark, retry time.Duration) (ti
 	}
 	both := before.Mark.State == ticket.Redeemed && mark.State == ticket.Redeemed
 	named := mark.Attempt != "" && mark.Attempt == before.Mark.Attempt
-	inTime := retry > 0 && !mark.At.After(before.Mark.At.Add(retry))
+	earliest, latest := before.Mark.At.Add(-time.Second), before.Mark.At.Add(retry)
+	inTime := retry > 0 && !mark.At.Before(earliest) && !mark.At.After(latest)
 	if both && named && inTime {
 		return before, nil
 	}

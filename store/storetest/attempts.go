@@ -35,6 +35,17 @@ func sameAttemptTooLate(tb testing.TB, s Subject) {
 	}
 }
 
+func sameAttemptTooEarly(tb testing.TB, s Subject) {
+	id, first := fixture.Create(tb, s.Store), fixture.Redeemed("a")
+	fixture.ConsumeAs(tb, s.Store, id, first)
+	for _, before := range []time.Duration{time.Second + time.Millisecond, fixture.Retry, time.Hour} {
+		entry, err := s.Store.Consume(tb.Context(), id, later(first, -before), fixture.Retry)
+		fixture.WantErr(tb, "too early", err, ticket.ErrSpent)
+		fixture.WantNone(tb, "too early", entry)
+		wantSpentBy(tb, err, "a")
+	}
+}
+
 // foreignAttempt lists calls that are not a retry of the attempt that redeemed a
 // ticket.
 func foreignAttempt(tb testing.TB, s Subject) {

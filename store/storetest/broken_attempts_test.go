@@ -33,6 +33,11 @@ func attemptMutants() []mutant {
 				return s.Consume(ctx, id, m, retry)
 			}
 		}},
+		{"lets an earlier attempt in", "same attempt too early", func(s ticket.Store, b *broken) {
+			b.consume = again(s, func(before, m ticket.Mark) bool {
+				return before.State == ticket.Redeemed && before.Attempt == m.Attempt && m.At.Before(before.At)
+			})
+		}},
 		{"takes the nameless for one attempt", "foreign attempt", func(s ticket.Store, b *broken) {
 			b.consume = again(s, func(before, m ticket.Mark) bool {
 				return before.State == ticket.Redeemed && before.Attempt == m.Attempt

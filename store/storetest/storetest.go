@@ -71,6 +71,7 @@ func cases() []testCase {
 		{"first mark stays", "a second Consume returns the first mark in its error, and keeps it", firstMarkStays},
 		{"same attempt", "the attempt that redeemed a ticket gets the record again, with its first mark", sameAttempt},
 		{"same attempt too late", "after the retry window the same attempt is a replay", sameAttemptTooLate},
+		{"same attempt too early", "and so is one whose mark is more than 1 s older than the first", sameAttemptTooEarly},
 		{"foreign attempt", "nobody but the attempt that redeemed a ticket gets the record again", foreignAttempt},
 		{"settled attempt", "not even that attempt, once the ticket is settled as refused", settledAttempt},
 		{"revoked", "a SpentError of a revoked ticket wraps ErrRevoked and not ErrSpent", revoked},
