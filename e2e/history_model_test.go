@@ -112,8 +112,9 @@ func (r rules) lifetime(number int) time.Duration {
 // retried is the rule of the contract, said once more: the attempt that
 // redeemed a ticket comes again in time.
 func (r rules) retried(o operation, by mark) bool {
+	later := time.Duration(o.Mark.At-by.At) * time.Millisecond
 	return o.Kind == consume && by.State == ticket.Redeemed && o.Mark.Attempt == by.Attempt &&
-		r.Retry > 0 && o.Mark.At-by.At <= r.Retry.Milliseconds()
+		r.Retry > 0 && -time.Second <= later && later <= r.Retry
 }
 
 // step tells whether a call can have come out as it did for a ticket that

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"wsticket/store"
+	"wsticket/store/redisstore"
 	"wsticket/ticket"
 )
 
@@ -45,7 +45,7 @@ func work(text string, in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return fmt.Errorf("job: %w", err)
 	}
-	s, err := store.OpenRedis(j.URL, store.RedisOptions{Timeout: j.Timeout, Retention: time.Hour})
+	s, err := redisstore.Open(j.URL, redisstore.Options{Timeout: j.Timeout, Retention: time.Hour})
 	if err != nil {
 		return err
 	}

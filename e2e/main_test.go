@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"wsticket/store"
+	"wsticket/store/redisstore"
 )
 
 var (
@@ -29,7 +29,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Most of what happens here is trouble, and means to be.
-	store.QuietLogger(slog.New(slog.DiscardHandler))
+	redisstore.QuietLogger(slog.New(slog.DiscardHandler))
 	if *workerJob != "" {
 		if err := work(*workerJob, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "worker:", err)

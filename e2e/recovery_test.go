@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"wsticket/internal/testenv"
-	"wsticket/store"
+	"wsticket/store/redisstore"
 )
 
 const (
@@ -175,7 +175,7 @@ func TestForeignRecords(t *testing.T) {
 	s := newSite(t)
 	value := func(id string) string {
 		t.Helper()
-		return fmt.Sprint(s.redis.MustAsk("get", store.DefaultPrefix+id))
+		return fmt.Sprint(s.redis.MustAsk("get", redisstore.DefaultPrefix+id))
 	}
 	other := s.client.mustIssue(t, s.server, s.bearer)
 	cut := func(n int) func(string, string) string { return func(v, _ string) string { return v[:n] } }
@@ -205,7 +205,7 @@ func TestForeignRecords(t *testing.T) {
 		t.Run(tt.rule, func(t *testing.T) {
 			got := s.client.mustIssue(t, s.server, s.bearer)
 			shown[got.ID] = tt.rule
-			key := store.DefaultPrefix + got.ID
+			key := redisstore.DefaultPrefix + got.ID
 			if tt.forge != nil {
 				s.redis.MustAsk("set", key, tt.forge(value(got.ID), got.ID), "keepttl")
 			} else {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"wsticket/store"
+	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
 
@@ -84,7 +84,7 @@ func TestNobodyTriesOriginsOrAudiences(t *testing.T) {
 		"no origin":        {Attempt: "a", Audience: "chat"},
 		"another audience": {Attempt: "a", Origin: app, Audience: "feed"},
 	} {
-		memory, err := store.NewMemory(store.MemoryOptions{})
+		memory, err := memstore.New(memstore.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

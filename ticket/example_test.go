@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"wsticket/store"
+	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
 
 // A ticket is issued for an identity, redeemed once, and worthless then.
 func Example() {
-	memory, err := store.NewMemory(store.MemoryOptions{})
+	memory, err := memstore.New(memstore.Options{})
 	if err != nil {
 		panic(err)
 	}
@@ -45,7 +45,7 @@ func Example() {
 // The owner of a refused ticket reads in its receipt what the WebSocket
 // could not tell: a browser sees only close code 1006.
 func ExampleService_Lookup() {
-	memory, _ := store.NewMemory(store.MemoryOptions{})
+	memory, _ := memstore.New(memstore.Options{})
 	defer memory.Close()
 	service, _ := ticket.New(ticket.Options{Store: memory})
 	ctx := context.Background()

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"wsticket/store"
+	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
 
@@ -41,7 +41,7 @@ func mustNew(tb testing.TB, o ticket.Options) *ticket.Service {
 // bench is a service over a Memory store, with a clock that the test moves.
 type bench struct {
 	*ticket.Service
-	store  *store.Memory
+	store  *memstore.Store
 	offset atomic.Int64
 	events []ticket.Event
 }
@@ -51,7 +51,7 @@ func (b *bench) advance(d time.Duration) { b.offset.Add(int64(d)) }
 
 func newBench(t *testing.T, o ticket.Options) *bench {
 	t.Helper()
-	memory, err := store.NewMemory(store.MemoryOptions{})
+	memory, err := memstore.New(memstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,54 +6,58 @@ import (
 )
 
 // Store keeps tickets by their ID. Implementations are safe for concurrent
-// use; store/storetest is the suite that all of them pass.
+// use, and pass the conformance suite of store/storetest.
 //
-// Every error wraps a sentinel of this package. Whatever an implementation
-// cannot be sure of (a time-out, a lost reply, a node that is not the
-// primary) is an error that wraps [ErrUnavailable]: never a record together
-// with an error, and never "not found".
+// Every error wraps a sentinel of this package. An implementation that cannot
+// be sure of the outcome (a time-out, a lost reply, a node that is not the
+// primary) returns an error that wraps [ErrUnavailable]. It never returns a
+// record together with an error, and never [ErrNotFound] in place of an outage.
 type Store interface {
 	// Create keeps rec under id for lifetime, in one step. It returns
-	// ErrExists where the ID is taken and ErrFull where a bound is reached;
-	// it never makes room by dropping a live record.
+	// ErrExists if the ID is taken, and ErrFull if the store has reached its
+	// bound: it never drops a live record to make room.
 	Create(ctx context.Context, id ID, rec Record, lifetime time.Duration) error
 
 	// Consume turns the live record into a spent mark, in one atomic step,
 	// and returns the entry as it was before. Of any number of concurrent
 	// calls for an ID, from any number of processes, at most one attempt gets
-	// the record. The mark stays for the retention time.
+	// the record. The mark is kept for the store's retention time.
 	//
-	// The record is returned once more, with the mark that it has then, to the
-	// attempt that redeemed it, when it comes again within retry of that; an
-	// empty attempt never comes again. For anybody else a spent ticket is a
-	// *SpentError. Absent and expired are ErrNotFound. A store that fails over
-	// returns ErrFenced for what was created before it did.
+	// A retry gets the record once more, together with the mark that it has by
+	// then: see [Mark.RetriedBy]. For any other caller a spent ticket is a
+	// *SpentError. A ticket that is absent or expired is ErrNotFound. A store
+	// that fails over returns ErrFenced for tickets created before.
 	Consume(ctx context.Context, id ID, mark Mark, retry time.Duration) (Entry, error)
 
-	// Settle replaces the spent mark of id, to note what became of a consumed
-	// ticket. A live or absent one is ErrNotFound and stays what it is.
+	// Settle replaces the spent mark of id, to record what became of a
+	// consumed ticket. It leaves a live or absent one as it is and returns
+	// ErrNotFound.
 	Settle(ctx context.Context, id ID, mark Mark) error
 
-	// Lookup returns the record and its mark without changing either.
-	// Absent and expired are ErrNotFound.
+	// Lookup returns the record and its mark without changing either. A
+	// ticket that is absent or expired is ErrNotFound.
 	Lookup(ctx context.Context, id ID) (Entry, error)
 }
 
+// DefaultRetention is how long the stores of this module keep a spent mark
+// unless their options say otherwise.
+const DefaultRetention = 5 * time.Minute
+
 // Record is what a store keeps of a ticket. It holds neither the token nor
-// anything from which it could be computed.
+// anything from which the token could be computed.
 type Record struct {
 	// IssuedAt and ExpiresAt are exact to the millisecond.
 	IssuedAt, ExpiresAt time.Time
-	// Owner tells for whom a receipt may be shown.
+	// Owner says who may read the receipt.
 	Owner Owner
-	// Payload is the grant, opaque to the store.
+	// Payload is the sealed grant, opaque to the store.
 	Payload []byte
 }
 
-// Owner is a tag of issuer and subject that does not tell either.
+// Owner is a tag of issuer and subject that reveals neither of them.
 type Owner [16]byte
 
-// State is where a ticket stands.
+// State is the state of a ticket.
 type State string
 
 // The states of a ticket.
@@ -71,21 +75,28 @@ type Mark struct {
 	At time.Time
 	// Attempt names the handshake attempt, at most [MaxAttempt] bytes.
 	Attempt string
-	// Reason is a word of [Reason] where State is Refused.
+	// Reason is a word of [Reason] if State is Refused.
 	Reason string
 }
 
-// MaxAttempt bounds the name of an attempt, in bytes.
+// MaxAttempt is the maximum length of the name of an attempt, in bytes.
 const MaxAttempt = 64
 
-// RetriedBy tells whether next is the attempt of m come again, within retry
-// of it. It is the rule of [Store] for every implementation.
+// maxClockSkew is how far the clocks of two processes that share a store may
+// differ. Beyond it a retry is taken for a replay.
+const maxClockSkew = time.Second
+
+// RetriedBy reports whether next is a retry of the attempt that left m: it has
+// the same name, which is not empty, and is at most retry later than m. It may
+// be up to a second earlier than m, because the clocks of two processes differ.
+// Every [Store] applies this rule.
 func (m Mark) RetriedBy(next Mark, retry time.Duration) bool {
+	later := next.At.Sub(m.At)
 	return m.State == Redeemed && next.State == Redeemed && m.Attempt != "" &&
-		m.Attempt == next.Attempt && retry > 0 && next.At.Sub(m.At) <= retry
+		m.Attempt == next.Attempt && retry > 0 && -maxClockSkew <= later && later <= retry
 }
 
-// Entry is a record with its mark; the mark's state is [Pending] while the
+// Entry is a record with its mark. The state of the mark is [Pending] while the
 // ticket is live.
 type Entry struct {
 	Record Record

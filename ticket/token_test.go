@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"wsticket/store"
+	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
 
@@ -76,7 +76,7 @@ func TestParseTokenRefusesEveryOtherSpelling(t *testing.T) {
 // issueTokens draws n tokens through the one door that makes them.
 func issueTokens(tb testing.TB, n int) []string {
 	tb.Helper()
-	memory, err := store.NewMemory(store.MemoryOptions{})
+	memory, err := memstore.New(memstore.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 // A program mounts the handler itself, and its application gets connections
 // whose users are known.
 func ExampleNew() {
-	// A program takes store.NewMemory or store.NewRedis for this.
+	// A program takes memstore.New or redisstore.Open for this.
 	tickets := &mapStore{entries: make(map[ticket.ID]ticket.Entry)}
 	service, err := ticket.New(ticket.Options{Store: tickets})
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"wsticket/auth"
-	"wsticket/store"
+	"wsticket/store/memstore"
+	"wsticket/store/redisstore"
 	"wsticket/ticket"
 )
 
@@ -23,11 +24,11 @@ type backend interface {
 func openStore(cfg Config, log *slog.Logger) (backend, error) {
 	raw := cfg.Store.URL.Reveal()
 	if raw == "memory:" {
-		return asBackend(store.NewMemory(store.MemoryOptions{Retention: cfg.Ticket.Retention}))
+		return asBackend(memstore.New(memstore.Options{Retention: cfg.Ticket.Retention}))
 	}
-	store.QuietLogger(log)
-	return asBackend(store.OpenRedis(raw, store.RedisOptions{
-		Retention: cfg.Ticket.Retention, Fence: store.FenceMode(cfg.Store.Fence),
+	redisstore.QuietLogger(log)
+	return asBackend(redisstore.Open(raw, redisstore.Options{
+		Retention: cfg.Ticket.Retention, Fence: redisstore.FenceMode(cfg.Store.Fence),
 	}))
 }
 
@@ -78,7 +79,7 @@ const evictionInterval = time.Minute
 // for, and says what a weaker one does not promise. It is called once the
 // store answers.
 func (a *app) checkStore(ctx context.Context) error {
-	redis, ok := a.store.(*store.Redis)
+	redis, ok := a.store.(*redisstore.Store)
 	if !ok {
 		return nil
 	}
@@ -103,7 +104,7 @@ func (a *app) checkStore(ctx context.Context) error {
 
 // watchStore reports when Redis begins or ceases to evict, until ctx ends.
 func (a *app) watchStore(ctx context.Context) {
-	redis, ok := a.store.(*store.Redis)
+	redis, ok := a.store.(*redisstore.Store)
 	if !ok {
 		return
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"wsticket/internal/testenv"
-	"wsticket/store"
+	"wsticket/store/memstore"
+	"wsticket/store/redisstore"
 	"wsticket/ticket"
 )
 
@@ -21,11 +22,11 @@ func BenchmarkService(b *testing.B) {
 	redisServer := testenv.Redis(b)
 	for name, open := range map[string]func(testing.TB) ticket.Store{
 		"memory": func(tb testing.TB) ticket.Store {
-			s, err := store.NewMemory(store.MemoryOptions{MaxTickets: 100_000_000, Retention: time.Second})
+			s, err := memstore.New(memstore.Options{MaxTickets: 100_000_000, Retention: time.Second})
 			return opened(tb, s, err)
 		},
 		"redis": func(tb testing.TB) ticket.Store {
-			s, err := store.OpenRedis(redisServer.URL(), store.RedisOptions{Retention: time.Second})
+			s, err := redisstore.Open(redisServer.URL(), redisstore.Options{Retention: time.Second})
 			return opened(tb, s, err)
 		},
 	} {

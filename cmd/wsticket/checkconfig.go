@@ -8,7 +8,7 @@ import (
 	"net/netip"
 
 	"wsticket/auth"
-	"wsticket/store"
+	"wsticket/store/redisstore"
 )
 
 type checkConfigCmd struct {
@@ -38,7 +38,7 @@ func (c Config) checkStoreURL() error {
 	if !c.Store.isShared() {
 		return nil // Config.Validate has said what is wrong
 	}
-	return store.CheckURL(c.Store.URL.Reveal())
+	return redisstore.CheckURL(c.Store.URL.Reveal())
 }
 
 func (c Config) checkCertificates() error {

@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"wsticket/auth"
-	"wsticket/store"
+	"wsticket/store/redisstore"
 )
 
 // authCollector reads the verifier's own counts when the metrics are read.
@@ -79,11 +79,11 @@ func (c *sessionCollector) Collect(out chan<- prometheus.Metric) {
 
 // poolCollector reads the counts of the Redis client's connection pool.
 type poolCollector struct {
-	store         *store.Redis
+	store         *redisstore.Store
 	events, conns *prometheus.Desc
 }
 
-func newPoolCollector(s *store.Redis) *poolCollector {
+func newPoolCollector(s *redisstore.Store) *poolCollector {
 	return &poolCollector{
 		store: s,
 		events: prometheus.NewDesc("wsticket_redis_pool_events_total",

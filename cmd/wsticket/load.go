@@ -100,7 +100,7 @@ func (e keyError) Error() string {
 	lines := strings.Split(e.error.Error(), "\n")
 	for n, line := range lines {
 		line = strings.TrimPrefix(line, "auth: ")
-		if rest, ok := strings.CutPrefix(line, "store: redis: url: "); ok {
+		if rest, ok := strings.CutPrefix(line, "redisstore: URL: "); ok {
 			line = "store.url: " + rest
 		}
 		lines[n] = line

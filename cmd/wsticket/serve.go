@@ -14,7 +14,7 @@ import (
 	"wsticket/auth"
 	"wsticket/internal/accesslog"
 	"wsticket/internal/limit"
-	"wsticket/store"
+	"wsticket/store/redisstore"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
@@ -103,7 +103,7 @@ func (a *app) build(ctx context.Context) error {
 	if err := a.buildAuth(ctx); err != nil {
 		return byKey(err)
 	}
-	if redis, ok := a.store.(*store.Redis); ok {
+	if redis, ok := a.store.(*redisstore.Store); ok {
 		a.metrics.registry.MustRegister(newPoolCollector(redis))
 	}
 	sealKeys, err := readSealKeys(a.cfg.Ticket.SealKeyFile)
@@ -194,7 +194,7 @@ func (a *app) apiOptions(t tickets, s shared) api.Options {
 // has shown a ticket that was spent by another attempt.
 func (a *app) observe(ctx context.Context, e ticket.Event) {
 	a.metrics.observe(e)
-	if outage, ok := errors.AsType[*store.OutageError](e.Err); ok {
+	if outage, ok := errors.AsType[*redisstore.OutageError](e.Err); ok {
 		a.metrics.outages.WithLabelValues(string(outage.Kind())).Inc()
 	}
 	spent, ok := errors.AsType[*ticket.SpentError](e.Err)

@@ -27,7 +27,7 @@ func rules() []rule {
 		room("api"), room("audit"), room("auth"), room("store"), room("web"), room("ws"),
 		library("only auth looks into bearers; cmd signs test bearers", "github.com/golang-jwt/jwt", "auth", "cmd"),
 		library("only auth knows key sets", "github.com/MicahParks", "auth"),
-		library("Redis is behind ticket.Store", "github.com/redis", "store"),
+		library("Redis is behind ticket.Store", "github.com/redis", "store/redisstore"),
 		library("only ws knows WebSockets", "github.com/coder/websocket", "ws"),
 		library("only cmd has flags", "github.com/alecthomas/kong", "cmd"),
 		library("only cmd has a configuration file", "go.yaml.in/yaml", "cmd", "internal/layered"),
@@ -35,7 +35,7 @@ func rules() []rule {
 			says:  "no test code is in the binary",
 			binds: in("cmd"),
 			never: func(p pkg) bool {
-				return p.ImportPath == "testing" || under(p.ImportPath, "internal/testenv", "store/storetest")
+				return p.ImportPath == "testing" || under(p.ImportPath, "internal/testenv", "store/storetest", "store/internal/fixture")
 			},
 			deep: true,
 		},

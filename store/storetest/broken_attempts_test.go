@@ -9,7 +9,7 @@ import (
 	"wsticket/ticket"
 )
 
-// attemptMutants are ways to get the attempts wrong.
+// attemptMutants are faults in the rule of retries.
 func attemptMutants() []mutant {
 	return []mutant{
 		{"knows no attempts", "same attempt", func(s ticket.Store, b *broken) {
@@ -32,6 +32,11 @@ func attemptMutants() []mutant {
 				m.Attempt = m.Attempt[:min(len(m.Attempt), 1)]
 				return s.Consume(ctx, id, m, retry)
 			}
+		}},
+		{"lets an earlier attempt in", "same attempt too early", func(s ticket.Store, b *broken) {
+			b.consume = again(s, func(before, m ticket.Mark) bool {
+				return before.State == ticket.Redeemed && before.Attempt == m.Attempt && m.At.Before(before.At)
+			})
 		}},
 		{"takes the nameless for one attempt", "foreign attempt", func(s ticket.Store, b *broken) {
 			b.consume = again(s, func(before, m ticket.Mark) bool {
@@ -66,14 +71,14 @@ func attemptMutants() []mutant {
 				return entry, err
 			}
 		}},
-		{"lets an attempt come again once", "one attempt", func(s ticket.Store, b *broken) {
+		{"allows one retry alone", "one attempt", func(s ticket.Store, b *broken) {
 			var mu sync.Mutex
-			came := map[ticket.ID]int{}
+			seen := map[ticket.ID]int{}
 			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				entry, err := s.Consume(ctx, id, m, retry)
 				mu.Lock()
 				defer mu.Unlock()
-				if came[id]++; err == nil && came[id] > 2 {
+				if seen[id]++; err == nil && seen[id] > 2 {
 					return ticket.Entry{}, &ticket.SpentError{Mark: entry.Mark}
 				}
 				return entry, err
@@ -82,11 +87,12 @@ func attemptMutants() []mutant {
 	}
 }
 
-// again lets in, besides whom the contract lets in, whoever pleases.
-func again(s ticket.Store, pleases func(before, m ticket.Mark) bool) func(context.Context, ticket.ID, ticket.Mark, time.Duration) (ticket.Entry, error) {
+// again is a Consume that admits also the spent tickets for which admits
+// returns true.
+func again(s ticket.Store, admits func(before, m ticket.Mark) bool) func(context.Context, ticket.ID, ticket.Mark, time.Duration) (ticket.Entry, error) {
 	return func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 		entry, err := s.Consume(ctx, id, m, retry)
-		if spent, ok := errors.AsType[*ticket.SpentError](err); ok && pleases(spent.Mark, m) {
+		if spent, ok := errors.AsType[*ticket.SpentError](err); ok && admits(spent.Mark, m) {
 			return s.Lookup(ctx, id)
 		}
 		return entry, err

@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"wsticket/store"
+	"wsticket/store/internal/fixture"
+	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
 
@@ -49,7 +50,7 @@ func (b *broken) Lookup(ctx context.Context, id ticket.ID) (ticket.Entry, error)
 	return b.Store.Lookup(ctx, id)
 }
 
-// mutant is a way to get a store wrong, and the case that must notice.
+// mutant is a fault that a store may have, and the case that must notice it.
 type mutant struct {
 	name, noticedBy string
 	spoil           func(s ticket.Store, b *broken)
@@ -76,7 +77,7 @@ func mutants() []mutant {
 				return s.Consume(ctx, id, m, retry)
 			}
 		}},
-		{"does not tell who was first", "one winner", func(s ticket.Store, b *broken) {
+		{"does not say who was first", "one winner", func(s ticket.Store, b *broken) {
 			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				entry, err := s.Consume(ctx, id, m, retry)
 				if errors.Is(err, ticket.ErrSpent) {
@@ -143,7 +144,7 @@ func mutants() []mutant {
 				return s.Create(ctx, id, rec, d-margin)
 			}
 		}},
-		{"lets the second creator believe", "one creator", func(s ticket.Store, b *broken) {
+		{"lets the second creator succeed", "one creator", func(s ticket.Store, b *broken) {
 			b.create = func(ctx context.Context, id ticket.ID, rec ticket.Record, d time.Duration) error {
 				if err := s.Create(ctx, id, rec, d); !errors.Is(err, ticket.ErrExists) {
 					return err
@@ -151,7 +152,7 @@ func mutants() []mutant {
 				return nil
 			}
 		}},
-		{"refuses nonsense by another name", "create nonsense", func(s ticket.Store, b *broken) {
+		{"refuses nonsense by another error", "create nonsense", func(s ticket.Store, b *broken) {
 			b.create = func(ctx context.Context, id ticket.ID, rec ticket.Record, d time.Duration) error {
 				if d <= 0 {
 					return ticket.ErrExpired
@@ -159,16 +160,16 @@ func mutants() []mutant {
 				return s.Create(ctx, id, rec, d)
 			}
 		}},
-		{"spends by looking", "lookup", func(s ticket.Store, b *broken) {
+		{"spends at a lookup", "lookup", func(s ticket.Store, b *broken) {
 			b.lookup = func(ctx context.Context, id ticket.ID) (ticket.Entry, error) {
 				entry, err := s.Lookup(ctx, id)
-				_, _ = s.Consume(ctx, id, redeemed("a"), retry)
+				_, _ = s.Consume(ctx, id, fixture.Redeemed("a"), fixture.Retry)
 				return entry, err
 			}
 		}},
 		{"settles a live one", "settle live", func(s ticket.Store, b *broken) {
 			b.settle = func(ctx context.Context, id ticket.ID, m ticket.Mark) error {
-				_, _ = s.Consume(ctx, id, m, retry)
+				_, _ = s.Consume(ctx, id, m, fixture.Retry)
 				return s.Settle(ctx, id, m)
 			}
 		}},
@@ -183,7 +184,7 @@ func mutants() []mutant {
 				return nil
 			}
 		}},
-		{"takes giving up for absence", "canceled", func(s ticket.Store, b *broken) {
+		{"takes a cancelled call for absence", "canceled", func(s ticket.Store, b *broken) {
 			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				if ctx.Err() != nil {
 					return ticket.Entry{}, ticket.ErrNotFound
@@ -191,7 +192,7 @@ func mutants() []mutant {
 				return s.Consume(ctx, id, m, retry)
 			}
 		}},
-		{"does not notice giving up", "canceled", func(s ticket.Store, b *broken) {
+		{"ignores cancellation", "canceled", func(s ticket.Store, b *broken) {
 			b.consume = func(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
 				return s.Consume(context.WithoutCancel(ctx), id, m, retry)
 			}
@@ -204,7 +205,7 @@ func memory(tb testing.TB, kept, claimed time.Duration) Subject {
 	tb.Helper()
 	var past atomic.Int64
 	start := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-	m, err := store.NewMemory(store.MemoryOptions{
+	m, err := memstore.New(memstore.Options{
 		Retention: kept,
 		Now:       func() time.Time { return start.Add(time.Duration(past.Load())) },
 	})
@@ -219,7 +220,7 @@ func TestSuitePassesAGoodStore(t *testing.T) {
 	Run(t, func(tb testing.TB) Subject { return memory(tb, time.Minute, time.Minute) })
 }
 
-// A suite is worth what it notices.
+// Each case is worth what it notices.
 func TestSuiteNoticesBrokenStores(t *testing.T) {
 	for _, m := range append(mutants(), attemptMutants()...) {
 		t.Run(m.name, func(t *testing.T) {
@@ -251,12 +252,12 @@ func wantNoticed(t *testing.T, by string, s Subject) {
 	t.Fatalf("there is no case %q", by)
 }
 
-// fails runs a case apart from the test that asks, and tells how it ended.
+// fails runs a case apart from the test itself and reports whether it failed.
 func fails(t *testing.T, c testCase, s Subject) bool {
 	t.Helper()
 	r := &recorder{TB: t}
 	done := make(chan struct{})
-	go func() { // Fatalf ends the goroutine that calls it
+	go func() { // Fatalf ends the goroutine that calls it.
 		defer close(done)
 		c.run(r, s)
 	}()

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"wsticket/store/internal/fixture"
 	"wsticket/ticket"
 )
 
@@ -18,25 +19,25 @@ func oneWinnerOfTwo(tb testing.TB, s Subject) {
 	race(tb, s.Store, s.Twin)
 }
 
-// race lets many consume one ticket, half of them through each store, while
-// others look at it. A store that lets two of them through sometimes is worse
-// than one that always does, hence the rounds.
+// race lets many callers consume one ticket, half of them through each store,
+// while others look it up. It does so in rounds, to find a store that lets two
+// of them through only sometimes.
 func race(tb testing.TB, a, b ticket.Store) {
 	tb.Helper()
 	const rounds = 10
 	for range rounds {
-		id := mustCreate(tb, a)
+		id := fixture.Create(tb, a)
 		errs := atOnce(callers, func(i int) error {
 			store := a
 			if i%2 == 1 {
 				store = b
 			}
-			entry, err := store.Consume(tb.Context(), id, redeemed(fmt.Sprint(i)), retry)
+			entry, err := store.Consume(tb.Context(), id, fixture.Redeemed(fmt.Sprint(i)), fixture.Retry)
 			if err == nil {
-				wantRecord(tb, "winner", entry.Record, record())
+				fixture.WantRecord(tb, "winner", entry.Record, fixture.Record())
 				return nil
 			}
-			wantNone(tb, "loser", entry)
+			fixture.WantNone(tb, "loser", entry)
 			if entry, err := store.Lookup(tb.Context(), id); err != nil || entry.Mark.State != ticket.Redeemed {
 				tb.Errorf("lookup after consume: got %v, %v; want redeemed", entry.Mark.State, err)
 			}
@@ -47,7 +48,7 @@ func race(tb testing.TB, a, b ticket.Store) {
 	}
 }
 
-// wantSameWinner checks that every loser was told of the one who won.
+// wantSameWinner checks that the error of each loser names the winner.
 func wantSameWinner(tb testing.TB, errs []error) {
 	tb.Helper()
 	for i, err := range errs {
@@ -59,7 +60,7 @@ func wantSameWinner(tb testing.TB, errs []error) {
 	}
 }
 
-// wantSpentBy checks the mark in a loser's error. Nil is the winner's.
+// wantSpentBy checks the mark in a loser's error. The winner's error is nil.
 func wantSpentBy(tb testing.TB, err error, attempt string) {
 	tb.Helper()
 	if err == nil {
@@ -70,7 +71,7 @@ func wantSpentBy(tb testing.TB, err error, attempt string) {
 		tb.Errorf("consume: got %v, want a *SpentError", err)
 		return
 	}
-	wantMark(tb, "consume", spent.Mark, redeemed(attempt))
+	fixture.WantMark(tb, "consume", spent.Mark, fixture.Redeemed(attempt))
 }
 
 // oneAttempt lets ten attempts meet at one ticket, each of them ten times.
@@ -81,38 +82,38 @@ func oneAttempt(tb testing.TB, s Subject) {
 	}
 	const rounds, attempts = 10, 10
 	for range rounds {
-		id := mustCreate(tb, s.Store)
+		id := fixture.Create(tb, s.Store)
 		var first, all [attempts]atomic.Int32
 		errs := atOnce(callers, func(i int) error {
 			name, store := i%attempts, s.Store
-			if i%2 == i/attempts%2 { // each attempt comes to both
+			if i%2 == i/attempts%2 { // each attempt uses both
 				store = twin
 			}
-			entry, err := store.Consume(tb.Context(), id, redeemed(fmt.Sprint(name)), retry)
+			entry, err := store.Consume(tb.Context(), id, fixture.Redeemed(fmt.Sprint(name)), fixture.Retry)
 			if err != nil {
-				wantNone(tb, "loser", entry)
+				fixture.WantNone(tb, "loser", entry)
 				return err
 			}
-			wantRecord(tb, "winner", entry.Record, record())
+			fixture.WantRecord(tb, "winner", entry.Record, fixture.Record())
 			all[name].Add(1)
 			if entry.Mark.State == ticket.Pending {
 				first[name].Add(1)
 			} else {
-				wantMark(tb, "winner once more", entry.Mark, redeemed(fmt.Sprint(name)))
+				fixture.WantMark(tb, "winner again", entry.Mark, fixture.Redeemed(fmt.Sprint(name)))
 			}
 			return nil
 		})
 		wantOneAttempt(tb, first[:], all[:], callers/attempts)
 		for _, err := range errs {
 			if err != nil {
-				wantErr(tb, "another attempt", err, ticket.ErrSpent)
+				fixture.WantErr(tb, "another attempt", err, ticket.ErrSpent)
 			}
 		}
 	}
 }
 
-// wantOneAttempt checks that one attempt was first, once, and got the record
-// each time it came, and that no other attempt got it at all.
+// wantOneAttempt checks that one attempt was the first, and got the record each
+// time, and that no other attempt got it at all.
 func wantOneAttempt(tb testing.TB, first, all []atomic.Int32, each int) {
 	tb.Helper()
 	winners := 0
@@ -132,8 +133,8 @@ func wantOneAttempt(tb testing.TB, first, all []atomic.Int32, each int) {
 func oneCreator(tb testing.TB, s Subject) {
 	id := ticket.NewID()
 	errs := atOnce(callers, func(int) error {
-		return s.Store.Create(tb.Context(), id, record(), lifetime)
+		return s.Store.Create(tb.Context(), id, fixture.Record(), fixture.Lifetime)
 	})
 	wantOneNil(tb, errs, ticket.ErrExists)
-	mustConsume(tb, s.Store, id, redeemed("a"))
+	fixture.ConsumeAs(tb, s.Store, id, fixture.Redeemed("a"))
 }

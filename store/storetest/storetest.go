@@ -1,11 +1,11 @@
-// Package storetest is the suite that every ticket.Store passes. A store's
-// whole test may be
+// Package storetest is the conformance suite of [ticket.Store]. The whole test of
+// a store may be
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(tb testing.TB) storetest.Subject { … })
 //	}
 //
-// Run it with -race: half of what is tested is what happens at the same time.
+// Run it with -race: half of the cases are about concurrent calls.
 package storetest
 
 import (
@@ -17,30 +17,29 @@ import (
 
 // Subject is a store under test.
 type Subject struct {
-	// Store is empty when the test begins. The factory ends it with
-	// tb.Cleanup.
+	// Store is empty when a case begins. The factory closes it by tb.Cleanup.
 	Store ticket.Store
-	// Twin is a second store on the same data, as another process would have
-	// it. Nil where no other process can.
+	// Twin is a second store on the same data, as another process would open
+	// it. Nil if there can be none.
 	Twin ticket.Store
 	// Retention is how long the store keeps a spent mark. At least 10 s.
 	Retention time.Duration
-	// Advance makes all that is stored older by d, without waiting.
+	// Advance makes everything in the store older by d, without waiting.
 	Advance func(d time.Duration)
 }
 
-// Factory returns a fresh, empty store.
+// Factory returns a fresh, empty store. It is called once for each case.
 type Factory func(tb testing.TB) Subject
 
 // testCase is one rule of the contract.
 type testCase struct {
 	name string
-	// rule is printed where the case fails: it says what a store owes.
+	// rule is what the case checks. It is printed where the case fails.
 	rule string
 	run  func(tb testing.TB, s Subject)
 }
 
-// Run checks a store against the contract of ticket.Store.
+// Run runs each case of the suite, as a subtest, on a store of its own.
 func Run(t *testing.T, fresh Factory) {
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,12 +53,12 @@ func Run(t *testing.T, fresh Factory) {
 	}
 }
 
-// cases lists the rules. The first is what all the others are for.
+// cases lists the rules, the most important one first.
 func cases() []testCase {
 	return []testCase{
 		{"one winner", "of 100 concurrent consumers one gets the record and 99 get a SpentError", oneWinner},
 		{"one winner of two processes", "two processes on one store are no different", oneWinnerOfTwo},
-		{"one attempt", "of 10 attempts that come 10 times each, at once, one gets the record, and each time", oneAttempt},
+		{"one attempt", "of 10 attempts with 10 concurrent calls each, one gets the record, and with each call", oneAttempt},
 		{"one creator", "of 100 concurrent Creates of an ID one succeeds and 99 get ErrExists", oneCreator},
 		{"create twice", "a taken ID is ErrExists, live or spent, and the first record stays", createTwice},
 		{"create nonsense", "an ID or lifetime that cannot be kept is ErrInvalidRequest", createNonsense},
@@ -69,15 +68,16 @@ func cases() []testCase {
 		{"lookup", "Lookup shows pending, then the mark, and changes neither", lookup},
 		{"retention", "a mark stays for the retention time, counted from Consume, and is ErrNotFound after it", retention},
 		{"mark", "state, attempt, reason and the time to the millisecond come back", markComesBack},
-		{"first mark stays", "a second Consume tells of the first and leaves its mark", firstMarkStays},
+		{"first mark stays", "a second Consume returns the first mark in its error, and keeps it", firstMarkStays},
 		{"same attempt", "the attempt that redeemed a ticket gets the record again, with its first mark", sameAttempt},
-		{"same attempt too late", "after the retry window the same attempt is like any other", sameAttemptTooLate},
+		{"same attempt too late", "after the retry window the same attempt is a replay", sameAttemptTooLate},
+		{"same attempt too early", "and so is one whose mark is more than 1 s older than the first", sameAttemptTooEarly},
 		{"foreign attempt", "nobody but the attempt that redeemed a ticket gets the record again", foreignAttempt},
-		{"settled attempt", "nor does that one where the ticket was settled as refused", settledAttempt},
+		{"settled attempt", "not even that attempt, once the ticket is settled as refused", settledAttempt},
 		{"revoked", "a SpentError of a revoked ticket wraps ErrRevoked and not ErrSpent", revoked},
 		{"mark nonsense", "a mark that is not one of a spent ticket is ErrInvalidRequest and changes nothing", markNonsense},
 		{"record", "times to the millisecond, owner and payload come back from Consume and Lookup", recordComesBack},
-		{"payload is no alias", "what the caller does with its slices does not reach the store", payloadIsNoAlias},
+		{"payload is no alias", "the store shares no memory with the caller", payloadIsNoAlias},
 		{"settle", "Settle replaces the mark and leaves the record", settle},
 		{"settle live", "Settle of a live or absent ticket is ErrNotFound and leaves it", settleLive},
 		{"settle keeps retention", "Settle does not lengthen the life of a mark", settleKeepsRetention},

@@ -1,0 +1,104 @@
+package redisstore_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"wsticket/internal/testenv"
+	"wsticket/store/redisstore"
+)
+
+func TestOpenListsEveryFault(t *testing.T) {
+	_, err := redisstore.Open("rediss://:hunter2@h:0/x?pool_size=no&conn_max_lifetime=5", redisstore.Options{
+		Prefix: "wst*", Retention: -time.Second, Timeout: time.Microsecond, Fence: "maybe",
+	})
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	want := strings.Join([]string{
+		`redisstore: Prefix: must be letters, digits and ._:- and at most 64 (got "wst*")`,
+		"redisstore: Retention: must be at least 1ms (got -1s)",
+		"redisstore: Timeout: must be at least 1ms (got 1µs)",
+		`redisstore: Fence: must be auto, require or off (got "maybe")`,
+		"redisstore: URL: host: must be host or host:port, and [address] where that has colons",
+		"redisstore: URL: database: must be a number",
+		"redisstore: URL: query: conn_max_lifetime: must be a duration such as 5m",
+		"redisstore: URL: query: pool_size: must be 1 to 1000",
+	}, "\n")
+	if err.Error() != want {
+		t.Errorf("got:\n%v\nwant:\n%s", err, want)
+	}
+}
+
+// CheckURL accepts the URLs that Open accepts.
+func TestCheckURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"redis://127.0.0.1:1/3":                 "",
+		"rediss://127.0.0.1:1":                  "",
+		"redis://h/abc":                         "database: must be a number",
+		"rediss://h?ca_file=/gone&pool_size=no": "pool_size: must be 1 to",
+		"rediss://h?ca_file=/gone":              "ca_file: no such file",
+	} {
+		err := redisstore.CheckURL(url)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("CheckURL(%q) = %v, want %q", url, err, want)
+		}
+		opened, openErr := redisstore.Open(url, redisstore.Options{})
+		if (openErr == nil) != (err == nil) {
+			t.Errorf("Open(%q) = %v, where CheckURL says %v", url, openErr, err)
+		}
+		if openErr == nil {
+			mustClose(t, opened)
+		}
+	}
+}
+
+func TestClose(t *testing.T) {
+	s := openStore(t, testenv.Redis(t).URL())
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	if got := s.PoolStats(); got.TotalConns != 1 || got.IdleConns != 1 || got.Misses != 1 {
+		t.Errorf("pool: got %+v, want one new connection, idle by now", got)
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	wantKind(t, "ping a closed store", s.Ping(t.Context()), redisstore.OutagePool)
+}
+
+func TestQuietLogger(t *testing.T) {
+	var out lockedBuffer
+	redisstore.QuietLogger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	t.Cleanup(func() { redisstore.QuietLogger(slog.New(slog.DiscardHandler)) })
+	addr := testenv.FreeAddr(t)
+	s := openStore(t, "redis+sentinel://name@"+addr) // the library names the Sentinel that failed
+	wantKind(t, "ping", s.Ping(t.Context()), redisstore.OutageConnection)
+	if got := out.String(); !strings.Contains(got, "redis client reports trouble") || strings.Contains(got, addr) {
+		t.Errorf("log: got %q, want the fixed text and no address", got)
+	}
+}
+
+// lockedBuffer is written by the goroutines of the client library.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,105 @@
+package redisstore
+
+import "github.com/redis/go-redis/v9"
+
+// A script consists of a guard, which decides whether it may run, and a step on
+// one key. Redis runs it as one atomic step.
+//
+// The steps return the value as it was before, from which the caller learns
+// what happened: a live record means that this call consumed it. They leave
+// values of other versions alone. All further checks are Decode's, which
+// refuses the value as it was, whatever a step made of it. pcall returns the
+// error of a key that is not a string as the reply.
+//
+// The offsets are those of package record, but Lua counts from 1: the fence is
+// at 2 to 41, the state at 74.
+const (
+	// identify defines info, what the server reports about itself, and replid, a
+	// function that returns the primary's replication identity in it, or nil.
+	// The line break in front excludes the lines master_replid2 and slave0.
+	identify = `local info = redis.pcall('INFO', 'replication')
+local function replid()
+  local id = type(info) == 'string' and info:match('\nmaster_replid:(%x+)\r')
+  return id and #id == 40 and id or nil
+end
+`
+
+	// fencedGuard runs a step only on a primary, and only on records that this
+	// primary created. For one that was kept by a replica, a file or another
+	// node it replies FENCED and the identity that the server has now.
+	//
+	// INFO is a third of the script's cost, so it is searched and not parsed.
+	fencedGuard = identify + `if type(info) ~= 'string' or not info:find('\nmaster_replid:', 1, true) then
+  return redis.error_reply('NOFENCE no replication identity')
+end
+if not info:find('\nrole:master\r', 1, true) then return redis.error_reply('READONLY not a primary') end
+local function ours(v) return info:find('\nmaster_replid:' .. v:sub(2, 41) .. '\r', 1, true) end
+`
+
+	// unfencedGuard runs a step only on records without a fence. One with a
+	// fence was promised more than this guard can hold.
+	unfencedGuard = `local function replid() return nil end
+local function ours(v) return v:sub(2, 41) == ('\0'):rep(40) end
+`
+
+	// load reads the value of the key into v.
+	load = `local v = redis.pcall('GET', KEYS[1])
+if type(v) ~= 'string' then return v end
+local record = #v > 181 and v:byte(1) == 1
+`
+
+	// refuse ends the script for a record of another primary.
+	refuse = `if record and not ours(v) then return redis.error_reply('FENCED ' .. (replid() or 'none')) end
+`
+
+	// consumeStep: KEYS[1] key; ARGV mark, retention in ms. Redis
+	// expires no key while a script runs: what was read can be written.
+	consumeStep = load + refuse + `if record and v:byte(74) == 1 then
+  redis.call('SETRANGE', KEYS[1], 73, ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return v`
+
+	// settleStep: KEYS[1] key; ARGV mark.
+	settleStep = load + refuse + `if record and v:byte(74) > 1 then redis.call('SETRANGE', KEYS[1], 73, ARGV[1]) end
+return v`
+
+	// lookupStep: KEYS[1] key. It hides a live record of another primary,
+	// because nobody can consume it. A spent one stays spent.
+	lookupStep = load + `if record and v:byte(74) == 1 and not ours(v) then return false end
+return v`
+
+	// identityScript returns the server's identity, "replica" or "hidden". These
+	// are no errors, because the client library would close the connection. A
+	// key may be given to address the node that has it.
+	identityScript = identify + `if not replid() then return 'hidden' end
+if not info:find('\nrole:master\r', 1, true) then return 'replica' end
+return replid()`
+)
+
+// script is the text of a script and its digest, as arguments of a command.
+type script struct{ text, digest any }
+
+func newScript(text string) script {
+	return script{text: text, digest: redis.NewScript(text).Hash()}
+}
+
+// guardedScript is one step behind either guard.
+type guardedScript struct{ fenced, unfenced script }
+
+func newGuardedScript(step string) guardedScript {
+	return guardedScript{fenced: newScript(fencedGuard + step), unfenced: newScript(unfencedGuard + step)}
+}
+
+// scripts are all that a store runs.
+type scripts struct {
+	identity                script
+	consume, settle, lookup guardedScript
+}
+
+func newScripts() scripts {
+	return scripts{
+		identity: newScript(identityScript), consume: newGuardedScript(consumeStep),
+		settle: newGuardedScript(settleStep), lookup: newGuardedScript(lookupStep),
+	}
+}

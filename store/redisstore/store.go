@@ -1,0 +1,80 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Store keeps tickets in Redis. It is safe for concurrent use. The server's
+// clock decides when a ticket expires.
+//
+// It sends commands to primaries alone. A proxy that answers from replicas must
+// not be put in front of them: with the fence the store refuses what a replica
+// answers, without it tickets could be accepted twice.
+type Store struct {
+	client    redis.UniversalClient
+	pipeline  pipeline
+	prefix    string
+	retention any // in ms, as an argument
+	timeout   time.Duration
+	mode      FenceMode
+	fences    *fenceTable
+	scripts   scripts
+}
+
+// newStore returns a store on a client that belongs to it. The options have
+// their defaults.
+func newStore(client redis.UniversalClient, fences *fenceTable, o Options) *Store {
+	s := &Store{
+		client: client, prefix: o.Prefix, retention: o.Retention.Milliseconds(), timeout: o.Timeout,
+		mode: o.Fence, fences: fences, scripts: newScripts(),
+	}
+	s.pipeline.init(client, pipelineThreshold, pipelineOptions())
+	return s
+}
+
+// Ping returns nil if the server answers. That does not mean that it would take
+// a ticket: a replica or a server without memory answers too.
+func (s *Store) Ping(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	if _, err := send(limited, s.client, "ping"); err != nil {
+		return fmt.Errorf("ping: %w", translate(ctx, err))
+	}
+	return nil
+}
+
+// PoolStats are the counts of the client's connection pools, for metrics.
+type PoolStats struct {
+	// Hits and Misses count the requests for a connection that got one from the
+	// pool, and those that got a new one. Timeouts counts those that got none
+	// in time.
+	Hits, Misses, Timeouts uint32
+	// StaleConns counts the connections that were removed from the pool.
+	StaleConns uint32
+	// TotalConns is the number of connections now, IdleConns that of the idle
+	// ones.
+	TotalConns, IdleConns uint32
+}
+
+// PoolStats returns the counts of the connection pools, summed over the nodes
+// of a cluster.
+func (s *Store) PoolStats() PoolStats {
+	p := s.client.PoolStats()
+	return PoolStats{
+		Hits: p.Hits, Misses: p.Misses, Timeouts: p.Timeouts,
+		StaleConns: p.StaleConns, TotalConns: p.TotalConns, IdleConns: p.IdleConns,
+	}
+}
+
+// Close closes the connections. It may be called twice.
+func (s *Store) Close() error {
+	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+		return fmt.Errorf("close: %w", translate(context.Background(), err))
+	}
+	return nil
+}
