@@ -42,7 +42,7 @@ func (f *OptionErrors) Check(ok bool, field, format string, args ...any) {
 // error each part becomes a fault. Where a part is an [*OptionError], because
 // the field holds Options itself, its Field is appended to field.
 func (f *OptionErrors) Add(field string, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // The parts of this error itself.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, part := range joined.Unwrap() {
 			f.Add(field, part)
 		}
