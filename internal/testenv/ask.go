@@ -11,13 +11,9 @@ import (
 	"time"
 )
 
-const (
-	// askTimeout ends a question to somebody who listens and says nothing.
-	askTimeout = 5 * time.Second
-	// settleTimeout is how long servers may take to agree on something: that a
-	// replica is in step, who the primary is, where the slots are.
-	settleTimeout = 60 * time.Second
-)
+// askTimeout limits how long a server that accepts a connection may take to
+// reply.
+const askTimeout = 5 * time.Second
 
 // refusal is an error reply.
 type refusal string
@@ -141,22 +137,6 @@ func lines(text string) map[string]string {
 func lasting(tb testing.TB) context.Context {
 	tb.Helper()
 	return context.WithoutCancel(tb.Context())
-}
-
-// await asks until ok, and fails the test where that takes too long.
-func await(tb testing.TB, ctx context.Context, what string, ok func(context.Context) bool) {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for !ok(ctx) {
-		select {
-		case <-ctx.Done():
-			tb.Fatalf("%s: not in time", what)
-		case <-tick.C:
-		}
-	}
 }
 
 func split(tb testing.TB, addr string) (host, port string) {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"wsticket/internal/test"
 )
 
 const (
@@ -92,7 +94,8 @@ func (c *ClusterServers) join() {
 			node.MustAsk("cluster", "meet", host, port)
 		}
 	}
-	await(c.tb, lasting(c.tb), "cluster", func(ctx context.Context) bool {
+	ctx := lasting(c.tb)
+	test.Wait(c.tb, "the masters form a cluster", func() bool {
 		return !slices.ContainsFunc(c.nodes, func(n *RedisServer) bool {
 			reply, _ := n.Ask(ctx, "cluster", "info")
 			text, _ := reply.(string)
@@ -180,12 +183,4 @@ func ownerSeenBy(ctx context.Context, node *RedisServer, slot int) owner {
 		return owner{net.JoinHostPort(host, strconv.FormatInt(port, 10)), id}
 	}
 	return owner{}
-}
-
-// KillMasterOf kills the master that has the slot of key, and returns it.
-func (c *ClusterServers) KillMasterOf(key string) *RedisServer {
-	c.tb.Helper()
-	master := c.MasterOf(key)
-	master.Kill()
-	return master
 }

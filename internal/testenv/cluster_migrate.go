@@ -1,9 +1,10 @@
 package testenv
 
 import (
-	"context"
 	"slices"
 	"strconv"
+
+	"wsticket/internal/test"
 )
 
 // Migration is a slot on its way from one master to another.
@@ -62,7 +63,8 @@ func (m *Migration) Finish() {
 	m.set(m.To, "node", m.To)
 	m.set(m.From, "node", m.To)
 	id := m.To.clusterID()
-	await(c.tb, lasting(c.tb), "migration", func(ctx context.Context) bool {
+	ctx := lasting(c.tb)
+	test.Wait(c.tb, "every node knows the new master of the slot", func() bool {
 		return !slices.ContainsFunc(c.nodes, func(n *RedisServer) bool {
 			seen := ownerSeenBy(ctx, n, m.slot)
 			return seen.id != "" && seen.id != id

@@ -37,11 +37,11 @@ chromium chromium chromium"
 cryptography python3-cryptography
 websockets python3-websockets'
 fi
-python=${PYTHON:-/usr/bin/python3}
+python=/usr/bin/python3
 
 # Debian starts a service as soon as it is installed, unless this program
-# says no (invoke-rc.d(8)).
-policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
+# forbids it (invoke-rc.d(8)).
+policy=/usr/sbin/policy-rc.d
 
 fail() {
 	echo "install.sh: $*" >&2

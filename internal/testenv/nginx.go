@@ -64,25 +64,6 @@ func (s *NginxServer) Log(name string) string {
 	return readLog(s.tb, filepath.Join(s.dir, name))
 }
 
-// Reload gives the running server another http block, as [Nginx], and returns
-// when the master has taken it: new workers accept, and the old ones go on
-// with the connections that they have.
-func (s *NginxServer) Reload(http string) {
-	s.tb.Helper()
-	// Both come after the listening sockets are open, but only the workers
-	// tell that they are there.
-	const started = "start worker process "
-	before := strings.Count(s.Log("error.log"), started)
-	s.write(http)
-	s.process.signal(s.tb, syscall.SIGHUP)
-	took := s.process.within(s.tb, func(context.Context) bool {
-		return strings.Count(s.Log("error.log"), started) > before
-	})
-	if !took {
-		s.tb.Fatalf("nginx does not take the new configuration:\n%s", s.Log("error.log"))
-	}
-}
-
 // write makes the configuration: nothing of it is outside of dir.
 func (s *NginxServer) write(http string) {
 	s.tb.Helper()

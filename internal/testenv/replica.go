@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"testing"
+
+	"wsticket/internal/test"
 )
 
 // Replica starts a replica of the server at an address, which may be that of a
@@ -20,7 +22,8 @@ func Replica(tb testing.TB, of string, args ...string) *RedisServer {
 // follow returns when the server is in step with its primary.
 func (s *RedisServer) follow() {
 	s.tb.Helper()
-	await(s.tb, lasting(s.tb), "replica", func(ctx context.Context) bool {
+	ctx := lasting(s.tb)
+	test.Wait(s.tb, "the replica is in step with its primary", func() bool {
 		return info(ctx, s.addr, "replication")["master_link_status"] == "up"
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"wsticket/internal/test"
 )
 
 // SentinelName is the name under which [Sentinel] watches its primary.
@@ -60,8 +62,9 @@ func sentinelServers(tb testing.TB, certs *Certificates, args []string) *Sentine
 		s.watch = append(s.watch, s.sentinel())
 	}
 	// Each Sentinel makes itself known through the primary, every two seconds.
+	ctx := lasting(tb)
 	for _, w := range s.watch {
-		await(tb, lasting(tb), "the Sentinels", func(ctx context.Context) bool {
+		test.Wait(tb, "the Sentinels know each other", func() bool {
 			known := watched(ctx, w)
 			_, err := w.Ask(ctx, "sentinel", "ckquorum", SentinelName)
 			return err == nil && known["num-slaves"] == "1" && known["num-other-sentinels"] == "2"
@@ -180,7 +183,7 @@ func (s *SentinelServers) KillPrimary() {
 func (s *SentinelServers) AwaitFailover(ctx context.Context) *RedisServer {
 	s.tb.Helper()
 	replica := s.servers[1]
-	await(s.tb, ctx, "failover", func(ctx context.Context) bool {
+	test.Wait(s.tb, "the replica becomes the primary", func() bool {
 		return s.primary(ctx) == replica && replica.IsPrimary(ctx)
 	})
 	return replica
