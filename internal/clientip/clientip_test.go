@@ -6,12 +6,8 @@ import (
 	"net/netip"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"wsticket/internal/clientip"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestMiddleware(t *testing.T) {
 	t.Parallel()
@@ -84,7 +80,7 @@ func TestForwarded(t *testing.T) {
 		{"with no proxies, garbage", nil, xff("1.1.1.1, x"), ""},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-		r.RemoteAddr = "192.0.2.99:80" // whoever asks
+		r.RemoteAddr = "192.0.2.99:80" // the proxy that asks
 		r.Header = row.header
 		var want netip.Addr
 		if row.want != "" {
