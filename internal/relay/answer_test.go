@@ -17,18 +17,19 @@ import (
 	"testing"
 
 	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 	"wsticket/internal/wsframe"
 )
 
-// accepting answers with more lines in the header.
+// accepting sets an application that adds lines to the header of its 101.
 func accepting(t *testing.T, lines string) func(*relay.Options) {
 	return func(o *relay.Options) {
 		o.Upstream = "http://" + saying(t, strings.Replace(switching(key), "\r\n\r\n", "\r\n"+lines+"\r\n", 1))
 	}
 }
 
-// The bytes that a client gets.
+// The bytes of a 101, as the client gets them.
 func TestAcceptOnTheWire(t *testing.T) {
 	t.Parallel()
 	const status = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -57,7 +58,7 @@ func TestAcceptOnTheWire(t *testing.T) {
 	}
 }
 
-// A refusal comes back as plain HTTP, and the connection goes on.
+// A refusal of the application is passed on, and the connection stays open.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -114,13 +115,13 @@ func TestRefusals(t *testing.T) {
 				if got.status != tt.status || !maps.EqualFunc(got.header, tt.header, slices.Equal) || got.body != tt.body {
 					t.Fatalf("got %+v, want %d %q %q", got, tt.status, tt.header, tt.body)
 				}
-				client.send(request) // Over the same connection.
+				client.send(request) // over the same connection
 			}
 		})
 	}
 }
 
-// A body that is cut short, or too long, is not taken for the whole one.
+// A body that is truncated or too long is an error.
 func TestRefusalsThatDoNotEnd(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 2<<20)
@@ -171,7 +172,7 @@ func TestAcceptErrors(t *testing.T) {
 	}
 }
 
-// A connection that is a WebSocket already gets its application.
+// Join connects an application to a connection that is a WebSocket already.
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	apps := make(chan *peer, 1)
@@ -182,7 +183,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A pipe is none of the connections that are known.
+	// A pipe is not one of the connections that are optimised.
 	far, near := net.Pipe()
 	client := newPeer(t, far, bufio.NewReader(far))
 	a, err := r.Open(t.Context(), outbound(t, false))
@@ -210,7 +211,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// All the ways that bytes may take on either side.
+// All transports that both sides may use.
 func TestTransports(t *testing.T) {
 	t.Parallel()
 	certs := testenv.TLS(t)
@@ -246,15 +247,15 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// transport sends small and large messages both ways, ends one tunnel from
-// here and another one by half-closing.
+// transport sends small and large messages both ways, closes one tunnel, and ends
+// another one by half-closing both sides.
 func transport(t *testing.T, f *fixture) {
 	t.Helper()
 	client, app, tunnel := f.open()
 	for _, size := range []int{0, 1, 63, 64, 65, 1000, 16 << 10, 64 << 10, 1 << 20} {
 		payload := strings.Repeat("x", size)
 		for range 3 {
-			go client.send(masked(wsframe.Text, payload)) // It may be more than there is room for on the way.
+			go client.send(masked(wsframe.Text, payload)) // it may be more than fits into the buffers on the way
 			app.expect(masked(wsframe.Text, payload))
 			go app.send(plain(wsframe.Text, payload))
 			client.expect(plain(wsframe.Text, payload))
@@ -283,7 +284,7 @@ func transport(t *testing.T, f *fixture) {
 	f.expectResult(1006, relay.ByClient)
 }
 
-// Of a handshake nothing stays while its tunnel is open.
+// An open tunnel does not keep the request of its handshake.
 func TestNothingStays(t *testing.T) {
 	t.Parallel()
 	freed := make(chan struct{})
@@ -294,7 +295,7 @@ func TestNothingStays(t *testing.T) {
 		inner.ServeHTTP(w, r)
 	})
 	client, app, _ := f.open()
-	await(t, "the request is garbage", func() bool {
+	test.Wait(t, "the request is garbage", func() bool {
 		runtime.GC()
 		select {
 		case <-freed:

@@ -12,7 +12,7 @@ import (
 	"wsticket/internal/relay"
 )
 
-// outbound is what is made of a handshake with these lines in its header.
+// outbound returns the outbound form of a handshake with these header lines.
 func outbound(t *testing.T, trusted bool, lines ...string) *http.Request {
 	t.Helper()
 	in := strings.Replace(request, "\r\n\r\n", "\r\n"+strings.Join(append(lines, "\r\n"), "\r\n"), 1)
@@ -28,7 +28,7 @@ func outbound(t *testing.T, trusted bool, lines ...string) *http.Request {
 	return rl.Outbound(r, trusted)
 }
 
-// always is in every handshake that is passed on.
+// always returns the header of every outbound handshake, plus more.
 func always(more http.Header) http.Header {
 	h := http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
@@ -45,7 +45,7 @@ func TestOutboundHeaders(t *testing.T) {
 		rule    string
 		trusted bool
 		lines   []string
-		want    http.Header // beside what is always there
+		want    http.Header // besides always
 	}{
 		{"nothing but what is needed", false, nil, nil},
 		{"others pass, with all their lines", false, []string{"Cookie: a=1; b=2", "X-App: 1", "X-App: 2", "Origin: null"}, http.Header{

@@ -48,7 +48,7 @@ func TestPing(t *testing.T) {
 		frame := plain(wsframe.Text, "a long one")
 		app.send(frame[:5])
 		if early, err := client.in.Peek(len(ping)); err == nil && string(early) == ping {
-			client.expect(ping) // The frame was late.
+			client.expect(ping) // the frame was late
 			client.send(pong)
 		}
 		client.expect(frame[:5])
@@ -109,7 +109,7 @@ func TestIdle(t *testing.T) {
 	t.Run("pings of ours do so where they are answered", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.Ping, o.IdleTimeout = time.Second, 3*time.Second })
 		client, app, _ := f.open()
-		go func() { _, _ = io.Copy(io.Discard, app.conn) }() // Ends with the connection.
+		go func() { _, _ = io.Copy(io.Discard, app.conn) }() // ends with the connection
 		start := time.Now()
 		for time.Since(start) < 4*time.Second {
 			client.expect(plain(wsframe.Ping, ""))
