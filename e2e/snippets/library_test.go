@@ -14,7 +14,7 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// TestLibraryProgram: the program of docs/library.md is a service of its own.
+// TestLibraryProgram runs the program of docs/library.md, which is a whole service.
 func TestLibraryProgram(t *testing.T) {
 	dir, listen, key := t.TempDir(), testenv.FreeAddr(t), newP256(t)
 	private := writeFile(t, dir, "issuer.pem", privatePEM(t, key))
@@ -51,7 +51,7 @@ func TestLibraryProgram(t *testing.T) {
 	}
 }
 
-// answered is the status of a GET, and where it leads.
+// answered returns the status of a GET and its Location.
 func answered(t *testing.T, url string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
