@@ -99,7 +99,7 @@ func (h house) cases(t *testing.T) []consumeCase {
 		{"a ticket", shown{one, "a-1", page}, "alice"},
 		{"the same attempt", shown{one, "a-1", page}, "alice"},
 		{"another attempt", shown{one, "a-2", page}, "refused"},
-		{"a ticket of nobody", shown{strange, "a-3", page}, "refused"},
+		{"an unknown ticket", shown{strange, "a-3", page}, "refused"},
 		{"no ticket", shown{"x", "a-4", page}, "refused"},
 		{"a page's ticket without its origin", shown{bound, "a-5", ""}, "refused"},
 		{"from a foreign page", shown{foreign, "a-6", "https://evil.example"}, "refused"},
@@ -141,7 +141,7 @@ func TestConsumeSnippets(t *testing.T) {
 			ask(h.internal, backendKey, cases)
 			lost := []consumeCase{{"with a wrong key", shown{h.issue(t, page), "a-1", page}, "unknown"}}
 			ask(h.internal, strings.Repeat("0", 64), lost)
-			lost[0].rule = "with nobody there"
+			lost[0].rule = "without a server"
 			ask("http://"+testenv.FreeAddr(t), backendKey, lost)
 		})
 	}
@@ -218,7 +218,7 @@ func TestBackendServers(t *testing.T) {
 			for _, row := range []struct{ rule, ticket, origin, want string }{
 				{"a ticket", token, page, "hello alice"},
 				{"the same again", token, page, "401"},
-				{"nobody's", strange, page, "401"},
+				{"an unknown ticket", strange, page, "401"},
 				{"a page's ticket from another", h.issue(t, page), "https://evil.example", foreign},
 			} {
 				if got := greeted(t, listen, row.ticket, row.origin); got != row.want {

@@ -39,7 +39,7 @@ func TestLibraryProgram(t *testing.T) {
 	for _, row := range []struct{ rule, ticket, origin, want string }{
 		{"a ticket", token, page, "hello alice"},
 		{"the same again", token, page, "401"},
-		{"nobody's", strange, page, "401"},
+		{"an unknown ticket", strange, page, "401"},
 		{"a page's ticket from another", h.issue(t, page), "https://evil.example", "403"},
 	} {
 		if got := greeted(t, listen, row.ticket, row.origin); got != row.want {

@@ -35,13 +35,13 @@ func TestAcceptOnTheWire(t *testing.T) {
 	const status = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 	const accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 	for _, tt := range []struct{ rule, lines, want string }{
-		{"ours goes along", "", accept + "Sec-WebSocket-Protocol: wsticket.v1\r\nSet-Cookie: ours=1\r\nX-Request-Id: one\r\n\r\n"},
+		{"the header of the response is kept", "", accept + "Sec-WebSocket-Protocol: wsticket.v1\r\nSet-Cookie: ours=1\r\nX-Request-Id: one\r\n\r\n"},
 		{
-			"the application has the last word", "sec-websocket-protocol: app.v1\r\nx-request-id: two\r\nset-cookie: theirs=1\r\n",
+			"the values of the application win", "sec-websocket-protocol: app.v1\r\nx-request-id: two\r\nset-cookie: theirs=1\r\n",
 			accept + "Sec-WebSocket-Protocol: app.v1\r\nSet-Cookie: ours=1\r\nSet-Cookie: theirs=1\r\nX-Request-Id: two\r\n\r\n",
 		},
 		{
-			"extensions pass byte for byte, and what is of its connection does not",
+			"extensions pass byte for byte, and hop-by-hop headers do not pass",
 			"Sec-WebSocket-Extensions: permessage-deflate;  x\r\nKeep-Alive: 1\r\nConnection: X-One\r\nX-One: 1\r\nContent-Length: 0\r\n",
 			accept + "Sec-WebSocket-Extensions: permessage-deflate;  x\r\nSec-WebSocket-Protocol: wsticket.v1\r\n" +
 				"Set-Cookie: ours=1\r\nX-Request-Id: one\r\n\r\n",
@@ -74,13 +74,13 @@ func TestRefusals(t *testing.T) {
 			"Go away.\n",
 		},
 		{
-			"401, and the application has the last word", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"app\"\r\nX-Request-Id: two\r\nContent-Length: 0\r\n\r\n",
+			"401, and the values of the application win", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"app\"\r\nX-Request-Id: two\r\nContent-Length: 0\r\n\r\n",
 			401,
 			http.Header{"Www-Authenticate": {`Basic realm="app"`}, "Content-Length": {"0"}, "X-Request-Id": {"two"}},
 			"",
 		},
 		{
-			"a body of which nobody says what it is", "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n<html>",
+			"a body without a content type", "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n<html>",
 			403,
 			http.Header{"Content-Length": {"6"}, "X-Request-Id": {"one"}},
 			"<html>",
@@ -92,14 +92,14 @@ func TestRefusals(t *testing.T) {
 			"",
 		},
 		{
-			"a body in pieces, and what is of its connection", "HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\nConnection: X-One\r\n" +
+			"a chunked body and hop-by-hop headers", "HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\nConnection: X-One\r\n" +
 				"X-One: 1\r\nKeep-Alive: 1\r\nContent-Type: a/b\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n",
 			503,
 			http.Header{"Content-Type": {"a/b"}, "Content-Length": {"6"}, "X-Request-Id": {"one"}},
 			"onetwo",
 		},
 		{
-			"a body up to the end", "HTTP/1.0 200 OK\r\nContent-Type: a/b\r\n\r\nall",
+			"a body up to the end of the connection", "HTTP/1.0 200 OK\r\nContent-Type: a/b\r\n\r\nall",
 			200,
 			http.Header{"Content-Type": {"a/b"}, "Content-Length": {"3"}, "X-Request-Id": {"one"}},
 			"all",
@@ -127,7 +127,7 @@ func TestRefusalsThatDoNotEnd(t *testing.T) {
 	long := strings.Repeat("x", 2<<20)
 	for rule, answer := range map[string]string{
 		"too short":            "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nGo",
-		"too short, in pieces": "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n",
+		"too short, chunked": "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n",
 		"too long":             "HTTP/1.1 403 Forbidden\r\n\r\n" + long,
 	} {
 		t.Run(rule, func(t *testing.T) {

@@ -103,7 +103,7 @@ func TestCloseBetweenFragments(t *testing.T) {
 // No peer delays the end for longer than the linger.
 func TestCloseIsNotAwaited(t *testing.T) {
 	t.Parallel()
-	t.Run("nobody answers", func(t *testing.T) {
+	t.Run("no peer answers", func(t *testing.T) {
 		f := newFixture(t, soon)
 		client, app, tunnel := f.open()
 		tunnel.Close(1001, "")

@@ -20,11 +20,11 @@ func TestMaxMessage(t *testing.T) {
 		over   string
 	}{
 		{"one that fits passes, and a byte more does not", []string{masked(wsframe.Text, fits)}, masked(wsframe.Text, fits+"x")},
-		{"what is announced counts", nil, header(wsframe.Binary, 1<<30)},
+		{"the announced length counts", nil, header(wsframe.Binary, 1<<30)},
 		{"fragments count together", []string{
 			fragment(masked(wsframe.Text, half)), fragment(masked(wsframe.Continuation, half)),
 		}, masked(wsframe.Continuation, "x")},
-		{"a message begins at nothing", []string{
+		{"each message starts at zero", []string{
 			masked(wsframe.Text, fits), fragment(masked(wsframe.Text, fits)), masked(wsframe.Continuation, ""), masked(wsframe.Text, fits),
 		}, masked(wsframe.Binary, fits+"x")},
 		{"control frames do not count", []string{
@@ -42,7 +42,7 @@ func TestMaxMessage(t *testing.T) {
 			f.expectResult(1009, relay.ByRelay)
 		})
 	}
-	t.Run("the client's answer is found behind it", func(t *testing.T) {
+	t.Run("the close frame of the client is found after it", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
 		client, app, _ := f.open()
 		client.send(masked(wsframe.Text, fits+"x"), masked(wsframe.Text, "next"), masked(wsframe.Close, closing(1009, "")))
@@ -52,7 +52,7 @@ func TestMaxMessage(t *testing.T) {
 		_, _ = client.conn.Close(), app.conn.Close()
 		f.expectResult(1009, relay.ByRelay)
 	})
-	t.Run("it does not bind the application", func(t *testing.T) {
+	t.Run("it does not apply to the application", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
 		client, app, _ := f.open()
 		app.send(plain(wsframe.Text, fits+"x"))

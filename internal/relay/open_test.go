@@ -44,7 +44,7 @@ func TestUpstreamFailures(t *testing.T) {
 		rule, upstream string
 	}{
 		{"it does not listen", testenv.FreeAddr(t)},
-		{"it says nothing", silent},
+		{"it does not answer", silent},
 		{"it ends at once", saying(t, "")},
 		{"it ends within its answer", saying(t, accepted[:len(accepted)-1])},
 		{"no HTTP", saying(t, "MARKER\r\n\r\n")},

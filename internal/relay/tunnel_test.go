@@ -192,7 +192,7 @@ func TestStalledPeers(t *testing.T) {
 		}
 		f.expectResult(1006, relay.ByRelay)
 	})
-	t.Run("one that is slow", func(t *testing.T) {
+	t.Run("a slow one", func(t *testing.T) {
 		const pieces = 6
 		client, app, _ := f.open()
 		go func() { // ends when the client has read everything
