@@ -126,9 +126,9 @@ func TestRefusalsThatDoNotEnd(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 2<<20)
 	for rule, answer := range map[string]string{
-		"too short":            "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nGo",
+		"too short":          "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nGo",
 		"too short, chunked": "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n",
-		"too long":             "HTTP/1.1 403 Forbidden\r\n\r\n" + long,
+		"too long":           "HTTP/1.1 403 Forbidden\r\n\r\n" + long,
 	} {
 		t.Run(rule, func(t *testing.T) {
 			f := newFixture(t, func(o *relay.Options) { o.Upstream = "http://" + saying(t, answer) })
