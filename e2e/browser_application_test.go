@@ -18,16 +18,16 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// application has the pages of TestBrowser, the same ones under every name, and
-// signs everybody in as alice.
+// application serves the pages of TestBrowser, the same under every host name, and
+// signs every visitor in as alice.
 type application struct {
 	port   string // of the pages, over TLS
-	lookup string // where wsticket asks whose a session is
+	lookup string // URL at which wsticket looks sessions up
 	bearer string
 }
 
-// opaque is what a session cookie holds for wsticket at a host that begins
-// with "vouched": nothing that can be read.
+// opaque is the value of the session cookie at hosts that begin with "vouched". Only
+// the application knows what it means.
 const opaque = "session-canary-0123456789abcdef"
 
 func newApplication(t *testing.T, certificates testenv.Certificates, bearer string) *application {
@@ -60,9 +60,8 @@ func (a *application) page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `<!doctype html><title>A page</title><link rel="icon" href="data:,"><script src="/page.js"></script>`)
 }
 
-// startSession gives the browser a cookie of the host that it is asked at, for
-// a page of whatever origin. Cookies know no ports: wsticket at the same host
-// gets it, too.
+// startSession sets a cookie of the requested host, for pages of any origin. Cookies do
+// not depend on the port, so wsticket at the same host gets it too.
 func (a *application) startSession(w http.ResponseWriter, r *http.Request) {
 	value := a.bearer
 	if strings.HasPrefix(r.Host, "vouched") {
@@ -75,7 +74,7 @@ func (a *application) startSession(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// vouch answers wsticket.
+// vouch answers session lookups of wsticket.
 func (a *application) vouch(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Cookie") != cookieName+"="+opaque {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -84,8 +83,8 @@ func (a *application) vouch(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"sub":"alice"}`)
 }
 
-// tellCookies tells a page which cookies came with its WebSocket, which the
-// DevTools do not.
+// tellCookies sends a page the names of the cookies in its WebSocket handshake, which
+// the DevTools do not show.
 func (a *application) tellCookies(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {

@@ -12,16 +12,15 @@ import (
 	"wsticket/ticket"
 )
 
-// scenery is what the pages of TestBrowser talk to: an application with pages
-// and sign-in, and one wsticket for each configuration that a case needs, all
-// of it over TLS.
+// scenery has the servers of TestBrowser: an application with pages and sign-in, and a
+// wsticket for each configuration that a case needs, all of them with TLS.
 type scenery struct {
 	world   world
 	servers []server
 	secrets []secret
 }
 
-// world describes it to browser/harness.mjs.
+// world describes the scenery to browser/harness.mjs.
 type world struct {
 	Chromium string `json:"chromium"`
 	Profile  string `json:"profile"`
@@ -31,11 +30,11 @@ type world struct {
 
 	API     string `json:"api"`     // tickets, for bearers and for sessions
 	Cookie  string `json:"cookie"`  // the cookie is a JWT
-	Vouched string `json:"vouched"` // the application knows whose it is
+	Vouched string `json:"vouched"` // the application looks the cookie up
 	Closing string `json:"closing"` // ws.accept_then_close
 }
 
-// cookieDoor is the setting of who takes session cookies to connect.
+// cookieDoor is the setting that lets session cookies open connections.
 const cookieDoor = "ws.doors=cookie"
 
 func newScenery(t *testing.T) *scenery {
@@ -64,7 +63,8 @@ func newScenery(t *testing.T) *scenery {
 
 func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 
-// wantLogsClean searches the logs. The tickets stand there by their IDs.
+// wantLogsClean searches the logs for secrets. They have to contain the IDs of the
+// tickets.
 func (s *scenery) wantLogsClean(t *testing.T) {
 	t.Helper()
 	var all strings.Builder
@@ -76,7 +76,7 @@ func (s *scenery) wantLogsClean(t *testing.T) {
 	for _, secret := range s.secrets {
 		for _, form := range disguises(secret.Text) {
 			if strings.Contains(log, form) {
-				t.Errorf("a %s stands in a log", secret.What)
+				t.Errorf("a %s is in a log", secret.What)
 			}
 		}
 		if secret.What != "ticket" {

@@ -21,11 +21,11 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// secret is what the cases have told to keep.
+// secret is a text that must not occur in logs or URLs.
 type secret struct{ What, Text string }
 
-// TestBrowser runs the cases of e2e/browser, each file in a Chromium of its
-// own, and searches then what that has stored, and the logs.
+// TestBrowser runs the cases of e2e/browser, each file in a new Chromium. Then it
+// searches what the browser has stored, and the logs.
 func TestBrowser(t *testing.T) {
 	files, err := filepath.Glob("browser/*.test.mjs")
 	if err != nil || len(files) == 0 {
@@ -46,8 +46,8 @@ func TestBrowser(t *testing.T) {
 	s.wantLogsClean(t)
 }
 
-// scratchDir is for Chromium, some process of which may still write when the
-// test ends: it goes with all tests.
+// scratchDir makes a folder for Chromium that is removed after all tests, because some
+// process of Chromium may still write when the test ends.
 func scratchDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(scratch, "browser-")
@@ -57,7 +57,7 @@ func scratchDir(t *testing.T) string {
 	return dir
 }
 
-// runCases runs a file of cases. What it prints names them.
+// runCases runs a file of cases.
 func runCases(t *testing.T, node, file string, w world) {
 	t.Helper()
 	argument, err := json.Marshal(w)
@@ -67,7 +67,7 @@ func runCases(t *testing.T, node, file string, w world) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, "--test-reporter=spec", file, string(argument))
-	// Chromium keeps what does not belong to a profile under HOME.
+	// Chromium stores what does not belong to the profile below HOME.
 	cmd.Env = []string{"HOME=" + scratchDir(t), "PATH=/usr/bin:/bin"}
 	cmd.SysProcAttr = attributes()
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
@@ -89,8 +89,8 @@ func readSecrets(t *testing.T, report string) []secret {
 	return secrets
 }
 
-// wantProfileClean searches the files that the browser leaves behind, its
-// history among them. A marker of harness.mjs stands there.
+// wantProfileClean searches the files that the browser leaves behind, such as its
+// history, which has to contain a marker of harness.mjs.
 func wantProfileClean(t *testing.T, profile string, secrets []secret) {
 	t.Helper()
 	var marked []string
@@ -100,11 +100,11 @@ func wantProfileClean(t *testing.T, profile string, secrets []secret) {
 			text, err = os.ReadFile(path)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // some process of Chromium has tidied up
+			return nil // a process of Chromium has removed it
 		}
 		for _, s := range secrets {
 			if strings.Contains(string(text), s.Text) {
-				t.Errorf("a %s stands in %s of the browser", s.What, entry.Name())
+				t.Errorf("a %s is in the file %s of the browser", s.What, entry.Name())
 			}
 		}
 		if strings.Contains(string(text), "url-marker-canary") {
@@ -117,7 +117,7 @@ func wantProfileClean(t *testing.T, profile string, secrets []secret) {
 	}
 }
 
-// keyHash names the key of a certificate, as Chromium wants it.
+// keyHash returns the hash of a certificate's key in the form that Chromium needs.
 func keyHash(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)

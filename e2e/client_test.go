@@ -17,26 +17,26 @@ import (
 	"time"
 )
 
-// answer is what came back of a request or of a handshake.
+// answer is the response to a request or a handshake.
 type answer struct {
 	status int
-	code   string // of the problem, where it is one
+	code   string // of a problem, or empty
 	body   string
 }
 
 func (a answer) String() string { return strings.TrimSpace(fmt.Sprint(a.status, " ", a.code)) }
 
-// The answers that tests wait for.
+// Frequent answers.
 var (
 	admitted    = answer{status: http.StatusSwitchingProtocols}
 	refused     = answer{status: http.StatusUnauthorized, code: "invalid_ticket"}
 	unavailable = answer{status: http.StatusServiceUnavailable, code: "unavailable"}
 )
 
-// is tells whether two answers say the same.
+// is reports whether two answers have the same status and code.
 func (a answer) is(b answer) bool { return a.status == b.status && a.code == b.code }
 
-// read fills in an answer from a response.
+// read reads an answer from a response.
 func read(res *http.Response) (answer, error) {
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
@@ -53,19 +53,19 @@ func read(res *http.Response) (answer, error) {
 	return a, nil
 }
 
-// client speaks HTTP to the servers of a test.
+// client sends HTTP requests to the servers of a test.
 type client struct{ http http.Client }
 
 func newClient(t testing.TB) *client {
 	t.Helper()
-	// As many idle connections as there are callers, or each would have to
-	// make a new one every time.
+	// As many idle connections as there are callers; otherwise most requests
+	// would need a new connection.
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &client{http.Client{Timeout: patience, Transport: transport}}
 }
 
-// send makes a request with a bearer. Header is name and value by turns.
+// send sends a request with a bearer. The header is a list of names and values.
 func (c *client) send(ctx context.Context, method, url, bearer string, header ...string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
@@ -89,7 +89,7 @@ type issued struct {
 	ID    string `json:"ticket_id"`
 }
 
-// issue gets a ticket, or the answer that was given in its place.
+// issue asks for a ticket. If it gets none, the answer says why.
 func (c *client) issue(ctx context.Context, s server, bearer string, header ...string) (issued, answer, error) {
 	var got issued
 	a, err := c.send(ctx, http.MethodPost, "http://"+s.public+"/ws-ticket", bearer, header...)
@@ -109,7 +109,7 @@ func (c *client) mustIssue(t testing.TB, s server, bearer string, header ...stri
 	return got
 }
 
-// door is a way in.
+// door is where a handshake carries the ticket.
 type door string
 
 const (
@@ -118,8 +118,8 @@ const (
 	doorHeader      door = "header"
 )
 
-// handshake is the request of RFC 6455 4.1 with a key of its own, so that no
-// two are the same attempt.
+// handshake returns a request (RFC 6455 4.1) with a new key, so that each is another
+// attempt.
 func (d door) handshake(host, token string, headers ...string) string {
 	var key [16]byte
 	_, _ = rand.Read(key[:])
@@ -142,7 +142,7 @@ func (d door) handshake(host, token string, headers ...string) string {
 	return strings.Join(append(lines, headers...), "\r\n") + "\r\n\r\n"
 }
 
-// dial connects to a server for one handshake.
+// dial opens a connection to a server for one handshake.
 func dial(ctx context.Context, s server) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: patience}
 	conn, err := dialer.DialContext(ctx, "tcp", s.public)
@@ -150,14 +150,14 @@ func dial(ctx context.Context, s server) (net.Conn, error) {
 		return nil, err
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		// Thousands of connections that end in good order would leave
-		// thousands of ports behind that nobody can use for a minute.
+		// Thousands of connections that are closed normally would leave thousands
+		// of ports in TIME_WAIT.
 		_ = tcp.SetLinger(0)
 	}
 	return conn, conn.SetDeadline(time.Now().Add(patience))
 }
 
-// shake writes a handshake, reads the answer, and leaves.
+// shake sends a handshake, reads the answer and closes the connection.
 func shake(conn net.Conn, request string) (answer, error) {
 	defer conn.Close()
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -174,7 +174,7 @@ func shake(conn net.Conn, request string) (answer, error) {
 	return read(res)
 }
 
-// connect shows a token at a door.
+// connect presents a token at a door.
 func connect(ctx context.Context, s server, d door, token string, headers ...string) (answer, error) {
 	conn, err := dial(ctx, s)
 	if err != nil {
@@ -183,7 +183,7 @@ func connect(ctx context.Context, s server, d door, token string, headers ...str
 	return shake(conn, d.handshake(s.public, token, headers...))
 }
 
-// wantConnect shows a token and checks the answer.
+// wantConnect presents a token and checks the answer.
 func wantConnect(t testing.TB, what string, s server, d door, token string, want answer, headers ...string) {
 	t.Helper()
 	if got, err := connect(t.Context(), s, d, token, headers...); err != nil || !got.is(want) {

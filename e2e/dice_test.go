@@ -3,11 +3,11 @@
 package e2e_test
 
 import (
-	"math/rand/v2" //nolint:depguard // what a test draws by lot must come again with its seed
+	"math/rand/v2" //nolint:depguard // a seed has to give the same choices again
 )
 
 type dice = rand.Rand
 
-// newDice are those of one among many players, the same ones for each run with
-// the same seed.
+// newDice returns the dice of one of several players. They are the same for each run
+// with the same seed.
 func newDice(seed uint64, player int) *dice { return rand.New(rand.NewPCG(seed, uint64(player))) }

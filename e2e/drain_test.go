@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestDrainThroughTheSidecar ends wsticket by SIGTERM while 200 clients are
-// connected through it: each is told 1001, so is the application, and the
-// last lines of the log account for them all.
+// TestDrainThroughTheSidecar stops wsticket with SIGTERM while 200 clients are connected
+// through it: each client and the application get 1001, and the log accounts for all
+// connections.
 func TestDrainThroughTheSidecar(t *testing.T) {
 	const clients = 200
 	idp := newIssuer(t)
@@ -46,16 +46,16 @@ func TestDrainThroughTheSidecar(t *testing.T) {
 		select {
 		case end := <-u.ended:
 			if end.Code != 1001 {
-				t.Fatalf("the application is told %v, want 1001", end)
+				t.Fatalf("the application got %v, want 1001", end)
 			}
 		case <-time.After(patience):
-			t.Fatal("the application is not told of every end")
+			t.Fatal("the application did not get every end")
 		}
 	}
 	wantDrained(t, s, clients)
 }
 
-// terminate ends the process as an orchestrator does, and returns its exit
+// terminate ends the process with SIGTERM, like an orchestrator, and returns its exit
 // status.
 func (s server) terminate(t *testing.T) int {
 	t.Helper()
@@ -70,7 +70,7 @@ func (s server) terminate(t *testing.T) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// wantDrained wants the line of the log that accounts for the connections.
+// wantDrained checks the line of the log that accounts for the connections.
 func wantDrained(t *testing.T, s server, n int) {
 	t.Helper()
 	for line := range strings.Lines(s.log.String()) {
@@ -86,5 +86,5 @@ func wantDrained(t *testing.T, s server, n int) {
 		}
 		return
 	}
-	t.Error("the log does not tell of the drain")
+	t.Error("the log has no line about the drain")
 }

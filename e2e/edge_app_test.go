@@ -11,10 +11,10 @@ import (
 	"github.com/coder/websocket"
 )
 
-// caseHeader names the handshake of a test, all the way to the application.
+// caseHeader carries the name of a handshake to the application.
 const caseHeader = "X-Case"
 
-// appProtocol is the one subprotocol that the application knows.
+// appProtocol is the only subprotocol that the application supports.
 const appProtocol = "chat.v2"
 
 // handshaken is a handshake as the application got it.
@@ -23,8 +23,8 @@ type handshaken struct {
 	header http.Header
 }
 
-// witness is a WebSocket server that knows nothing of tickets, answers
-// whatever it is sent, and remembers the handshakes.
+// witness is a WebSocket server that knows nothing of tickets, echoes messages and
+// records handshakes.
 type witness struct {
 	addr string
 	mu   sync.Mutex
@@ -46,12 +46,12 @@ func (a *witness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.Header.Get(caseHeader)
 	a.seen[name] = append(a.seen[name], handshaken{r.RequestURI, r.Header.Clone()})
 	a.mu.Unlock()
-	// Whose pages may connect has been decided.
+	// The origin has been checked already.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{appProtocol}})
 	if err != nil {
 		return
 	}
-	defer conn.CloseNow() //nolint:errcheck // it ends either way
+	defer conn.CloseNow() //nolint:errcheck // the test is over
 	for {
 		kind, text, err := conn.Read(r.Context())
 		if err != nil || conn.Write(r.Context(), kind, text) != nil {
@@ -60,7 +60,7 @@ func (a *witness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// handshakes are those of a case.
+// handshakes returns the recorded handshakes with a name.
 func (a *witness) handshakes(name string) []handshaken {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -22,8 +22,8 @@ import (
 	"wsticket/internal/wsframe"
 )
 
-// edgePatience bounds a handshake through a proxy. Traefik waits 30 s for
-// whoever it asks, and cannot be told otherwise.
+// edgePatience limits the time of a handshake through a proxy. Traefik waits 30 s for
+// the service, which cannot be configured.
 const edgePatience = 45 * time.Second
 
 // attempt is a handshake of a browser.
@@ -33,13 +33,13 @@ type attempt struct {
 	query  string // with its question mark
 	offer  string // Sec-WebSocket-Protocol
 	origin string
-	plain  bool // no WebSocket at all
-	// upgrade is Upgrade, all its lines; empty for websocket.
+	plain  bool // an ordinary request, no handshake
+	// upgrade has the values of the Upgrade lines; empty means websocket.
 	upgrade []string
 	lines   []string // more headers
 }
 
-// newAttempt is one from the page, and unlike any other.
+// newAttempt returns a new attempt of the page.
 func newAttempt() attempt {
 	return attempt{name: rand.Text(), key: newKey(), origin: pageOrigin}
 }
@@ -50,7 +50,7 @@ func newKey() string {
 	return base64.StdEncoding.EncodeToString(key[:])
 }
 
-// request is what Firefox sends.
+// request returns the request as Firefox sends it.
 func (a attempt) request(host string) string {
 	lines := []string{
 		"GET /ws" + a.query + " HTTP/1.1", "Host: " + host, "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -76,7 +76,7 @@ func (a attempt) request(host string) string {
 	return strings.Join(append(lines, a.lines...), "\r\n") + "\r\n\r\n"
 }
 
-// outcome is how a handshake ended.
+// outcome is the response to a handshake.
 type outcome struct {
 	status int
 	header http.Header
@@ -84,8 +84,8 @@ type outcome struct {
 
 func (o outcome) String() string { return fmt.Sprint(o.status) }
 
-// shake makes the handshake and, where it is admitted, sends a message and
-// waits for it to come back, as the browser's own checks and a page would.
+// shake sends the handshake. If it is accepted, shake checks the response like a
+// browser, sends a message and waits for the echo.
 func (a attempt) shake(ctx context.Context, addr string) (outcome, error) {
 	d := net.Dialer{Timeout: edgePatience}
 	conn, err := d.DialContext(ctx, "tcp", addr)
@@ -115,8 +115,8 @@ func (a attempt) shake(ctx context.Context, addr string) (outcome, error) {
 	return got, exchange(conn, from)
 }
 
-// acceptable is the check of a browser (RFC 6455 4.1): of what was offered one
-// must come back, and nothing else.
+// acceptable checks the subprotocol like a browser (RFC 6455 4.1): it has to be one of
+// those offered.
 func (a attempt) acceptable(h http.Header) error {
 	chosen := h["Sec-Websocket-Protocol"]
 	var offered []string
@@ -132,7 +132,7 @@ func (a attempt) acceptable(h http.Header) error {
 	return nil
 }
 
-// exchange sends a message and wants it back.
+// exchange sends a message and waits for the echo.
 func exchange(conn io.Writer, from io.Reader) error {
 	const message = "through the edge"
 	if _, err := conn.Write(wsframe.Append(nil, wsframe.Text, []byte(message), &[4]byte{1, 2, 3, 4})); err != nil {
@@ -148,8 +148,8 @@ func exchange(conn io.Writer, from io.Reader) error {
 	return nil
 }
 
-// issueThrough gets a ticket as a page does, through the proxy. A ttl of 0 is
-// the default.
+// issueThrough gets a ticket through the proxy, like a page. A ttl of 0 means the
+// default.
 func issueThrough(t testing.TB, c *client, addr, bearer string, ttl int) (token string, expires time.Time) {
 	t.Helper()
 	body := "{}"

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// edgeCase is a row of the table. What run returns is its cell.
+// edgeCase is a row of the table. The result of run is the cell of the proxy.
 type edgeCase struct {
 	name string
 	run  func(t *testing.T, s *scene) string
 }
 
-// edgeCases are run in this order: the last ones leave nobody to ask.
+// edgeCases returns the cases in their order: the last ones stop the store and the
+// service.
 func edgeCases() []edgeCase {
 	return []edgeCase{
 		{"ticket in the query", caseQuery},
@@ -43,8 +44,8 @@ func edgeCases() []edgeCase {
 	}
 }
 
-// wantIdentity checks who the application was told it is, and that nobody told
-// it otherwise in another spelling of the same name.
+// wantIdentity checks the identity headers that the application got, and that there are
+// no forged ones in another spelling.
 func (s *scene) wantIdentity(h http.Header, id bool) {
 	s.t.Helper()
 	want := map[string]string{
@@ -69,7 +70,7 @@ func (s *scene) wantIdentity(h http.Header, id bool) {
 		}
 	}
 	if strings.Contains(fmt.Sprint(h), "forged") {
-		s.t.Errorf("got %v, want nothing that a client says of itself", h)
+		s.t.Errorf("got %v, want nothing that the client has forged", h)
 	}
 }
 
@@ -99,7 +100,7 @@ func caseQuery(t *testing.T, s *scene) string {
 			seen.uri = strings.Replace(seen.uri, "ticket="+token, "", 1)
 		}
 		s.wantNoTicket(seen, token)
-		// In any order, because Caddy sorts them.
+		// The order does not matter, because Caddy sorts them.
 		rest, err := url.ParseQuery(strings.TrimPrefix(a.query, "?"))
 		rest.Del("ticket")
 		got, err2 := url.ParseRequestURI(seen.uri)
@@ -115,7 +116,7 @@ func caseSubprotocol(t *testing.T, s *scene) string {
 	for _, offer := range []string{"wsticket.v1, ticket.%s", "ticket.%s, wsticket.v1", "wsticket.v1,ticket.%s,chat.v2", "ticket.%s, chat.v2"} {
 		if s.proxy.passive && !strings.Contains(offer, appProtocol) {
 			cell = "admitted if the application chooses"
-			continue // a browser would leave
+			continue // a browser would close the connection
 		}
 		a, token := newAttempt(), s.issue()
 		a.offer, a.query = fmt.Sprintf(offer, token), "?room=1"
@@ -130,7 +131,7 @@ func caseSubprotocol(t *testing.T, s *scene) string {
 			t.Errorf("%s: got %q at the application, want %q, or nothing where that says nothing", offer, got, want)
 		}
 	}
-	// Browsers send one line; of two, proxies see the first, the last or both.
+	// Browsers send one line. Of two lines, proxies use the first, the last or both.
 	a, token := newAttempt(), s.issue()
 	a.lines = []string{"Sec-WebSocket-Protocol: ticket." + token, "Sec-WebSocket-Protocol: " + appProtocol}
 	_, _ = a.shake(t.Context(), s.running.addr)
@@ -163,7 +164,7 @@ func caseReplayed(_ *testing.T, s *scene) string {
 	return s.wantRefused("again", again, http.StatusUnauthorized).String()
 }
 
-// caseOtherOrigin spends the ticket: a thief may not try one origin after the
+// caseOtherOrigin spends the ticket, so that a thief cannot try one origin after the
 // other.
 func caseOtherOrigin(_ *testing.T, s *scene) string {
 	a, _ := s.withTicket()
@@ -191,8 +192,8 @@ func caseMissing(_ *testing.T, s *scene) string {
 	return s.wantRefused("without a ticket", a, http.StatusUnauthorized).String()
 }
 
-// caseSpellings refuses whatever a proxy may not recognise as the ticket that
-// it removes, and spends nothing.
+// caseSpellings refuses tickets that a proxy might not recognise and remove, and does
+// not spend them.
 func caseSpellings(_ *testing.T, s *scene) string {
 	var cell string
 	token := s.issue()
@@ -218,7 +219,7 @@ func caseSpellings(_ *testing.T, s *scene) string {
 	return cell
 }
 
-// casePlain is a link that somebody follows, or checks.
+// casePlain is an ordinary request, such as that of a link checker.
 func casePlain(_ *testing.T, s *scene) string {
 	a, _ := s.withTicket()
 	plain := a
@@ -228,12 +229,12 @@ func casePlain(_ *testing.T, s *scene) string {
 	return got.String()
 }
 
-// casePath is a handshake at a path that is nobody's. The ticket is not spent, so
-// that its place in a log would be worth something.
+// casePath is a handshake at a wrong path. The ticket is not spent, so it must not be
+// in a log.
 func casePath(_ *testing.T, s *scene) string {
 	a, token := newAttempt(), s.issue()
 	a.query = "/?ticket=" + token
-	// Caddy answers so where nothing is configured.
+	// Caddy answers 200 if nothing is configured for a path.
 	return s.wantRefused("/ws/", a, http.StatusNotFound, http.StatusOK).String()
 }
 
@@ -247,12 +248,12 @@ func caseForged(_ *testing.T, s *scene) string {
 	} {
 		a.lines = append(a.lines, name+": forged")
 	}
-	// These are about the request, and neither moves where we look.
+	// These describe the request, and must not affect the check.
 	a.lines = append(a.lines, "X-Forwarded-Uri: /ws?ticket=forged", "X-Original-Uri: /ws?ticket=forged",
 		"X-Forwarded-Method: POST", "X-Original-Method: POST", "X-Forwarded-Host: forged.example", "X-Forwarded-Proto: gopher")
 	seen := s.wantAdmitted("with forged headers", a)
 	for _, name := range []string{"X-Forwarded-Uri", "X-Original-Uri", "X-Forwarded-Method", "X-Original-Method", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		// What an application is told there is not ours to say.
+		// Proxies may set these as they like.
 		delete(seen.header, name)
 	}
 	s.wantIdentity(seen.header, true)
@@ -262,9 +263,8 @@ func caseForged(_ *testing.T, s *scene) string {
 	return "removed"
 }
 
-// caseConnection asks the proxy to take the identity for its own affair
-// (RFC 9110 7.6.1). The application may be told nothing then, but nothing
-// false either.
+// caseConnection names the identity headers in Connection, so that the proxy may remove
+// them (RFC 9110 7.6.1). The application may get no identity, but not a false one.
 func caseConnection(t *testing.T, s *scene) string {
 	a, _ := s.withTicket()
 	a.lines = []string{"X-Auth-Request-User: forged", "Connection: X-Auth-Request-User, X-Wsticket-Id"}
@@ -282,8 +282,8 @@ func caseConnection(t *testing.T, s *scene) string {
 	return "kept"
 }
 
-// caseUpgrade asks for h2c as well. Were the application asked for it, a client
-// could say who it is in requests of its own, which no proxy reads.
+// caseUpgrade also asks for h2c. If the application agreed, the client could send
+// requests with forged identity headers that no proxy reads.
 func caseUpgrade(t *testing.T, s *scene) string {
 	for _, upgrade := range [][]string{{"h2c, websocket"}, {"websocket, h2c"}, {"h2c", "websocket"}, {"websocket", "h2c"}} {
 		a, _ := s.withTicket()
@@ -291,7 +291,7 @@ func caseUpgrade(t *testing.T, s *scene) string {
 		s.shake(a)
 		for _, seen := range s.app.handshakes(a.name) {
 			if got := seen.header["Upgrade"]; len(got) != 1 || got[0] != "websocket" {
-				t.Errorf("%q: the application is asked for %q, want a WebSocket and nothing else", upgrade, got)
+				t.Errorf("%q: the application got Upgrade %q, want websocket alone", upgrade, got)
 			}
 		}
 	}
@@ -300,7 +300,7 @@ func caseUpgrade(t *testing.T, s *scene) string {
 
 func caseExpired(t *testing.T, s *scene) string {
 	select {
-	case <-time.After(time.Until(s.expires) + time.Second): // clocks count in seconds there
+	case <-time.After(time.Until(s.expires) + time.Second): // expires is rounded to seconds
 	case <-t.Context().Done():
 	}
 	a := newAttempt()

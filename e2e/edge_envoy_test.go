@@ -26,7 +26,7 @@ func (p patterns) match(name string) bool {
 	return slices.ContainsFunc(p.Patterns, func(m struct{ Exact string }) bool { return strings.EqualFold(m.Exact, name) })
 }
 
-// envoyFilter is what of the printed configuration decides about a handshake.
+// envoyFilter has the settings of a filter that decide about a handshake.
 type envoyFilter struct {
 	Mutations struct {
 		RequestMutations []struct{ Remove string } `yaml:"request_mutations"`
@@ -49,8 +49,8 @@ type envoyFilter struct {
 	} `yaml:"http_service"`
 }
 
-// envoy plays Envoy's filters header_mutation and ext_authz, whose binary is
-// not to be had: it sends what they send and takes answers as they do
+// envoy simulates Envoy's filters header_mutation and ext_authz, because no package has
+// Envoy's binary. It sends the same requests and treats the answers in the same way
 // (envoy.extensions.filters.http.ext_authz.v3, http_service).
 type envoy struct {
 	authz   envoyFilter
@@ -107,17 +107,17 @@ func newEnvoy(t *testing.T, text string) *envoy {
 	return e
 }
 
-// decision is what became of a handshake.
+// decision is the result of the filters for a handshake.
 type decision struct {
-	status   int         // 200 where it may go on
+	status   int         // 200: accepted
 	upstream http.Header // what the next filter sees
-	client   http.Header // of a denial
+	client   http.Header // what the client gets with a refusal
 }
 
-// decide runs a request of a client through both filters.
+// decide runs a client's request through both filters.
 func (e *envoy) decide(ctx context.Context, host, path string, client http.Header) (decision, error) {
-	// x-forwarded-for and x-request-id are made by the connection manager, and
-	// names with underscores dropped.
+	// The connection manager sets x-forwarded-for and x-request-id, and drops
+	// names with underscores.
 	header := http.Header{"X-Forwarded-For": {"192.0.2.7"}, "X-Forwarded-Proto": {"http"}, "X-Request-Id": {newAttempt().name}}
 	for name, values := range client {
 		if header[name] == nil && !strings.Contains(name, "_") {
@@ -190,7 +190,7 @@ func newEnvoyScene(t *testing.T) *envoyScene {
 	return &envoyScene{s, newEnvoy(t, print("envoy")), s.service.public}
 }
 
-// browser is the handshake of a page, with more headers by turns.
+// browser returns the handshake of a page, plus a list of names and values.
 func (s *envoyScene) browser(lines ...string) http.Header {
 	h := http.Header{
 		"Origin": {pageOrigin}, "Upgrade": {"websocket"}, "Connection": {"keep-alive, Upgrade"}, "Cookie": {"theme=dark"},
@@ -202,7 +202,7 @@ func (s *envoyScene) browser(lines ...string) http.Header {
 	return h
 }
 
-// want decides and checks the status.
+// want runs the filters and checks the status.
 func (s *envoyScene) want(what string, status int, query string, h http.Header) decision {
 	s.t.Helper()
 	v, err := s.envoy.decide(s.t.Context(), s.host, "/ws"+query, h)
@@ -212,14 +212,14 @@ func (s *envoyScene) want(what string, status int, query string, h http.Header) 
 	return v
 }
 
-// TestEnvoyContract holds the service to what Envoy's ext_authz sends and
-// expects, with the printed configuration.
+// TestEnvoyContract tests the service with what Envoy's ext_authz sends and expects
+// with the printed configuration.
 func TestEnvoyContract(t *testing.T) {
 	t.Parallel()
 	s := newEnvoyScene(t)
 	const ok, no = http.StatusOK, http.StatusUnauthorized
 
-	// The first answer of a process that has just begun may take too long.
+	// The first answer of a new process may take too long.
 	s.envoy.timeout = patience
 	token := s.issue()
 	v := s.want("a ticket in the query", ok, "?room=1&ticket="+token, s.browser())
@@ -266,6 +266,6 @@ func TestEnvoyContract(t *testing.T) {
 	})
 	s.t = t
 	if n := s.ticketsIn(s.service.log.String()); n > 0 {
-		t.Errorf("%d of %d tickets stand in the log of wsticket", n, len(s.tokens))
+		t.Errorf("%d of %d tickets are in the log of wsticket", n, len(s.tokens))
 	}
 }

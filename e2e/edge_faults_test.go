@@ -3,16 +3,19 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"wsticket/internal/test"
 )
 
-// caseKilled loses the answer to a question for which a connection is reused:
-// the ticket is spent, and the proxy cannot know. Whether it asks again or
-// gives up, the client gets in, with that ticket or the next, and nobody gets
-// in with what it has spent.
+// caseKilled drops the answer to a request on a reused connection: the ticket is
+// spent, and the proxy cannot know. Whether the proxy asks again or gives up, the
+// client gets in, with that ticket or with the next one, and nobody else gets in
+// with a spent ticket.
 func caseKilled(t *testing.T, s *scene) string {
 	warm, _ := s.withTicket()
 	s.wantAdmitted("on a new connection", warm)
@@ -38,8 +41,8 @@ func caseKilled(t *testing.T, s *scene) string {
 	return got.String() + ", next ticket 101"
 }
 
-// caseSlow is a service that says nothing for longer than anybody waits. Only
-// Traefik, which cannot be told how long, takes half a minute.
+// caseSlow is a service that does not answer before the proxy's timeout. That of
+// Traefik is half a minute and cannot be configured.
 func caseSlow(t *testing.T, s *scene) string {
 	a, _ := s.withTicket()
 	s.wire.stall()
@@ -53,7 +56,7 @@ func caseSlow(t *testing.T, s *scene) string {
 	return got.String()
 }
 
-// caseUnavailable is a service that cannot ask its store.
+// caseUnavailable is a service whose store is gone.
 func caseUnavailable(t *testing.T, s *scene) string {
 	a, _ := s.withTicket()
 	s.redis.Kill()
@@ -67,42 +70,37 @@ func caseUnavailable(t *testing.T, s *scene) string {
 	return got.String() + ", Retry-After"
 }
 
-// caseGone is a service that has ended.
+// caseGone is a service that has been stopped.
 func caseGone(t *testing.T, s *scene) string {
 	a, _ := s.withTicket()
 	s.service.stop(t)
 	return s.wantRefused("without a service", a, s.proxy.gone).String()
 }
 
-// caseAccessLog searches for tickets when there is a line for each request.
+// caseAccessLog waits for a line for each request and searches for tickets.
 func caseAccessLog(t *testing.T, s *scene) string {
-	end, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for strings.Count(s.running.access(), "\n") < s.asked {
-		select {
-		case <-end:
-			t.Fatalf("got %d lines, want one for each of %d requests:\n%s", strings.Count(s.running.access(), "\n"), s.asked, tail(s.running.access()))
-		case <-tick.C:
-		}
-	}
+	test.Wait(t, fmt.Sprintf("a line in the access log for each of %d requests", s.asked), func() bool {
+		return strings.Count(s.running.access(), "\n") >= s.asked
+	})
 	if n := s.ticketsIn(s.running.access()); n > 0 {
-		t.Errorf("%d of %d tickets stand in the access log:\n%s", n, len(s.tokens), tail(s.running.access()))
+		t.Errorf("%d of %d tickets are in the access log:\n%s", n, len(s.tokens), tail(s.running.access()))
 	}
 	return "none"
 }
 
-// caseErrorLog is about what a proxy says of trouble, of which there was some.
+// caseErrorLog searches for tickets in what the proxy and the service have logged
+// about all these faults.
 func caseErrorLog(t *testing.T, s *scene) string {
 	if n := s.ticketsIn(s.running.errors()); n > 0 {
-		t.Errorf("%d of %d tickets stand in the error log:\n%s", n, len(s.tokens), tail(s.running.errors()))
+		t.Errorf("%d of %d tickets are in the error log:\n%s", n, len(s.tokens), tail(s.running.errors()))
 	}
 	if n := s.ticketsIn(s.service.log.String()); n > 0 {
-		t.Errorf("%d of %d tickets stand in the log of wsticket", n, len(s.tokens))
+		t.Errorf("%d of %d tickets are in the log of wsticket", n, len(s.tokens))
 	}
 	return "none"
 }
 
-// ticketsIn counts the tickets that a text tells of.
+// ticketsIn counts the tickets in a text.
 func (s *scene) ticketsIn(text string) int {
 	n := 0
 	for _, token := range s.tokens {

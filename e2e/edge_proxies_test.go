@@ -6,36 +6,35 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
-// edgeProxy is a program, and what it makes of answers. Each is configured by
-// what print-config prints, but for where it listens and what it writes to.
+// edgeProxy is a reverse proxy and how it behaves. It runs with the configuration
+// that print-config prints, except for addresses and log files.
 type edgeProxy struct {
 	name  string
 	start func(t testing.TB, print printer) edgeRunning
-	// malformed, gone and slow are the statuses of a handshake without one
-	// clear ticket, and of one about which nobody answers, or not in time.
+	// malformed, gone and slow are the statuses of a handshake that is malformed,
+	// while the service is gone, and while the service does not answer in time.
 	malformed, gone, slow int
-	// repeats: it asks again where the connection to the service breaks.
+	// repeats: it asks again if the connection to the service breaks.
 	repeats bool
-	// passive: it cannot remove the ticket from the query, where the
-	// application gets it, spent; it answers no subprotocol for the
-	// application; and to it ";" is "&".
+	// passive: it cannot remove the spent ticket from the query, it selects no
+	// subprotocol for the application, and it takes ";" for "&".
 	passive bool
 }
 
-// edgeRunning is one that has been started.
+// edgeRunning is a proxy that has been started.
 type edgeRunning struct {
 	addr string
-	// access and errors are its logs by now.
+	// access and errors return its present logs.
 	access, errors func() string
 }
 
-// printer is print-config for a proxy, with replacements: what is printed and
-// what stands there in a test, by turns.
+// printer runs print-config for a proxy. The replacements are pairs of a printed text
+// and what the test needs instead.
 type printer func(proxy string, replacements ...string) string
 
 func edgeProxies() []edgeProxy {
@@ -93,24 +92,17 @@ func startTraefik(t testing.TB, print printer) edgeRunning {
 		return print("traefik-static", `":80"`, `"`+s.Addr()+`"`,
 			"/etc/traefik/", s.Dir()+"/", "/var/log/traefik/", s.Dir()+"/")
 	})
-	// It listens before it has read where to go.
-	end, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for c := newClient(t); ; {
-		if a, err := c.send(t.Context(), http.MethodGet, "http://"+s.Addr()+"/ws-ticket/none", ""); err == nil && a.status != http.StatusNotFound {
-			break
-		}
-		select {
-		case <-end:
-			t.Fatalf("traefik does not take its configuration:\n%s", s.Output())
-		case <-tick.C:
-		}
-	}
+	// It listens before it has read its routes.
+	c := newClient(t)
+	test.Wait(t, "Traefik has its routes", func() bool {
+		a, err := c.send(t.Context(), http.MethodGet, "http://"+s.Addr()+"/ws-ticket/none", "")
+		return err == nil && a.status != http.StatusNotFound
+	})
 	return edgeRunning{s.Addr(), func() string { return s.Log("access.log") }, s.Output}
 }
 
-// newPrinter prints for a service whose configuration is in a file, and which
-// is reached through the given addresses.
+// newPrinter returns a printer for a service with a configuration file and these
+// addresses.
 func newPrinter(t testing.TB, config, public, internal, upstream string) printer {
 	return func(proxy string, replacements ...string) string {
 		t.Helper()

@@ -15,9 +15,9 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// TestEdge has real proxies ask a real service, each configured by what
-// print-config prints, between a browser and an application that knows nothing
-// of tickets (docs/edge.md). At the end it prints what came of each case.
+// TestEdge runs real proxies with the configuration that print-config prints, between a
+// simulated browser and an application that knows nothing of tickets (docs/edge.md).
+// At the end it prints the result of each case.
 func TestEdge(t *testing.T) {
 	b := &board{cells: make(map[string]map[string]string)}
 	t.Cleanup(func() {
@@ -41,7 +41,7 @@ func TestEdge(t *testing.T) {
 	}
 }
 
-// board is the table at the end.
+// board is the table of results.
 type board struct {
 	mu    sync.Mutex
 	cells map[string]map[string]string // by case and proxy
@@ -56,7 +56,7 @@ func (b *board) put(proxy, name, cell string) {
 	b.cells[name][proxy] = cell
 }
 
-// String is the table, with a line for each case.
+// String returns the table, with a line for each case.
 func (b *board) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,8 +78,7 @@ func (b *board) String() string {
 	return text.String()
 }
 
-// wantDocumented holds the table of docs/edge.md to this one, where it is
-// complete.
+// wantDocumented checks that docs/edge.md has this table, if all proxies were tested.
 func (b *board) wantDocumented(t *testing.T) {
 	t.Helper()
 	if slices.ContainsFunc(edgeProxies(), func(p edgeProxy) bool { return len(b.cells[edgeCases()[0].name][p.name]) == 0 }) {
@@ -94,7 +93,7 @@ func (b *board) wantDocumented(t *testing.T) {
 	}
 }
 
-// scene is one proxy and all that it works with.
+// scene is one proxy and everything around it.
 type scene struct {
 	t       testing.TB // of the case
 	proxy   edgeProxy
@@ -107,7 +106,7 @@ type scene struct {
 	bearer  string
 	asked   int      // requests through the proxy
 	tokens  []string // all that were issued
-	expired string   // a ticket that soon is
+	expired string   // a ticket that expires soon
 	expires time.Time
 }
 
@@ -125,7 +124,7 @@ func newScene(t *testing.T, p edgeProxy) *scene {
 	return s
 }
 
-// edgeConfig trusts the proxies of this machine.
+// edgeConfig writes a configuration that trusts proxies on this machine.
 func (i issuer) edgeConfig(t testing.TB, storeURL string) string {
 	t.Helper()
 	i.write(t, "edge.yaml", fmt.Appendf(nil, `
@@ -142,7 +141,7 @@ log:      {level: debug}
 	return i.file("edge.yaml")
 }
 
-// otherOrigin is allowed, and not that of the page that asks for tickets.
+// otherOrigin is allowed, but not the origin of the page that asks for tickets.
 const otherOrigin = "https://other-origin-canary.example"
 
 // issue gets a ticket through the proxy.
@@ -154,7 +153,7 @@ func (s *scene) issue() string {
 	return token
 }
 
-// shake makes a handshake through the proxy.
+// shake sends a handshake through the proxy.
 func (s *scene) shake(a attempt) outcome {
 	s.t.Helper()
 	got, err := a.shake(s.t.Context(), s.running.addr)
@@ -165,7 +164,7 @@ func (s *scene) shake(a attempt) outcome {
 	return got
 }
 
-// wantRefused checks a status, and that the application never heard of it.
+// wantRefused checks the status, and that the handshake did not reach the application.
 func (s *scene) wantRefused(what string, a attempt, statuses ...int) outcome {
 	s.t.Helper()
 	got := s.shake(a)
@@ -178,8 +177,8 @@ func (s *scene) wantRefused(what string, a attempt, statuses ...int) outcome {
 	return got
 }
 
-// wantAdmitted checks that a browser gets through, and returns what the
-// application got.
+// wantAdmitted checks that a handshake is accepted, and returns what the application
+// got.
 func (s *scene) wantAdmitted(what string, a attempt) handshaken {
 	s.t.Helper()
 	got := s.shake(a)
@@ -190,7 +189,7 @@ func (s *scene) wantAdmitted(what string, a attempt) handshaken {
 	return seen[0]
 }
 
-// withTicket is an attempt with a new ticket in the query.
+// withTicket returns an attempt with a new ticket in the query.
 func (s *scene) withTicket() (attempt, string) {
 	s.t.Helper()
 	a, token := newAttempt(), s.issue()

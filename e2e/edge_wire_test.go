@@ -9,19 +9,19 @@ import (
 	"testing"
 )
 
-// wire stands between a proxy and the service that it asks, and breaks where a
-// test wants it to.
+// wire is the connection between a proxy and the service that it asks. A test can
+// disturb it.
 type wire struct {
 	target   string
 	listener net.Listener
-	ctx      context.Context // values only: the test's own ends too early
+	ctx      context.Context // not cancelled: the test's own ends too early
 	sessions sync.WaitGroup
 
 	mu     sync.Mutex
 	open   map[*strand]struct{}
-	kill   bool          // the next answer is lost, with its connection
-	killed int           // answers that were
-	healed chan struct{} // closed by heal; nil while answers pass
+	kill   bool          // drop the next answer and its connection
+	killed int           // the number of dropped answers
+	healed chan struct{} // closed by heal; nil if nothing is stalled
 }
 
 // strand is one connection.
@@ -50,23 +50,22 @@ func newWire(t testing.TB, target string) *wire {
 
 func (w *wire) addr() string { return w.listener.Addr().String() }
 
-// killNextAnswer lets the service answer once more and resets the connection
-// in place of the answer: what was asked has happened, and who asked cannot
-// know.
+// killNextAnswer resets the connection instead of forwarding the next answer: the
+// service has done what was asked, and the proxy cannot know that.
 func (w *wire) killNextAnswer() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.kill = true
 }
 
-// kills tells how many answers were lost.
+// kills returns how many answers were dropped.
 func (w *wire) kills() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.killed
 }
 
-// stall holds all answers back until heal.
+// stall holds back all answers until heal.
 func (w *wire) stall() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -119,7 +118,7 @@ func (w *wire) serve(client net.Conn) {
 	w.mu.Unlock()
 }
 
-// passes tells whether an answer may go on, as soon as it may.
+// passes waits while answers are stalled and reports whether to forward this one.
 func (w *wire) passes(s *strand) bool {
 	w.mu.Lock()
 	lost, healed := w.kill, w.healed
@@ -138,7 +137,7 @@ func (w *wire) passes(s *strand) bool {
 	return !lost
 }
 
-// copyTo hands on what comes until one side ends, or passes says no.
+// copyTo forwards until one side ends or passes returns false.
 func (s *strand) copyTo(to, from net.Conn, passes func() bool) {
 	defer s.close()
 	buf := make([]byte, 32<<10)
@@ -161,7 +160,7 @@ func (s *strand) close() {
 	})
 }
 
-// reset ends both sides as a broken network would.
+// reset resets both connections.
 func (s *strand) reset() {
 	s.once.Do(func() {
 		close(s.closed)

@@ -8,25 +8,25 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// The pace of the faults, in operations of the worker behind the proxy. Its
-// own progress is the clock: no fault comes between two operations of a slow
-// machine, and none outlives the worker.
+// The intervals of faults, in operations of the worker behind the proxy. They depend on
+// its progress and not on time, so that a slow machine gets as many faults as a fast
+// one.
 const (
 	dropEvery    = 40
 	troubleEvery = 200
 )
 
-// trouble is what happens between one worker and Redis.
+// trouble causes the faults between one worker and Redis.
 type trouble struct {
 	proxy   *testenv.ProxyServer
 	dice    *dice
 	clients int           // of the worker
 	timeout time.Duration // of the worker's store
 	seen    int           // operations of the worker so far
-	healAt  int           // when what is wrong now is over; 0: nothing is
+	healAt  int           // the operation that ends the present fault; 0: there is none
 }
 
-// operation is told of each operation that the worker has done.
+// operation is called after each operation of the worker.
 func (t *trouble) operation() {
 	t.seen++
 	switch {
@@ -40,7 +40,7 @@ func (t *trouble) operation() {
 	}
 }
 
-// command is what loses its reply: mostly what consumes.
+// command chooses the command that loses its reply, mostly the one of Consume.
 func (t *trouble) command() string {
 	if t.dice.IntN(4) == 0 {
 		return "set"
@@ -49,7 +49,7 @@ func (t *trouble) command() string {
 }
 
 func (t *trouble) begin() {
-	// Each client is to meet it: that is soon over where all of them wait.
+	// Each client should meet the fault. It is over soon if all of them wait.
 	short, long := t.clients+2, 8*t.clients
 	switch t.dice.IntN(4) {
 	case 0:

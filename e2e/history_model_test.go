@@ -14,7 +14,7 @@ import (
 	"wsticket/ticket"
 )
 
-// kind names a call of a store.
+// kind is a method of a store.
 type kind string
 
 const (
@@ -24,7 +24,7 @@ const (
 	lookup  kind = "lookup"
 )
 
-// The outcomes are the words of [ticket.Reason], and one of the tests' own.
+// The outcomes are the words of [ticket.Reason], and one more.
 const (
 	outcomeOK       = "ok"
 	outcomeExists   = "exists"
@@ -36,18 +36,18 @@ const (
 	outcomeMixedUp = "mixed_up"
 )
 
-// operation is one call of a store, as its worker writes it down.
+// operation is one call of a store, as its worker records it.
 type operation struct {
 	Client int
 	Ticket int
 	Kind   kind
-	// Mark is what consume and revoke bring along. Its At, and all times of
-	// marks, are Unix milliseconds.
+	// Mark is the argument of consume and revoke. The times of marks are in Unix
+	// milliseconds.
 	Mark mark
-	// Call and Return are nanoseconds of the clock of the machine.
+	// Call and Return are the times of the call, in Unix nanoseconds.
 	Call, Return int64
 	Outcome      string
-	// Seen is the mark that came back: with the record, or with the refusal.
+	// Seen is the mark in the result, or in the error.
 	Seen mark
 }
 
@@ -65,14 +65,13 @@ func (o operation) String() string {
 	return fmt.Sprintf("client %2d %-7s %v -> %s %v, called at %d, took %s", o.Client, o.Kind, o.Mark, o.Outcome, o.Seen, o.Call, end)
 }
 
-// forever is when a call ends whose outcome is not known: what it asked for
-// may happen at any time from its call on. To happen after everything else is
-// to have had no effect.
+// forever is the time at which a call with unknown outcome returns: it may take effect
+// at any time after its call. If that is after all other calls, it has no effect.
 const forever = math.MaxInt64
 
-// standing is where the model sees a ticket: absent, pending, or spent by a
-// mark. The store ends a pending one by a clock that the model does not see,
-// some time between earliest and latest.
+// standing is the state of a ticket in the model: absent, pending, or spent by a mark. A
+// pending ticket expires by the clock of the store, which the model does not know, some
+// time between earliest and latest.
 type standing struct {
 	mark             mark // its State is empty while the ticket is absent
 	earliest, latest int64
@@ -80,8 +79,8 @@ type standing struct {
 
 func (s standing) pending() bool { return s.mark.State == ticket.Pending }
 
-// mayBeGone and mayBeThere tell what a ticket can be for a call. Both can be
-// true around the time at which it ends.
+// mayBeGone and mayBeThere report what a call may find. Both can be true around the
+// time at which the ticket expires.
 func (s standing) mayBeGone(o operation) bool {
 	return s.mark.State == "" || s.pending() && o.Return >= s.earliest
 }
@@ -90,18 +89,18 @@ func (s standing) mayBeThere(o operation) bool { return s.pending() && o.Call <=
 
 // rules are the parameters of a history.
 type rules struct {
-	// Lifetime of the odd ticket that is to end during the history; all others
-	// outlive it.
+	// Short is the lifetime of the few tickets that expire during the history,
+	// Long that of all others.
 	Short, Long time.Duration
-	// Retry is how long the same attempt gets the record again.
+	// Retry is the retry window.
 	Retry time.Duration
 }
 
-// clockSlack is how much the clock of Redis, which it reads between two
-// rounds of work, may be behind.
+// clockSlack is how much the clock of Redis may be late: Redis reads it only once in a
+// while.
 const clockSlack = 20 * time.Millisecond
 
-// lifetime of a ticket by its number.
+// lifetime returns the lifetime of a ticket by its number.
 func (r rules) lifetime(number int) time.Duration {
 	if number%8 == 7 {
 		return r.Short
@@ -109,16 +108,16 @@ func (r rules) lifetime(number int) time.Duration {
 	return r.Long
 }
 
-// retried is the rule of the contract, said once more: the attempt that
-// redeemed a ticket comes again in time.
+// retried reports whether a call is a retry within the retry window, by the contract
+// of the store.
 func (r rules) retried(o operation, by mark) bool {
 	later := time.Duration(o.Mark.At-by.At) * time.Millisecond
 	return o.Kind == consume && by.State == ticket.Redeemed && o.Mark.Attempt == by.Attempt &&
 		r.Retry > 0 && -time.Second <= later && later <= r.Retry
 }
 
-// step tells whether a call can have come out as it did for a ticket that
-// stands so, and how it stands after that.
+// step reports whether a call can have its outcome for a ticket in state s, and returns
+// the state after it.
 func (r rules) step(s standing, o operation) (bool, standing) {
 	switch o.Outcome {
 	case outcomeUnknown:
@@ -138,7 +137,7 @@ func (r rules) step(s standing, o operation) (bool, standing) {
 	}
 }
 
-// allowed tells whether a ticket that stands so may yield what o got.
+// allowed reports whether o may succeed as it did for a ticket in state s.
 func (r rules) allowed(s standing, o operation) bool {
 	live := o.Seen == mark{State: ticket.Pending} && s.mayBeThere(o)
 	switch o.Kind {
@@ -151,7 +150,7 @@ func (r rules) allowed(s standing, o operation) bool {
 	}
 }
 
-// effect is what a call does where it does anything.
+// effect returns the state after a call that has taken effect.
 func (r rules) effect(s standing, o operation) standing {
 	switch {
 	case o.Kind == create && s.mayBeGone(o):
@@ -171,7 +170,7 @@ func (r rules) effect(s standing, o operation) standing {
 	}
 }
 
-// model is the rules as porcupine takes them, for the history of one ticket.
+// model returns the porcupine model for the history of one ticket.
 func (r rules) model() porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return standing{} },
@@ -181,19 +180,19 @@ func (r rules) model() porcupine.Model {
 	}
 }
 
-// verdict is what the checker finds.
+// verdict is the result of the checker.
 type verdict struct {
-	// wrong are the tickets of which no order of the calls explains the answers.
+	// wrong has the calls of tickets whose answers no order of the calls explains.
 	wrong [][]operation
-	// undecided are those for which time ran out.
+	// undecided is the number of tickets for which the time was too short.
 	undecided int
 	took      time.Duration
 }
 
 func (v verdict) legal() bool { return len(v.wrong) == 0 && v.undecided == 0 }
 
-// check looks for an order of the calls of each ticket that explains all
-// answers: tickets have nothing to do with each other.
+// check searches for an order of the calls of each ticket that explains all answers.
+// Tickets are independent of each other.
 func (r rules) check(history []operation, atMost time.Duration) verdict {
 	var v verdict
 	start := time.Now()
@@ -214,7 +213,7 @@ func (r rules) check(history []operation, atMost time.Duration) verdict {
 	return v
 }
 
-// byTicket parts a history, in the order of the calls.
+// byTicket splits a history by ticket, in the order of the calls.
 func byTicket(history []operation) map[int][]operation {
 	parts := make(map[int][]operation)
 	for _, o := range history {

@@ -18,29 +18,29 @@ import (
 	"testing"
 	"time"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 	"wsticket/ticket"
 )
 
-// processes are how many clients each of them has. The store serves a few
-// callers in another way than many.
+// processes has the number of clients of each process. The store serves few callers in
+// another way than many.
 var processes = [...]int{4, 4, 12, 12}
 
 const (
 	clients = 32 // of all processes
-	// storeTimeout is short, or the test would wait most of the time.
+	// storeTimeout is short, because the test waits for it often.
 	storeTimeout = 100 * time.Millisecond
-	// runWithin and checkWithin end what does not come to an end.
+	// runWithin and checkWithin limit the duration of a run and of its check.
 	runWithin   = 60 * time.Second
 	checkWithin = 30 * time.Second
 )
 
-// TestHistories lets several processes work on the same tickets, each through
-// a network of its own that loses, holds back, delays and resets, and looks
-// for an order of all that they did in which a store without any of that would
-// have given the same answers: at most one attempt is granted a ticket, and
-// only one that was created and is neither revoked nor over. Stores with one
-// fault each show that what is wrong is found.
+// TestHistories lets several processes work on the same tickets, each through a proxy
+// that drops, stalls, delays and resets. Then it searches for an order of all calls in
+// which a store without faults would have given the same answers: at most one attempt
+// gets a ticket, which was created and is neither revoked nor expired. Stores with a
+// deliberate fault show that the check finds errors.
 func TestHistories(t *testing.T) {
 	tests := []struct {
 		rule                string
@@ -72,7 +72,7 @@ func TestHistories(t *testing.T) {
 			if tt.legal {
 				explain(t, v)
 			}
-			// Said without the checker, and of the worst fault alone.
+			// This does not need the checker. Only the worst fault causes it.
 			if twice := grantedTwice(history); (twice > 0) != (tt.fault == getThenDel) {
 				t.Errorf("%d tickets were granted twice", twice)
 			}
@@ -81,7 +81,7 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// record makes a history with the processes of one job.
+// record runs the processes of a job and returns their history.
 func record(t *testing.T, j job) []operation {
 	t.Helper()
 	redis := testenv.Redis(t)
@@ -124,14 +124,14 @@ func record(t *testing.T, j job) []operation {
 	return slices.Concat(histories[:]...)
 }
 
-// hired is a process that works for a test.
+// hired is a worker process.
 type hired struct {
 	trouble trouble
-	ready   func()          // to be called in any case
+	ready   func()          // is always called
 	begin   <-chan struct{} // closed when all are ready
 }
 
-// run starts the process and reads what it writes down.
+// run starts the process and reads its history.
 func (h *hired) run(ctx context.Context, j job) (history []operation, err error) {
 	defer h.ready()
 	text, err := json.Marshal(j)
@@ -140,7 +140,7 @@ func (h *hired) run(ctx context.Context, j job) (history []operation, err error)
 	}
 	cmd := exec.CommandContext(ctx, os.Args[0], "-worker", string(text))
 	cmd.SysProcAttr = attributes()
-	said := newTranscript()
+	said := new(test.Output)
 	cmd.Stderr = said
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -164,11 +164,11 @@ func (h *hired) run(ctx context.Context, j job) (history []operation, err error)
 	return history, err
 }
 
-// follow makes trouble by what the worker has done.
+// follow reads the operations of the worker and causes faults between them.
 func (h *hired) follow(in io.Writer, out io.Reader) (history []operation, err error) {
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() || lines.Text() != "ready" {
-		return nil, errors.New("is not ready")
+		return nil, errors.New("not ready")
 	}
 	h.ready()
 	<-h.begin
@@ -186,8 +186,8 @@ func (h *hired) follow(in io.Writer, out io.Reader) (history []operation, err er
 	return history, lines.Err()
 }
 
-// tally counts what came out of which call. A grant to an attempt that had it
-// before is counted apart.
+// tally counts the outcomes of each kind of call. A repeated grant to the same attempt
+// is counted separately.
 func tally(history []operation) map[string]int {
 	counts := make(map[string]int)
 	for _, o := range history {
@@ -200,8 +200,8 @@ func tally(history []operation) map[string]int {
 	return counts
 }
 
-// grantedTwice counts the tickets that more than one call found pending, and
-// had. Here no ticket is created again after it was granted.
+// grantedTwice counts the tickets that more than one call has consumed while they were
+// pending. In this test no ticket is created again after a grant.
 func grantedTwice(history []operation) (tickets int) {
 	for _, calls := range byTicket(history) {
 		grants := 0
@@ -227,7 +227,7 @@ func report(t *testing.T, history []operation) {
 	t.Logf("outcomes:\n%s", strings.Join(lines, "\n"))
 }
 
-// wantEventful checks that a history holds what it is to be judged by.
+// wantEventful checks that a history has all kinds of outcomes.
 func wantEventful(t *testing.T, history []operation) {
 	t.Helper()
 	counts := tally(history)
@@ -236,12 +236,12 @@ func wantEventful(t *testing.T, history []operation) {
 		"consume revoked", "consume unavailable", "revoke ok", "lookup ok", "lookup not_found",
 	} {
 		if counts[outcome] == 0 {
-			t.Errorf("nothing came out as %q: the history proves little", outcome)
+			t.Errorf("no %q in the history, so it proves little", outcome)
 		}
 	}
 }
 
-// explain shows the first tickets that are wrong.
+// explain reports the first tickets that are wrong.
 func explain(t *testing.T, v verdict) {
 	t.Helper()
 	for _, calls := range v.wrong[:min(3, len(v.wrong))] {

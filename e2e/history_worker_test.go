@@ -18,28 +18,28 @@ import (
 	"wsticket/ticket"
 )
 
-// job is what a worker is told.
+// job describes the work of a worker.
 type job struct {
 	URL     string // of the worker's own proxy
 	Fault   string // of the store, see faulty
 	Timeout time.Duration
 	Rules   rules
 	Seed    uint64
-	// First is the number of the first of the worker's clients.
+	// First is the number of the worker's first client.
 	First, Clients      int
-	Operations, Tickets int // of each client; of the history
+	Operations, Tickets int // of each client; of the whole history
 }
 
-// attempts is how many names of attempts there are for a ticket. Several
-// clients use the same one, as a proxy does that sends a request again.
+// attempts is the number of different attempts for a ticket. Several clients use the same
+// one, like a proxy that repeats a request.
 const attempts = 4
 
-// window is how many tickets are worked on at a time, so that clients meet.
+// window is the number of tickets in use at a time. It is small, so that clients compete.
 const window = 8
 
-// work opens the store, says "ready" in a line, waits for a line, and then
-// writes each operation as one line of JSON. It ends early with its input,
-// that is with the test that started it.
+// work opens the store, prints the line "ready", waits for a line of input, and then
+// prints each operation as a line of JSON. It stops at the end of its input, that is
+// when the test ends.
 func work(text string, in io.Reader, out io.Writer) error {
 	var j job
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
@@ -65,7 +65,7 @@ func work(text string, in io.Reader, out io.Writer) error {
 	return j.run(ctx, faulty(s, j.Fault), out)
 }
 
-// run lets the clients work side by side.
+// run runs the clients concurrently.
 func (j job) run(ctx context.Context, s ticket.Store, out io.Writer) error {
 	var mu sync.Mutex
 	var failed error
@@ -94,8 +94,7 @@ type worker struct {
 	dice   *dice
 }
 
-// operate makes the i-th call: all clients move on through the tickets
-// together.
+// operate makes the i-th call. All clients advance through the tickets together.
 func (c *worker) operate(ctx context.Context, i int) operation {
 	number := min(i*c.Tickets/c.Operations+c.dice.IntN(window), c.Tickets-1)
 	o := operation{Client: c.number, Ticket: number, Kind: c.kind()}
@@ -154,13 +153,13 @@ func (c *worker) call(ctx context.Context, o operation) (ticket.Entry, error) {
 	}
 }
 
-// ticketID is the same in every process.
+// ticketID returns the ID of a ticket, which is the same in every process.
 func ticketID(seed uint64, number int) ticket.ID {
 	digest := sha256.Sum256(fmt.Append(nil, seed, " ", number))
 	return ticket.ID(base64.RawURLEncoding.EncodeToString(digest[:])[:22])
 }
 
-// seen is a mark without what histories are not about.
+// seen converts a mark, without what the model ignores.
 func seen(m ticket.Mark) mark {
 	if m.State == ticket.Pending {
 		return mark{State: ticket.Pending}
@@ -168,14 +167,14 @@ func seen(m ticket.Mark) mark {
 	return mark{m.State, m.At.UnixMilli(), m.Attempt}
 }
 
-// The faults that a store can be given on purpose.
+// Deliberate faults of a store.
 const (
 	honest     = ""
 	getThenDel = "GET, then DEL"
 	sendTwice  = "send again what had no reply"
 )
 
-// faulty gives a store one fault, and leaves it right in all else.
+// faulty returns a store with one fault.
 func faulty(s ticket.Store, fault string) ticket.Store {
 	switch fault {
 	case getThenDel:
@@ -187,7 +186,7 @@ func faulty(s ticket.Store, fault string) ticket.Store {
 	}
 }
 
-// twoSteps looks first and deletes then, and does not ask what it has deleted.
+// twoSteps reads and then deletes, without checking what it deletes.
 type twoSteps struct{ ticket.Store }
 
 func (s twoSteps) Consume(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {
@@ -202,9 +201,8 @@ func (s twoSteps) Consume(ctx context.Context, id ticket.ID, m ticket.Mark, retr
 	return entry, err
 }
 
-// resending does what client libraries do by default: where the reply to the
-// command that deletes is lost, they send it again, and tell the caller that
-// there is nothing.
+// resending sends a command again if its reply is lost, like the default of client
+// libraries, and so reports that the ticket does not exist.
 type resending struct{ ticket.Store }
 
 func (s resending) Consume(ctx context.Context, id ticket.ID, m ticket.Mark, retry time.Duration) (ticket.Entry, error) {

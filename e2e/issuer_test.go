@@ -21,8 +21,8 @@ const (
 	pageOrigin = "https://origin-canary.example"
 )
 
-// issuer has the keys of one test: those that sign bearers, and the one that
-// seals records.
+// issuer has the keys of a test: the pair that signs bearers and the key that seals
+// records.
 type issuer struct{ dir string }
 
 func (i issuer) file(name string) string { return filepath.Join(i.dir, name) }
@@ -66,7 +66,7 @@ func (i issuer) read(t testing.TB, name string) string {
 	return string(text)
 }
 
-// bearer is one of an hour for the subject, with claims as name=value.
+// bearer returns a bearer of a subject for an hour, with claims of the form name=value.
 func (i issuer) bearer(t testing.TB, sub string, claims ...string) string {
 	t.Helper()
 	args := []string{"token", "--key", i.file("issuer.pem"), "--issuer", issuerName, "--audience", "ws", "--sub", sub}
@@ -80,8 +80,8 @@ func (i issuer) bearer(t testing.TB, sub string, claims ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// config is a file as an operator would write it for each of several replicas.
-// Nothing is limited, because here every client has the same address.
+// config writes a configuration file for one or more replicas. There are no limits,
+// because all clients of the tests have the same address.
 func (i issuer) config(t testing.TB, storeURL string) string {
 	t.Helper()
 	i.write(t, "wsticket.yaml", fmt.Appendf(nil, `

@@ -13,49 +13,48 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
-// What is put everywhere to be found: were it not, nothing else would be.
+// The markers are put everywhere. If the search did not find them, it would not find
+// secrets either.
 const (
 	markerKey   = "marker-key-canary"
 	markerValue = "marker-value-canary" // written in base64
 	markerPath  = "/marker-path-canary"
 )
 
-// monitor is what Redis tells of every command from now on, to the end of the
-// test.
-func monitor(t *testing.T, redis *testenv.RedisServer) *transcript {
+// monitor records all commands that Redis executes from now on until the test ends.
+func monitor(t *testing.T, redis *testenv.RedisServer) *test.Output {
 	t.Helper()
 	var d net.Dialer
 	conn, err := d.DialContext(t.Context(), "tcp", redis.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	told, done := newTranscript(), make(chan struct{})
+	commands, done := new(test.Output), make(chan struct{})
 	t.Cleanup(func() {
 		_ = conn.Close()
 		<-done
 	})
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(told, conn)
+		_, _ = io.Copy(commands, conn)
 	}()
 	if _, err := io.WriteString(conn, "MONITOR\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	told.waitFor(t, "+OK")
-	return told
+	commands.WaitFor(t, "+OK")
+	return commands
 }
 
-// plant puts a marker everywhere, waits until it has come out everywhere, and
-// returns what stands there, by the name of the place.
-func plant(t *testing.T, r *fullRun, redis *testenv.RedisServer, told *transcript) map[string]string {
+// plant puts a marker everywhere, waits until it is there, and returns the content
+// of all places by their names.
+func plant(t *testing.T, r *fullRun, redis *testenv.RedisServer, commands *test.Output) map[string]string {
 	t.Helper()
 	value := base64.StdEncoding.EncodeToString([]byte("{" + markerValue + "}"))
 	redis.MustAsk("set", markerKey, value)
@@ -68,8 +67,8 @@ func plant(t *testing.T, r *fullRun, redis *testenv.RedisServer, told *transcrip
 		places[name] = s.log.String()
 		wantMarker(t, places, name, markerPath)
 	}
-	told.waitFor(t, markerKey)
-	places["MONITOR"] = told.String()
+	commands.WaitFor(t, markerKey)
+	places["MONITOR"] = commands.String()
 	awaitSave(t, places, redis)
 	for _, name := range []string{"MONITOR", "dump.rdb", "appendonly.aof.1.incr.aof"} {
 		wantMarker(t, places, name, markerKey)
@@ -78,7 +77,7 @@ func plant(t *testing.T, r *fullRun, redis *testenv.RedisServer, told *transcrip
 	return places
 }
 
-// wantMarker checks that the search would find what is there.
+// wantMarker checks that the search finds a marker.
 func wantMarker(t *testing.T, places map[string]string, where, marker string) {
 	t.Helper()
 	for _, form := range disguises(marker) {
@@ -86,35 +85,26 @@ func wantMarker(t *testing.T, places map[string]string, where, marker string) {
 			return
 		}
 	}
-	t.Errorf("%s is not found in %s, where it was put", marker, where)
+	t.Errorf("the search does not find %s in %s", marker, where)
 }
 
-// awaitSave lets Redis save until the marker is in the file, and reads all of
-// its files.
+// awaitSave makes Redis save until the marker is in its dump, and reads all its
+// files.
 func awaitSave(t *testing.T, places map[string]string, redis *testenv.RedisServer) {
 	t.Helper()
 	setting, ok := redis.MustAsk("config", "get", "dir").([]any)
 	if !ok || len(setting) != 2 {
 		t.Fatalf("dir: got %v", setting)
 	}
-	end, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for {
-		// Refused while it saves already, maybe what was there before.
+	test.Wait(t, "Redis saves the marker", func() bool {
+		// It is refused while Redis saves already, perhaps without the marker.
 		_, _ = redis.Ask(t.Context(), "bgsave")
 		readFiles(t, places, fmt.Sprint(setting[1]))
-		if strings.Contains(places["dump.rdb"], markerKey) {
-			return
-		}
-		select {
-		case <-end:
-			t.Fatal("the marker is not saved in time")
-		case <-tick.C:
-		}
-	}
+		return strings.Contains(places["dump.rdb"], markerKey)
+	})
 }
 
-// readFiles reads all that lies in a directory: data, and Redis's own log.
+// readFiles reads all files of a directory: data and the log of Redis.
 func readFiles(t *testing.T, places map[string]string, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -131,34 +121,17 @@ func readFiles(t *testing.T, places map[string]string, dir string) {
 	}
 }
 
-// disguises are the forms in which a text may stand: as it is, in hex, and in
-// base64 of either alphabet, which has three by where the text begins.
+// disguises returns the forms in which a text may occur: as it is, in hex, and in
+// base64 of both alphabets, with three forms each, depending on where it begins.
 func disguises(secret string) []string {
 	forms := []string{secret, hex.EncodeToString([]byte(secret))}
 	for before := range 3 {
 		for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 			text := encoding.EncodeToString([]byte(strings.Repeat(" ", before) + secret))
-			// What is at the ends depends on the neighbours as well.
+			// The characters at both ends depend on the bytes around.
 			first, last := (before*8+5)/6, (before+len(secret))*8/6
 			forms = append(forms, text[first:last])
 		}
 	}
 	return forms
-}
-
-// TestDisguises finds a text in base64 whatever stands around it.
-func TestDisguises(t *testing.T) {
-	const secret = "secret?>~text"
-	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawURLEncoding} {
-		for before := range 4 {
-			for behind := range 4 {
-				around := strings.Repeat("a", before) + secret + strings.Repeat("z", behind)
-				text := encoding.EncodeToString([]byte(around))
-				found := slices.ContainsFunc(disguises(secret), func(form string) bool { return strings.Contains(text, form) })
-				if !found {
-					t.Errorf("%q is not found in %q, the base64 of %q", secret, text, around)
-				}
-			}
-		}
-	}
 }

@@ -11,14 +11,13 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// TestNothingSecretLeavesTheProcesses makes a full run through two processes,
-// with what is right and with what is wrong, and then searches all that Redis
-// was told and has written, and both logs, for everything that nobody there
-// may learn (ASVS 14.2.6, 16.2.5).
+// TestNothingSecretLeavesTheProcesses makes valid and invalid requests to two
+// processes. Then it searches both logs, the commands that Redis got and the files that
+// it wrote for secrets (ASVS 14.2.6, 16.2.5).
 func TestNothingSecretLeavesTheProcesses(t *testing.T) {
-	// Compressed, a text would not be found.
+	// The search would not find compressed texts.
 	redis := testenv.Redis(t, "--appendonly", "yes", "--save", "1 1", "--rdbcompression", "no")
-	told := monitor(t, redis)
+	commands := monitor(t, redis)
 	idp := newIssuer(t)
 	config := idp.config(t, redis.URL())
 	r := &fullRun{client: newClient(t), a: serve(t, config), b: serve(t, config), secrets: make(map[string]string)}
@@ -36,14 +35,14 @@ func TestNothingSecretLeavesTheProcesses(t *testing.T) {
 
 	r.doors(t)
 	r.refusals(t)
-	r.issue(t, "a pending ticket") // good for the files of Redis
+	r.issue(t, "a pending ticket") // stays in the files of Redis
 
-	places := plant(t, r, redis, told)
+	places := plant(t, r, redis, commands)
 	for where, text := range places {
 		for what, secret := range r.secrets {
 			for _, form := range disguises(secret) {
 				if strings.Contains(text, form) {
-					t.Errorf("%s stands in %s, as %q", what, where, form)
+					t.Errorf("%s is in %s, as %q", what, where, form)
 				}
 			}
 		}
@@ -51,21 +50,21 @@ func TestNothingSecretLeavesTheProcesses(t *testing.T) {
 	}
 	for _, id := range append(r.ids, "evalsha") {
 		if !strings.Contains(places["MONITOR"], id) {
-			t.Errorf("MONITOR does not tell of %s: the search proves nothing", id)
+			t.Errorf("%s is not in MONITOR, so the search proves nothing", id)
 		}
 	}
 }
 
-// fullRun is what happens before the search.
+// fullRun makes the requests before the search.
 type fullRun struct {
 	client        *client
 	a, b          server
 	bearer, other string
-	secrets       map[string]string // what it is, and its text
+	secrets       map[string]string // texts by their description
 	ids           []string
 }
 
-// hideBearer adds the parts of a bearer. Its header is the same for all.
+// hideBearer adds the secret parts of a bearer. Its header is no secret.
 func (r *fullRun) hideBearer(what, bearer string) {
 	_, rest, _ := strings.Cut(bearer, ".")
 	claims, signature, _ := strings.Cut(rest, ".")
@@ -82,7 +81,7 @@ func (r *fullRun) issue(t *testing.T, what string) issued {
 	return got
 }
 
-// receipt wants the state of a ticket, or the status of a refusal.
+// receipt checks the state of a ticket, or the status of a refusal.
 func (r *fullRun) receipt(t *testing.T, id, bearer, want string) {
 	t.Helper()
 	got, err := r.client.send(t.Context(), http.MethodGet, "http://"+r.b.public+"/ws-ticket/"+id, bearer)
@@ -91,8 +90,8 @@ func (r *fullRun) receipt(t *testing.T, id, bearer, want string) {
 	}
 }
 
-// doors redeems a ticket through each of them, at the second process, and
-// shows it again at the first.
+// doors redeems a ticket through each door at the second process, and presents it again
+// to the first.
 func (r *fullRun) doors(t *testing.T) {
 	t.Helper()
 	from := "Origin: " + pageOrigin
@@ -107,7 +106,7 @@ func (r *fullRun) doors(t *testing.T) {
 	wantConnect(t, "a bearer in the header", r.b, "", "", admitted, from, "Authorization: Bearer "+r.bearer)
 }
 
-// refusals tries what is wrong.
+// refusals makes requests that are refused.
 func (r *fullRun) refusals(t *testing.T) {
 	t.Helper()
 	revoked := r.issue(t, "a revoked ticket")

@@ -18,17 +18,17 @@ import (
 )
 
 var (
-	// seed makes another run meet the same choices, if not the same timing.
-	seed = flag.Uint64("seed", 1, "seed of what is drawn by lot")
-	// workerJob makes this program a worker of a history in place of a test.
-	workerJob = flag.String("worker", "", "a job, as JSON; the tests start their workers by it")
-	// scratch is there as long as this process.
+	// seed repeats the random choices of another run, though not its timing.
+	seed = flag.Uint64("seed", 1, "seed of random choices")
+	// workerJob makes the test binary run as a worker of TestHistories.
+	workerJob = flag.String("worker", "", "a job in JSON, for the workers that tests start")
+	// scratch is a folder that is removed when the process ends.
 	scratch string
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// Most of what happens here is trouble, and means to be.
+	// The tests cause errors on purpose.
 	redisstore.QuietLogger(slog.New(slog.DiscardHandler))
 	if *workerJob != "" {
 		if err := work(*workerJob, os.Stdin, os.Stdout); err != nil {
@@ -42,11 +42,11 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(scratch)
-		os.Exit(code) //nolint:forbidigo // the end of the process of the tests
+		os.Exit(code) //nolint:forbidigo // the test binary ends here
 	}))
 }
 
-// build makes the program once, as it is shipped.
+// build builds the program once.
 var build = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(scratch, "wsticket")
 	out, err := exec.Command("go", "build", "-o", program, "wsticket/cmd/wsticket").CombinedOutput()

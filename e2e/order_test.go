@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// order is what a visitor is told to do. e2e/node/orders.mjs says it for the
-// visitors that are scripts.
+// order tells a visitor what to do. e2e/node/orders.mjs describes it for scripts.
 type order struct {
 	URL       string            `json:"url"`
 	Protocols []string          `json:"protocols,omitempty"`
@@ -21,20 +20,20 @@ type order struct {
 	Steps     []step            `json:"steps,omitempty"`
 }
 
-// step is one thing to do on a connection. One field is set.
+// step is one action on a connection. One field is set.
 type step struct {
 	Send      string   `json:"send,omitempty"`      // a text message
-	Fill      int      `json:"fill,omitempty"`      // a binary message of so many bytes
-	Fragments []string `json:"fragments,omitempty"` // one text message, and a ping behind each frame
-	Receive   bool     `json:"receive,omitempty"`   // wait for what comes next
-	Close     int      `json:"close,omitempty"`     // close with that code, and wait until it is closed
+	Fill      int      `json:"fill,omitempty"`      // a binary message of this size in bytes
+	Fragments []string `json:"fragments,omitempty"` // one text message, with a ping after each frame
+	Receive   bool     `json:"receive,omitempty"`   // wait for the next event
+	Close     int      `json:"close,omitempty"`     // close with this code, and wait for the end
 }
 
 func say(text string) step { return step{Send: text} }
 func listen() step         { return step{Receive: true} }
 func leave() step          { return step{Close: 1000} }
 
-// event is what a visitor saw.
+// event is what a visitor has seen.
 type event struct {
 	Event      string `json:"event"` // open, message, pong, refused, closed, done
 	Protocol   string `json:"protocol"`
@@ -42,14 +41,13 @@ type event struct {
 	Text       string `json:"text"` // of a short text message
 	Bytes      int    `json:"bytes"`
 	SHA256     string `json:"sha256"`
-	Status     int    `json:"status"` // 0: this visitor does not learn it
+	Status     int    `json:"status"` // 0: unknown to this visitor
 	Body       string `json:"body"`
 	Code       int    `json:"code"`
 	Reason     string `json:"reason"`
 }
 
-// String names an event in a few words. Of the messages of wsticket it keeps
-// what is the same each time.
+// String describes an event. For messages of wsticket it omits what varies.
 func (e event) String() string {
 	switch e.Event {
 	case "open":
@@ -71,17 +69,17 @@ func (e event) String() string {
 	return e.Event
 }
 
-// visitor is somebody else's implementation of a WebSocket client.
+// visitor is a WebSocket client of another project.
 type visitor struct {
 	name string
-	// blind: like a browser, it does not learn the status of a refusal.
+	// blind: like a browser, it does not see the status of a refusal.
 	blind bool
-	// visit carries out the orders, one after the other, and returns what
-	// came of each. An error is of the visitor, not of a connection.
+	// visit carries out the orders one after the other, and returns the events of
+	// each. An error means that the visitor has failed, not a connection.
 	visit func(ctx context.Context, orders ...order) ([][]event, error)
 }
 
-// mustVisit carries out orders, all within the patience of a test.
+// mustVisit carries out orders and fails the test if the visitor fails.
 func (v visitor) mustVisit(t *testing.T, orders ...order) [][]event {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -96,8 +94,8 @@ func (v visitor) mustVisit(t *testing.T, orders ...order) [][]event {
 	return got
 }
 
-// wantEvents compares what happened with what should have, both in words. A
-// blind visitor is not asked for the status of a refusal.
+// wantEvents compares events with their descriptions, without the status of refusals if
+// the visitor is blind.
 func (v visitor) wantEvents(t *testing.T, what string, got []event, want ...string) {
 	t.Helper()
 	if v.blind {

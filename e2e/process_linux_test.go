@@ -4,6 +4,5 @@ package e2e_test
 
 import "syscall"
 
-// attributes make a process end with the test that started it, also where the
-// test is killed.
+// attributes makes a process end with the test binary, even if that is killed.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -4,5 +4,5 @@ package e2e_test
 
 import "syscall"
 
-// attributes: there is nothing like Linux's death signal here.
+// attributes returns nil: only Linux can tie a process to its parent.
 func attributes() *syscall.SysProcAttr { return nil }

@@ -3,73 +3,31 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"wsticket/internal/test"
 )
 
-// patience bounds every wait for another process; nothing usually waits.
+// patience limits how long a test waits for another process.
 const patience = 20 * time.Second
-
-// transcript is what somebody has written, safe to read meanwhile.
-type transcript struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	grown chan struct{} // closed and replaced by each write
-}
-
-func newTranscript() *transcript { return &transcript{grown: make(chan struct{})} }
-
-func (o *transcript) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	close(o.grown)
-	o.grown = make(chan struct{})
-	return o.text.Write(p)
-}
-
-func (o *transcript) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// waitFor returns when part has been written.
-func (o *transcript) waitFor(t testing.TB, part string) {
-	t.Helper()
-	deadline := time.After(patience)
-	for {
-		o.mu.Lock()
-		found, grown := bytes.Contains(o.text.Bytes(), []byte(part)), o.grown
-		o.mu.Unlock()
-		if found {
-			return
-		}
-		select {
-		case <-grown:
-		case <-deadline:
-			t.Fatalf("no %q in time in:\n%s", part, o)
-		}
-	}
-}
 
 // server is a running `wsticket serve`.
 type server struct {
 	public, internal string // host:port
-	log              *transcript
+	log              *test.Output
 	cmd              *exec.Cmd
 	ended            chan struct{}
 }
 
-// serve starts the program with a configuration file, and settings of the form
-// key=value over it, and returns when it has told its addresses. It ends with
-// the test.
+// serve starts the program with a configuration file and with settings of the form
+// key=value, which override it. It returns when the program listens, and stops it
+// when the test ends.
 func serve(t testing.TB, config string, settings ...string) server {
 	t.Helper()
 	args := []string{"serve", "--config", config}
@@ -77,36 +35,37 @@ func serve(t testing.TB, config string, settings ...string) server {
 		args = append(args, "--set", setting)
 	}
 	cmd := program(context.WithoutCancel(t.Context()), t, args...)
-	s := server{log: newTranscript(), cmd: cmd, ended: make(chan struct{})}
-	told := newTranscript()
-	cmd.Stdout, cmd.Stderr = told, s.log
+	s := server{log: new(test.Output), cmd: cmd, ended: make(chan struct{})}
+	var stdout test.Output
+	cmd.Stdout, cmd.Stderr = &stdout, s.log
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("serve: %v", err)
 	}
 	go func() { // ends with the process
 		_ = cmd.Wait()
+		stdout.End()
 		close(s.ended)
 	}()
 	t.Cleanup(func() {
 		s.stop(t)
 		if t.Failed() {
-			t.Logf("wsticket at %s said at last:\n%s", s.public, tail(s.log.String()))
+			t.Logf("the end of the log of wsticket at %s:\n%s", s.public, tail(s.log.String()))
 		}
 	})
-	told.waitFor(t, "\n")
+	line := stdout.WaitFor(t, "{")
 	var start struct{ Event, Public, Internal string }
-	if err := json.Unmarshal([]byte(told.String()), &start); err != nil || start.Event != "listening" {
-		t.Fatalf("start line %q: %v", told, err)
+	if err := json.Unmarshal([]byte(line), &start); err != nil || start.Event != "listening" {
+		t.Fatalf("start line %q: %v", line, err)
 	}
 	s.public, s.internal = start.Public, start.Internal
 	return s
 }
 
-// stop asks the process to end, and ends it where it does not. Its log is
-// complete then.
+// stop asks the process to end, and kills it if it does not. Afterwards its log is
+// complete.
 func (s server) stop(t testing.TB) {
 	t.Helper()
-	_ = s.cmd.Process.Signal(os.Interrupt) // an error says that it has ended
+	_ = s.cmd.Process.Signal(os.Interrupt) // an error means that it has ended
 	select {
 	case <-s.ended:
 	case <-time.After(patience):
@@ -116,7 +75,7 @@ func (s server) stop(t testing.TB) {
 	}
 }
 
-// program prepares a wsticket that knows nothing of this process's environment.
+// program prepares a wsticket with an empty environment.
 func program(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := build()
@@ -128,7 +87,7 @@ func program(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// tail is the end of a long text.
+// tail returns the last lines of a long text.
 func tail(text string) string {
 	const most = 4 << 10
 	if len(text) > most {

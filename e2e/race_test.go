@@ -14,22 +14,22 @@ import (
 
 const (
 	replicas        = 3
-	clientsPerGroup = 64 // a group of clients knows one replica
+	clientsPerGroup = 64 // clients of each replica
 	raceTickets     = 2_000
-	// perRound is how many tickets are fought for at a time, and showings how
-	// often each of them is shown at each replica then. Were each ticket shown
-	// by every client, that would be 384 000 handshakes, nearly all of them
-	// long after the ticket is spent. Only those at the same time are a race,
-	// so that in each round every client shows one of a few tickets.
+	// perRound is the number of tickets in a round, and showings how often each of
+	// them is presented to each replica. If every client presented each ticket,
+	// there would be 384 000 handshakes, nearly all of them long after the ticket
+	// is spent. Only simultaneous ones compete, so in each round every client
+	// presents one of a few tickets.
 	perRound = 32
 	showings = clientsPerGroup / perRound
-	// issuers is how many ask for tickets at a time.
+	// issuers is the number of concurrent requests for tickets.
 	issuers = 16
 )
 
-// TestReplicasRaceForTickets lets 64 clients at each of three replicas fight
-// for 2 000 tickets. Each ticket is shown by six clients at the same instant,
-// two at each replica, and admits one.
+// TestReplicasRaceForTickets lets 64 clients of each of three replicas compete for
+// 2 000 tickets. Six clients present each ticket at the same time, two at each replica,
+// and one of them is admitted.
 func TestReplicasRaceForTickets(t *testing.T) {
 	redis, idp := testenv.Redis(t), newIssuer(t)
 	config := idp.config(t, redis.URL())
@@ -70,7 +70,7 @@ func TestReplicasRaceForTickets(t *testing.T) {
 	}
 }
 
-// issueAll gets the tickets, from all the replicas.
+// issueAll gets the tickets from all replicas.
 func issueAll(t *testing.T, servers []server, bearer string) []string {
 	t.Helper()
 	c := newClient(t)
@@ -96,14 +96,14 @@ func issueAll(t *testing.T, servers []server, bearer string) []string {
 	return tokens
 }
 
-// showing is one client that shows one ticket.
+// showing is a client that presents a ticket.
 type showing struct {
 	server server
 	ticket int
 	token  string
 }
 
-// score is what came of them all.
+// score counts the results.
 type score struct {
 	mu         sync.Mutex
 	answers    map[string]int
@@ -112,8 +112,8 @@ type score struct {
 
 func newScore() *score { return &score{answers: make(map[string]int), admissions: make(map[int]int)} }
 
-// fight lets all show their tickets at once: each client is connected before
-// the first one begins.
+// fight presents all tickets at once: all clients are connected before the first one
+// sends its handshake.
 func (s *score) fight(ctx context.Context, shown []showing) {
 	var connected, done sync.WaitGroup
 	begin := make(chan struct{})

@@ -12,22 +12,24 @@ import (
 	"testing"
 	"time"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 	"wsticket/store/redisstore"
 )
 
 const (
-	// callers at a time; more than there are connections to Redis.
+	// callers is the number of concurrent requests, more than there are connections
+	// to Redis.
 	callers = 64
-	// promised is how long a caller may have to wait while Redis is away, and
-	// backWithin how soon tickets work after its return.
+	// promised limits the wait of a caller while Redis is gone, backWithin the time
+	// until tickets work after Redis has come back.
 	promised   = 500 * time.Millisecond
 	backWithin = time.Second
-	// busy is what is left to a machine that runs other things meanwhile.
+	// busy is the factor for a machine that is busy with other things.
 	busy = 2
 )
 
-// site is one server on one Redis, and somebody who may use it.
+// site is one server with one Redis, and a client with a bearer.
 type site struct {
 	redis  *testenv.RedisServer
 	server server
@@ -41,8 +43,8 @@ func newSite(t *testing.T) site {
 	return site{redis, serve(t, idp.config(t, redis.URL())), newClient(t), idp.bearer(t, "alice")}
 }
 
-// crowd lets the callers ask at once, half of them for a ticket and half of
-// them with one, wants one answer for all, and returns the longest wait.
+// crowd sends requests of all callers at once: half of them ask for a ticket, half of
+// them present one. All must get the same answer. It returns the longest wait.
 func (s site) crowd(t *testing.T, what, token string, want answer) time.Duration {
 	t.Helper()
 	type result struct {
@@ -74,7 +76,7 @@ func (s site) crowd(t *testing.T, what, token string, want answer) time.Duration
 	return longest
 }
 
-// works tells whether a ticket can be had and redeemed.
+// works reports whether a ticket can be issued and redeemed.
 func (s site) works(ctx context.Context) bool {
 	got, _, err := s.client.issue(ctx, s.server, s.bearer)
 	if err != nil || got.Token == "" {
@@ -93,19 +95,11 @@ func (s site) ready(t *testing.T) int {
 	return got.status
 }
 
-// awaitWork returns how long it takes until tickets work.
+// awaitWork waits until tickets work and returns how long that took.
 func (s site) awaitWork(t *testing.T) time.Duration {
 	t.Helper()
 	start := time.Now()
-	end, tick := time.After(patience), time.NewTicker(5*time.Millisecond)
-	defer tick.Stop()
-	for !s.works(t.Context()) {
-		select {
-		case <-end:
-			t.Fatal("tickets do not work again")
-		case <-tick.C:
-		}
-	}
+	test.Wait(t, "tickets work again", func() bool { return s.works(t.Context()) })
 	return time.Since(start)
 }
 
@@ -113,10 +107,10 @@ func TestRedisIsKilledAndRestarted(t *testing.T) {
 	s := newSite(t)
 	open := s.client.mustIssue(t, s.server, s.bearer)
 	s.redis.Kill()
-	// Enough trouble for a client library to stop trying, were it to do so.
+	// Long enough for a client library to give up, if it did.
 	for range 3 {
-		took := s.crowd(t, "while Redis is away", open.Token, unavailable)
-		t.Logf("away: %d callers have their answer within %v", callers, took.Round(time.Millisecond))
+		took := s.crowd(t, "while Redis is gone", open.Token, unavailable)
+		t.Logf("gone: %d callers have their answer within %v", callers, took.Round(time.Millisecond))
 		if took > busy*promised {
 			t.Errorf("a caller waits for %v, want at most %v", took, promised)
 		}
@@ -168,9 +162,8 @@ func TestRedisIsFlushed(t *testing.T) {
 	}
 }
 
-// TestForeignRecords puts under the key of a ticket what somebody may write
-// who has got into Redis. Whoever shows the ticket is refused as with any
-// other wrong one, and the operator reads it once.
+// TestForeignRecords replaces the record of a ticket by what an intruder could write
+// to Redis. The ticket is refused like any invalid one, and logged as corrupt once.
 func TestForeignRecords(t *testing.T) {
 	s := newSite(t)
 	value := func(id string) string {
@@ -181,8 +174,7 @@ func TestForeignRecords(t *testing.T) {
 	cut := func(n int) func(string, string) string { return func(v, _ string) string { return v[:n] } }
 	tests := []struct {
 		rule string
-		// forge makes another value of the one that is there. Without it there
-		// is a list.
+		// forge returns what replaces the value; nil: a list does.
 		forge func(value, id string) string
 	}{
 		{"the record of another ticket", func(string, string) string { return value(other.ID) }},
@@ -220,16 +212,15 @@ func TestForeignRecords(t *testing.T) {
 	log := s.server.log.String()
 	for id, rule := range shown {
 		if got := handshakeReasons(log, id); len(got) != 1 || got[0] != "corrupt" {
-			t.Errorf("%s: the log tells of it with the reasons %q, want corrupt once", rule, got)
+			t.Errorf("%s: the log has the reasons %q, want corrupt once", rule, got)
 		}
 	}
 	if strings.Contains(log, "panic") {
-		t.Errorf("the log tells of a panic:\n%s", tail(log))
+		t.Errorf("the log has a panic:\n%s", tail(log))
 	}
 }
 
-// handshakeReasons are those that the log gives for the handshakes of a ticket,
-// in one line each.
+// handshakeReasons returns the reasons in the log for the handshakes with a ticket.
 func handshakeReasons(log, id string) []string {
 	var reasons []string
 	for line := range strings.Lines(log) {

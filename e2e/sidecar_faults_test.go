@@ -18,8 +18,8 @@ import (
 	"testing"
 )
 
-// rawUpstream is an application that does with a connection, whose handshake it
-// has read, what no library would. The connection is closed behind it.
+// rawUpstream is an application that reads a handshake and calls answer, which may do
+// what no library does. Then it closes the connection.
 func rawUpstream(t *testing.T, answer func(conn net.Conn, r *http.Request)) *upstream {
 	t.Helper()
 	var config net.ListenConfig
@@ -51,17 +51,17 @@ func rawUpstream(t *testing.T, answer func(conn net.Conn, r *http.Request)) *ups
 	return u
 }
 
-// agree is the answer that completes a handshake (RFC 6455 4.2.2).
+// agree returns the response that accepts a handshake (RFC 6455 4.2.2).
 func agree(r *http.Request) string {
 	digest := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(digest[:]) + "\r\n\r\n"
 }
 
-// untilEnd reads until the other side has gone.
+// untilEnd reads until the connection ends.
 func untilEnd(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// visitOnce comes to a sidecar with a new ticket.
+// visitOnce connects to a sidecar with a new ticket.
 func visitOnce(t *testing.T, have credentials, w way, steps ...step) []event {
 	t.Helper()
 	o := w.order(have.url(), have.of(t, w))
@@ -69,9 +69,8 @@ func visitOnce(t *testing.T, have credentials, w way, steps ...step) []event {
 	return npmWS(t).mustVisit(t, o)[0]
 }
 
-// TestRefusalOfTheApplication: an application that does not want a connection
-// says so itself, and what follows on the same connection to wsticket is
-// still checked.
+// TestRefusalOfTheApplication tests that a refusal of the application reaches the client,
+// and that the next handshake on the same HTTP connection is still checked.
 func TestRefusalOfTheApplication(t *testing.T) {
 	const body = "not in this room"
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -88,7 +87,7 @@ func TestRefusalOfTheApplication(t *testing.T) {
 	if len(got) == 1 && got[0].Body != body {
 		t.Errorf("body: got %q, want %q", got[0].Body, body)
 	}
-	// Here the 101 is ours, and it is too late for an answer of HTTP.
+	// Here wsticket has sent the 101 already, so it can only send a close code.
 	got = visitOnce(t, have, throughFirstMessage(), listen())
 	wantEvents(t, "first message", got, "open", "message auth_ok alice", "closed 1014 upstream failed")
 
@@ -116,8 +115,8 @@ func TestRefusalOfTheApplication(t *testing.T) {
 	}
 }
 
-// TestFirstFrameComesWithTheHandshake: an application may send its first frame
-// in the same segment as its 101.
+// TestFirstFrameComesWithTheHandshake tests an application that sends its first frame in
+// the same segment as its 101.
 func TestFirstFrameComesWithTheHandshake(t *testing.T) {
 	idp := newIssuer(t)
 	s := sidecar(t, idp, rawUpstream(t, func(conn net.Conn, r *http.Request) {
@@ -129,7 +128,7 @@ func TestFirstFrameComesWithTheHandshake(t *testing.T) {
 	wantEvents(t, "npm ws", got, "open", "message early", "message later", "closed 1000")
 }
 
-// failures are what an application may do instead of serving.
+// failures are the ways in which an application may fail.
 var failures = []struct {
 	rule string
 	app  func(conn net.Conn, r *http.Request)
@@ -164,8 +163,8 @@ var failures = []struct {
 	},
 }
 
-// TestApplicationFails: what fails behind wsticket is told to the client that
-// it concerns. Another one, of the same wsticket, is connected all the while.
+// TestApplicationFails tests that a failure of the application only affects the client
+// that it concerns. Another client stays connected all the time.
 func TestApplicationFails(t *testing.T) {
 	idp, over := newIssuer(t), make(chan struct{})
 	finish := sync.OnceFunc(func() { close(over) })

@@ -12,9 +12,8 @@ import (
 // mebibyte is the size of a large message.
 const mebibyte = 1 << 20
 
-// TestMessagesPassTheSidecar sends what the relay has to carry without knowing
-// it: compressed and large messages, and several frames with pings between
-// them, whose pongs are the application's.
+// TestMessagesPassTheSidecar sends compressed and large messages, and fragmented ones
+// with pings between the frames, which the application answers.
 func TestMessagesPassTheSidecar(t *testing.T) {
 	idp := newIssuer(t)
 	bearer := idp.bearer(t, "alice")
@@ -45,7 +44,7 @@ func TestMessagesPassTheSidecar(t *testing.T) {
 	}
 }
 
-// deflate is the extension that a visitor has agreed on, as far as it tells.
+// deflate returns the extension that a visitor reports if it compresses.
 func deflate(v visitor) string {
 	if v.name == "npm ws" {
 		return "permessage-deflate"
@@ -53,7 +52,7 @@ func deflate(v visitor) string {
 	return ""
 }
 
-// wantLarge wants a short and a large message back as they were.
+// wantLarge checks the echoes of a short and a large message.
 func wantLarge(t *testing.T, got []event, extensions string) {
 	t.Helper()
 	wantEvents(t, "messages", got, "open", "message hello", "message of 1048576 bytes", "closed 1000")
@@ -69,7 +68,7 @@ func wantLarge(t *testing.T, got []event, extensions string) {
 	}
 }
 
-// filling is what the step fill sends.
+// filling returns the message of the step fill.
 func filling(size int) []byte {
 	data := make([]byte, size)
 	for i := range data {

@@ -12,7 +12,7 @@ import (
 	"wsticket/ticket"
 )
 
-// applications are those that wsticket is put before.
+// applications returns the applications behind wsticket by name.
 func applications(t testing.TB) map[string]*upstream {
 	t.Helper()
 	return map[string]*upstream{
@@ -20,15 +20,15 @@ func applications(t testing.TB) map[string]*upstream {
 	}
 }
 
-// sidecar starts wsticket before an application.
+// sidecar starts a wsticket in front of an application.
 func sidecar(t testing.TB, idp issuer, u *upstream, settings ...string) server {
 	t.Helper()
 	return serve(t, idp.config(t, "memory:"), append(settings, "ws.upstream="+u.url, "ws.max_message=2MiB")...)
 }
 
-// TestApplicationsLearnWhoIsThereAndNothingElse comes in by each way and looks
-// at the handshake that the application got: no credential stands anywhere,
-// who is there is told by wsticket alone, and the rest is as the client sent it.
+// TestApplicationsLearnWhoIsThereAndNothingElse connects in each way and checks the
+// handshake that the application gets: it has no credential, the identity comes from
+// wsticket alone, and the rest is as the client sent it.
 func TestApplicationsLearnWhoIsThereAndNothingElse(t *testing.T) {
 	idp := newIssuer(t)
 	bearer := idp.bearer(t, "alice", "email=alice@example.com", `groups=["a","b"]`)
@@ -43,7 +43,7 @@ func TestApplicationsLearnWhoIsThereAndNothingElse(t *testing.T) {
 	}
 }
 
-// forged are headers by which a client says that it is somebody else.
+// forged has headers with which a client claims another identity.
 var forged = map[string]string{
 	"X-Auth-Request-User": "mallory", "X_Auth_Request_User": "mallory", "X-auth_request-Email": "mallory",
 	"X-Auth-Request-Preferred-Username": "mallory", "X-Wsticket-Id": "mallory", "X-Wsticket-Assertion": "mallory",
@@ -89,7 +89,7 @@ func lookAtHandshake(t *testing.T, u *upstream, w way, have credentials) {
 	wantConnectionHeaders(t, got, credential)
 }
 
-// headers are several maps in one.
+// headers merges maps.
 func headers(all ...map[string]string) map[string]string {
 	sum := make(map[string]string)
 	for _, some := range all {
@@ -98,8 +98,8 @@ func headers(all ...map[string]string) map[string]string {
 	return sum
 }
 
-// wantConnectionHeaders wants what tells of the connection: its ID, which is
-// that of a ticket where one opened it, and an end that is ahead.
+// wantConnectionHeaders checks the headers about the connection: its ID, which is that
+// of the ticket if there was one, and the time of its end, which is in the future.
 func wantConnectionHeaders(t *testing.T, got arrival, credential string) {
 	t.Helper()
 	id := got.all("x-wsticket-id")
@@ -115,6 +115,6 @@ func wantConnectionHeaders(t *testing.T, got arrival, credential string) {
 	}
 	end, err := time.Parse(time.RFC3339, expires[0])
 	if err != nil || time.Until(end) <= 0 {
-		t.Errorf("x-wsticket-expires: got %s, %v; want a time to come", expires[0], err)
+		t.Errorf("x-wsticket-expires: got %s, %v; want a time in the future", expires[0], err)
 	}
 }

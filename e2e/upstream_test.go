@@ -17,16 +17,17 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
-// arrival is a handshake as an application got it.
+// arrival is a handshake that an application got.
 type arrival struct {
 	Target  string      `json:"target"` // of the request line
 	Headers [][2]string `json:"headers"`
 }
 
-// all are the values of a header, whose name is given in lower case.
+// all returns the values of a header, whose name is in lower case.
 func (s arrival) all(name string) []string {
 	var values []string
 	for _, header := range s.Headers {
@@ -37,7 +38,7 @@ func (s arrival) all(name string) []string {
 	return values
 }
 
-// String is everything that was seen.
+// String returns the whole handshake.
 func (s arrival) String() string {
 	var text strings.Builder
 	text.WriteString(s.Target)
@@ -47,23 +48,22 @@ func (s arrival) String() string {
 	return text.String()
 }
 
-// upstream is an application that knows nothing of tickets: it returns every
-// message, takes the protocol chat.v1 where it is offered, and agrees to
-// compress.
+// upstream is an application that knows nothing of tickets: it echoes messages, selects
+// the protocol chat.v1 if it is offered, and supports compression.
 type upstream struct {
 	url        string
 	handshakes chan arrival
-	ended      chan event // connections that were closed
+	ended      chan event // the ends of connections
 }
 
-// room is for how many handshakes and ends a test may leave unread.
+// room is how many handshakes and ends a test may leave unread.
 const room = 1024
 
 func newUpstream() *upstream {
 	return &upstream{handshakes: make(chan arrival, room), ended: make(chan event, room)}
 }
 
-// next takes the next handshake.
+// next returns the next handshake.
 func (u *upstream) next(t *testing.T) arrival {
 	t.Helper()
 	select {
@@ -75,25 +75,25 @@ func (u *upstream) next(t *testing.T) arrival {
 	}
 }
 
-// npmWSUpstream is an application by the npm package ws.
+// npmWSUpstream starts an application that uses the npm package ws.
 func npmWSUpstream(t testing.TB) *upstream {
 	t.Helper()
 	return scriptedUpstream(t, testenv.NeedNode(t, packages), "node/ws-upstream.mjs")
 }
 
-// pythonUpstream is an application by Debian's python3-websockets.
+// pythonUpstream starts an application that uses Debian's python3-websockets.
 func pythonUpstream(t testing.TB) *upstream {
 	t.Helper()
 	return scriptedUpstream(t, testenv.NeedPython(t, "websockets"), "python/upstream.py")
 }
 
-// scriptedUpstream starts a program that prints what happens as lines of JSON.
-// It ends with the test.
+// scriptedUpstream starts a program that prints events as lines of JSON. It is stopped
+// when the test ends.
 func scriptedUpstream(t testing.TB, program, file string) *upstream {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	cmd := exec.CommandContext(ctx, program, file)
-	stderr := newTranscript()
+	stderr := new(test.Output)
 	cmd.Env, cmd.SysProcAttr, cmd.Stderr = []string{}, attributes(), stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -124,7 +124,7 @@ func scriptedUpstream(t testing.TB, program, file string) *upstream {
 	return u
 }
 
-// read takes what a program tells.
+// read reads the events of a program.
 func (u *upstream) read(out io.Reader, port chan<- int) {
 	for decoder := json.NewDecoder(out); ; {
 		var line struct {
@@ -147,13 +147,13 @@ func (u *upstream) read(out io.Reader, port chan<- int) {
 	}
 }
 
-// gorillaUpstream is an application by github.com/gorilla/websocket.
+// gorillaUpstream starts an application that uses github.com/gorilla/websocket.
 func gorillaUpstream(t testing.TB) *upstream {
 	t.Helper()
 	u := newUpstream()
 	upgrader := websocket.Upgrader{
 		Subprotocols: []string{"chat.v1"}, EnableCompression: true,
-		CheckOrigin: func(*http.Request) bool { return true }, // whoever stands before it has
+		CheckOrigin: func(*http.Request) bool { return true }, // wsticket has checked it
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u.handshakes <- arrivalOf(r)
@@ -169,7 +169,7 @@ func gorillaUpstream(t testing.TB) *upstream {
 	return u
 }
 
-// arrivalOf is the handshake of a request.
+// arrivalOf converts a request.
 func arrivalOf(r *http.Request) arrival {
 	s := arrival{Target: r.RequestURI, Headers: [][2]string{{"Host", r.Host}}}
 	for name, values := range r.Header {
@@ -180,7 +180,7 @@ func arrivalOf(r *http.Request) arrival {
 	return s
 }
 
-// echo returns every message until the connection ends, and tells how.
+// echo echoes messages and returns how the connection ended.
 func echo(conn *websocket.Conn) event {
 	for {
 		kind, data, err := conn.ReadMessage()

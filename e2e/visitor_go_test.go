@@ -19,16 +19,16 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// connection is what the two libraries have in common. What receive and close
-// tell may be that the connection is closed.
+// connection is what the two libraries have in common. The event of receive and close
+// may be that the connection is closed.
 type connection interface {
 	send(ctx context.Context, text string) error
 	receive(ctx context.Context) event
 	close(ctx context.Context, code int) event
 }
 
-// inProcess makes a visitor of a library. Dial tells how it went in an event,
-// and the connection is nil where there is none.
+// inProcess makes a visitor of a library. The event of dial says how it went, and the
+// connection is nil if it was refused.
 func inProcess(name string, dial func(ctx context.Context, o order) (connection, event, error)) visitor {
 	return visitor{name: name, visit: func(ctx context.Context, orders ...order) ([][]event, error) {
 		var all [][]event
@@ -84,14 +84,14 @@ func messageEvent(isText bool, data []byte) event {
 	return e
 }
 
-// coder is a visitor by github.com/coder/websocket.
+// coder is a visitor that uses github.com/coder/websocket.
 func coder() visitor {
 	return inProcess("coder/websocket", func(ctx context.Context, o order) (connection, event, error) {
 		options := &websocket.DialOptions{Subprotocols: o.Protocols, HTTPHeader: make(http.Header)}
 		for name, value := range o.Headers {
 			options.HTTPHeader.Set(name, value)
 		}
-		conn, res, err := websocket.Dial(ctx, o.URL, options) //nolint:bodyclose // it need not be, Dial says
+		conn, res, err := websocket.Dial(ctx, o.URL, options) //nolint:bodyclose // not needed, says Dial
 		switch {
 		case err == nil:
 			conn.SetReadLimit(-1)
@@ -119,14 +119,14 @@ func (c coderConn) receive(ctx context.Context) event {
 }
 
 func (c coderConn) close(_ context.Context, code int) event {
-	// It fails where the peer answers with another code.
+	// It fails if the peer answers with another code.
 	if err := c.conn.Close(websocket.StatusCode(code), ""); err != nil {
 		return coderClosed(err)
 	}
 	return event{Event: "closed", Code: code}
 }
 
-// coderClosed tells how a connection ended.
+// coderClosed describes the end of a connection.
 func coderClosed(err error) event {
 	if given, ok := errors.AsType[websocket.CloseError](err); ok {
 		return event{Event: "closed", Code: int(given.Code), Reason: given.Reason}
@@ -134,7 +134,7 @@ func coderClosed(err error) event {
 	return event{Event: "closed", Code: int(websocket.StatusAbnormalClosure)}
 }
 
-// gobwas is a visitor by github.com/gobwas/ws.
+// gobwas is a visitor that uses github.com/gobwas/ws.
 func gobwas() visitor {
 	return inProcess("gobwas/ws", func(ctx context.Context, o order) (connection, event, error) {
 		header := make(http.Header)
@@ -152,7 +152,7 @@ func gobwas() visitor {
 		if deadline, ok := ctx.Deadline(); ok {
 			err = conn.SetDeadline(deadline)
 		}
-		if early == nil { // nothing came with the answer
+		if early == nil { // nothing came with the response
 			early = bufio.NewReader(conn)
 		}
 		return gobwasConn{conn, early}, event{Event: "open", Protocol: shaken.Protocol}, err
@@ -165,7 +165,7 @@ type gobwasConn struct {
 	early *bufio.Reader
 }
 
-// Read begins with what came together with the answer to the handshake.
+// Read first returns what came together with the response to the handshake.
 func (c gobwasConn) Read(p []byte) (int, error) { return c.early.Read(p) }
 
 func (c gobwasConn) send(_ context.Context, text string) error {
@@ -188,7 +188,7 @@ func (c gobwasConn) close(_ context.Context, code int) event {
 	return c.closed(err)
 }
 
-// closed tells how a connection ended, and gives its socket back.
+// closed describes the end of a connection, and closes its socket.
 func (c gobwasConn) closed(err error) event {
 	_ = c.Close()
 	if given, ok := errors.AsType[wsutil.ClosedError](err); ok {

@@ -15,22 +15,22 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// packages is where package.json says which npm packages the scripts need.
+// packages is the folder of the package.json for the scripts.
 const packages = "node"
 
-// nodeVisitor is a visitor that Node runs.
+// nodeVisitor is a visitor that runs on Node.js.
 func nodeVisitor(t testing.TB, name, file string) visitor {
 	t.Helper()
 	return scripted(name, testenv.NeedNode(t, packages), file)
 }
 
-// npmWS is a visitor by the npm package ws.
+// npmWS is a visitor that uses the npm package ws.
 func npmWS(t testing.TB) visitor {
 	t.Helper()
 	return nodeVisitor(t, "npm ws", "node/ws-client.mjs")
 }
 
-// undici is a visitor by the WebSocket that Node has.
+// undici is a visitor that uses the WebSocket of Node.js.
 func undici(t testing.TB) visitor {
 	t.Helper()
 	v := nodeVisitor(t, "undici", "node/undici-client.mjs")
@@ -38,7 +38,7 @@ func undici(t testing.TB) visitor {
 	return v
 }
 
-// python is a visitor by Debian's python3-websockets.
+// python is a visitor that uses Debian's python3-websockets.
 func python(t testing.TB) visitor {
 	t.Helper()
 	return scripted("python websockets", testenv.NeedPython(t, "websockets"), "python/client.py")
@@ -67,7 +67,7 @@ func scripted(name, program, file string) visitor {
 	}}
 }
 
-// parseEvents splits what a script has printed by order.
+// parseEvents splits the output of a script by order.
 func parseEvents(out []byte) ([][]event, error) {
 	var all [][]event
 	var events []event

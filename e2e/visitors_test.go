@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// TestVisitors lets each client come in by each way, and greets it; refuses
-// the ticket of that way when it is shown again; and refuses two credentials,
-// which spends neither.
+// TestVisitors lets each client connect in each way. The second use of a ticket is
+// refused, and so are two credentials, which does not spend the ticket.
 func TestVisitors(t *testing.T) {
 	idp := newIssuer(t)
 	s := serve(t, idp.config(t, "memory:"), everyDoor()...)
@@ -25,7 +24,7 @@ func TestVisitors(t *testing.T) {
 	}
 }
 
-// visitTwice shows a credential beside another one, then alone, and again.
+// visitTwice presents a credential together with another one, then alone, and again.
 func visitTwice(t *testing.T, v visitor, w way, have credentials) {
 	t.Helper()
 	const text = "hello from a visitor"
@@ -45,7 +44,7 @@ func visitTwice(t *testing.T, v visitor, w way, have credentials) {
 	v.wantEvents(t, "the same again", got[1], again...)
 }
 
-// beside adds a second good credential to an order, at another door.
+// beside adds a second valid credential to an order, at another door.
 func beside(t testing.TB, o order, have credentials) order {
 	t.Helper()
 	if len(o.Headers) > 0 {

@@ -8,21 +8,21 @@ import (
 	"testing"
 )
 
-// way is a credential together with the door that it goes through.
+// way is a kind of credential and its door.
 type way struct {
 	name string
-	// bearer: it is not a ticket, and so may be shown again.
+	// bearer: it is not a ticket, so it may be presented again.
 	bearer bool
-	// order is its handshake, and for the first message the steps until it is
+	// order returns the handshake and, for the first message, the steps until it is
 	// answered.
 	order func(url, credential string) order
-	// met is what happens before the application has the connection.
+	// met are the events before the application has the connection.
 	met []string
-	// refused is what happens to a ticket that is spent.
+	// refused are the events for a spent ticket.
 	refused []string
 }
 
-// The ways in.
+// The ways to connect.
 func throughQuery() way {
 	return way{name: "ticket in the query", met: []string{"open"}, refused: unauthorized(), order: func(url, credential string) order {
 		return order{URL: url + "?ticket=" + credential}
@@ -70,13 +70,13 @@ func bearerInCookie() way {
 	}}
 }
 
-// unauthorized is what a client sees of a refusal before the upgrade.
+// unauthorized are the events of a refusal before the upgrade.
 func unauthorized() []string { return []string{fmt.Sprint("refused ", http.StatusUnauthorized)} }
 
-// cookieName is that of the session cookie.
+// cookieName is the name of the session cookie.
 const cookieName = "__Host-session"
 
-// ways are all of them, and everyDoor the settings by which they are open.
+// ways returns all ways, and everyDoor the settings that allow them.
 func ways() []way {
 	return []way{
 		throughQuery(), throughSubprotocol(), throughHeader(), throughFirstMessage(),
@@ -88,7 +88,7 @@ func everyDoor() []string {
 	return []string{"ws.doors=query, subprotocol, header, cookie, first_message", "session.cookie=" + cookieName, "session.jwt=true"}
 }
 
-// credentials gets tickets, or bearers, for alice.
+// credentials provides tickets and a bearer of alice.
 type credentials struct {
 	client *client
 	server server
@@ -103,5 +103,5 @@ func (c credentials) of(t testing.TB, w way) string {
 	return c.client.mustIssue(t, c.server, c.bearer).Token
 }
 
-// url is where to connect.
+// url returns the URL to connect to.
 func (c credentials) url() string { return "ws://" + c.server.public + "/ws" }

@@ -1,5 +1,5 @@
-// What a page learns of a refusal: 1006 and nothing else, or the close code
-// where ws.accept_then_close is on.
+// What a page sees of a refusal: only 1006, or the close code if
+// ws.accept_then_close is on.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 

@@ -1,12 +1,12 @@
-// The session cookie of a browser, which it sends unasked. One wsticket takes
-// it at the cookie door, where it holds a JWT, and one asks the application
-// whose it is; a third one issues tickets for it.
+// The session cookie, which browsers send by themselves. One wsticket accepts it at
+// the cookie door if it contains a JWT, one looks it up at the application, and one
+// issues tickets for it.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { open, wantConnected, wantRefused, world } from './harness.mjs';
 
-// A page that is of the same site as the API, and one of another site.
+// A page of the same site as the API, and one of another site.
 const sites = [
   ['app.example.test', 'Lax'],
   ['app.other.test', 'None'],

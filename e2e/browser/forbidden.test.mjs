@@ -1,5 +1,5 @@
-// A page of an origin that is not allowed gets nowhere, and burns nothing: what
-// it has got hold of works afterwards where it belongs.
+// A page of an origin that is not allowed is refused and does not spend a stolen
+// ticket, which still works in its own page.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 

@@ -1,15 +1,15 @@
-// A browser, pages of several sites in it, and what they can do. A file of
-// cases imports it and is run by ../browser_test.go, which starts the servers
-// and describes them in the argument, the world:
+// A browser, pages of several sites, and what they can do. The files with cases import
+// it. ../browser_test.go runs them, starts the servers and describes them in the
+// argument, the world:
 //
 //   chromium  path of the browser          profile  an empty folder for it
-//   key       hash of the one key that it trusts beside the usual ones
+//   key       hash of the key that the browser has to trust
 //   pages     port at which every host of example.test and other.test has a page
-//   report    file for what was secret, so that logs can be searched for it
+//   report    file for the secrets, so that logs can be searched for them
 //   …         addresses of wsticket, one for each configuration
 //
-// When the cases have ended, everything that a user or an observer could see of
-// URLs is searched for the secrets.
+// After the cases, all URLs that a user or an observer can see are searched for the
+// secrets.
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { after, afterEach, before } from 'node:test';
@@ -18,19 +18,19 @@ import { chromium } from '../node/playwright.mjs';
 
 export const world = JSON.parse(process.argv[2]);
 
-// ticketDoors are the doors of a page for a ticket, and what a page that comes
-// in there is met with beside the greeting.
+// ticketDoors are the doors at which a page can present a ticket, and what it gets
+// there besides the greeting.
 export const ticketDoors = [
   ['query', {}],
   ['subprotocol', { protocol: 'wsticket.v1' }],
   ['first_message', { first: ['auth_ok'] }],
 ];
 
-// A marker stands where a secret must not: were it not found, neither would be
-// a secret.
+// The marker is put where no secret may be. If the search did not find it, it would
+// not find secrets either.
 const marker = 'url-marker-canary';
 
-const secrets = new Map(); // text -> what it is
+const secrets = new Map(); // descriptions by text
 const urls = { visible: [], sockets: [] }; // as {url, where}
 
 let context;
@@ -40,7 +40,7 @@ before(async () => {
   context = await chromium.launchPersistentContext(world.profile, {
     executablePath: world.chromium,
     headless: true,
-    chromiumSandbox: false, // there is none for root
+    chromiumSandbox: false, // root cannot use it
     args: [
       '--disable-gpu',
       '--disable-quic',
@@ -54,7 +54,7 @@ before(async () => {
   });
 });
 
-// Each case begins without cookies and pages.
+// Each case starts without cookies and pages.
 afterEach(async () => {
   for (const page of context.pages()) {
     await collect(page);
@@ -69,16 +69,16 @@ after(async () => {
   search();
 });
 
-// allowCookiesOfOthers lets pages send cookies to other sites, which Chromium
-// forbids unless it is told otherwise.
+// allowCookiesOfOthers lets pages send cookies to other sites, which Chromium does not
+// allow by default.
 async function allowCookiesOfOthers() {
   await mkdir(`${world.profile}/Default`);
   const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
   await writeFile(`${world.profile}/Default/Preferences`, JSON.stringify(preferences));
 }
 
-// keep makes a text a secret: it must not be found in any visible URL. What is
-// a ticket may stand in the URL of a WebSocket, and nothing else may.
+// keep makes a text a secret, which must not be in a visible URL. Only a ticket may be
+// in the URL of a WebSocket.
 export function keep(what, text) {
   secrets.set(text, what);
 }
@@ -91,21 +91,20 @@ export async function open(host) {
   return new App(page);
 }
 
-// App is a page, which does what page.js can. Its methods run in the page.
+// App is a page. Its methods call page.js in the page.
 class App {
   constructor(page) {
     this.page = page;
   }
 
-  // signIn gets the page a bearer.
+  // signIn gets a bearer for the page.
   async signIn() {
     const answer = this.page.waitForResponse((response) => response.url().endsWith('/sign-in'));
     await this.page.evaluate(() => app.signIn());
     keep('bearer', await (await answer).text());
   }
 
-  // startSession gets the browser a cookie of the host of api, with SameSite
-  // as given.
+  // startSession gets a cookie of the host of api for the browser, with this SameSite.
   async startSession(api, sameSite) {
     const url = `${beside(api)}/session?${sameSite}`;
     const status = await this.page.evaluate((url) => app.startSession(url), url);
@@ -113,34 +112,34 @@ class App {
     for (const { value } of await context.cookies(url)) keep('session', value);
   }
 
-  // cookiesSent are the names of the cookies that the browser sends with a
-  // WebSocket of this page to the host of api.
+  // cookiesSent returns the names of the cookies that the browser sends with a
+  // WebSocket handshake of this page to the host of api.
   cookiesSent(api) {
     return this.page.evaluate((url) => app.cookiesSent(url), `${beside(api)}/cookies`);
   }
 
-  // issue asks for a ticket for the bearer of the page, and returns the answer.
+  // issue asks for a ticket with the bearer of the page, and returns the response.
   async issue(api) {
     return kept(await this.page.evaluate((api) => app.issue(api), api));
   }
 
-  // issueBySession asks for one for the cookie of the browser.
+  // issueBySession asks for a ticket with the cookie of the browser.
   async issueBySession(api) {
     return kept(await this.page.evaluate((api) => app.issueBySession(api), api));
   }
 
-  // connectBySession shows the cookie of the browser, and nothing else.
+  // connectBySession connects with only the cookie of the browser.
   connectBySession(api) {
     return this.connect('cookie', { url: `${api.replace('https:', 'wss:')}/ws` });
   }
 
-  // connect shows what was issued at a door, and says what became of it.
+  // connect presents a ticket at a door and returns the result.
   connect(door, issued) {
     return this.page.evaluate(([door, issued, text]) => app.connect(door, issued, text), [door, issued, greeting]);
   }
 }
 
-// beside is the application at the host of an API.
+// beside returns the URL of the application at the host of an API.
 function beside(api) {
   return `https://${new URL(api).hostname}:${world.pages}`;
 }
@@ -152,7 +151,7 @@ function kept(issued) {
 
 const greeting = 'hello from a page';
 
-// wantConnected checks that a page was let in, greeted as somebody, and echoed.
+// wantConnected checks that a page was connected, greeted as a user, and got its echo.
 export function wantConnected(result, { protocol = '', user = 'alice', first = [] } = {}) {
   const types = result.messages.slice(0, -1).map((text) => JSON.parse(text));
   assert.deepEqual(
@@ -167,12 +166,12 @@ export function wantConnected(result, { protocol = '', user = 'alice', first = [
   );
 }
 
-// wantRefused checks that a page was not let in, and learned nothing of why.
+// wantRefused checks that a page was refused and cannot see why.
 export function wantRefused(result) {
   assert.deepEqual(result, { opened: false, protocol: '', messages: [], code: 1006, reason: '' });
 }
 
-// watch notes every URL that the network stack hears of for a page.
+// watch records all URLs that the network stack uses for a page.
 async function watch(page) {
   const devtools = await context.newCDPSession(page);
   await devtools.send('Network.enable');
@@ -184,7 +183,7 @@ async function watch(page) {
   devtools.on('Network.webSocketCreated', ({ url }) => urls.sockets.push({ where: 'WebSocket', url }));
 }
 
-// collect notes the URLs that a page itself knows of.
+// collect records the URLs that are visible in a page.
 async function collect(page) {
   see('page', page.url());
   for (const name of await page.evaluate(() => performance.getEntries().map((entry) => entry.name))) {
@@ -206,10 +205,10 @@ function search() {
   }
   for (const [text, what] of secrets) {
     for (const { where, url } of urls.visible) {
-      assert.ok(!url.includes(text), `a ${what} stands in the URL of: ${where}`);
+      assert.ok(!url.includes(text), `a ${what} is in the URL of: ${where}`);
     }
     for (const { where, url } of urls.sockets) {
-      assert.ok(what === 'ticket' || !url.includes(text), `a ${what} stands in the URL of: ${where}`);
+      assert.ok(what === 'ticket' || !url.includes(text), `a ${what} is in the URL of: ${where}`);
     }
   }
 }

@@ -1,6 +1,5 @@
-// What the page of an application does: sign in, get a ticket, connect. The
-// tests call it; see harness.mjs. It keeps the bearer to itself, as a page
-// should, and stores it nowhere.
+// What the page of an application does: sign in, get a ticket, connect. The tests call
+// it, see harness.mjs. As a page should, it keeps the bearer in a variable only.
 const app = (() => {
   let bearer = '';
 
@@ -9,18 +8,18 @@ const app = (() => {
     bearer = await (await fetch('/sign-in', { method: 'POST' })).text();
   }
 
-  // startSession asks an application, where this browser is to have a cookie.
+  // startSession asks an application for a session cookie.
   async function startSession(url) {
     const response = await fetch(url, { method: 'POST', credentials: 'include' });
     return response.status;
   }
 
-  // issue gets a ticket for the bearer.
+  // issue gets a ticket with the bearer.
   function issue(api) {
     return post(api, { headers: bearer ? { Authorization: `Bearer ${bearer}` } : {} });
   }
 
-  // issueBySession gets one for the cookie.
+  // issueBySession gets a ticket with the cookie.
   function issueBySession(api) {
     return post(api, { headers: { 'Content-Type': 'application/json' }, credentials: 'include' });
   }
@@ -30,7 +29,7 @@ const app = (() => {
     return { status: response.status, ...(await response.json()) };
   }
 
-  // How a ticket is shown at each door. The cookie is shown by the browser.
+  // How a ticket is presented at each door. The browser sends the cookie.
   const doors = {
     query: ({ url }) => ({ url }),
     subprotocol: ({ url, protocols }) => ({ url: bare(url), protocols }),
@@ -40,8 +39,8 @@ const app = (() => {
 
   const bare = (url) => url.split('?')[0];
 
-  // connect shows a ticket at a door and, once it is greeted, says something
-  // and leaves. It tells all that a page can learn of it.
+  // connect presents a ticket at a door, sends a message after the greeting, and closes
+  // the connection after the echo. It returns all that a page can see of it.
   function connect(door, issued, text) {
     const { url, protocols, first } = doors[door](issued);
     const socket = new WebSocket(url, protocols ?? []);
@@ -61,7 +60,7 @@ const app = (() => {
     });
   }
 
-  // cookiesSent asks an application which cookies a WebSocket to it comes with.
+  // cookiesSent asks an application which cookies came with a WebSocket handshake.
   function cookiesSent(url) {
     const socket = new WebSocket(url);
     return new Promise((resolve, reject) => {

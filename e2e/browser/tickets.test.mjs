@@ -1,5 +1,5 @@
-// A page of an origin that is allowed, and is not that of the API, gets tickets
-// for its bearer and connects with them.
+// A page of an allowed origin, which is not that of the API, gets tickets with its bearer
+// and connects with them.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 

@@ -1,16 +1,16 @@
-// What the clients of this folder have in common. Their arguments are orders,
-// each a JSON object:
+// What the clients in this folder have in common. Their arguments are orders, each a
+// JSON object:
 //
 //   {"url": "ws://…", "protocols": ["…"], "headers": {"…": "…"}, "deflate": true, "steps": […]}
 //
-// They are carried out one after the other. Steps are {"send": text},
-// {"fill": bytes} for a binary message of that size, {"fragments": [text, …]}
-// for one message in several frames with a ping between them, {"receive": true}
-// and {"close": code}. Whatever happens is printed as a line of JSON, and "done" when an
-// order has ended. ../python/client.py is the same in Python.
+// They are carried out one after the other. Steps are {"send": text}, {"fill": bytes}
+// for a binary message of this size, {"fragments": [text, …]} for one message in several
+// frames with a ping after each, {"receive": true} and {"close": code}. Each event is
+// printed as a line of JSON, and "done" after each order. ../python/client.py is the
+// same in Python.
 import { createHash } from 'node:crypto';
 
-// Inbox keeps what has happened until somebody waits for it.
+// Inbox queues events.
 class Inbox {
   #events = [];
   #waiting = [];
@@ -31,7 +31,7 @@ export function print(event) {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
-// message describes one of a peer; data is text or bytes.
+// message describes a received message; data is text or bytes.
 export function message(data) {
   const bytes = Buffer.from(data);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -39,13 +39,13 @@ export function message(data) {
   return { event: 'message', text, bytes: bytes.length, sha256 };
 }
 
-// filling is a message that is known by its size, and compresses a little.
+// filling returns a message of a size, whose content can be compressed a little.
 function filling(size) {
   return Buffer.from(Uint8Array.from({ length: size }, (_, i) => (i * i) >> 8));
 }
 
-// runOrders carries them out. Connect takes an order and a function that it
-// calls with each event, and returns send, fragments and close.
+// runOrders carries out the orders. connect gets an order and a function to call with
+// each event, and returns send, fragments and close.
 export async function runOrders(connect) {
   for (const argument of process.argv.slice(2)) {
     const order = JSON.parse(argument);
@@ -57,7 +57,7 @@ export async function runOrders(connect) {
 }
 
 async function follow(steps, socket, inbox) {
-  // next prints what happens next, and tells whether anything can follow.
+  // next prints the next event, and reports whether another one can follow.
   const next = async () => {
     const event = await inbox.take();
     print(event);

@@ -1,2 +1,2 @@
-// For scripts outside of this folder, which do not find its packages.
+// For scripts outside this folder, which cannot import its packages.
 export { chromium } from 'playwright-core';

@@ -1,6 +1,6 @@
-// A client by undici's WebSocket, which is the one that Node has from version
-// 22 on. Like that of a browser it does not tell why it was refused. See
-// orders.mjs for its arguments.
+// A client that uses the WebSocket of undici, which is that of Node.js since version 22.
+// Like a browser's, it does not report why it was refused. See orders.mjs for its
+// arguments.
 import { WebSocket } from 'undici';
 
 import { message, runOrders } from './orders.mjs';

@@ -1,4 +1,4 @@
-// A client by the npm package ws. See orders.mjs for its arguments.
+// A client that uses the npm package ws. See orders.mjs for its arguments.
 import { WebSocket } from 'ws';
 
 import { message, runOrders } from './orders.mjs';
@@ -20,7 +20,7 @@ await runOrders((order, tell) => {
       connection.destroy();
     });
   });
-  // A close follows, and tells what can be told.
+  // A close event follows.
   socket.on('error', () => {});
   socket.on('close', (code, reason) => tell({ event: 'closed', code, reason: reason.toString() }));
   return {

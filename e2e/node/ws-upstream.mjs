@@ -1,6 +1,6 @@
-// An application by the npm package ws that knows nothing of tickets: it
-// returns every message, takes the protocol chat.v1, and prints as lines of
-// JSON where it listens and with what each handshake came.
+// An application that uses the npm package ws and knows nothing of tickets: it echoes
+// messages, selects the protocol chat.v1, and prints its port and each handshake as
+// lines of JSON.
 import { WebSocketServer } from 'ws';
 
 const print = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);

@@ -1,5 +1,5 @@
-"""A client by Debian's python3-websockets. Its arguments are orders, as
-../node/orders.mjs tells."""
+"""A client that uses Debian's python3-websockets. Its arguments are orders, see
+../node/orders.mjs."""
 
 import asyncio
 import hashlib

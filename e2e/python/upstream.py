@@ -1,5 +1,5 @@
-"""An application by Debian's python3-websockets that knows nothing of tickets.
-It does and prints what ../node/ws-upstream.mjs does."""
+"""An application that uses Debian's python3-websockets and knows nothing of tickets. It
+does and prints the same as ../node/ws-upstream.mjs."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ def show(**event):
 
 
 async def echo(socket):
-    """Returns every message."""
+    """Echoes messages."""
     show(event="handshake", target=socket.path, headers=list(socket.request_headers.raw_items()))
     try:
         async for data in socket:

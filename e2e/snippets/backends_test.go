@@ -14,21 +14,21 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
 const (
 	backendKey = "5f0c1e2d3b4a59687786950a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e"
 	page       = "https://app.example.com"
-	// strange is a ticket that nobody has issued.
+	// strange is a ticket that was never issued.
 	strange = "wst1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh81JhHht"
 )
 
-// house is a wsticket with a backend's key, and somebody who may get tickets.
+// house is a wsticket that knows a backend's key, and the bearer of a user.
 type house struct {
 	addresses
 	bearer string
@@ -55,7 +55,7 @@ func newHouse(t *testing.T) house {
 	return h
 }
 
-// issue gets a ticket for a page, or for a program where the origin is empty.
+// issue gets a ticket for a page, or for a program if the origin is empty.
 func (h house) issue(t *testing.T, origin string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.public+"/ws-ticket", nil)
@@ -79,7 +79,7 @@ func (h house) issue(t *testing.T, origin string) string {
 	return issued.Ticket
 }
 
-// shown is a ticket in the hands of a backend.
+// shown is what a backend presents to wsticket.
 type shown struct {
 	Ticket  string `json:"ticket"`
 	Attempt string `json:"attempt"`
@@ -99,7 +99,7 @@ func (h house) cases(t *testing.T) []consumeCase {
 		{"a ticket", shown{one, "a-1", page}, "alice"},
 		{"the same attempt", shown{one, "a-1", page}, "alice"},
 		{"another attempt", shown{one, "a-2", page}, "refused"},
-		{"a ticket of nobody", shown{strange, "a-3", page}, "refused"},
+		{"an unknown ticket", shown{strange, "a-3", page}, "refused"},
 		{"no ticket", shown{"x", "a-4", page}, "refused"},
 		{"a page's ticket without its origin", shown{bound, "a-5", ""}, "refused"},
 		{"from a foreign page", shown{foreign, "a-6", "https://evil.example"}, "refused"},
@@ -108,8 +108,8 @@ func (h house) cases(t *testing.T) []consumeCase {
 	}
 }
 
-// TestConsumeSnippets: each language lets in whom it should, and nobody where
-// wsticket does not know the key or is not there.
+// TestConsumeSnippets runs the program of each language: it accepts valid tickets, and
+// none if wsticket does not know its key or is not running.
 func TestConsumeSnippets(t *testing.T) {
 	h := newHouse(t)
 	for language, prepare := range map[string]func(*testing.T, string) *exec.Cmd{
@@ -141,13 +141,13 @@ func TestConsumeSnippets(t *testing.T) {
 			ask(h.internal, backendKey, cases)
 			lost := []consumeCase{{"with a wrong key", shown{h.issue(t, page), "a-1", page}, "unknown"}}
 			ask(h.internal, strings.Repeat("0", 64), lost)
-			lost[0].rule = "with nobody there"
+			lost[0].rule = "without a server"
 			ask("http://"+testenv.FreeAddr(t), backendKey, lost)
 		})
 	}
 }
 
-// consumeBlock is a block of the document, for the wsticket of this test.
+// consumeBlock returns a block of the document with the address of the test's wsticket.
 func consumeBlock(t *testing.T, language, internal string) string {
 	t.Helper()
 	text := strings.ReplaceAll(block(t, "backends.md", language), "127.0.0.1:8081", internal)
@@ -176,12 +176,12 @@ func pythonConsume(t *testing.T, internal string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), python, "-B", writeFile(t, dir, "main.py", read(t, "testdata/consume.py")))
 }
 
-// curlConsume runs the lines for each case. What is no verdict is unknown.
+// curlConsume runs the lines for each case. Anything but a verdict is unknown.
 func curlConsume(t *testing.T, internal string) *exec.Cmd {
 	testenv.Need(t, "curl")
 	dir := t.TempDir()
 	lines := writeFile(t, dir, "snippet.sh", consumeBlock(t, "bash consume", internal))
-	// What reads the cases and sums up the answers is the Python at hand.
+	// A Python program reads the cases and collects the answers.
 	main := `
 import json, os, subprocess, sys
 open("chat.key", "w").write(os.environ["WSTICKET_KEY"] + "\n")
@@ -201,12 +201,12 @@ json.dump(out, sys.stdout)
 	return cmd
 }
 
-// TestBackendServers: the servers of the document greet whom wsticket knows,
-// once, and nobody else.
+// TestBackendServers runs the servers of the document: they accept each valid ticket
+// once, and nothing else.
 func TestBackendServers(t *testing.T) {
 	h := newHouse(t)
 	for name, prepare := range map[string]func(t *testing.T, internal, listen string) *exec.Cmd{"go": goServer, "js": nodeServer} {
-		// ws.Handler compares the page before it asks.
+		// ws.Handler checks the origin before it redeems.
 		foreign := map[string]string{"go": "403", "js": "401"}[name]
 		t.Run(name, func(t *testing.T) {
 			listen := testenv.FreeAddr(t)
@@ -218,7 +218,7 @@ func TestBackendServers(t *testing.T) {
 			for _, row := range []struct{ rule, ticket, origin, want string }{
 				{"a ticket", token, page, "hello alice"},
 				{"the same again", token, page, "401"},
-				{"nobody's", strange, page, "401"},
+				{"an unknown ticket", strange, page, "401"},
 				{"a page's ticket from another", h.issue(t, page), "https://evil.example", foreign},
 			} {
 				if got := greeted(t, listen, row.ticket, row.origin); got != row.want {
@@ -267,35 +267,26 @@ func background(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
-// awaitListener returns when somebody answers there.
+// awaitListener waits until a server listens at an address.
 func awaitListener(t *testing.T, addr string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	test.Wait(t, "a server listens at "+addr, func() bool {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 		if err == nil {
 			_ = conn.Close()
-			return
 		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("nobody listens at %s: %v", addr, err)
-		case <-again.C:
-		}
-	}
+		return err == nil
+	})
 }
 
-// greeted shows a ticket and returns the first message, or the status of a
+// greeted presents a ticket and returns the first message, or the status of a
 // refusal.
 func greeted(t *testing.T, addr, ticket, origin string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	options := &websocket.DialOptions{Host: "chat.example.com", HTTPHeader: http.Header{"Origin": {origin}}}
-	conn, res, err := websocket.Dial(ctx, "ws://"+addr+"/ws?ticket="+ticket, options) //nolint:bodyclose // This one never needs it.
+	conn, res, err := websocket.Dial(ctx, "ws://"+addr+"/ws?ticket="+ticket, options) //nolint:bodyclose // not needed, says Dial
 	if err != nil {
 		if res == nil {
 			t.Fatal(err)

@@ -1,4 +1,3 @@
-// Package snippets holds the tests that run the programs in docs/, as they
-// stand there, against a real wsticket. The build tag is "e2e", so that "make
-// e2e" runs them.
+// Package snippets has tests that run the programs in docs/ against a real wsticket.
+// They have the build tag "e2e", and "make e2e" runs them.
 package snippets

@@ -26,8 +26,8 @@ import (
 	"wsticket/ticket"
 )
 
-// TestAssertionSnippets: each language accepts what wsticket signs, by its
-// first and by its second key, and refuses everything that only resembles it.
+// TestAssertionSnippets runs the program of each language: it accepts what wsticket
+// signs with its first or second key, and refuses everything similar.
 func TestAssertionSnippets(t *testing.T) {
 	dir := t.TempDir()
 	ed, p256 := newEd25519(t), newP256(t)
@@ -62,7 +62,7 @@ type assertionCase struct {
 	good bool
 }
 
-// assertionCases are made by the code that signs for serve, with its keys.
+// assertionCases are signed by the code that signs for serve, with its keys.
 func assertionCases(t testing.TB, dir, url string, ed ed25519.PrivateKey, p256 *ecdsa.PrivateKey) []assertionCase {
 	t.Helper()
 	sign := func(key any, edit func(*auth.ForwarderOptions)) presented {
@@ -114,8 +114,8 @@ func assertionCases(t testing.TB, dir, url string, ed ed25519.PrivateKey, p256 *
 	}
 }
 
-// forge signs the claims of an assertion in another way. Members of the header
-// replace others; nil takes one out.
+// forge signs the claims of an assertion in another way. The members of header
+// replace those of its header; nil removes one.
 func forge(t testing.TB, p presented, method jwt.SigningMethod, key any, header map[string]any) presented {
 	t.Helper()
 	token, _, err := jwt.NewParser().ParseUnverified(p.Assertion, jwt.MapClaims{})
@@ -137,7 +137,7 @@ func forge(t testing.TB, p presented, method jwt.SigningMethod, key any, header 
 	return presented{text, p.ID}
 }
 
-// at is a snippet with the constants of this test in place of the document's.
+// at returns a snippet with the URL of the test's wsticket.
 func at(t testing.TB, language, url string) string {
 	t.Helper()
 	return strings.ReplaceAll(block(t, "identity.md", language), "https://api.example.com", url)
@@ -156,7 +156,7 @@ func nodeSnippet(t testing.TB, url string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), testenv.Need(t, "node"), writeFile(t, dir, "check.mjs", read(t, "testdata/check.mjs")))
 }
 
-// nodeModules returns a folder with what snippets import, from the lock file.
+// nodeModules returns a folder with the npm packages that snippets import.
 func nodeModules(t testing.TB) string {
 	t.Helper()
 	dir, npm := t.TempDir(), testenv.Need(t, "npm")

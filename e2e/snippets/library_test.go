@@ -14,7 +14,7 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// TestLibraryProgram: the program of docs/library.md is a service of its own.
+// TestLibraryProgram runs the program of docs/library.md, which is a whole service.
 func TestLibraryProgram(t *testing.T) {
 	dir, listen, key := t.TempDir(), testenv.FreeAddr(t), newP256(t)
 	private := writeFile(t, dir, "issuer.pem", privatePEM(t, key))
@@ -39,7 +39,7 @@ func TestLibraryProgram(t *testing.T) {
 	for _, row := range []struct{ rule, ticket, origin, want string }{
 		{"a ticket", token, page, "hello alice"},
 		{"the same again", token, page, "401"},
-		{"nobody's", strange, page, "401"},
+		{"an unknown ticket", strange, page, "401"},
 		{"a page's ticket from another", h.issue(t, page), "https://evil.example", "403"},
 	} {
 		if got := greeted(t, listen, row.ticket, row.origin); got != row.want {
@@ -51,7 +51,7 @@ func TestLibraryProgram(t *testing.T) {
 	}
 }
 
-// answered is the status of a GET, and where it leads.
+// answered returns the status of a GET and its Location.
 func answered(t *testing.T, url string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -18,10 +18,11 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// patience bounds every wait for another process; nothing usually waits.
+// patience limits how long a test waits for another process.
 const patience = 20 * time.Second
 
-// block returns the one fenced block of a language in a document.
+// block returns the fenced block of a language in a document, which has to be the
+// only one.
 func block(t testing.TB, document, language string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../docs", document))
@@ -39,7 +40,7 @@ func block(t testing.TB, document, language string) string {
 	return code + "\n"
 }
 
-// buildServer makes the program once for a test.
+// buildServer builds the program.
 func buildServer(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "wsticket")
@@ -49,11 +50,11 @@ func buildServer(t testing.TB) string {
 	return program
 }
 
-// addresses are the URLs of a wsticket's listeners.
+// addresses are the URLs of the listeners of a wsticket.
 type addresses struct{ public, internal string }
 
-// serve starts wsticket under a public URL that it really has. The port may be
-// taken by somebody else meanwhile; then another one is tried.
+// serve starts a wsticket that knows its public URL. Another process may take the port
+// before it does; then serve tries another one.
 func serve(t testing.TB, program string, args ...string) addresses {
 	t.Helper()
 	var fault error
@@ -74,7 +75,7 @@ func tryServe(t testing.TB, program string, args []string) (addresses, error) {
 	args = append([]string{
 		"serve", "--public", addr, "--internal", "127.0.0.1:0", "--set", "public.url=http://" + addr,
 	}, args...)
-	cmd := exec.Command(program, args...) //nolint:noctx // Ended below, in good order.
+	cmd := exec.Command(program, args...) //nolint:noctx // it is interrupted below
 	cmd.Env = []string{}
 	var log strings.Builder
 	cmd.Stderr = &log
@@ -105,7 +106,7 @@ func tryServe(t testing.TB, program string, args []string) (addresses, error) {
 	return addresses{public: "http://" + addr, internal: "http://" + start.Internal}, nil
 }
 
-// presented is what an application gets with a connection.
+// presented is what an application gets with a handshake.
 type presented struct {
 	Assertion string `json:"assertion"`
 	ID        string `json:"id"`
@@ -115,7 +116,7 @@ func presentedBy(header http.Header) presented {
 	return presented{header.Get("X-Wsticket-Assertion"), header.Get("X-Wsticket-Id")}
 }
 
-// run gives cases to a program and returns what it made of each.
+// run passes cases to a program and returns its verdict about each.
 func run[C any](t testing.TB, cmd *exec.Cmd, cases []C) []any {
 	t.Helper()
 	input, err := json.Marshal(cases)

@@ -1,8 +1,8 @@
-// Package accesslog tells what came in and what became of it, once for each
-// request, and gives each request its ID.
+// Package accesslog reports each HTTP request once, with its outcome, and gives
+// each request an ID.
 //
-// An [Entry] holds no query, no header and no body, so neither a ticket nor a
-// bearer gets into a log through it (ASVS 14.2.1, 16.2.5).
+// An [Entry] contains no query, no header and no body, so it carries neither a
+// ticket nor a bearer into a log (ASVS 14.2.1, 16.2.5).
 package accesslog
 
 import (
@@ -15,25 +15,25 @@ import (
 	"wsticket/internal/clientip"
 )
 
-// Entry is what is written down about one request.
+// Entry is what is logged about one request.
 type Entry struct {
 	Start time.Time
 	Took  time.Duration
-	// Method is "OTHER" where it is none of the registered ones.
+	// Method is "OTHER" if it is not one of the methods of net/http.
 	Method string
-	// Path is that of the URL and never its query. A part of it that is long
-	// enough to be a credential is replaced by "[redacted]".
+	// Path is the path of the URL, never its query. A segment that is long enough
+	// to be a credential is replaced by "[redacted]".
 	Path string
-	// Route is the pattern that matched, empty where none did.
+	// Route is the pattern that matched, empty if none did.
 	Route string
-	// Status is 101 for an upgraded request, and 0 where the handler was
-	// aborted before it answered.
+	// Status is 101 for an upgraded request, and 0 if the handler was aborted
+	// before it answered.
 	Status    int
 	RequestID string
-	// ClientIP is what package clientip knows, when its middleware stands
-	// before this one.
+	// ClientIP is the address that package clientip has determined. It is only
+	// known if that package's middleware runs before this one.
 	ClientIP netip.Addr
-	// The rest is from the [Note] of the handler.
+	// The handler sets the rest through its [Note].
 	TicketID string
 	Door     string
 	Caller   string
@@ -41,17 +41,17 @@ type Entry struct {
 	Reason   string
 }
 
-// Note is what a handler adds about its request. It belongs to the goroutine
-// that serves the request.
+// Note is what a handler adds to the entry of its request. Only the goroutine
+// that serves the request may use it.
 type Note struct {
 	// TicketID is the public ID, never the token.
 	TicketID string
-	// Door names the way in, for example "query" or "header".
+	// Door is where the credential was, for example "query" or "header".
 	Door string
-	// Caller names the program that called, where it has a name by
-	// configuration, for example "key:chat".
+	// Caller is the configured name of the calling program, for example "key:chat",
+	// or empty.
 	Caller string
-	// Outcome and Reason are words of a fixed set, not texts.
+	// Outcome and Reason are words from a fixed set, not free text.
 	Outcome string
 	Reason  string
 	// Route is the pattern that matched.
@@ -60,15 +60,15 @@ type Note struct {
 
 type contextKey struct{}
 
-// record is what the context of a request carries.
+// record is the value in the context of a request.
 type record struct {
-	entry    Entry // without what the note and the answer say
+	entry    Entry // incomplete: without the note and the response
 	note     Note
-	answered bool // the answer is begun
+	answered bool // the response has begun
 }
 
-// NoteOf returns the note of the request. It is never nil; what is written to
-// the note of a request that did not come through [Middleware] is lost.
+// NoteOf returns the note of the request. It is never nil. If the request did not
+// come through [Middleware], the note is a new one that nobody reads.
 func NoteOf(ctx context.Context) *Note {
 	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
 		return &rec.note
@@ -76,8 +76,8 @@ func NoteOf(ctx context.Context) *Note {
 	return new(Note)
 }
 
-// RequestID returns the ID of the request, empty where it did not come
-// through [Middleware].
+// RequestID returns the ID of the request. It is empty if the request did not
+// come through [Middleware].
 func RequestID(ctx context.Context) string {
 	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
 		return rec.entry.RequestID
@@ -85,18 +85,18 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// Answered tells whether the answer is begun or the connection hijacked, so
-// that it is too late to answer anything else. It is false where the request
-// did not come through [Middleware].
+// Answered reports whether the response has begun or the connection was hijacked,
+// so that it is too late for another response. It is false if the request did not
+// come through [Middleware].
 func Answered(ctx context.Context) bool {
 	rec, ok := ctx.Value(contextKey{}).(*record)
 	return ok && rec.answered
 }
 
-// Middleware gives each request an ID, which it also sets as X-Request-Id of
-// the answer, and calls sink once for each: when the handler is done, or at
-// the moment of a successful Hijack. Panics pass through it and are noted.
-// The sink must not block. A nil clock is time.Now, a nil sink is none.
+// Middleware gives each request an ID, which it also sets as X-Request-Id of the
+// response, and calls sink once for each request: when the handler returns or
+// panics, or when it hijacks the connection. Panics are passed on. The sink must
+// not block. If now is nil, time.Now is used. If sink is nil, nothing is reported.
 func Middleware(now func() time.Time, sink func(context.Context, Entry)) func(http.Handler) http.Handler {
 	if now == nil {
 		now = time.Now
@@ -106,8 +106,7 @@ func Middleware(now func() time.Time, sink func(context.Context, Entry)) func(ht
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			// What handlers may replace in the request is taken from it before
-			// they run.
+			// Handlers may change the request, so it is read before they run.
 			out := &writer{ResponseWriter: w, now: now, sink: sink, record: record{entry: Entry{
 				Start: now(), Method: method(r.Method), Path: cleanPath(r.URL.Path),
 				RequestID: requestID(r.Header), ClientIP: clientip.From(r.Context()),
@@ -126,9 +125,9 @@ const (
 	maxRequestID    = 64
 )
 
-// requestID takes over the ID that came in where it is a single short word,
-// so that nobody can write lines or fields into a log with it (ASVS 16.4.1).
-// Any other request gets an ID of its own.
+// requestID returns the ID that the client sent if it is a single short word, so
+// that it cannot inject lines or fields into a log (ASVS 16.4.1). Otherwise it
+// returns a new random ID.
 func requestID(h http.Header) string {
 	if in := h[requestIDHeader]; len(in) == 1 && isRequestID(in[0]) {
 		return in[0]

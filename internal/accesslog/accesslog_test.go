@@ -33,7 +33,7 @@ func (l *log) one(t *testing.T) accesslog.Entry {
 	return (*l)[0]
 }
 
-// ticking returns a clock that is a second later at each look.
+// ticking returns a clock that advances by a second with each reading.
 func ticking() func() time.Time {
 	at := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	return func() time.Time {
@@ -47,7 +47,7 @@ func request(t *testing.T, method, target string) *http.Request {
 	return httptest.NewRequestWithContext(t.Context(), method, target, nil)
 }
 
-// serve runs h behind the middleware and returns the answer and its entry.
+// serve runs h behind the middleware and returns the response and its entry.
 func serve(t *testing.T, r *http.Request, h http.HandlerFunc) (*httptest.ResponseRecorder, accesslog.Entry) {
 	t.Helper()
 	var l log
@@ -243,7 +243,7 @@ func TestPanicPassesAndIsNoted(t *testing.T) {
 	}
 }
 
-// hijackable is a response writer whose connection can be had, or cannot.
+// hijackable is a response writer whose Hijack succeeds or returns err.
 type hijackable struct {
 	*httptest.ResponseRecorder
 	err error

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Bounds of what of a path is written down. A ticket has 54 characters and a
-// JWT more than 100; an ID has 22.
+// Limits of what is logged of a path, in bytes. A ticket has 54 and a JWT more
+// than 100; a ticket's ID, which is safe to log, has 22.
 const (
 	maxSegment = 40
 	maxPath    = 256
 )
 
-// cleanPath keeps a credential that a client has put into the path by
-// mistake out of the log, and the line short.
+// cleanPath removes a credential that a client has put into the path by mistake,
+// and shortens the path.
 func cleanPath(path string) string {
 	if len(path) > maxSegment {
 		path = redact(path)
@@ -34,8 +34,8 @@ func redact(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// method keeps the number of different methods in logs and metrics small:
-// any token is one on the wire.
+// method limits the number of different methods in logs and metrics: on the wire
+// any token is a method.
 func method(m string) string {
 	switch m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// writer notes the status of an answer and the moment of a hijack, and writes
-// the entry. It is all that is kept of a request, so that there is one thing to
-// make for each.
+// writer records the status of a response or the moment of a hijack, and reports
+// the entry. It holds all state of a request, so that each request needs only one
+// allocation.
 type writer struct {
 	http.ResponseWriter
 	record
@@ -18,12 +18,12 @@ type writer struct {
 	now    func() time.Time
 	sink   func(context.Context, Entry)
 	status int
-	done   bool // the entry is written
+	done   bool // the entry has been reported
 	served bool // the handler has returned
 }
 
-// WriteHeader notes the first final status. Informational answers may come
-// before it; 101 is a final one.
+// WriteHeader records the first final status. Informational responses may come
+// before it; 101 is final.
 func (w *writer) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status, w.answered = status, true
@@ -31,7 +31,7 @@ func (w *writer) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write answers with 200 where no status came before, as net/http does.
+// Write implies the status 200 if there was none before, as in net/http.
 func (w *writer) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status, w.answered = http.StatusOK, true
@@ -39,11 +39,11 @@ func (w *writer) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// Unwrap is for [http.ResponseController].
+// Unwrap supports [http.ResponseController].
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Hijack hands over the connection and writes the entry: how long the
-// connection lives from here on is not the request's matter.
+// Hijack hands over the connection and reports the entry, because the request
+// ends here, however long the connection lives.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {

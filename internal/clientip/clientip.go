@@ -1,9 +1,9 @@
-// Package clientip tells by whom a request was sent, for limits and logs.
+// Package clientip determines the address of the client that sent a request, for
+// limits and logs.
 //
-// X-Forwarded-For is believed only where the peer is a trusted proxy, and
-// only as far as the chain of trusted proxies reaches. No other header is
-// read: X-Real-Ip, True-Client-Ip and Forwarded pass through most proxies
-// from the client unchanged.
+// X-Forwarded-For is believed only if the peer is a trusted proxy, and only as far
+// as the chain of trusted proxies reaches. No other header is read: most proxies
+// pass X-Real-Ip, True-Client-Ip and Forwarded on as the client sent them.
 package clientip
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 )
 
-// Middleware notes the client's address in the context of each request. With
-// no trusted proxies that is the peer. Otherwise it is the last address in
-// X-Forwarded-For that is not a trusted proxy's; where the peer is not a
-// trusted proxy, it is the peer; where an entry on the way cannot be read, or
-// all are proxies, the address stays unknown.
+// Middleware stores the client's address in the context of each request, for
+// [From]. If the peer is not a trusted proxy, that is the peer's address.
+// Otherwise it is the last address in X-Forwarded-For that does not belong to a
+// trusted proxy. It is unknown if all entries belong to trusted proxies or if an
+// entry after that address is malformed.
 //
-// It panics at start where a prefix is the invalid zero value.
+// Middleware panics if a prefix is the zero value.
 func Middleware(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	if len(trusted) == 0 {
 		return middleware.ClientIPFromRemoteAddr
@@ -37,18 +37,19 @@ func texts(prefixes []netip.Prefix) []string {
 	return all
 }
 
-// Forwarded returns a function that tells by whom a request was sent to the
-// proxy that now asks about it: the last address in X-Forwarded-For that is
-// not a trusted proxy's, as [Middleware] has it of a trusted peer. Whether
-// the asker may be believed is for the caller to know.
+// Forwarded returns a function for requests in which a proxy asks about another
+// request. The function returns the address of the client that sent the other one:
+// the last address in X-Forwarded-For that does not belong to a trusted proxy. The
+// caller has to know whether the proxy that asks may be believed.
 func Forwarded(trusted []netip.Prefix) func(*http.Request) netip.Addr {
-	// With no proxies listed the asker is the only one, and its entry the last.
+	// If no proxies are configured, the one that asks is the only one, and it has
+	// added the last entry.
 	read, peer := middleware.ClientIPFromXFFTrustedProxies(1), ""
 	if len(trusted) > 0 {
 		read, peer = middleware.ClientIPFromXFF(texts(trusted)...), trusted[0].Addr().String()
 	}
 	return func(r *http.Request) (found netip.Addr) {
-		// Without what Middleware has noted about the asker.
+		// Drop what Middleware has stored about the proxy that asks.
 		asked := r.WithContext(context.Background())
 		asked.RemoteAddr = peer
 		read(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -58,8 +59,8 @@ func Forwarded(trusted []netip.Prefix) func(*http.Request) netip.Addr {
 	}
 }
 
-// Peer returns the address of the TCP peer, or the zero value where it has
-// none. It is in the form of [From].
+// Peer returns the address of the TCP peer in the form of [From], or the zero
+// value if the request has none.
 func Peer(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -68,13 +69,13 @@ func Peer(r *http.Request) netip.Addr {
 	return peer.Addr().Unmap().WithZone("")
 }
 
-// Within tells whether an address is in one of the prefixes.
+// Within reports whether an address is in one of the prefixes.
 func Within(a netip.Addr, prefixes []netip.Prefix) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// From returns the client's address, or the zero value where it is unknown.
-// An IPv4 address is never in its IPv6-mapped form.
+// From returns the client's address that [Middleware] has stored, or the zero
+// value if it is unknown. An IPv4 address is never in its IPv6-mapped form.
 func From(ctx context.Context) netip.Addr {
 	return middleware.GetClientIPAddr(ctx)
 }

@@ -1,5 +1,5 @@
-// Package jwtscan finds JWTs where none belong, such as in a URL. It looks at
-// shapes only and verifies nothing.
+// Package jwtscan finds JWTs where there should be none, such as in a URL. It
+// looks at the syntax only and verifies nothing.
 package jwtscan
 
 import (
@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Holds tells whether s has a JWS or JWE in compact form somewhere in it
-// (RFC 7515 7.1, RFC 7516 7.1): base64url parts with dots between them, one of
-// which is a JSON object and has two more after it.
+// Holds reports whether s contains a JWS or JWE in compact form (RFC 7515 7.1,
+// RFC 7516 7.1): base64url parts that are separated by dots, one of which is a
+// JSON object and has two more after it.
 func Holds(s string) bool {
 	if strings.Count(s, ".") < 2 {
 		return false

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clock is a time that moves by hand.
+// clock is a clock that tests advance by hand.
 type clock struct{ at time.Time }
 
 func newClock() *clock                   { return &clock{time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)} }
@@ -94,8 +94,7 @@ func TestNilAndZeroAllowAll(t *testing.T) {
 	}
 }
 
-// TestMoreEventsThanNanoseconds: the interval is never zero, which would be
-// no limit.
+// The interval between two events is never zero, which would be no limit.
 func TestMoreEventsThanNanoseconds(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -106,8 +105,8 @@ func TestMoreEventsThanNanoseconds(t *testing.T) {
 	denied(t, l, "a", 1, "one more")
 }
 
-// TestRateHoldsWithinTheBound: no key gets more than its rate in any
-// window, however the generations turn, as long as the bound is not reached.
+// No key gets more than its rate in any window, whatever generations its bucket
+// has passed through, as long as there are fewer keys than the bound.
 func TestRateHoldsWithinTheBound(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -123,8 +122,8 @@ func TestRateHoldsWithinTheBound(t *testing.T) {
 			}
 		}
 		for key, times := range admitted {
-			// A bucket may be full at the start of a window: twice the
-			// events within the time, and never one more.
+			// A bucket may be full at the start of a window, which admits twice
+			// the events in it, and never one more.
 			for i := 2 * rate.Events; i < len(times); i++ {
 				if span := times[i].Sub(times[i-2*rate.Events]); span < rate.Per {
 					t.Fatalf("key %s: got %d events in %s, want at most %d in %s",

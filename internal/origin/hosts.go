@@ -8,20 +8,21 @@ import (
 	"strings"
 )
 
-// Hosts is a set of names by which a server may be addressed. Checking them
-// defeats DNS rebinding, where a foreign name resolves to this server and the
-// page behind it is then of the same origin. It does not change once made, so
-// it is safe for concurrent use. A nil or empty Hosts allows nothing.
+// Hosts is the set of names by which clients may address a server. Checking the
+// Host header against it defeats DNS rebinding, where an attacker's name resolves
+// to this server and makes it the same origin as the attacker's page. Hosts is
+// immutable and safe for concurrent use. A nil or empty Hosts allows nothing.
 type Hosts struct {
-	// anyPort holds the names configured without a port, exact those with
-	// one, as "name:port".
+	// anyPort holds the names that were configured without a port, exact the
+	// others, as "name:port".
 	anyPort, exact map[string]struct{}
 }
 
-// NewHosts makes a Hosts of entries such as "api.example.com",
-// "localhost:8080" or "[::1]". Without a port any port matches; with one, only
-// a Host header that spells it out. Patterns, schemes, paths and what else is
-// no host are errors that name the entry; all are reported at once.
+// NewHosts returns the set of entries such as "api.example.com",
+// "localhost:8080" or "[::1]". An entry without a port matches any port; an entry
+// with a port matches only a Host header with that port. Anything else, such as
+// a pattern, a scheme or a path, is an error that names the entry. All faulty
+// entries are reported at once.
 func NewHosts(entries []string) (*Hosts, error) {
 	hosts := &Hosts{anyPort: make(map[string]struct{}), exact: make(map[string]struct{})}
 	var faults []error
@@ -42,8 +43,8 @@ func NewHosts(entries []string) (*Hosts, error) {
 	return hosts, nil
 }
 
-// Allows tells whether host, as it stands in http.Request.Host, is in the
-// set. Names compare without regard to case (RFC 9110 4.2.3); a trailing dot,
+// Allows reports whether host, the value of http.Request.Host, is in the set.
+// Names are compared without regard to case (RFC 9110 4.2.3). A trailing dot,
 // an empty port and an empty host are refused.
 func (h *Hosts) Allows(host string) bool {
 	if h == nil || len(host) > maxHost+len(":65535") {
@@ -60,11 +61,11 @@ func (h *Hosts) Allows(host string) bool {
 	return ok
 }
 
-// maxHost bounds a name, in bytes (RFC 1035 2.3.4).
+// maxHost is the maximum length of a name in bytes (RFC 1035 2.3.4).
 const maxHost = 253
 
-// splitHostPort takes s, in lower case, apart; the port is empty where there is
-// none.
+// splitHostPort splits s, which is in lower case, into a canonical host and a
+// port. The port is empty if s has none.
 func splitHostPort(s string) (host, port string, err error) {
 	cut := strings.IndexByte(s, ':')
 	if strings.HasPrefix(s, "[") {
@@ -85,8 +86,8 @@ func splitHostPort(s string) (host, port string, err error) {
 }
 
 // canonicalHost accepts a DNS name, an IPv4 address or an IPv6 address in
-// brackets, which it returns in the one spelling that browsers use. What begins
-// with a bracket ends with one: splitHostPort has cut it there.
+// brackets, and returns it in the spelling that browsers use. If s begins with a
+// bracket it also ends with one, because that is where splitHostPort cuts.
 func canonicalHost(s string) (string, error) {
 	if !strings.HasPrefix(s, "[") {
 		if !isName(s) {
@@ -95,16 +96,17 @@ func canonicalHost(s string) (string, error) {
 		return s, nil
 	}
 	addr, err := netip.ParseAddr(s[1 : len(s)-1])
-	// Browsers write an IPv4-mapped address in hexadecimal and netip does not;
-	// nobody needs one here.
+	// IPv4-mapped addresses are refused: browsers write them in hexadecimal,
+	// netip does not, and nobody needs them here.
 	if err != nil || !addr.Is6() || addr.Is4In6() || addr.Zone() != "" {
 		return "", errors.New("not an IPv6 address in brackets")
 	}
 	return "[" + addr.String() + "]", nil
 }
 
-// isName accepts dot-separated labels of lower-case letters, digits, hyphens
-// and underscores (which are no DNS host names, but container names).
+// isName reports whether s consists of dot-separated labels of lower-case
+// letters, digits, hyphens and underscores. Underscores are not allowed in DNS
+// host names, but occur in the names of containers.
 func isName(s string) bool {
 	if s == "" || len(s) > maxHost {
 		return false
@@ -117,14 +119,15 @@ func isName(s string) bool {
 	return true
 }
 
-// isPort accepts 1 to 65535 without sign or leading zero: one spelling each.
+// isPort reports whether s is a number from 1 to 65535, without a sign or leading
+// zeros, so that each port has one spelling.
 func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n > 0 && s[0] != '0'
 }
 
-// lower folds ASCII letters only: to strings.ToLower the Kelvin sign is a k,
-// and a look-alike would become the name it looks like.
+// lower folds ASCII letters only. strings.ToLower would turn the Kelvin sign into
+// a k, and so a look-alike name into the name that it imitates.
 func lower(s string) string {
 	return strings.Map(func(c rune) rune {
 		if 'A' <= c && c <= 'Z' {

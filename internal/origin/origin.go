@@ -1,10 +1,10 @@
 // Package origin decides which web origins and which Host names a server
-// answers, by exact comparison and nothing cleverer.
+// answers. It compares whole strings: patterns, suffixes and URL parsers have all
+// been the cause of bypasses in other servers.
 //
-// A browser names the page behind a request in its Origin header (RFC 6454 7),
-// and a WebSocket server has to check it itself (RFC 6455 10.2), because the
-// same-origin policy does not cover handshakes. Patterns, suffixes and URL
-// parsers have each let strangers in; a list of whole strings has not.
+// A browser names the origin of the page behind a request in the Origin header
+// (RFC 6454 7). A WebSocket server has to check it (RFC 6455 10.2), because the
+// same-origin policy does not cover WebSocket handshakes.
 package origin
 
 import (
@@ -14,18 +14,18 @@ import (
 	"strings"
 )
 
-// List is a set of allowed origins. It does not change once made, so it is
-// safe for concurrent use. A nil or empty List allows nothing.
+// List is a set of allowed origins. It is immutable and safe for concurrent use.
+// A nil or empty List allows nothing.
 type List struct {
 	origins map[string]struct{}
 }
 
-// NewList makes a List of entries such as "https://app.example.com" or
+// NewList returns the set of entries such as "https://app.example.com" or
 // "http://localhost:5173". Letters are folded to lower case and a default port
-// is dropped, as browsers do. Whatever else could be read in two ways is an
-// error that names the entry: patterns, paths, even a lone trailing slash,
-// user information, "null", other schemes, international names that are not
-// in their xn-- form. All faulty entries are reported at once.
+// is dropped, as browsers do. Anything else is an error that names the entry:
+// patterns, paths (also a single trailing slash), user information, "null", other
+// schemes, and international names that are not in their xn-- form. All faulty
+// entries are reported at once.
 func NewList(entries []string) (*List, error) {
 	list := &List{origins: make(map[string]struct{}, len(entries))}
 	var faults []error
@@ -43,10 +43,10 @@ func NewList(entries []string) (*List, error) {
 	return list, nil
 }
 
-// Allows tells whether value, as it stood in an Origin header, is one of the
-// list, and returns it without its default port. Other than that port it has
-// to be equal byte for byte: browsers send lower case, so whoever does not is
-// no browser and gains nothing by being understood.
+// Allows reports whether value, the value of an Origin header, is in the list,
+// and returns it without its default port. Apart from that port the comparison is
+// byte for byte. Browsers send origins in lower case, so other spellings are not
+// worth accepting.
 func (l *List) Allows(value string) (canonical string, ok bool) {
 	if l == nil {
 		return "", false
@@ -58,9 +58,9 @@ func (l *List) Allows(value string) (canonical string, ok bool) {
 	return value, true
 }
 
-// FromRequest returns the Origin header of r. It is present where the header
-// is, even with an empty value; ok is false where there is more than one,
-// which no browser sends and which two programs may read differently.
+// FromRequest returns the Origin header of r. present reports whether there is
+// one, even with an empty value. ok is false if there is more than one: no browser
+// sends that, and two programs may read it differently.
 func FromRequest(r *http.Request) (value string, present, ok bool) {
 	values := r.Header["Origin"]
 	switch len(values) {
@@ -73,9 +73,10 @@ func FromRequest(r *http.Request) (value string, present, ok bool) {
 	}
 }
 
-// Check compares the Origin header of a handshake with the list. The canonical
-// origin is empty where there is none and none is needed. Sec-Fetch-Site is
-// not asked: an allowed origin may well be of another site.
+// Check reports whether the Origin header of a handshake is in the list, and
+// returns it in canonical form. A handshake without the header is accepted, with
+// an empty origin, if allowMissing is true. Sec-Fetch-Site is not considered,
+// because an allowed origin may belong to another site.
 func (l *List) Check(r *http.Request, allowMissing bool) (canonical string, ok bool) {
 	value, present, once := FromRequest(r)
 	if !present {
@@ -85,7 +86,7 @@ func (l *List) Check(r *http.Request, allowMissing bool) (canonical string, ok b
 	return canonical, ok && once
 }
 
-// Canonical serialises a configured origin as a browser would (RFC 6454 6.2).
+// Canonical returns a configured origin as a browser serialises it (RFC 6454 6.2).
 // Its errors are those of [NewList], without the entry.
 func Canonical(entry string) (string, error) {
 	scheme, rest, found := strings.Cut(lower(entry), "://")
@@ -102,7 +103,7 @@ func Canonical(entry string) (string, error) {
 	return withoutDefaultPort(scheme + "://" + host), nil
 }
 
-// withoutDefaultPort cuts the port that the scheme implies.
+// withoutDefaultPort removes the port that the scheme implies.
 func withoutDefaultPort(value string) string {
 	switch {
 	case strings.HasPrefix(value, "https://"):

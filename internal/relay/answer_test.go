@@ -17,30 +17,31 @@ import (
 	"testing"
 
 	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 	"wsticket/internal/wsframe"
 )
 
-// accepting answers with more lines in the header.
+// accepting sets an application that adds lines to the header of its 101.
 func accepting(t *testing.T, lines string) func(*relay.Options) {
 	return func(o *relay.Options) {
 		o.Upstream = "http://" + saying(t, strings.Replace(switching(key), "\r\n\r\n", "\r\n"+lines+"\r\n", 1))
 	}
 }
 
-// The bytes that a client gets.
+// The bytes of a 101, as the client gets them.
 func TestAcceptOnTheWire(t *testing.T) {
 	t.Parallel()
 	const status = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 	const accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 	for _, tt := range []struct{ rule, lines, want string }{
-		{"ours goes along", "", accept + "Sec-WebSocket-Protocol: wsticket.v1\r\nSet-Cookie: ours=1\r\nX-Request-Id: one\r\n\r\n"},
+		{"the header of the response is kept", "", accept + "Sec-WebSocket-Protocol: wsticket.v1\r\nSet-Cookie: ours=1\r\nX-Request-Id: one\r\n\r\n"},
 		{
-			"the application has the last word", "sec-websocket-protocol: app.v1\r\nx-request-id: two\r\nset-cookie: theirs=1\r\n",
+			"the values of the application win", "sec-websocket-protocol: app.v1\r\nx-request-id: two\r\nset-cookie: theirs=1\r\n",
 			accept + "Sec-WebSocket-Protocol: app.v1\r\nSet-Cookie: ours=1\r\nSet-Cookie: theirs=1\r\nX-Request-Id: two\r\n\r\n",
 		},
 		{
-			"extensions pass byte for byte, and what is of its connection does not",
+			"extensions pass byte for byte, and hop-by-hop headers do not pass",
 			"Sec-WebSocket-Extensions: permessage-deflate;  x\r\nKeep-Alive: 1\r\nConnection: X-One\r\nX-One: 1\r\nContent-Length: 0\r\n",
 			accept + "Sec-WebSocket-Extensions: permessage-deflate;  x\r\nSec-WebSocket-Protocol: wsticket.v1\r\n" +
 				"Set-Cookie: ours=1\r\nX-Request-Id: one\r\n\r\n",
@@ -57,7 +58,7 @@ func TestAcceptOnTheWire(t *testing.T) {
 	}
 }
 
-// A refusal comes back as plain HTTP, and the connection goes on.
+// A refusal of the application is passed on, and the connection stays open.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -73,13 +74,13 @@ func TestRefusals(t *testing.T) {
 			"Go away.\n",
 		},
 		{
-			"401, and the application has the last word", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"app\"\r\nX-Request-Id: two\r\nContent-Length: 0\r\n\r\n",
+			"401, and the values of the application win", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"app\"\r\nX-Request-Id: two\r\nContent-Length: 0\r\n\r\n",
 			401,
 			http.Header{"Www-Authenticate": {`Basic realm="app"`}, "Content-Length": {"0"}, "X-Request-Id": {"two"}},
 			"",
 		},
 		{
-			"a body of which nobody says what it is", "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n<html>",
+			"a body without a content type", "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n<html>",
 			403,
 			http.Header{"Content-Length": {"6"}, "X-Request-Id": {"one"}},
 			"<html>",
@@ -91,14 +92,14 @@ func TestRefusals(t *testing.T) {
 			"",
 		},
 		{
-			"a body in pieces, and what is of its connection", "HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\nConnection: X-One\r\n" +
+			"a chunked body and hop-by-hop headers", "HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\nConnection: X-One\r\n" +
 				"X-One: 1\r\nKeep-Alive: 1\r\nContent-Type: a/b\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n",
 			503,
 			http.Header{"Content-Type": {"a/b"}, "Content-Length": {"6"}, "X-Request-Id": {"one"}},
 			"onetwo",
 		},
 		{
-			"a body up to the end", "HTTP/1.0 200 OK\r\nContent-Type: a/b\r\n\r\nall",
+			"a body up to the end of the connection", "HTTP/1.0 200 OK\r\nContent-Type: a/b\r\n\r\nall",
 			200,
 			http.Header{"Content-Type": {"a/b"}, "Content-Length": {"3"}, "X-Request-Id": {"one"}},
 			"all",
@@ -114,20 +115,20 @@ func TestRefusals(t *testing.T) {
 				if got.status != tt.status || !maps.EqualFunc(got.header, tt.header, slices.Equal) || got.body != tt.body {
 					t.Fatalf("got %+v, want %d %q %q", got, tt.status, tt.header, tt.body)
 				}
-				client.send(request) // Over the same connection.
+				client.send(request) // over the same connection
 			}
 		})
 	}
 }
 
-// A body that is cut short, or too long, is not taken for the whole one.
+// A body that is truncated or too long is an error.
 func TestRefusalsThatDoNotEnd(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 2<<20)
 	for rule, answer := range map[string]string{
-		"too short":            "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nGo",
-		"too short, in pieces": "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n",
-		"too long":             "HTTP/1.1 403 Forbidden\r\n\r\n" + long,
+		"too short":          "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nGo",
+		"too short, chunked": "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n",
+		"too long":           "HTTP/1.1 403 Forbidden\r\n\r\n" + long,
 	} {
 		t.Run(rule, func(t *testing.T) {
 			f := newFixture(t, func(o *relay.Options) { o.Upstream = "http://" + saying(t, answer) })
@@ -171,7 +172,7 @@ func TestAcceptErrors(t *testing.T) {
 	}
 }
 
-// A connection that is a WebSocket already gets its application.
+// Join connects an application to a connection that is a WebSocket already.
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	apps := make(chan *peer, 1)
@@ -182,7 +183,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A pipe is none of the connections that are known.
+	// A pipe is not one of the connections that are optimised.
 	far, near := net.Pipe()
 	client := newPeer(t, far, bufio.NewReader(far))
 	a, err := r.Open(t.Context(), outbound(t, false))
@@ -210,7 +211,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// All the ways that bytes may take on either side.
+// All transports that both sides may use.
 func TestTransports(t *testing.T) {
 	t.Parallel()
 	certs := testenv.TLS(t)
@@ -246,15 +247,15 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// transport sends small and large messages both ways, ends one tunnel from
-// here and another one by half-closing.
+// transport sends small and large messages both ways, closes one tunnel, and ends
+// another one by half-closing both sides.
 func transport(t *testing.T, f *fixture) {
 	t.Helper()
 	client, app, tunnel := f.open()
 	for _, size := range []int{0, 1, 63, 64, 65, 1000, 16 << 10, 64 << 10, 1 << 20} {
 		payload := strings.Repeat("x", size)
 		for range 3 {
-			go client.send(masked(wsframe.Text, payload)) // It may be more than there is room for on the way.
+			go client.send(masked(wsframe.Text, payload)) // it may be more than fits into the buffers on the way
 			app.expect(masked(wsframe.Text, payload))
 			go app.send(plain(wsframe.Text, payload))
 			client.expect(plain(wsframe.Text, payload))
@@ -283,7 +284,7 @@ func transport(t *testing.T, f *fixture) {
 	f.expectResult(1006, relay.ByClient)
 }
 
-// Of a handshake nothing stays while its tunnel is open.
+// An open tunnel does not keep the request of its handshake.
 func TestNothingStays(t *testing.T) {
 	t.Parallel()
 	freed := make(chan struct{})
@@ -294,7 +295,7 @@ func TestNothingStays(t *testing.T) {
 		inner.ServeHTTP(w, r)
 	})
 	client, app, _ := f.open()
-	await(t, "the request is garbage", func() bool {
+	test.Wait(t, "the request is garbage", func() bool {
 		runtime.GC()
 		select {
 		case <-freed:

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// The benchmarks set the relay beside nginx and httputil.ReverseProxy, each
-// before the same application, in turns, because machines have moods. What
-// counts is the ratio to nginx, which is the median of those of the turns.
+// The benchmarks compare the relay with nginx and httputil.ReverseProxy, before the
+// same application, in turns, because the speed of a machine varies. The result is
+// the ratio to nginx: the median of the ratios of all turns.
 
 const (
 	turns = 9
@@ -26,14 +26,14 @@ func contenders(b *testing.B) []child {
 	}
 }
 
-// figures are those of one contender, one a turn.
+// figures are the results of one contender by unit, one for each turn.
 type figures map[string][]float64
 
-// report gives the medians, and of the relay the ratios to nginx, which is the
-// first one.
+// report reports the medians, and the ratios of the relay, which is the second
+// contender, to nginx, which is the first.
 func report(b *testing.B, all []child, measured []figures) {
 	b.Helper()
-	b.ReportMetric(0, "ns/op") // Says nothing here.
+	b.ReportMetric(0, "ns/op") // means nothing here
 	for unit := range measured[0] {
 		for i, c := range all {
 			b.ReportMetric(median(measured[i][unit]), c.name+"-"+unit)
@@ -51,9 +51,8 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// BenchmarkIdle gives the resident memory and the descriptors of a connection
-// that has passed one message each way, at once and when the memory has
-// settled.
+// BenchmarkIdle measures the resident memory and the descriptors per connection
+// after one message each way: at once, and after unused memory was released.
 func BenchmarkIdle(b *testing.B) {
 	const count = 3000
 	all := contenders(b)
@@ -75,9 +74,8 @@ func BenchmarkIdle(b *testing.B) {
 	report(b, all, measured)
 }
 
-// BenchmarkEcho gives messages per second there and back at 100 connections,
-// the 99th percentile of the time that takes, and what of it the proxy itself
-// has used of the processor.
+// BenchmarkEcho measures, with 100 connections, round trips per second, the 99th
+// percentile of their time, and the processor time of the proxy.
 func BenchmarkEcho(b *testing.B) {
 	for _, size := range []int{64, 64 << 10} {
 		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
@@ -101,7 +99,7 @@ func BenchmarkEcho(b *testing.B) {
 	}
 }
 
-// BenchmarkHandshake gives handshakes per second, 16 at once.
+// BenchmarkHandshake measures handshakes per second, 16 at a time.
 func BenchmarkHandshake(b *testing.B) {
 	all := contenders(b)
 	measured := make([]figures, len(all))

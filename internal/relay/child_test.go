@@ -20,15 +20,16 @@ import (
 	"time"
 
 	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
-// The servers of the benchmarks. Each is a process of its own, so that what it
-// uses can be told from what we use.
+// The servers of the benchmarks. Each is a process of its own, so that its use of
+// resources can be measured.
 
-// serveChild serves "echo", "relay URL" or "reverseproxy URL" on a free port
-// and prints its address. For each line that it then reads it frees memory and
-// prints another one, and it ends with stdin.
+// serveChild serves "echo", "relay URL" or "reverseproxy URL" on a free port and
+// prints its address. Then, for each line that it reads, it releases unused memory
+// and prints a line. It returns at the end of stdin.
 func serveChild(what string, stdin io.Reader, stdout io.Writer) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -75,8 +76,8 @@ func proxyTo(kind, upstream string) http.Handler {
 type child struct {
 	name, addr string
 	pids       []int
-	// settle lets it free what memory it can, as it would do by itself after
-	// some time.
+	// settle makes it release unused memory, as it would do by itself after some
+	// time.
 	settle func()
 }
 
@@ -111,7 +112,7 @@ func startChild(b *testing.B, what string) child {
 	}}
 }
 
-// startNginx starts nginx as it is used before WebSockets.
+// startNginx starts nginx with the usual configuration for WebSockets.
 func startNginx(b *testing.B, upstream string) child {
 	b.Helper()
 	n := testenv.Nginx(b, func(s *testenv.NginxServer) string {
@@ -126,7 +127,7 @@ proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwa
 	}
 	master := strings.TrimSpace(string(pid))
 	c := child{name: "nginx", addr: n.Addr(), settle: func() {}}
-	await(b, "nginx has a worker for each processor", func() bool {
+	test.Wait(b, "nginx has a worker for each processor", func() bool {
 		children, err := os.ReadFile(filepath.Join("/proc", master, "task", master, "children"))
 		if err != nil {
 			b.Skip("no /proc here")
@@ -141,7 +142,7 @@ proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwa
 	return c
 }
 
-// use is what a server uses, or has used by now.
+// use is what a server uses of the machine.
 type use struct {
 	cpu         time.Duration
 	rss         int // bytes
@@ -158,9 +159,9 @@ func (c child) use(b *testing.B) use {
 		if err != nil {
 			b.Skip("no /proc here")
 		}
-		// Behind the name, which may hold blanks, stand the state as the 3rd
-		// field, the ticks in user and in system mode as the 14th and 15th,
-		// and the pages of memory as the 24th.
+		// The name may contain spaces. After it come the state as the 3rd field,
+		// the ticks in user and system mode as the 14th and 15th, and the pages of
+		// resident memory as the 24th.
 		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 		for _, field := range fields[11:13] {
 			ticks, _ := strconv.Atoi(field)

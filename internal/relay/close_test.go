@@ -2,17 +2,16 @@ package relay_test
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/wsframe"
 )
 
-// soon makes the linger of a test short, where its end is waited for.
+// soon makes the linger short for tests that wait for its end.
 func soon(o *relay.Options) { o.Linger = time.Second }
 
 func TestClose(t *testing.T) {
@@ -26,7 +25,7 @@ func TestClose(t *testing.T) {
 	if h.Opcode != wsframe.Close || !h.Masked || h.Mask == ([4]byte{}) || string(payload) != closing(4003, "revoked") {
 		t.Errorf("towards the application: got %+v %q, want a masked close frame", h, payload)
 	}
-	// What is on its way is dropped, on both sides.
+	// What the peers still send is dropped.
 	client.send(masked(wsframe.Text, "late"), masked(wsframe.Close, closing(4003, "")))
 	app.send(plain(wsframe.Text, "late"), plain(wsframe.Close, closing(4003, "")))
 	client.expectEnd()
@@ -38,8 +37,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// Wherever in its stream a peer stands, the Close frame comes between two
-// frames: the one that has begun arrives whole, and none after it.
+// Whatever part of its stream a peer has sent, the close frame comes between two
+// frames: a frame that has begun arrives completely, and none follows it.
 func TestCloseBetweenFrames(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{5, 300, 200_000} {
@@ -61,7 +60,7 @@ func TestCloseBetweenFrames(t *testing.T) {
 					if name == "application" {
 						from, to = app, client
 					}
-					var begun, whole string // Of what arrives, before the call and after it.
+					var begun, whole string // what arrives before Close, and in total
 					switch {
 					case at > len(first)+6:
 						begun, whole = stream[:at], stream
@@ -85,7 +84,7 @@ func TestCloseBetweenFrames(t *testing.T) {
 	}
 }
 
-// Control frames may stand between the fragments of a message.
+// A close frame may come between the fragments of a message.
 func TestCloseBetweenFragments(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -101,10 +100,10 @@ func TestCloseBetweenFragments(t *testing.T) {
 	f.expectResult(1001, relay.ByRelay)
 }
 
-// Nobody holds up the end for longer than the linger.
+// No peer delays the end for longer than the linger.
 func TestCloseIsNotAwaited(t *testing.T) {
 	t.Parallel()
-	t.Run("nobody answers", func(t *testing.T) {
+	t.Run("no peer answers", func(t *testing.T) {
 		f := newFixture(t, soon)
 		client, app, tunnel := f.open()
 		tunnel.Close(1001, "")
@@ -126,20 +125,8 @@ func TestCloseIsNotAwaited(t *testing.T) {
 	t.Run("peers do not read", func(t *testing.T) {
 		f := newFixture(t, soon)
 		client, app, tunnel := f.open()
-		var flooding sync.WaitGroup
-		for p, frame := range map[*peer]string{
-			client: masked(wsframe.Binary, string(make([]byte, 1<<20))),
-			app:    plain(wsframe.Binary, string(make([]byte, 1<<20))),
-		} {
-			flooding.Go(func() { // Ends with the tunnel.
-				for {
-					if _, err := io.WriteString(p.conn, frame); err != nil {
-						return
-					}
-				}
-			})
-		}
-		await(t, "something passes", func() bool {
+		flooding := flood(client, app)
+		test.Wait(t, "something passes", func() bool {
 			s := f.relay.Stats()
 			return s.FromClient.Messages > 0 && s.FromUpstream.Messages > 0
 		})
@@ -149,7 +136,8 @@ func TestCloseIsNotAwaited(t *testing.T) {
 	})
 }
 
-// Who has said Close already is answered and not asked again.
+// A client that has sent a close frame gets an answer, and the application no
+// second close frame.
 func TestCloseWhileClosing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -165,7 +153,7 @@ func TestCloseWhileClosing(t *testing.T) {
 	f.expectResult(1000, relay.ByClient)
 }
 
-// What follows a Close frame is no frame and goes nowhere (RFC 6455 5.5.1).
+// What follows a close frame is dropped (RFC 6455 5.5.1).
 func TestNothingAfterClose(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -181,7 +169,7 @@ func TestNothingAfterClose(t *testing.T) {
 	f.expectResult(1000, relay.ByClient)
 }
 
-// The code of the first Close frame is told, in whatever pieces it comes.
+// The result has the code of the first close frame, in whatever pieces that comes.
 func TestCloseCodes(t *testing.T) {
 	t.Parallel()
 	for rule, frame := range map[string]string{

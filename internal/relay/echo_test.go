@@ -14,14 +14,14 @@ import (
 
 const key = "dGhlIHNhbXBsZSBub25jZQ==" // of RFC 6455 1.3
 
-// switching accepts a handshake with this key.
+// switching returns the response that accepts a handshake with this key.
 func switching(key string) string {
 	digest := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(digest[:]) + "\r\n\r\n"
 }
 
-// listenEcho serves echo until the test ends.
+// listenEcho starts an echo server and returns its address.
 func listenEcho(t testing.TB) string {
 	t.Helper()
 	l := listen(t, "tcp", "127.0.0.1:0")
@@ -36,12 +36,12 @@ func acceptEcho(l net.Listener) {
 		if err != nil {
 			return
 		}
-		go echo(conn) // Ends with the connection.
+		go echo(conn) // ends with the connection
 	}
 }
 
-// echo answers each frame with its payload. Whoever measures masks with zeros,
-// so that unmasking is no part of it.
+// echo answers each frame with its payload. Benchmarks mask with zeros, so that
+// they do not measure the unmasking.
 func echo(conn net.Conn) {
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
@@ -69,7 +69,7 @@ func echo(conn net.Conn) {
 		if h.Mask != ([4]byte{}) {
 			wsframe.Unmask(buffer[size:whole], h.Mask)
 		}
-		// The header without its mask ends where the mask has ended.
+		// Move the header, without its mask, to the start of the payload.
 		copy(buffer[4:], buffer[:size-4])
 		buffer[5] &= 0x7F
 		if _, err := conn.Write(buffer[4:whole]); err != nil {

@@ -19,13 +19,14 @@ import (
 	"time"
 
 	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/wsframe"
 )
 
-// patience is how long a test waits for what has to come.
+// patience limits how long a test waits for what has to happen.
 const patience = 30 * time.Second
 
-// peer is one end of a tunnel: bytes over a socket.
+// peer is one end of a tunnel.
 type peer struct {
 	t    testing.TB
 	conn net.Conn
@@ -41,7 +42,7 @@ func newPeer(t testing.TB, conn net.Conn, in *bufio.Reader) *peer {
 	return &peer{t, conn, in}
 }
 
-// send writes all of it in one piece.
+// send writes the pieces at once.
 func (p *peer) send(pieces ...string) {
 	p.t.Helper()
 	if _, err := io.WriteString(p.conn, strings.Join(pieces, "")); err != nil {
@@ -49,7 +50,7 @@ func (p *peer) send(pieces ...string) {
 	}
 }
 
-// expect reads exactly what is wanted.
+// expect reads as many bytes as the pieces have, and compares.
 func (p *peer) expect(pieces ...string) {
 	p.t.Helper()
 	want := strings.Join(pieces, "")
@@ -60,7 +61,8 @@ func (p *peer) expect(pieces ...string) {
 	}
 }
 
-// expectClose reads frames up to a close frame and wants that code.
+// expectClose reads frames up to a close frame, which must have this code and
+// reason.
 func (p *peer) expectClose(code uint16, reason string) {
 	p.t.Helper()
 	for {
@@ -76,7 +78,7 @@ func (p *peer) expectClose(code uint16, reason string) {
 	}
 }
 
-// frame reads a whole frame, and unmasks it.
+// frame reads a frame and unmasks it.
 func (p *peer) frame() (wsframe.Header, []byte) {
 	p.t.Helper()
 	head, err := p.in.Peek(2)
@@ -101,7 +103,7 @@ func (p *peer) frame() (wsframe.Header, []byte) {
 	return h, payload
 }
 
-// expectEnd wants nothing more to come but the end of the stream.
+// expectEnd expects the end of the stream and nothing before it.
 func (p *peer) expectEnd() {
 	p.t.Helper()
 	rest, err := io.ReadAll(p.in)
@@ -110,7 +112,7 @@ func (p *peer) expectEnd() {
 	}
 }
 
-// expectCut wants the connection to end, in whatever way.
+// expectCut expects the connection to end, in any way.
 func (p *peer) expectCut() {
 	p.t.Helper()
 	if _, err := io.Copy(io.Discard, p.in); err != nil && !isReset(err) {
@@ -122,7 +124,7 @@ func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// closeWrite ends the stream that the peer sends.
+// closeWrite half-closes the connection.
 func (p *peer) closeWrite() {
 	p.t.Helper()
 	half, ok := p.conn.(interface{ CloseWrite() error })
@@ -134,7 +136,7 @@ func (p *peer) closeWrite() {
 	}
 }
 
-// discard closes a connection by a reset.
+// discard closes a connection with a reset.
 func discard(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -142,7 +144,7 @@ func discard(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// masked is a whole frame of a client, plain one of a server.
+// masked returns a frame of a client, plain one of a server.
 func masked(op wsframe.Opcode, payload string) string {
 	return string(wsframe.Append(nil, op, []byte(payload), &[4]byte{1, 2, 3, 4}))
 }
@@ -151,19 +153,19 @@ func plain(op wsframe.Opcode, payload string) string {
 	return string(wsframe.Append(nil, op, []byte(payload), nil))
 }
 
-// fragment takes FIN off a frame.
+// fragment clears the FIN bit of a frame.
 func fragment(frame string) string { return string([]byte{frame[0] &^ 0x80}) + frame[1:] }
 
 func closing(code uint16, reason string) string { return string(wsframe.ClosePayload(code, reason)) }
 
-// header is that of a frame of a client whose payload is of that size.
+// header returns the header of a client's frame whose payload has this size.
 func header(op wsframe.Opcode, size uint64) string {
 	long := binary.BigEndian.AppendUint64([]byte{0x80 | byte(op), 0x80 | 127}, size)
 	return string(long) + "\x01\x02\x03\x04"
 }
 
-// application listens, and gives each connection to serve with the handshake
-// that came on it. It ends with the test.
+// application listens until the test ends. It calls serve with each connection and
+// its handshake, and returns its address.
 func application(t testing.TB, serve func(p *peer, r *http.Request)) string {
 	t.Helper()
 	return applicationOn(t, listen(t, "tcp", "127.0.0.1:0"), serve)
@@ -202,7 +204,7 @@ func applicationOn(t testing.TB, l net.Listener, serve func(p *peer, r *http.Req
 	return l.Addr().String()
 }
 
-// saying is an application that answers with these bytes.
+// saying starts an application that answers with these bytes.
 func saying(t testing.TB, text string) string {
 	t.Helper()
 	return application(t, func(p *peer, _ *http.Request) {
@@ -211,7 +213,7 @@ func saying(t testing.TB, text string) string {
 	})
 }
 
-// fixture is a server that relays, and what comes out of it.
+// fixture is a server with a relay, and what the relay reports.
 type fixture struct {
 	t       testing.TB
 	relay   *relay.Relay
@@ -220,13 +222,13 @@ type fixture struct {
 	tunnels chan *relay.Tunnel
 	results chan relay.Result
 	errs    chan error
-	// What the room around the relay answers by itself.
+	// What the package around the relay adds to the response.
 	header      http.Header
 	subprotocol string
 }
 
-// newFixture relays to an application that accepts all handshakes, unless
-// change names another one.
+// newFixture starts a relay to an application that accepts all handshakes, unless
+// change sets another one.
 func newFixture(t testing.TB, change func(*relay.Options)) *fixture {
 	t.Helper()
 	o := relay.Options{Linger: patience, HandshakeTimeout: patience, DialTimeout: patience, WriteTimeout: patience}
@@ -260,8 +262,8 @@ func (f *fixture) serve(o relay.Options, start func(*httptest.Server)) {
 	start(f.server)
 	f.t.Cleanup(func() {
 		f.server.Close()
-		// By now all ends are closed.
-		await(f.t, "the tunnels end", func() bool { return f.relay.Stats().Open == 0 })
+		// Both peers of each tunnel are closed now.
+		test.Wait(f.t, "the tunnels end", func() bool { return f.relay.Stats().Open == 0 })
 	})
 }
 
@@ -270,7 +272,7 @@ func (f *fixture) accept(p *peer, r *http.Request) {
 	f.apps <- p
 }
 
-// ServeHTTP is what a room around the relay does.
+// ServeHTTP does what the package around the relay does.
 func (f *fixture) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	a, err := f.relay.Open(in.Context(), f.relay.Outbound(in, false))
 	if err != nil {
@@ -303,7 +305,7 @@ func (f *fixture) connect() (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(f.t.Context(), "tcp", f.server.Listener.Addr().String())
 }
 
-// dial connects and sends text, which may be more than a handshake.
+// dial connects and sends text: a handshake and perhaps more.
 func (f *fixture) dial(text string) *peer {
 	f.t.Helper()
 	conn, err := f.connect()
@@ -311,14 +313,14 @@ func (f *fixture) dial(text string) *peer {
 		f.t.Fatal(err)
 	}
 	if f.server.TLS != nil {
-		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // Its own certificate.
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // it is self-signed
 	}
 	p := newPeer(f.t, conn, bufio.NewReader(conn))
 	p.send(text)
 	return p
 }
 
-// answer is an answer over HTTP.
+// answer is an HTTP response.
 type answer struct {
 	status int
 	header http.Header
@@ -344,7 +346,7 @@ func (p *peer) answer() answer {
 	return got
 }
 
-// open opens a tunnel and returns its two ends.
+// open opens a tunnel and returns its two peers.
 func (f *fixture) open() (client, app *peer, tunnel *relay.Tunnel) {
 	f.t.Helper()
 	client = f.dial(request)
@@ -354,7 +356,7 @@ func (f *fixture) open() (client, app *peer, tunnel *relay.Tunnel) {
 	return client, next(f.t, f.apps), next(f.t, f.tunnels)
 }
 
-// next is what comes over a channel.
+// next returns the next value from a channel.
 func next[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
@@ -368,7 +370,7 @@ func next[T any](t testing.TB, c <-chan T) T {
 	}
 }
 
-// expectResult waits for the end of the tunnel.
+// expectResult waits for the end of a tunnel.
 func (f *fixture) expectResult(code uint16, by string) relay.Result {
 	f.t.Helper()
 	got := next(f.t, f.results)
@@ -378,18 +380,19 @@ func (f *fixture) expectResult(code uint16, by string) relay.Result {
 	return got
 }
 
-// await asks until the answer is yes.
-func await(t testing.TB, what string, yes func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !yes() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not in time: %s", what)
-		case <-tick.C:
-		}
+// flood sends frames from both peers, which read nothing, until the tunnel ends.
+// The caller waits for that.
+func flood(client, app *peer) *sync.WaitGroup {
+	payload := string(make([]byte, 1<<20))
+	var sending sync.WaitGroup
+	for p, frame := range map[*peer]string{client: masked(wsframe.Binary, payload), app: plain(wsframe.Binary, payload)} {
+		sending.Go(func() {
+			for {
+				if _, err := io.WriteString(p.conn, frame); err != nil {
+					return
+				}
+			}
+		})
 	}
+	return &sending
 }

@@ -12,23 +12,24 @@ import (
 	"time"
 
 	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/wsframe"
 )
 
-// Of 10 000 connections, which end in all the ways there are, nothing stays:
-// no goroutine, no descriptor, no memory.
+// 10 000 connections, which end in different ways, leave no goroutine, no descriptor
+// and no memory behind.
 func TestNothingIsLeftBehind(t *testing.T) {
 	const waves, size = 20, 500
 	f := emptyFixture(t)
 	f.tunnels, f.results = make(chan *relay.Tunnel, size), make(chan relay.Result, size)
 	f.serve(relay.Options{Upstream: "http://" + listenEcho(t), HandshakeTimeout: patience, Linger: 20 * time.Millisecond, Ping: patience, IdleTimeout: patience}, (*httptest.Server).Start)
-	wave(t, f, size) // What is made once is made.
+	wave(t, f, size) // so that everything is there that is made only once
 	f.server.CloseClientConnections()
 	goroutines, descriptors, memory := runtime.NumGoroutine(), countDescriptors(t), heap()
 	for range waves {
 		wave(t, f, size)
 	}
-	await(t, "goroutines and descriptors are as before", func() bool {
+	test.Wait(t, "goroutines and descriptors are as before", func() bool {
 		return runtime.NumGoroutine() <= goroutines && countDescriptors(t) <= descriptors
 	})
 	if grown := heap() - memory; grown > 1<<20 {
@@ -39,7 +40,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-// wave opens that many tunnels at once, and ends all of them.
+// wave opens a number of tunnels at once and ends them.
 func wave(t *testing.T, f *fixture, size int) {
 	t.Helper()
 	var opening, ending sync.WaitGroup
@@ -77,7 +78,7 @@ func wave(t *testing.T, f *fixture, size int) {
 	}
 }
 
-// exchange opens a tunnel and sends a message each way.
+// exchange opens a tunnel and sends a message both ways.
 func exchange(conn net.Conn) error {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
@@ -93,7 +94,7 @@ func exchange(conn net.Conn) error {
 	return nil
 }
 
-// leave is one of the ways in which clients leave, if they do.
+// leave ends a connection like a client, in one of four ways, or waits for its end.
 func leave(conn net.Conn, way int) {
 	switch way % 4 {
 	case 0:

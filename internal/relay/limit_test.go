@@ -20,11 +20,11 @@ func TestMaxMessage(t *testing.T) {
 		over   string
 	}{
 		{"one that fits passes, and a byte more does not", []string{masked(wsframe.Text, fits)}, masked(wsframe.Text, fits+"x")},
-		{"what is announced counts", nil, header(wsframe.Binary, 1<<30)},
+		{"the announced length counts", nil, header(wsframe.Binary, 1<<30)},
 		{"fragments count together", []string{
 			fragment(masked(wsframe.Text, half)), fragment(masked(wsframe.Continuation, half)),
 		}, masked(wsframe.Continuation, "x")},
-		{"a message begins at nothing", []string{
+		{"each message starts at zero", []string{
 			masked(wsframe.Text, fits), fragment(masked(wsframe.Text, fits)), masked(wsframe.Continuation, ""), masked(wsframe.Text, fits),
 		}, masked(wsframe.Binary, fits+"x")},
 		{"control frames do not count", []string{
@@ -42,7 +42,7 @@ func TestMaxMessage(t *testing.T) {
 			f.expectResult(1009, relay.ByRelay)
 		})
 	}
-	t.Run("the client's answer is found behind it", func(t *testing.T) {
+	t.Run("the close frame of the client is found after it", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
 		client, app, _ := f.open()
 		client.send(masked(wsframe.Text, fits+"x"), masked(wsframe.Text, "next"), masked(wsframe.Close, closing(1009, "")))
@@ -52,7 +52,7 @@ func TestMaxMessage(t *testing.T) {
 		_, _ = client.conn.Close(), app.conn.Close()
 		f.expectResult(1009, relay.ByRelay)
 	})
-	t.Run("it does not bind the application", func(t *testing.T) {
+	t.Run("it does not apply to the application", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
 		client, app, _ := f.open()
 		app.send(plain(wsframe.Text, fits+"x"))
@@ -62,7 +62,7 @@ func TestMaxMessage(t *testing.T) {
 	})
 }
 
-// W9: what is no header closes both sides, behind the last whole frame.
+// W9: a malformed header closes both sides, after the last complete frame.
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	for rule, bad := range map[string]string{
@@ -92,14 +92,14 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// W4 and W5: what is announced, or has no end, costs nothing.
+// W4 and W5: announced lengths and endless messages take no memory.
 func TestMemory(t *testing.T) {
 	f := newFixture(t, nil)
 	client, app, _ := f.open()
 	before := heap()
-	// Frames without a payload, fragments of a message that does not end.
+	// Frames without payload: fragments of a message that does not end.
 	empty := fragment(masked(wsframe.Text, "")) + strings.Repeat(fragment(masked(wsframe.Continuation, "")), 10_000)
-	go func() { // Ends when the test has read all.
+	go func() { // ends when the test has read everything
 		for range 50 {
 			_, _ = io.WriteString(client.conn, empty)
 		}
@@ -116,7 +116,7 @@ func TestMemory(t *testing.T) {
 	next(t, f.results)
 }
 
-// A tunnel through which nothing passes holds no buffer, whatever has passed.
+// An idle tunnel holds no buffer, also after messages have passed.
 func TestIdleTunnelHoldsNoBuffer(t *testing.T) {
 	const count, size = 30, 72 << 10
 	f := newFixture(t, nil)
@@ -129,7 +129,7 @@ func TestIdleTunnelHoldsNoBuffer(t *testing.T) {
 		app.send(plain(wsframe.Text, "hello"))
 		client.expect(plain(wsframe.Text, "hello"))
 		ends = append(ends, client, app)
-		heap() // The next one gets a new buffer.
+		heap() // empties the pool, so that the next tunnel gets a new buffer
 	}
 	if grown := heap() - before; grown > count*size/2 {
 		t.Errorf("%d tunnels hold %d bytes, want less than %d", count, grown, count*size/2)
@@ -144,7 +144,7 @@ func TestIdleTunnelHoldsNoBuffer(t *testing.T) {
 
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // The second one clears what pools have kept.
+	runtime.GC() // the second one empties the pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)

@@ -15,7 +15,7 @@ import (
 	"wsticket/internal/wsframe"
 )
 
-// load is a number of connections that send messages and wait for the echo.
+// load is a set of connections that send messages and wait for the echo.
 type load struct {
 	conns  []net.Conn
 	frame  []byte
@@ -25,7 +25,7 @@ type load struct {
 func dialLoad(b *testing.B, addr string, count, size int) *load {
 	b.Helper()
 	l := &load{frame: wsframe.Append(nil, wsframe.Binary, make([]byte, size), &[4]byte{})}
-	l.answer = len(l.frame) - 4 // It is not masked.
+	l.answer = len(l.frame) - 4 // it is not masked
 	for range count {
 		conn, err := dialWebSocket(b.Context(), addr)
 		if err != nil {
@@ -64,7 +64,7 @@ func (l *load) close() {
 	l.conns = nil
 }
 
-// once sends one message over each connection.
+// once sends one message over each connection and reads the echo.
 func (l *load) once(b *testing.B) {
 	b.Helper()
 	buffer := make([]byte, l.answer)
@@ -78,7 +78,7 @@ func (l *load) once(b *testing.B) {
 	}
 }
 
-// run sends over all connections at once for that long.
+// run sends messages over all connections at once for a time d.
 func (l *load) run(b *testing.B, d time.Duration) (count int, p99 time.Duration) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), d)
@@ -118,7 +118,8 @@ func (l *load) drive(ctx context.Context, conn net.Conn) []time.Duration {
 	return took
 }
 
-// handshakes opens and closes connections for that long, some at once.
+// handshakes opens and closes connections, several at once, for a time d, and
+// returns their number.
 func handshakes(b *testing.B, addr string, d time.Duration) int {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), d)
@@ -133,7 +134,7 @@ func handshakes(b *testing.B, addr string, d time.Duration) int {
 					b.Error(err)
 					return
 				}
-				discard(conn) // No port is left waiting.
+				discard(conn) // leaves no port in TIME_WAIT
 				counts[i]++
 			}
 		})

@@ -8,8 +8,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childFlag makes this binary one of the servers of the benchmarks, in a
-// process of its own.
+// childFlag makes the test binary run as one of the servers of the benchmarks.
 var childFlag = flag.String("relay.child", "", "what to serve, for the benchmarks")
 
 func TestMain(m *testing.M) {

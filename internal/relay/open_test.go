@@ -14,7 +14,7 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// The bytes that an application gets.
+// The bytes of a handshake, as the application gets them.
 func TestHandshakeOnTheWire(t *testing.T) {
 	t.Parallel()
 	l := listen(t, "tcp", "127.0.0.1:0")
@@ -35,7 +35,7 @@ func TestHandshakeOnTheWire(t *testing.T) {
 	app.expectEnd()
 }
 
-// What an application does instead of answering.
+// All failures of the application are ErrUpstream.
 func TestUpstreamFailures(t *testing.T) {
 	t.Parallel()
 	accepted := switching(key)
@@ -44,7 +44,7 @@ func TestUpstreamFailures(t *testing.T) {
 		rule, upstream string
 	}{
 		{"it does not listen", testenv.FreeAddr(t)},
-		{"it says nothing", silent},
+		{"it does not answer", silent},
 		{"it ends at once", saying(t, "")},
 		{"it ends within its answer", saying(t, accepted[:len(accepted)-1])},
 		{"no HTTP", saying(t, "MARKER\r\n\r\n")},
@@ -79,8 +79,8 @@ func TestUpstreamFailures(t *testing.T) {
 	}
 }
 
-// Who waits for the application can give up.
-func TestOpenIsCalledOff(t *testing.T) {
+// Cancelling the context ends the wait for the application.
+func TestOpenCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	upstream := application(t, func(p *peer, _ *http.Request) {
@@ -92,7 +92,7 @@ func TestOpenIsCalledOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := r.Open(ctx, outbound(t, false)); !errors.Is(err, relay.ErrUpstream) || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want it called off", err)
+		t.Errorf("got %v, want it cancelled", err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"wsticket/internal/relay"
 )
 
-// outbound is what is made of a handshake with these lines in its header.
+// outbound returns the outbound form of a handshake with these header lines.
 func outbound(t *testing.T, trusted bool, lines ...string) *http.Request {
 	t.Helper()
 	in := strings.Replace(request, "\r\n\r\n", "\r\n"+strings.Join(append(lines, "\r\n"), "\r\n"), 1)
@@ -28,7 +28,7 @@ func outbound(t *testing.T, trusted bool, lines ...string) *http.Request {
 	return rl.Outbound(r, trusted)
 }
 
-// always is in every handshake that is passed on.
+// always returns the header of every outbound handshake, plus more.
 func always(more http.Header) http.Header {
 	h := http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
@@ -45,40 +45,40 @@ func TestOutboundHeaders(t *testing.T) {
 		rule    string
 		trusted bool
 		lines   []string
-		want    http.Header // beside what is always there
+		want    http.Header // besides always
 	}{
-		{"nothing but what is needed", false, nil, nil},
-		{"others pass, with all their lines", false, []string{"Cookie: a=1; b=2", "X-App: 1", "X-App: 2", "Origin: null"}, http.Header{
+		{"only what is necessary", false, nil, nil},
+		{"other headers pass, with all their lines", false, []string{"Cookie: a=1; b=2", "X-App: 1", "X-App: 2", "Origin: null"}, http.Header{
 			"Cookie": {"a=1; b=2"}, "X-App": {"1", "2"}, "Origin": {"null"},
 		}},
-		{"what the handshake negotiates passes byte for byte", false, []string{
+		{"extensions and subprotocols pass byte for byte", false, []string{
 			"Sec-WebSocket-Extensions: permessage-deflate;  client_max_window_bits", "Sec-WebSocket-Protocol: a ,b",
 		}, http.Header{
 			"Sec-Websocket-Extensions": {"permessage-deflate;  client_max_window_bits"}, "Sec-Websocket-Protocol": {"a ,b"},
 		}},
-		{"the known ones of a connection do not", false, []string{
+		{"hop-by-hop headers do not pass", false, []string{
 			"Keep-Alive: 1", "Proxy-Connection: x", "Proxy-Authorization: x", "Proxy-Authenticate: x", "TE: trailers", "Trailer: X", "Expect: x",
 		}, nil},
-		{"nor those that Connection names, in any case and any line", false, []string{
+		{"nor those that Connection names, in any case and in any line", false, []string{
 			"Connection: x-one ,X-TWO", "X-One: 1", "X-Two: 2", "Connection: Cookie", "Cookie: a=1", "X-Three: 3",
 		}, http.Header{"X-Three": {"3"}}},
-		{"what is set here cannot be named away", false, []string{
+		{"Connection cannot remove what the relay sets", false, []string{
 			"Connection: X-Forwarded-For, Sec-WebSocket-Key, Sec-WebSocket-Version",
 		}, nil},
 		{"names with an underscore do not pass", false, []string{"X_Auth_Request_User: root", "X_Forwarded_For: 1.1.1.1", "_: x"}, nil},
-		{"what a stranger says of itself is replaced", false, []string{
+		{"forwarding headers of a peer that is not trusted are replaced", false, []string{
 			"X-Forwarded-For: 1.1.1.1", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "X-Forwarded-Uri: /admin",
 			"X-Forwarded-User: root", "Forwarded: for=1.1.1.1", "X-Real-IP: 1.1.1.1",
 		}, nil},
-		{"what a trusted proxy says is kept, and continued", true, []string{
+		{"those of a trusted proxy are kept and extended", true, []string{
 			"X-Forwarded-For: 1.1.1.1, 2.2.2.2", "X-Forwarded-For: 3.3.3.3", "X-Forwarded-Host: app.example.com",
 			"X-Forwarded-Proto: wss", "Forwarded: for=1.1.1.1", "X-Real-IP: 1.1.1.1", "X-Forwarded-Port: 443",
 		}, http.Header{
 			"X-Forwarded-For": {"1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.1"}, "X-Forwarded-Host": {"app.example.com"},
 			"X-Forwarded-Proto": {"wss"}, "Forwarded": {"for=1.1.1.1"}, "X-Real-Ip": {"1.1.1.1"}, "X-Forwarded-Port": {"443"},
 		}},
-		{"a trusted proxy that says nothing", true, nil, nil},
-		{"underscores are nobody's", true, []string{"X_Forwarded_For: 1.1.1.1"}, nil},
+		{"a trusted proxy without forwarding headers", true, nil, nil},
+		{"names with an underscore do not pass from a trusted proxy either", true, []string{"X_Forwarded_For: 1.1.1.1"}, nil},
 	} {
 		if got, want := outbound(t, tt.trusted, tt.lines...).Header, always(tt.want); !maps.EqualFunc(got, want, slices.Equal) {
 			t.Errorf("%s:\ngot  %q\nwant %q", tt.rule, got, want)
@@ -97,7 +97,7 @@ func TestOutboundOfTLS(t *testing.T) {
 	in.Header = http.Header{}
 	got := rl.Outbound(in, false).Header
 	if proto, peers := got.Get("X-Forwarded-Proto"), got["X-Forwarded-For"]; proto != "https" || peers != nil {
-		t.Errorf("got %q from %q, want https from nobody", proto, peers)
+		t.Errorf("got %q from %q, want https and no address", proto, peers)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"wsticket/internal/wsframe"
 )
 
-// sending is what one side of a tunnel sends.
+// sending is what one peer of a tunnel sends.
 type sending struct {
 	frames []string
 	chunks []string // the same bytes
@@ -45,8 +45,8 @@ func genSending(frame func(wsframe.Opcode, string) string) *rapid.Generator[send
 	})
 }
 
-// Whatever frames come from both sides in whatever chunks, and whenever the
-// tunnel is closed: each side gets whole frames in their order, then one Close
+// Both peers send arbitrary frames in arbitrary chunks, and the tunnel is closed at
+// an arbitrary time. Each peer gets complete frames in their order, then one close
 // frame, and nothing after it.
 func TestFramesStayWhole(t *testing.T) {
 	t.Parallel()
@@ -77,8 +77,8 @@ func TestFramesStayWhole(t *testing.T) {
 	})
 }
 
-// send sends one chunk for each that may be, then all, and answers the Close
-// frame that is sure to come.
+// send sends one chunk for each value of the channel and the rest when it is closed.
+// Then it sends the answer to the close frame.
 func (s sending) send(p *peer, chunks <-chan struct{}, frame func(wsframe.Opcode, string) string) {
 	for _, chunk := range s.chunks {
 		<-chunks
@@ -86,7 +86,7 @@ func (s sending) send(p *peer, chunks <-chan struct{}, frame func(wsframe.Opcode
 			return
 		}
 	}
-	for range chunks { // Until the tunnel is being closed.
+	for range chunks { // wait until the tunnel was told to close
 	}
 	_, _ = io.WriteString(p.conn, frame(wsframe.Close, closing(1001, "")))
 }

@@ -8,7 +8,7 @@ import (
 	"wsticket/internal/relay"
 )
 
-// The system gives up a peer that is gone within a minute.
+// The kernel detects within a minute that a peer is gone.
 func TestPeersAreWatched(t *testing.T) {
 	t.Parallel()
 	conn, err := (&net.Dialer{KeepAlive: -1}).DialContext(t.Context(), "tcp", listenEcho(t))
@@ -17,7 +17,7 @@ func TestPeersAreWatched(t *testing.T) {
 	}
 	defer conn.Close()
 	relay.WatchPeer(conn)
-	raw, err := conn.(*net.TCPConn).SyscallConn() //nolint:errcheck // It is one.
+	raw, err := conn.(*net.TCPConn).SyscallConn() //nolint:errcheck // it is one
 	if err != nil {
 		t.Fatal(err)
 	}

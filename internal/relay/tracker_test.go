@@ -12,9 +12,9 @@ import (
 	"wsticket/internal/wsframe"
 )
 
-// seen is what is known of a stream.
+// seen is what a tracker knows about a stream.
 type seen struct {
-	passes   int // bytes that may be passed on
+	passes   int // bytes that may be forwarded
 	messages uint64
 	closing  bool
 	code     uint16
@@ -22,8 +22,8 @@ type seen struct {
 	err      error
 }
 
-// track feeds a stream in chunks of these sizes, the last one repeatedly, as
-// a pump does.
+// track feeds a stream to a tracker in chunks of these sizes, the last size
+// repeatedly, like a pump.
 func track(t *testing.T, stream []byte, limit int64, sizes []byte) seen {
 	t.Helper()
 	var got seen
@@ -55,7 +55,7 @@ func track(t *testing.T, stream []byte, limit int64, sizes []byte) seen {
 	return got
 }
 
-// oracle finds out the same with gobwas/ws.
+// oracle determines the same with gobwas/ws.
 func oracle(stream []byte, limit int64) seen {
 	var want seen
 	var size int64
@@ -69,8 +69,8 @@ func oracle(stream []byte, limit int64) seen {
 			want.err = wsframe.ErrMalformed
 			return want
 		case err != nil:
-			return want // It is not complete.
-		case headerSize != ws.HeaderSize(h): // A longer form than is needed.
+			return want // it is incomplete
+		case headerSize != ws.HeaderSize(h): // a longer encoding than necessary
 			want.err = wsframe.ErrMalformed
 			return want
 		}
@@ -111,8 +111,8 @@ func oracle(stream []byte, limit int64) seen {
 	}
 }
 
-// FuzzTracker holds the tracker to another reader of frames, whatever the
-// chunks that a stream comes in.
+// FuzzTracker compares the tracker with another parser of frames, for a stream in
+// any chunks.
 func FuzzTracker(f *testing.F) {
 	long := strings.Repeat("x", 300)
 	for _, stream := range []string{

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/wsframe"
 )
 
@@ -19,7 +20,7 @@ func TestRelay(t *testing.T) {
 	app.expect(masked(wsframe.Text, "hello"))
 	app.send(plain(wsframe.Binary, "world"), plain(wsframe.Ping, ""))
 	client.expect(plain(wsframe.Binary, "world"), plain(wsframe.Ping, ""))
-	await(t, "what has passed is counted while the tunnel is open", func() bool {
+	test.Wait(t, "what has passed is counted while the tunnel is open", func() bool {
 		return f.relay.Stats() == relay.Stats{
 			Open: 1, FromClient: relay.Traffic{Messages: 1, Bytes: 11}, FromUpstream: relay.Traffic{Messages: 1, Bytes: 9},
 		}
@@ -45,7 +46,7 @@ func TestRelay(t *testing.T) {
 	}
 }
 
-// What came with the handshake, or with its answer, is not lost.
+// Bytes that arrive together with the handshake or its response are not lost.
 func TestEarlyBytes(t *testing.T) {
 	t.Parallel()
 	long := string(make([]byte, 3000))
@@ -79,7 +80,7 @@ func TestEarlyBytes(t *testing.T) {
 	}
 }
 
-// A peer that has nothing more to say may go on listening.
+// A peer that has half-closed its connection still receives.
 func TestHalfClose(t *testing.T) {
 	t.Parallel()
 	t.Run("the client", func(t *testing.T) {
@@ -108,7 +109,7 @@ func TestHalfClose(t *testing.T) {
 	})
 }
 
-// The end of a stream may come in one piece with the last bytes before it.
+// The end of a stream may arrive together with its last bytes.
 func TestEndBehindBytes(t *testing.T) {
 	t.Parallel()
 	endBehindBytes(t, newFixture(t, nil))
@@ -134,7 +135,7 @@ func endBehindBytes(t *testing.T, f *fixture) {
 	}
 }
 
-// An application that dies leaves the client what it had said before.
+// A client gets everything that an application has sent before it died.
 func TestDeadPeers(t *testing.T) {
 	t.Parallel()
 	half := plain(wsframe.Text, "a message")[:6]
@@ -168,7 +169,7 @@ func TestDeadPeers(t *testing.T) {
 	})
 }
 
-// A peer that takes nothing is cut; one that is slow is not.
+// A peer that does not read is cut off; a slow one is not.
 func TestStalledPeers(t *testing.T) {
 	t.Parallel()
 	flood := plain(wsframe.Binary, string(make([]byte, 1<<20)))
@@ -191,16 +192,16 @@ func TestStalledPeers(t *testing.T) {
 		}
 		f.expectResult(1006, relay.ByRelay)
 	})
-	t.Run("one that is slow", func(t *testing.T) {
+	t.Run("a slow one", func(t *testing.T) {
 		const pieces = 6
 		client, app, _ := f.open()
-		go func() { // Ends when the client has read all of it.
+		go func() { // ends when the client has read everything
 			for range pieces {
 				_, _ = io.WriteString(app.conn, flood)
 			}
 			_ = app.conn.Close()
 		}()
-		// All of it takes longer than the time-out, and each piece less.
+		// The whole takes longer than the timeout, and each piece less.
 		pause := time.NewTicker(300 * time.Millisecond)
 		defer pause.Stop()
 		for range pieces {
@@ -229,25 +230,13 @@ func TestCut(t *testing.T) {
 	tunnel.Close(1001, "")
 }
 
-// A tunnel that is stuck in writing to both sides can be cut as well.
+// A tunnel that is blocked in writing to both peers can be cut.
 func TestCutStalled(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	client, app, tunnel := f.open()
-	var flooding sync.WaitGroup
-	for p, frame := range map[*peer]string{
-		client: masked(wsframe.Binary, string(make([]byte, 1<<20))),
-		app:    plain(wsframe.Binary, string(make([]byte, 1<<20))),
-	} {
-		flooding.Go(func() { // Ends with the tunnel.
-			for {
-				if _, err := io.WriteString(p.conn, frame); err != nil {
-					return
-				}
-			}
-		})
-	}
-	await(t, "both directions are stuck", func() bool {
+	flooding := flood(client, app)
+	test.Wait(t, "both directions are blocked", func() bool {
 		before := f.relay.Stats()
 		<-time.After(50 * time.Millisecond)
 		return before == f.relay.Stats() && before.FromClient.Messages > 0 && before.FromUpstream.Messages > 0

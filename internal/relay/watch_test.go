@@ -12,7 +12,7 @@ import (
 func TestPing(t *testing.T) {
 	t.Parallel()
 	ping, pong := plain(wsframe.Ping, ""), masked(wsframe.Pong, "")
-	t.Run("a silent client is asked, and its answers pass", func(t *testing.T) {
+	t.Run("a silent client gets pings, and its pongs pass", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.Ping = time.Second })
 		client, app, _ := f.open()
 		for range 2 {
@@ -23,7 +23,7 @@ func TestPing(t *testing.T) {
 		_, _ = client.conn.Close(), app.conn.Close()
 		next(t, f.results)
 	})
-	t.Run("one that is gone is cut", func(t *testing.T) {
+	t.Run("a client that does not answer is cut off", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
 		client, app, _ := f.open()
 		client.expect(ping)
@@ -42,13 +42,13 @@ func TestPing(t *testing.T) {
 		_, _ = client.conn.Close(), app.conn.Close()
 		next(t, f.results)
 	})
-	t.Run("not within a frame, and who reads one is not taken for gone", func(t *testing.T) {
+	t.Run("not within a frame, and a client that is reading one is not cut off", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.Ping = time.Second })
 		client, app, _ := f.open()
 		frame := plain(wsframe.Text, "a long one")
 		app.send(frame[:5])
 		if early, err := client.in.Peek(len(ping)); err == nil && string(early) == ping {
-			client.expect(ping) // The frame was late.
+			client.expect(ping) // the frame was late
 			client.send(pong)
 		}
 		client.expect(frame[:5])
@@ -66,7 +66,7 @@ func TestPing(t *testing.T) {
 		_, _ = client.conn.Close(), app.conn.Close()
 		next(t, f.results)
 	})
-	t.Run("a client that does not end when the application has", func(t *testing.T) {
+	t.Run("a client that stays after the application has ended is cut off", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
 		client, app, _ := f.open()
 		app.closeWrite()
@@ -106,10 +106,10 @@ func TestIdle(t *testing.T) {
 		_, _ = client.conn.Close(), app.conn.Close()
 		next(t, f.results)
 	})
-	t.Run("pings of ours do so where they are answered", func(t *testing.T) {
+	t.Run("answered pings keep it open", func(t *testing.T) {
 		f := newFixture(t, func(o *relay.Options) { o.Ping, o.IdleTimeout = time.Second, 3*time.Second })
 		client, app, _ := f.open()
-		go func() { _, _ = io.Copy(io.Discard, app.conn) }() // Ends with the connection.
+		go func() { _, _ = io.Copy(io.Discard, app.conn) }() // ends with the connection
 		start := time.Now()
 		for time.Since(start) < 4*time.Second {
 			client.expect(plain(wsframe.Ping, ""))

@@ -1,8 +1,8 @@
-// Package strictjson reads JSON that comes from outside and refuses what two
-// parsers could understand differently: encoding/json takes the last of two
-// equal names, matches names ignoring case, and turns broken text into U+FFFD
-// without a word. RFC 8259 (4, 8.1, 8.2) leaves all of these to the parser,
-// and RFC 7515 (4) and RFC 7519 (4) allow to refuse them.
+// Package strictjson checks JSON from outside and refuses what two parsers could
+// understand differently. encoding/json takes the last of two equal names, ignores
+// the case of names, and silently replaces invalid text by U+FFFD. RFC 8259
+// (4, 8.1, 8.2) leaves all of this to the parser; RFC 7515 (4) and RFC 7519 (4)
+// allow parsers to refuse it.
 package strictjson
 
 import (
@@ -17,7 +17,7 @@ import (
 	"unicode/utf8"
 )
 
-// The refusals. Their texts hold nothing of the input.
+// The errors. Their texts contain nothing of the input.
 var (
 	errEncoding  = errors.New("not valid UTF-8")
 	errSyntax    = errors.New("not exactly one JSON value")
@@ -27,13 +27,13 @@ var (
 	errShape     = errors.New("not an object")
 )
 
-// Check tells whether data is exactly one JSON value that every parser reads
-// alike: valid UTF-8 without a byte order mark, no unpaired surrogate escape,
-// no two names of one object that are equal or differ only by case (at any
-// depth), nothing after the value, and at most maxDepth objects and arrays
-// inside each other (0 allows only a scalar). The error holds nothing of data.
+// Check returns an error unless data is exactly one JSON value that every parser
+// reads in the same way: valid UTF-8 without a byte order mark, no unpaired
+// surrogate escape, no object (at any depth) with two names that are equal or
+// differ only by case, nothing after the value, and at most maxDepth nested
+// objects and arrays (0 allows only a scalar). The error contains nothing of data.
 //
-// Check takes time linear in len(data); the caller bounds that.
+// Check takes time linear in len(data). The caller limits the length.
 func Check(data []byte, maxDepth int) error {
 	w := walker{data: data, maxDepth: maxDepth}
 	if err := w.check(); err != nil {
@@ -42,9 +42,9 @@ func Check(data []byte, maxDepth int) error {
 	return nil
 }
 
-// Members checks data as [Check] does and returns the members of the object
-// that it must be, by their decoded names. The values are as they stand in data,
-// and alias it. The error holds nothing of data.
+// Members checks data as [Check] does and returns the members of the object that
+// data must be, by their decoded names. The values are slices of data. The error
+// contains nothing of data.
 func Members(data []byte, maxDepth int) (map[string]json.RawMessage, error) {
 	w := walker{data: data, maxDepth: maxDepth, members: make(map[string]json.RawMessage)}
 	if err := w.check(); err != nil {
@@ -56,10 +56,10 @@ func Members(data []byte, maxDepth int) (map[string]json.RawMessage, error) {
 	return w.members, nil
 }
 
-// whiteSpace is what JSON has of it (RFC 8259 2).
+// whiteSpace is the white space of JSON (RFC 8259 2).
 const whiteSpace = " \t\r\n"
 
-// Text decodes a value of [Members] that is a string and nothing else.
+// Text decodes a value of [Members]. It returns false if that is not a string.
 func Text(value json.RawMessage) (string, bool) {
 	if !bytes.HasPrefix(value, []byte{'"'}) {
 		return "", false
@@ -71,15 +71,15 @@ func Text(value json.RawMessage) (string, bool) {
 	return s, json.Unmarshal(value, &s) == nil
 }
 
-// walker passes once over data that is known to be valid JSON, so that it
-// needs no grammar: it only follows brackets and strings.
+// walker makes one pass over data that is known to be valid JSON. So it needs no
+// grammar and only follows brackets and strings.
 type walker struct {
 	data     []byte
 	maxDepth int
 	open     []container
-	members  map[string]json.RawMessage // of the outermost object, nil where nobody asks
-	name     string                     // the last one in it
-	value    int                        // where the value of that begins, 0 for none
+	members  map[string]json.RawMessage // of the outermost object; nil: not wanted
+	name     string                     // the latest name in the outermost object
+	value    int                        // the offset of its value, 0 for none
 }
 
 // container is an object or array that is not closed yet.
@@ -131,7 +131,8 @@ func (w *walker) walk() error {
 	return nil
 }
 
-// member keeps the member of the outermost object that ends at end, if one does.
+// member stores the member of the outermost object that ends at end, if there is
+// one.
 func (w *walker) member(end int) {
 	if len(w.open) != 1 || w.value == 0 {
 		return
@@ -142,7 +143,7 @@ func (w *walker) member(end int) {
 	w.value = 0
 }
 
-// text takes the inside of a string literal, and notes it if it is a name.
+// text checks the inside of a string literal, and records it if it is a name.
 func (w *walker) text(raw []byte) error {
 	escaped := bytes.IndexByte(raw, '\\') >= 0
 	if escaped && !paired(raw) {
@@ -153,7 +154,7 @@ func (w *walker) text(raw []byte) error {
 	}
 	name := string(raw)
 	if escaped {
-		// Two spellings of one name are one name.
+		// A name with escapes equals the same name without them.
 		if err := json.Unmarshal([]byte(`"`+name+`"`), &name); err != nil {
 			return errSyntax
 		}
@@ -175,8 +176,8 @@ func (c *container) add(name string) error {
 	return nil
 }
 
-// closingQuote returns the index of the quote that ends the string literal
-// that starts at start.
+// closingQuote returns the index of the quote that ends the string literal that
+// begins at start.
 func closingQuote(data []byte, start int) int {
 	for i := start + 1; ; i++ {
 		switch data[i] {
@@ -188,7 +189,7 @@ func closingQuote(data []byte, start int) int {
 	}
 }
 
-// paired tells whether each \uD800-\uDFFF escape in raw is a half of a pair.
+// paired reports whether each \uD800-\uDFFF escape in raw is part of a pair.
 func paired(raw []byte) bool {
 	for i := 0; i < len(raw); i++ {
 		if raw[i] != '\\' {
@@ -213,14 +214,14 @@ func paired(raw []byte) bool {
 	return true
 }
 
-// hex4 reads the four hexadecimal digits that valid JSON has after \u.
+// hex4 parses the four hexadecimal digits that follow \u in valid JSON.
 func hex4(digits []byte) rune {
 	unit, _ := strconv.ParseUint(string(digits[:4]), 16, 16)
 	return rune(unit)
 }
 
-// fold maps names that encoding/json would match with each other onto one
-// spelling: each rune becomes the least of those that differ by case only.
+// fold returns the same string for all names that encoding/json treats as equal:
+// it replaces each rune by the smallest of those that differ from it only by case.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		for {

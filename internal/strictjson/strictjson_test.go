@@ -81,8 +81,7 @@ func TestCheckDepthZeroAllowsOnlyScalars(t *testing.T) {
 	}
 }
 
-// TestCheckEverySyntaxError cuts a good document at each byte: no part of it is
-// a document.
+// No prefix of a document is a document.
 func TestCheckEverySyntaxError(t *testing.T) {
 	t.Parallel()
 	const good = `{"a":[1,-2.5e3,true,null,"x\u00e9\ud83d\ude00"],"b":{"c":"\\","d":{}}}`
@@ -96,7 +95,7 @@ func TestCheckEverySyntaxError(t *testing.T) {
 	}
 }
 
-// TestCheckIsLinear: many names, and many spellings of case, in one object.
+// An object with many names in mixed case does not take long.
 func TestCheckIsLinear(t *testing.T) {
 	t.Parallel()
 	var document strings.Builder
@@ -169,8 +168,8 @@ func TestText(t *testing.T) {
 	}
 }
 
-// FuzzCheck holds Check against encoding/json: what it accepts decodes, and
-// encoding what was decoded loses neither a name nor a character.
+// FuzzCheck compares Check with encoding/json: what Check accepts can be decoded,
+// and encoding the result loses neither a name nor a character.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,"x",{"b":null}]}`, `"\ud83d\ude00"`, `"\ud800"`, `{"a":1,"A":2}`, `{"s\u0075b":1,"sub":2}`, "\"\xff\"", `{}{}`, `[[[[[[]]]]]]`,
@@ -198,7 +197,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// sameMembers compares Members and Text with what encoding/json has decoded.
+// sameMembers compares Members and Text with the result of encoding/json.
 func sameMembers(t *testing.T, data []byte, decoded any) {
 	t.Helper()
 	object, isObject := decoded.(map[string]any)
@@ -228,7 +227,7 @@ func decode(t *testing.T, data []byte, v any) {
 	}
 }
 
-// names counts the tokens of data; a name that decoding dropped is missing.
+// names returns the number of tokens in data. It shows if decoding drops a name.
 func names(t *testing.T, data []byte) int {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(data))

@@ -1,7 +1,7 @@
-// Package test has what the tests of several packages share: waiting, the
-// people who appear in them, and fakes of the interfaces that packages take.
+// Package test holds what the tests of several packages share: waiting, the
+// users who appear in tests, and fakes of the interfaces that packages take.
 //
-// It is for tests alone. As these, it may import package ticket.
+// Only tests import it. Like them, it may import package ticket.
 package test
 
 import (
@@ -11,12 +11,13 @@ import (
 	"wsticket/ticket"
 )
 
-// Patience is how long [Wait] waits. It only decides how long a test that fails
-// takes: far longer than a busy machine needs.
-const Patience = 30 * time.Second
+// Patience is how long [Wait] waits. It only decides how long a failing test
+// takes, so it is much longer than a busy machine needs.
+const Patience = 60 * time.Second
 
-// Wait returns when ok reports true, which it asks again and again, and fails
-// the test where that does not happen within [Patience].
+// Wait polls ok until it reports true. It fails the test if that does not
+// happen within [Patience]; what names the condition in that message. Call it
+// from the goroutine that runs the test.
 func Wait(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	deadline := time.NewTimer(Patience)
@@ -27,18 +28,18 @@ func Wait(tb testing.TB, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			tb.Fatalf("waited %s in vain: %s", Patience, what)
+			tb.Fatalf("not within %s: %s", Patience, what)
 		}
 	}
 }
 
-// Issuer is who vouches for [Alice] and [Bob].
+// Issuer is the issuer of [Alice] and [Bob].
 const Issuer = "https://id.example.com"
 
-// Alice is a user whose bearer is good for an hour from now.
+// Alice returns the identity of a user whose bearer expires in an hour.
 func Alice() ticket.Identity { return user("alice") }
 
-// Bob is another user of the same issuer.
+// Bob returns the identity of another user of the same issuer.
 func Bob() ticket.Identity { return user("bob") }
 
 func user(subject string) ticket.Identity {
@@ -46,7 +47,7 @@ func user(subject string) ticket.Identity {
 		Issuer: Issuer, Subject: subject, SessionID: "s-" + subject, TokenID: "j-" + subject,
 		Audience: []string{"ws"}, Scope: "chat.read chat.write",
 		Claims: map[string]any{"email": subject + "@example.com"},
-		// Times in a store are exact to the millisecond.
+		// Stores keep times with a precision of a millisecond.
 		ExpiresAt: time.Now().Add(time.Hour).Truncate(time.Millisecond),
 	}
 }

@@ -11,27 +11,23 @@ import (
 	"time"
 )
 
-const (
-	// askTimeout ends a question to somebody who listens and says nothing.
-	askTimeout = 5 * time.Second
-	// settleTimeout is how long servers may take to agree on something: that a
-	// replica is in step, who the primary is, where the slots are.
-	settleTimeout = 60 * time.Second
-)
+// askTimeout limits how long a server that accepts a connection may take to
+// reply.
+const askTimeout = 5 * time.Second
 
-// refusal is an error reply.
+// refusal is an error reply of a server.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// Ask sends the server one command on a connection of its own, as the default
-// user, and returns the reply: a string, an int64, nil, or a []any of those.
+// Ask sends one command as the default user, on a new connection, and returns the
+// reply: a string, an int64, nil, or a []any of those.
 func (s *RedisServer) Ask(ctx context.Context, args ...string) (any, error) {
 	return ask(ctx, s.addr, args...)
 }
 
-// MustAsk is Ask, and fails the test where the server does not reply or
-// refuses.
+// MustAsk is like Ask, but fails the test if the server does not reply or replies
+// with an error.
 func (s *RedisServer) MustAsk(args ...string) any {
 	s.tb.Helper()
 	reply, err := s.Ask(lasting(s.tb), args...)
@@ -49,7 +45,7 @@ func ask(ctx context.Context, addr string, args ...string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close() //nolint:errcheck // nothing is lost with this connection
+	defer conn.Close() //nolint:errcheck // the reply is all we need
 	if end, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(end); err != nil {
 			return nil, err
@@ -66,7 +62,7 @@ func ask(ctx context.Context, addr string, args ...string) (any, error) {
 	return decode(bufio.NewReader(conn))
 }
 
-// decode reads one reply of the second version of the protocol.
+// decode reads one reply in RESP 2.
 func decode(r *bufio.Reader) (any, error) {
 	line, err := r.ReadString('\n')
 	if err != nil {
@@ -107,7 +103,7 @@ func decodeAll(r *bufio.Reader, count string) (any, error) {
 	return all, nil
 }
 
-// pairs reads a reply that lists names and values in turn.
+// pairs converts a reply that lists names and values in turn.
 func pairs(reply any) map[string]string {
 	list, _ := reply.([]any)
 	named := make(map[string]string)
@@ -118,14 +114,14 @@ func pairs(reply any) map[string]string {
 	return named
 }
 
-// info returns a section of INFO. It is empty where nobody answers.
+// info returns a section of INFO, empty if the server does not answer.
 func info(ctx context.Context, addr, section string) map[string]string {
 	reply, _ := ask(ctx, addr, "info", section)
 	text, _ := reply.(string)
 	return lines(text)
 }
 
-// lines reads a text of lines "name:value".
+// lines parses lines of the form "name:value".
 func lines(text string) map[string]string {
 	named := make(map[string]string)
 	for line := range strings.Lines(text) {
@@ -136,27 +132,11 @@ func lines(text string) map[string]string {
 	return named
 }
 
-// lasting returns the context for what may outlive the test's own, which ends
-// before the cleanups run.
+// lasting returns a context for cleanups: the test's own context ends before they
+// run.
 func lasting(tb testing.TB) context.Context {
 	tb.Helper()
 	return context.WithoutCancel(tb.Context())
-}
-
-// await asks until ok, and fails the test where that takes too long.
-func await(tb testing.TB, ctx context.Context, what string, ok func(context.Context) bool) {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for !ok(ctx) {
-		select {
-		case <-ctx.Done():
-			tb.Fatalf("%s: not in time", what)
-		case <-tick.C:
-		}
-	}
 }
 
 func split(tb testing.TB, addr string) (host, port string) {

@@ -1,15 +1,14 @@
 #!/bin/sh
-# Builds a proxy that Debian does not have, or has too old, from its Go module:
-# sh build.sh caddy|traefik. The program is kept in ${XDG_CACHE_HOME:-~/.cache},
-# outside of the repository, and is built again only for another version.
+# Builds a proxy that Debian does not have, or only in an old version, from its Go
+# module: sh build.sh caddy|traefik. The program is kept in
+# ${XDG_CACHE_HOME:-~/.cache} and built again only for another version.
 set -eu
 
 caddy=v2.11.9
 traefik=v3.7.13
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wsticket
-# What the module is built with is its own business, not that of a workspace or
-# of flags that are meant for ours.
+# Neither a workspace nor flags that are meant for our module may affect theirs.
 export GOWORK=off GOFLAGS= CGO_ENABLED=0
 
 case ${1-} in
@@ -33,11 +32,11 @@ caddy() {
 	GOBIN=$work go install -trimpath -ldflags '-s -w' "github.com/caddyserver/caddy/v2/cmd/caddy@$caddy"
 }
 
-# Traefik's go.mod replaces modules, which "go install" refuses; so a module of
-# our own requires it, with its go.mod and go.sum. Two of those modules the
-# proxy does not have, and the clients of some hundred DNS providers neither. None
-# of them has to do with forwardAuth: what stands in for them below knows no
-# provider and lets nobody in.
+# Traefik's go.mod replaces modules, which "go install" refuses. So we build a module
+# that requires it, with its go.mod and go.sum. The Go module proxy does not have
+# two of those modules, nor the clients of some hundred DNS providers. forwardAuth
+# needs none of them, so stubs replace them, which know no provider and refuse
+# everybody.
 traefik() {
 	module=github.com/traefik/traefik/v3
 	cd "$work"
@@ -65,7 +64,7 @@ traefik() {
 	GOFLAGS=-mod=mod go build -trimpath -ldflags '-s -w' -o traefik "$module/cmd/traefik"
 }
 
-# download fetches a module and says where it is.
+# download fetches a module and prints its directory.
 download() {
 	go mod download -json "$1" | awk -F '"' '$2 == "Dir" { print $4 }'
 }

@@ -8,13 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"wsticket/internal/test"
 )
 
 const (
-	// masters is how many share the slots of a cluster.
+	// masters is the number of masters of a cluster.
 	masters = 3
 	slots   = 16384
-	// busOffset is how far from its port a node speaks to the other ones.
+	// busOffset is the distance from a node's port to that of its cluster bus.
 	busOffset = 10000
 	portTries = 100
 )
@@ -26,10 +28,10 @@ type ClusterServers struct {
 	nodes []*RedisServer
 }
 
-// Cluster starts three masters that share the slots evenly, and returns when
-// all of them know. A slot whose master is gone stays without one, and the
-// other slots go on. The args are those of every master, as for [Redis].
-// Everything ends with the test.
+// Cluster starts three masters that share the slots evenly, and returns when they
+// have formed a cluster. If a master is gone, its slots have no master, and the
+// other slots still work. The args are those of each master, as for [Redis]. The
+// servers are killed when the test ends.
 func Cluster(tb testing.TB, args ...string) *ClusterServers {
 	tb.Helper()
 	return clusterServers(tb, nil, args)
@@ -56,7 +58,7 @@ func clusterServers(tb testing.TB, certs *Certificates, args []string) *ClusterS
 	return c
 }
 
-// freeClusterAddr returns an address where the port of the bus is free too.
+// freeClusterAddr returns an address whose port is free, like that of its bus.
 func freeClusterAddr(tb testing.TB) string {
 	tb.Helper()
 	var lc net.ListenConfig
@@ -69,7 +71,7 @@ func freeClusterAddr(tb testing.TB) string {
 		}
 		bus := net.JoinHostPort(host, strconv.Itoa(n+busOffset))
 		if l, err := lc.Listen(lasting(tb), "tcp", bus); err == nil {
-			_ = l.Close() // it was only to see
+			_ = l.Close() // only to see whether the port is free
 			return addr
 		}
 	}
@@ -77,7 +79,7 @@ func freeClusterAddr(tb testing.TB) string {
 	return ""
 }
 
-// join makes one cluster of nodes that do not know each other.
+// join makes a cluster of nodes that do not know each other.
 func (c *ClusterServers) join() {
 	c.tb.Helper()
 	host, port := split(c.tb, c.nodes[0].reach())
@@ -92,7 +94,8 @@ func (c *ClusterServers) join() {
 			node.MustAsk("cluster", "meet", host, port)
 		}
 	}
-	await(c.tb, lasting(c.tb), "cluster", func(ctx context.Context) bool {
+	ctx := lasting(c.tb)
+	test.Wait(c.tb, "the masters form a cluster", func() bool {
 		return !slices.ContainsFunc(c.nodes, func(n *RedisServer) bool {
 			reply, _ := n.Ask(ctx, "cluster", "info")
 			text, _ := reply.(string)
@@ -102,11 +105,11 @@ func (c *ClusterServers) join() {
 	})
 }
 
-// URL names the masters as redis+cluster://host:port,… or, with TLS, as
+// URL returns the masters as redis+cluster://host:port,… or, with TLS, as
 // rediss+cluster://host:port,…?ca_file=….
 func (c *ClusterServers) URL() string { return topologyURL("+cluster://", c.certs, c.nodes) }
 
-// topologyURL names servers, and the authority to trust where they speak TLS.
+// topologyURL lists servers and, with TLS, the file of the CA to trust.
 func topologyURL(scheme string, certs *Certificates, servers []*RedisServer) string {
 	var plain, secure []string
 	for _, s := range servers {
@@ -118,10 +121,10 @@ func topologyURL(scheme string, certs *Certificates, servers []*RedisServer) str
 	return "rediss" + scheme + strings.Join(secure, ",") + "?ca_file=" + certs.CAFile
 }
 
-// Servers are the masters.
+// Servers returns the masters.
 func (c *ClusterServers) Servers() []*RedisServer { return slices.Clone(c.nodes) }
 
-// MasterOf returns the master that has the slot of key, alive or not.
+// MasterOf returns the master of the slot of key, even if it is dead.
 func (c *ClusterServers) MasterOf(key string) *RedisServer {
 	c.tb.Helper()
 	slot, ctx := c.Slot(key), lasting(c.tb)
@@ -129,7 +132,7 @@ func (c *ClusterServers) MasterOf(key string) *RedisServer {
 	for _, node := range c.nodes {
 		owner := ownerSeenBy(ctx, node, slot)
 		if owner.addr == node.addr {
-			return node // what a node says of itself is never old
+			return node // what a node says about itself is never outdated
 		}
 		said = cmp.Or(owner.addr, said)
 	}
@@ -138,7 +141,7 @@ func (c *ClusterServers) MasterOf(key string) *RedisServer {
 			return node
 		}
 	}
-	c.tb.Fatalf("cluster: nobody has slot %d", slot)
+	c.tb.Fatalf("cluster: no master has slot %d", slot)
 	return nil
 }
 
@@ -151,14 +154,15 @@ func (c *ClusterServers) Slot(key string) int {
 			return int(slot)
 		}
 	}
-	c.tb.Fatal("cluster: nobody answers")
+	c.tb.Fatal("cluster: no node answers")
 	return 0
 }
 
-// owner is who has a slot.
+// owner is the master of a slot.
 type owner struct{ addr, id string }
 
-// ownerSeenBy is empty where the node does not answer.
+// ownerSeenBy returns the master of a slot according to one node. It is empty if
+// the node does not answer.
 func ownerSeenBy(ctx context.Context, node *RedisServer, slot int) owner {
 	reply, _ := node.Ask(ctx, "cluster", "slots")
 	ranges, _ := reply.([]any)
@@ -180,12 +184,4 @@ func ownerSeenBy(ctx context.Context, node *RedisServer, slot int) owner {
 		return owner{net.JoinHostPort(host, strconv.FormatInt(port, 10)), id}
 	}
 	return owner{}
-}
-
-// KillMasterOf kills the master that has the slot of key, and returns it.
-func (c *ClusterServers) KillMasterOf(key string) *RedisServer {
-	c.tb.Helper()
-	master := c.MasterOf(key)
-	master.Kill()
-	return master
 }

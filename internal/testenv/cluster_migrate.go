@@ -1,20 +1,21 @@
 package testenv
 
 import (
-	"context"
 	"slices"
 	"strconv"
+
+	"wsticket/internal/test"
 )
 
-// Migration is a slot on its way from one master to another.
+// Migration is the move of a slot from one master to another.
 type Migration struct {
 	cluster  *ClusterServers
 	slot     int
 	From, To *RedisServer
 }
 
-// MigrateSlot moves the slot of key, with all its keys, to another master, and
-// returns when every node that lives knows.
+// MigrateSlot moves the slot of key, with all its keys, to another master. It
+// returns when all live nodes know the new master.
 func (c *ClusterServers) MigrateSlot(key string) *Migration {
 	c.tb.Helper()
 	m := c.StartMigration(key)
@@ -23,8 +24,8 @@ func (c *ClusterServers) MigrateSlot(key string) *Migration {
 	return m
 }
 
-// StartMigration begins to move the slot of key: from now on its old master
-// refers to the new one for keys that it does not have (ASK).
+// StartMigration begins to move the slot of key: from now on the old master
+// redirects clients (ASK) to the new one for keys that it does not have.
 func (c *ClusterServers) StartMigration(key string) *Migration {
 	c.tb.Helper()
 	from := c.MasterOf(key)
@@ -54,15 +55,16 @@ func (m *Migration) MoveKeys() {
 	}
 }
 
-// Finish gives the slot to its new master and returns when every node that
-// lives knows.
+// Finish assigns the slot to the new master and returns when all live nodes know
+// that.
 func (m *Migration) Finish() {
 	c := m.cluster
 	c.tb.Helper()
 	m.set(m.To, "node", m.To)
 	m.set(m.From, "node", m.To)
 	id := m.To.clusterID()
-	await(c.tb, lasting(c.tb), "migration", func(ctx context.Context) bool {
+	ctx := lasting(c.tb)
+	test.Wait(c.tb, "every node knows the new master of the slot", func() bool {
 		return !slices.ContainsFunc(c.nodes, func(n *RedisServer) bool {
 			seen := ownerSeenBy(ctx, n, m.slot)
 			return seen.id != "" && seen.id != id
@@ -70,13 +72,13 @@ func (m *Migration) Finish() {
 	})
 }
 
-// set tells one node what becomes of the slot.
+// set changes the state of the slot at one node.
 func (m *Migration) set(at *RedisServer, state string, other *RedisServer) {
 	m.cluster.tb.Helper()
 	at.MustAsk("cluster", "setslot", strconv.Itoa(m.slot), state, other.clusterID())
 }
 
-// clusterID is the name of a node in its cluster.
+// clusterID returns the ID of a node in its cluster.
 func (s *RedisServer) clusterID() string {
 	s.tb.Helper()
 	id, _ := s.MustAsk("cluster", "myid").(string)

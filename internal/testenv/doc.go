@@ -1,13 +1,12 @@
-// Package testenv starts real servers for tests, on free loopback ports, and
-// stops them when the test ends: [Redis] and [RedisTLS], a [Replica], and the
-// arrangements that replace a dead primary or share the load, [Sentinel] and
-// [Cluster]; and the proxies [Nginx], [HAProxy], [Caddy] and [Traefik]. Nothing
-// here imitates a server: what a test proves, it proves about the program that
-// runs in production. A [Proxy] stands before a Redis and does what networks do.
+// Package testenv starts real servers for tests on free loopback ports and stops
+// them when the test ends: [Redis], [RedisTLS] and [Replica], the topologies
+// [Sentinel] and [Cluster], and the reverse proxies [Nginx], [HAProxy], [Caddy] and
+// [Traefik]. Tests run against the programs that run in production, not against
+// imitations. A [Proxy] between a test and Redis simulates faults of the network.
 //
-// install.sh installs the programs that are started here where they are
-// missing, or has build.sh build them; "make test" and "make e2e" run it first.
+// install.sh installs missing programs, or builds them with build.sh. "make test"
+// and "make e2e" run it first.
 //
-// The functions report trouble with tb.Fatal, so call them from the goroutine
-// that runs the test.
+// The functions report errors with tb.Fatal, so call them from the goroutine that
+// runs the test.
 package testenv

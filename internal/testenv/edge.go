@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// EdgeServer is a proxy at the edge of a test's network, in one process.
+// EdgeServer is a reverse proxy that runs in one process.
 type EdgeServer struct {
 	tb      testing.TB
 	dir     string
@@ -17,13 +17,13 @@ type EdgeServer struct {
 	process *process
 }
 
-// Addr is the host and port that the configuration is to listen on.
+// Addr returns the host and port that the configuration has to listen on.
 func (s *EdgeServer) Addr() string { return s.addr }
 
-// Dir is where the proxy runs, and where its relative paths begin.
+// Dir returns the working directory of the proxy. Relative paths start there.
 func (s *EdgeServer) Dir() string { return s.dir }
 
-// Write makes a file in Dir, for a configuration that names it.
+// Write writes a file to Dir, which the configuration may refer to.
 func (s *EdgeServer) Write(name, text string) {
 	s.tb.Helper()
 	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
@@ -31,41 +31,42 @@ func (s *EdgeServer) Write(name, text string) {
 	}
 }
 
-// Log is what stands in a file of the proxy by now. A file that is not there
-// is empty.
+// Log returns the present content of a file in Dir. It is empty if the file does
+// not exist.
 func (s *EdgeServer) Log(name string) string {
 	s.tb.Helper()
 	return readLog(s.tb, filepath.Join(s.dir, name))
 }
 
-// Output is what the proxy has printed.
+// Output returns what the proxy has printed so far.
 func (s *EdgeServer) Output() string {
 	s.tb.Helper()
 	return readLog(s.tb, logFile(s.dir))
 }
 
-// HAProxy starts an HAProxy with the configuration that config returns, and
-// returns when it accepts connections at Addr. It ends with the test.
+// HAProxy starts an HAProxy with the configuration that config returns. It returns
+// when HAProxy accepts connections at Addr, and stops it when the test ends.
 func HAProxy(tb testing.TB, config func(*EdgeServer) string) *EdgeServer {
 	tb.Helper()
 	return edge(tb, "haproxy", "haproxy.cfg", config, "-db", "-f")
 }
 
-// Caddy starts a Caddy with the Caddyfile that config returns, and returns
-// when it accepts connections at Addr. It ends with the test.
+// Caddy starts a Caddy with the Caddyfile that config returns. It returns when
+// Caddy accepts connections at Addr, and stops it when the test ends.
 func Caddy(tb testing.TB, config func(*EdgeServer) string) *EdgeServer {
 	tb.Helper()
 	return edge(tb, "caddy", "Caddyfile", config, "run", "--adapter", "caddyfile", "--config")
 }
 
-// Traefik starts a Traefik with the static configuration that config returns,
-// and returns when it accepts connections at Addr. It ends with the test.
+// Traefik starts a Traefik with the static configuration that config returns. It
+// returns when Traefik accepts connections at Addr, and stops it when the test
+// ends.
 func Traefik(tb testing.TB, config func(*EdgeServer) string) *EdgeServer {
 	tb.Helper()
 	return edge(tb, "traefik", "traefik.yml", config, "--configFile")
 }
 
-// edge runs a program whose last argument is a file with its configuration.
+// edge runs a program whose last argument is its configuration file.
 func edge(tb testing.TB, name, file string, config func(*EdgeServer) string, args ...string) *EdgeServer {
 	tb.Helper()
 	s := &EdgeServer{tb: tb, dir: tb.TempDir()}
@@ -89,8 +90,8 @@ func edge(tb testing.TB, name, file string, config func(*EdgeServer) string, arg
 	return nil
 }
 
-// accepts tells whether somebody listens. Where it is not our process, that one
-// is about to end, for these programs do not run without their sockets.
+// accepts reports whether the proxy listens at its address. If another process has
+// taken the address, ours is about to end, because it cannot listen.
 func (s *EdgeServer) accepts(ctx context.Context) bool {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", s.addr)

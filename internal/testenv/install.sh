@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs the programs that the tests start, where they are missing, with
-# apt-get or brew, and leaves no service of theirs running. Silent when all are
-# there. Run by "make test"; with "e2e-fast" or "e2e" by the targets of those
-# names, which need more, some of it built from source.
+# Installs missing programs that the tests start, with apt-get or brew, without
+# starting their services. Prints nothing if all are there. "make test" runs it;
+# the targets e2e-fast and e2e run it with their names, because they need more,
+# some of it built from source.
 set -eu
 
-# Debian has servers where the PATH of an ordinary user does not lead.
+# Debian installs servers where the PATH of an ordinary user does not lead.
 PATH=$PATH:/usr/local/sbin:/usr/sbin
 
 # program, Debian package, Homebrew formula
@@ -37,11 +37,11 @@ chromium chromium chromium"
 cryptography python3-cryptography
 websockets python3-websockets'
 fi
-python=${PYTHON:-/usr/bin/python3}
+python=/usr/bin/python3
 
 # Debian starts a service as soon as it is installed, unless this program
-# says no (invoke-rc.d(8)).
-policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
+# forbids it (invoke-rc.d(8)).
+policy=/usr/sbin/policy-rc.d
 
 fail() {
 	echo "install.sh: $*" >&2
@@ -60,8 +60,8 @@ as_root() {
 	fi
 }
 
-# without_services runs its arguments while no package may start a service. A
-# policy that is there already is the machine's own, and stays.
+# without_services runs its arguments while no package may start a service. It
+# leaves an existing policy of the machine alone.
 without_services() (
 	[ ! -e "$policy" ] || { "$@"; exit; }
 	trap 'as_root rm -f "$policy"' EXIT
@@ -74,13 +74,13 @@ apt_install() {
 		apt-get install -y -qq --no-install-recommends "$1"
 }
 
-# with_apt fetches the package lists only where the ones at hand do not do:
-# that is the slow part.
+# with_apt fetches the package lists, which is slow, only if it does not work with
+# the present ones.
 with_apt() {
 	apt_install "$1" || { as_root apt-get update -qq && apt_install "$1"; }
 }
 
-# quietly shows what its arguments print only where they fail.
+# quietly runs its arguments and shows their output only if they fail.
 quietly() {
 	output=$("$@" 2>&1) || {
 		echo "$output" >&2
@@ -88,8 +88,8 @@ quietly() {
 	}
 }
 
-# The list comes through a file descriptor of its own, so that nothing that
-# is run inside the loop can eat it from standard input.
+# The list has a file descriptor of its own, so that commands in the loop cannot
+# read it from standard input.
 while read -r program deb formula <&3; do
 	if command -v "$program" >/dev/null 2>&1; then
 		continue

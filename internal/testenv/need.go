@@ -10,14 +10,13 @@ import (
 	"testing"
 )
 
-// Need returns the path of a program, which is looked for where Debian has
-// servers and build.sh puts what it has built too, whatever the PATH says.
-// Where it is missing the test is skipped,
-// except under CI=true, where it fails: a test that quietly does not run
-// proves nothing.
+// Need returns the path of a program. Besides PATH it looks where Debian installs
+// servers and where build.sh puts what it has built. If the program is missing
+// the test is skipped, or fails if CI=true, so that CI cannot skip a test
+// unnoticed.
 func Need(tb testing.TB, program string) string {
 	tb.Helper()
-	// What we have built is of the version that the tests are about.
+	// First what we have built, which has the version that the tests need.
 	for _, dir := range []string{built(), "", "/usr/local/sbin/", "/usr/sbin/"} {
 		if path, err := exec.LookPath(dir + program); err == nil {
 			return path
@@ -27,7 +26,7 @@ func Need(tb testing.TB, program string) string {
 	return ""
 }
 
-// installer is what installs the programs.
+// installer is the script that installs the programs.
 const installer = "internal/testenv/install.sh"
 
 func missing(tb testing.TB, what, remedy string) {
@@ -38,7 +37,7 @@ func missing(tb testing.TB, what, remedy string) {
 	tb.Skipf("%s is missing; run %s", what, remedy)
 }
 
-// built is the directory that build.sh keeps its programs in.
+// built returns the directory of the programs that build.sh has built.
 func built() string {
 	cache := os.Getenv("XDG_CACHE_HOME")
 	if cache == "" {
@@ -47,9 +46,9 @@ func built() string {
 	return cache + "/wsticket/"
 }
 
-// FreeAddr returns a loopback address with a TCP port that nobody listens on.
-// Somebody may take it before the caller does; whoever starts a server there
-// tries again with another one.
+// FreeAddr returns a loopback address with a TCP port on which no process listens.
+// Another process may take it before the caller does, so the caller should retry
+// with another address if its server does not start.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
 	var lc net.ListenConfig
@@ -64,9 +63,9 @@ func FreeAddr(tb testing.TB) string {
 	return addr
 }
 
-// NeedPython returns the path of a Python that has the modules: Debian's own,
-// to which its packages belong, or else the one in PATH. Where there is none it
-// does what [Need] does.
+// NeedPython returns the path of a Python that has the modules: the one of Debian,
+// which has the modules of Debian's packages, or else the one in PATH. If there is
+// none, it skips or fails the test like [Need].
 func NeedPython(tb testing.TB, modules ...string) string {
 	tb.Helper()
 	for _, python := range []string{"/usr/bin/python3", "python3"} {
@@ -79,9 +78,9 @@ func NeedPython(tb testing.TB, modules ...string) string {
 	return ""
 }
 
-// NeedNode returns the path of a Node.js for scripts that import the npm
-// packages of dir, the folder of a package.json. Make installs those; a test
-// does not. Where either is missing it does what [Need] does.
+// NeedNode returns the path of a Node.js for scripts that import the npm packages
+// of dir, a folder with a package.json. The Makefile installs the packages. If
+// Node.js or the packages are missing, it skips or fails the test like [Need].
 func NeedNode(tb testing.TB, dir string) string {
 	tb.Helper()
 	path := Need(tb, "node")

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// NginxServer is an nginx of one test: a master and its workers.
+// NginxServer is an nginx, that is a master process and its workers.
 type NginxServer struct {
 	tb      testing.TB
 	dir     string
@@ -19,11 +19,10 @@ type NginxServer struct {
 	process *process
 }
 
-// Nginx starts an nginx and returns when it accepts connections. What config
-// returns becomes the http block: one server in it listens on the server's
-// Addr, and access_log has to be set, with a path that is relative to Dir
-// ("access.log") or off. There is one worker for each core. The servers end
-// with the test.
+// Nginx starts an nginx and returns when it accepts connections. The http block of
+// its configuration is what config returns. That has to listen on Addr and to set
+// access_log to a path relative to Dir ("access.log") or to off. There is one
+// worker for each core. The nginx is stopped when the test ends.
 func Nginx(tb testing.TB, config func(*NginxServer) string) *NginxServer {
 	tb.Helper()
 	s := &NginxServer{tb: tb, dir: tb.TempDir()}
@@ -37,7 +36,7 @@ func Nginx(tb testing.TB, config func(*NginxServer) string) *NginxServer {
 	for range startTries {
 		s.addr = FreeAddr(tb)
 		s.write(config(s))
-		// Killed, a master would leave its workers behind.
+		// A master that is killed leaves its workers behind.
 		s.process = start(tb, s.dir, syscall.SIGTERM, program, "-p", s.dir, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;")
 		if s.process.within(tb, s.ready) {
 			return s
@@ -48,47 +47,28 @@ func Nginx(tb testing.TB, config func(*NginxServer) string) *NginxServer {
 	return nil
 }
 
-// Addr is the host and port that config is to listen on.
+// Addr returns the host and port that config has to listen on.
 func (s *NginxServer) Addr() string { return s.addr }
 
-// URL is the address as http://host:port.
+// URL returns the address as http://host:port.
 func (s *NginxServer) URL() string { return "http://" + s.addr }
 
-// Dir is where nginx runs, and where its relative paths begin.
+// Dir returns the working directory of nginx. Relative paths start there.
 func (s *NginxServer) Dir() string { return s.dir }
 
-// Log is what stands in a file of the server by now: "error.log", or the one
-// that config names for access_log. A file that is not there is empty.
+// Log returns the present content of a file in Dir: "error.log", or the one that
+// config has set as access_log. It is empty if the file does not exist.
 func (s *NginxServer) Log(name string) string {
 	s.tb.Helper()
 	return readLog(s.tb, filepath.Join(s.dir, name))
 }
 
-// Reload gives the running server another http block, as [Nginx], and returns
-// when the master has taken it: new workers accept, and the old ones go on
-// with the connections that they have.
-func (s *NginxServer) Reload(http string) {
-	s.tb.Helper()
-	// Both come after the listening sockets are open, but only the workers
-	// tell that they are there.
-	const started = "start worker process "
-	before := strings.Count(s.Log("error.log"), started)
-	s.write(http)
-	s.process.signal(s.tb, syscall.SIGHUP)
-	took := s.process.within(s.tb, func(context.Context) bool {
-		return strings.Count(s.Log("error.log"), started) > before
-	})
-	if !took {
-		s.tb.Fatalf("nginx does not take the new configuration:\n%s", s.Log("error.log"))
-	}
-}
-
-// write makes the configuration: nothing of it is outside of dir.
+// write writes the configuration. All its files are below dir.
 func (s *NginxServer) write(http string) {
 	s.tb.Helper()
 	var config strings.Builder
 	if os.Geteuid() == 0 {
-		// Else the workers are nobody, who may not enter dir.
+		// Otherwise the workers run as nobody, who may not enter dir.
 		config.WriteString("user root;\n")
 	}
 	config.WriteString("worker_processes auto;\npid nginx.pid;\nerror_log error.log notice;\nevents { worker_connections 10000; }\nhttp {\n")
@@ -101,14 +81,14 @@ func (s *NginxServer) write(http string) {
 	}
 }
 
-// ready tells whether this process has its listening sockets: it writes its
-// number down after it has opened them.
+// ready reports whether our process listens. nginx writes its PID file after it
+// has opened its sockets.
 func (s *NginxServer) ready(context.Context) bool {
 	pid, err := os.ReadFile(filepath.Join(s.dir, "nginx.pid"))
 	return err == nil && strings.TrimSpace(string(pid)) == strconv.Itoa(s.process.cmd.Process.Pid)
 }
 
-// readLog reads a file that a server writes.
+// readLog returns the content of a file that a server writes.
 func readLog(tb testing.TB, path string) string {
 	tb.Helper()
 	text, err := os.ReadFile(path)

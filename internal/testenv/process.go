@@ -11,35 +11,33 @@ import (
 )
 
 const (
-	// startTimeout is how long a server may take until it answers. It takes
-	// 20 ms; a machine that runs many tests at once takes longer.
+	// startTimeout limits how long a server may take to start. Usually that is
+	// 20 ms, but longer on a machine that runs many tests at once.
 	startTimeout = 10 * time.Second
-	// startTries bounds how often a port is taken by somebody else.
+	// startTries limits how often a server is started again because another
+	// process may have taken its port.
 	startTries = 5
 	pollEvery  = 5 * time.Millisecond
 )
 
-// process is a started server. A goroutine waits for its end, so that an
-// early death is noticed at once; kill ends both.
+// process is a running server. A goroutine waits for its end, so that a server
+// that cannot start is noticed at once.
 type process struct {
 	cmd  *exec.Cmd
 	dead chan struct{} // closed when the program has ended
 }
 
-// start runs a program whose output goes to a file in dir. It does not stop
-// by itself: the caller registers kill or terminate with tb.Cleanup. Where the
-// test binary dies without its cleanups, the program gets the signal end.
+// start runs a program in dir, with its output in a file there. The caller has to
+// register kill or terminate with tb.Cleanup. If the test binary dies without
+// running its cleanups, the program gets the signal end.
 func start(tb testing.TB, dir string, end syscall.Signal, program string, args ...string) *process {
 	tb.Helper()
 	log, err := os.OpenFile(logFile(dir), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		tb.Fatalf("start %s: %v", program, err)
 	}
-	defer log.Close() //nolint:errcheck // the server has its own copy of the descriptor
-	// The test's context ends before its cleanups run, and those may still
-	// ask the server something.
-	ctx := context.WithoutCancel(tb.Context())
-	cmd := exec.CommandContext(ctx, program, args...)
+	defer log.Close() //nolint:errcheck // the server has a descriptor of its own
+	cmd := exec.CommandContext(lasting(tb), program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	cmd.SysProcAttr = attributes(end)
 	if err := cmd.Start(); err != nil {
@@ -47,17 +45,17 @@ func start(tb testing.TB, dir string, end syscall.Signal, program string, args .
 	}
 	p := &process{cmd: cmd, dead: make(chan struct{})}
 	go func() {
-		_ = cmd.Wait() // how it ended is in its log
+		_ = cmd.Wait() // the reason for its end is in its log
 		close(p.dead)
 	}()
 	return p
 }
 
-// within asks until the answer is yes, the program has ended, or startTimeout
-// is over.
+// within polls yes until it returns true, the program has ended, or startTimeout
+// is over, and returns the last answer.
 func (p *process) within(tb testing.TB, yes func(context.Context) bool) bool {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), startTimeout)
+	ctx, cancel := context.WithTimeout(lasting(tb), startTimeout)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -73,13 +71,13 @@ func (p *process) within(tb testing.TB, yes func(context.Context) bool) bool {
 	return true
 }
 
-// terminate asks the program to end, with its children, and kills it where it
-// does not. There may be none.
+// terminate asks the program and its children to end, and kills it if it does not.
+// A nil process is already gone.
 func (p *process) terminate() {
 	if p == nil {
 		return
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // an error says that it has ended already
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // an error means that it has ended already
 	select {
 	case <-p.dead:
 	case <-time.After(startTimeout):
@@ -87,10 +85,10 @@ func (p *process) terminate() {
 	}
 }
 
-// kill ends the program as a power cut would and waits until it is gone.
-// Killing twice is no error.
+// kill ends the program at once, like a power cut, and waits until it is gone. It
+// may be called twice.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // an error says that it has ended already
+	_ = p.cmd.Process.Kill() // an error means that it has ended already
 	<-p.dead
 }
 
@@ -103,7 +101,7 @@ func (p *process) signal(tb testing.TB, sig syscall.Signal) {
 
 func logFile(dir string) string { return filepath.Join(dir, "server.log") }
 
-// logTail returns the end of what the server printed, for messages of tests.
+// logTail returns the end of the server's output, for messages of tests.
 func logTail(dir string) string {
 	const most = 4 << 10
 	text, err := os.ReadFile(logFile(dir))

@@ -2,8 +2,8 @@ package testenv
 
 import "syscall"
 
-// attributes make the kernel send the server a signal when the test binary
-// dies without having run its cleanups: a panic, a time-out, kill -9.
+// attributes makes the kernel send the server a signal if the test binary dies
+// without running its cleanups, as at a panic, a timeout or kill -9.
 func attributes(end syscall.Signal) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: end}
 }

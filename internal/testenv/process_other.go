@@ -4,6 +4,6 @@ package testenv
 
 import "syscall"
 
-// attributes are none: only Linux can tie a process to its parent. A test
-// binary that is killed elsewhere leaves its servers behind.
+// attributes returns nil: only Linux can tie a process to its parent. On other
+// systems a test binary that is killed leaves its servers behind.
 func attributes(syscall.Signal) *syscall.SysProcAttr { return nil }

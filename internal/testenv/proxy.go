@@ -9,35 +9,34 @@ import (
 	"time"
 )
 
-// proxyPatience ends what the proxy does on loopback: dialling its target, and
-// writing to somebody who does not read.
+// proxyPatience limits how long the proxy dials its target, and how long it writes
+// to a peer that does not read.
 const proxyPatience = 2 * time.Second
 
-// ProxyServer stands between a server and whoever talks to it, and does to the
-// connections what a network does to them. All its methods may be called at
-// any time, from any goroutine.
+// ProxyServer forwards connections to a server and simulates faults of the network
+// between. All its methods are safe for concurrent use.
 type ProxyServer struct {
-	ctx      context.Context // values only: the test's own ends too early
+	ctx      context.Context // not cancelled: the test's own ends too early
 	target   string
 	listener net.Listener
 	sessions sync.WaitGroup
 
-	// gate is held for reading while bytes are handed on. Whoever holds it for
-	// writing knows that none are on the way.
+	// gate is read-locked while bytes are forwarded. While it is write-locked, none
+	// are on the way.
 	gate    sync.RWMutex
 	stalled stall
-	healed  chan struct{} // closed by Heal; nil while nothing is stalled
+	healed  chan struct{} // closed by Heal; nil if nothing is stalled
 
 	mu      sync.Mutex
 	open    map[*session]struct{}
 	cut     bool
 	delay   time.Duration
-	drop    map[string]int // what is left to see of a command until its reply is dropped
+	drop    map[string]int // by command: how many more until a reply is dropped
 	seen    map[string]int
 	dropped int
 }
 
-// stall says what is held back.
+// stall is what the proxy holds back.
 type stall int
 
 const (
@@ -46,12 +45,12 @@ const (
 	stallAll
 )
 
-// Proxy starts a proxy on a free loopback port. It knows the commands and the
-// replies of Redis, and leaves a replication stream, a subscription, TLS and
-// whatever else it does not know as it is. It ends with the test.
+// Proxy starts a proxy on a free loopback port. It parses the commands and replies
+// of Redis; replication streams, subscriptions, TLS and anything else it forwards
+// unparsed. It is closed when the test ends.
 func Proxy(tb testing.TB, target string) *ProxyServer {
 	tb.Helper()
-	ctx := context.WithoutCancel(tb.Context())
+	ctx := lasting(tb)
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -70,13 +69,13 @@ func Proxy(tb testing.TB, target string) *ProxyServer {
 	return p
 }
 
-// Addr is the host and port that the proxy listens on.
+// Addr returns the host and port of the proxy.
 func (p *ProxyServer) Addr() string { return p.listener.Addr().String() }
 
-// URL is the address as redis://host:port.
+// URL returns the address as redis://host:port.
 func (p *ProxyServer) URL() string { return "redis://" + p.Addr() }
 
-// Cut resets every connection, and each new one at once, until Heal.
+// Cut resets all connections, and also new ones until Heal.
 func (p *ProxyServer) Cut() {
 	p.mu.Lock()
 	p.cut = true
@@ -84,7 +83,7 @@ func (p *ProxyServer) Cut() {
 	p.Reset()
 }
 
-// Reset resets every connection there is. New ones work.
+// Reset resets all present connections. New ones work.
 func (p *ProxyServer) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,13 +92,13 @@ func (p *ProxyServer) Reset() {
 	}
 }
 
-// Stall hands nothing on, in either direction, and leaves the connections
-// open. When it returns, no byte is on the way any more. What comes in
-// meanwhile follows after Heal.
+// Stall keeps all connections open, but forwards nothing in either direction until
+// Heal. When it returns, no bytes are on the way. What arrives in the meantime is
+// forwarded after Heal.
 func (p *ProxyServer) Stall() { p.hold(stallAll) }
 
-// StallReplication is Stall for the connections of replicas, the ones there
-// are and those to come. All others go on.
+// StallReplication is Stall for the connections of replicas only, present and new
+// ones.
 func (p *ProxyServer) StallReplication() { p.hold(stallReplication) }
 
 func (p *ProxyServer) hold(what stall) {
@@ -111,39 +110,37 @@ func (p *ProxyServer) hold(what stall) {
 	}
 }
 
-// DelayReplies hands each reply on d late. On one connection the replies wait
-// for each other.
+// DelayReplies delays each reply by d. The delays of one connection add up.
 func (p *ProxyServer) DelayReplies(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
 }
 
-// DropReplyTo lets the nth command of that name from now on reach the server,
-// counted from 1, and resets the connection in place of the reply: the command
-// has run, and whoever sent it cannot know.
+// DropReplyTo forwards the nth command of that name from now on, counted from 1,
+// but resets the connection instead of forwarding the reply: the command has run,
+// and the client cannot know that.
 func (p *ProxyServer) DropReplyTo(command string, nth int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drop[strings.ToLower(command)] = nth
 }
 
-// Seen tells how many commands of that name were handed on.
+// Seen returns how many commands of that name were forwarded.
 func (p *ProxyServer) Seen(command string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen[strings.ToLower(command)]
 }
 
-// Dropped tells how many replies were dropped.
+// Dropped returns how many replies were dropped.
 func (p *ProxyServer) Dropped() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dropped
 }
 
-// Heal takes back whatever was done: cut, stall, delay, and drops that have
-// not happened yet.
+// Heal ends all faults: cuts, stalls, delays, and drops that have not happened yet.
 func (p *ProxyServer) Heal() {
 	p.mu.Lock()
 	p.cut, p.delay = false, 0
@@ -201,7 +198,7 @@ func (p *ProxyServer) leave(s *session) {
 	delete(p.open, s)
 }
 
-// note counts a command and tells whether its reply is to be dropped.
+// note counts a command and reports whether its reply is to be dropped.
 func (p *ProxyServer) note(command string) (drop bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -224,7 +221,7 @@ func (p *ProxyServer) noteDrop() {
 	p.dropped++
 }
 
-func (p *ProxyServer) lateness() time.Duration {
+func (p *ProxyServer) currentDelay() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.delay

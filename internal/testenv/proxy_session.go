@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// maxPending bounds the commands of one connection that have no reply yet.
-// More of them wait in the client's socket.
+// maxPending limits the commands of one connection that have no reply yet. More of
+// them wait in the client's socket.
 const maxPending = 1 << 14
 
 // session is one connection through a proxy.
@@ -19,15 +19,15 @@ type session struct {
 	client, server net.Conn
 	once           sync.Once
 	closed         chan struct{}
-	// pending are the commands that have no reply yet, oldest first.
+	// pending has the commands that have no reply yet, oldest first.
 	pending chan expected
 	replica atomic.Bool // it carries a replication stream
 }
 
-// expected is what is to be done with the reply to a command.
+// expected is what to do with the reply to a command.
 type expected struct {
 	drop bool
-	raw  bool // from here on it is no dialogue of commands and replies
+	raw  bool // from here on there are no commands and replies
 }
 
 func newSession(p *ProxyServer, client, server net.Conn) *session {
@@ -37,8 +37,7 @@ func newSession(p *ProxyServer, client, server net.Conn) *session {
 	}
 }
 
-// run returns when the connection is over. Where one side ends, the other one
-// is closed.
+// run forwards until one side ends, and closes the other one.
 func (s *session) run() {
 	var replies sync.WaitGroup
 	replies.Go(func() {
@@ -57,7 +56,7 @@ func (s *session) close() {
 	})
 }
 
-// reset ends both connections as a broken network would.
+// reset resets both connections, as after a fault of the network.
 func (s *session) reset() {
 	s.once.Do(func() {
 		close(s.closed)
@@ -66,7 +65,7 @@ func (s *session) reset() {
 	})
 }
 
-// abort closes with a reset in place of a good-bye.
+// abort closes a connection with a reset.
 func abort(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -74,7 +73,7 @@ func abort(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// copyCommands hands on what the client sends, until one side ends.
+// copyCommands forwards what the client sends, until one side ends.
 func (s *session) copyCommands() {
 	from := bufio.NewReader(s.client)
 	for s.isDialogue(from) {
@@ -86,9 +85,8 @@ func (s *session) copyCommands() {
 		if cmd.name == "psync" || cmd.name == "sync" {
 			s.replica.Store(true)
 		}
-		// Before the command, so that it is there for the reply. An empty line
-		// gets none.
-		if cmd.name != "" && !s.expect(next) || !s.handOn(s.server, cmd.raw) {
+		// Expect the reply before the server can send it. An empty line has none.
+		if cmd.name != "" && !s.expect(next) || !s.forward(s.server, cmd.raw) {
 			return
 		}
 		if next.raw {
@@ -98,7 +96,8 @@ func (s *session) copyCommands() {
 	s.copyRaw(s.server, from)
 }
 
-// isDialogue tells a command from something else, such as the greeting of TLS.
+// isDialogue reports whether a command follows, and not something else such as a
+// TLS handshake.
 func (s *session) isDialogue(from *bufio.Reader) bool {
 	first, err := from.Peek(1)
 	if err != nil {
@@ -112,7 +111,7 @@ func (s *session) isDialogue(from *bufio.Reader) bool {
 	return false
 }
 
-// expect tells whether the connection is still there.
+// expect reports whether the connection is still open.
 func (s *session) expect(next expected) bool {
 	select {
 	case s.pending <- next:
@@ -122,12 +121,12 @@ func (s *session) expect(next expected) bool {
 	}
 }
 
-// endsDialogue tells of the commands after which the server speaks unasked.
+// endsDialogue reports whether the server sends more than replies after a command.
 func endsDialogue(command string) bool {
 	return slices.Contains([]string{"psync", "sync", "monitor", "subscribe", "psubscribe", "ssubscribe"}, command)
 }
 
-// copyReplies hands on what the server sends, until one side ends.
+// copyReplies forwards what the server sends, until one side ends.
 func (s *session) copyReplies() {
 	from := bufio.NewReader(s.server)
 	for {
@@ -150,15 +149,15 @@ func (s *session) copyReplies() {
 				s.reset()
 				return
 			}
-			if !s.wait(s.proxy.lateness()) || !s.handOn(s.client, raw) {
+			if !s.wait(s.proxy.currentDelay()) || !s.forward(s.client, raw) {
 				return
 			}
 		}
 	}
 }
 
-// next is what is expected now. Nothing was asked where the server speaks
-// first, to say that it is full.
+// next returns what is expected now. asked is false if the server speaks first, to
+// say that it has too many clients.
 func (s *session) next() (e expected, asked bool) {
 	select {
 	case e = <-s.pending:
@@ -172,13 +171,13 @@ func (s *session) copyRaw(to net.Conn, from *bufio.Reader) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if n > 0 && !s.handOn(to, buf[:n]) || err != nil {
+		if n > 0 && !s.forward(to, buf[:n]) || err != nil {
 			return
 		}
 	}
 }
 
-// wait tells whether the connection is still there after d.
+// wait waits for d and reports whether the connection is still open.
 func (s *session) wait(d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -193,10 +192,10 @@ func (s *session) wait(d time.Duration) bool {
 	}
 }
 
-// handOn writes as soon as nothing is stalled, and tells whether it could.
-func (s *session) handOn(to net.Conn, data []byte) bool {
+// forward writes as soon as nothing is stalled, and reports whether it succeeded.
+func (s *session) forward(to net.Conn, data []byte) bool {
 	for {
-		healed, ok := s.tryHandOn(to, data)
+		healed, ok := s.tryForward(to, data)
 		if healed == nil {
 			return ok
 		}
@@ -208,9 +207,9 @@ func (s *session) handOn(to net.Conn, data []byte) bool {
 	}
 }
 
-// tryHandOn writes where nothing is stalled. Otherwise it returns what to wait
-// for.
-func (s *session) tryHandOn(to net.Conn, data []byte) (healed chan struct{}, ok bool) {
+// tryForward writes if nothing is stalled. Otherwise it returns a channel that is
+// closed by Heal.
+func (s *session) tryForward(to net.Conn, data []byte) (healed chan struct{}, ok bool) {
 	p := s.proxy
 	p.gate.RLock()
 	defer p.gate.RUnlock()

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// pingTimeout ends a question to somebody who listens and says nothing.
+// pingTimeout limits how long a server may take to answer a PING.
 const pingTimeout = time.Second
 
-// RedisServer is a redis-server process of one test.
+// RedisServer is a redis-server process of a test.
 type RedisServer struct {
 	tb      testing.TB
 	program string
@@ -24,10 +24,10 @@ type RedisServer struct {
 	process *process
 }
 
-// Redis starts a redis-server on a free loopback port and returns when it
-// answers. It keeps nothing on disk unless args say otherwise ("--appendonly",
-// "yes", …); they are handed to it after the defaults, and its directory is a
-// temporary one. The server is killed when the test ends.
+// Redis starts a redis-server on a free loopback port and returns when it answers.
+// The args follow the defaults on its command line. By default it stores nothing on
+// disk; with args such as "--appendonly", "yes" it uses a temporary directory. The
+// server is killed when the test ends.
 func Redis(tb testing.TB, args ...string) *RedisServer {
 	tb.Helper()
 	return launch(tb, func(s *RedisServer) {
@@ -36,8 +36,8 @@ func Redis(tb testing.TB, args ...string) *RedisServer {
 	})
 }
 
-// defaults are the arguments of every server: where it listens, nothing on
-// disk, and replicas served at once in place of after five seconds.
+// defaults returns the arguments of every server: its address, nothing on disk,
+// and replication that starts at once instead of after five seconds.
 func defaults(tb testing.TB, s *RedisServer) []string {
 	tb.Helper()
 	host, port := split(tb, s.addr)
@@ -47,9 +47,9 @@ func defaults(tb testing.TB, s *RedisServer) []string {
 	}
 }
 
-// launch starts a server that prepare has given an address and arguments.
-// Where it does not answer, somebody may have taken its port: prepare is asked
-// for another one.
+// launch starts a server after prepare has set its address and arguments. If the
+// server does not answer, another process may have taken its port: then launch
+// tries again and lets prepare choose another one.
 func launch(tb testing.TB, prepare func(*RedisServer)) *RedisServer {
 	tb.Helper()
 	s := &RedisServer{tb: tb, program: Need(tb, "redis-server"), dir: tb.TempDir()}
@@ -70,37 +70,36 @@ func launch(tb testing.TB, prepare func(*RedisServer)) *RedisServer {
 	return nil
 }
 
-// Addr is the host and port that the server listens on. It stays the same
-// across Kill and Restart.
+// Addr returns the host and port of the server, which Kill and Restart do not
+// change.
 func (s *RedisServer) Addr() string { return s.addr }
 
-// URL is the address as redis://host:port.
+// URL returns the address as redis://host:port.
 func (s *RedisServer) URL() string { return "redis://" + s.addr }
 
-// Freeze stops the server without ending it: connections stay open, and
-// nothing is answered until Thaw.
+// Freeze suspends the server: connections stay open, and it answers nothing until
+// Thaw.
 func (s *RedisServer) Freeze() {
 	s.tb.Helper()
 	s.process.signal(s.tb, syscall.SIGSTOP)
 }
 
-// Thaw lets a frozen server run on. It then answers what it was sent
-// meanwhile.
+// Thaw resumes a frozen server. It then answers what it was sent in the meantime.
 func (s *RedisServer) Thaw() {
 	s.tb.Helper()
 	s.process.signal(s.tb, syscall.SIGCONT)
 }
 
-// Kill ends the server as a power cut would. Frozen or ended already, it is
-// gone afterwards.
+// Kill ends the server at once, like a power cut. The server may be frozen or dead
+// already.
 func (s *RedisServer) Kill() {
 	if s.process != nil {
 		s.process.kill()
 	}
 }
 
-// Restart kills the server where it still runs, starts it again on the same
-// port with the same arguments and directory, and returns when it answers.
+// Restart kills the server if it still runs, starts it again on the same port with
+// the same arguments and directory, and returns when it answers.
 func (s *RedisServer) Restart() {
 	s.tb.Helper()
 	s.Kill()
@@ -109,16 +108,15 @@ func (s *RedisServer) Restart() {
 	}
 }
 
-// up starts the program and tells whether it answered in time.
+// up starts the program and reports whether it answers in time.
 func (s *RedisServer) up() bool {
 	s.tb.Helper()
 	s.process = start(s.tb, s.dir, syscall.SIGKILL, s.program, s.args...)
 	return s.process.within(s.tb, func(ctx context.Context) bool { return s.process.ping(ctx, s.addr) })
 }
 
-// ping tells whether this process is the one that listens at addr, and ready
-// for commands. Of a server that wants a password first only the readiness
-// can be told.
+// ping reports whether this process listens at addr and is ready for commands. If
+// the server requires a password, another process may be the one that listens.
 func (p *process) ping(ctx context.Context, addr string) bool {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()

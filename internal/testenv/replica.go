@@ -4,11 +4,12 @@ import (
 	"context"
 	"slices"
 	"testing"
+
+	"wsticket/internal/test"
 )
 
 // Replica starts a replica of the server at an address, which may be that of a
-// [Proxy] before it, and returns when it is in step. The args are those of
-// [Redis].
+// [Proxy], and returns when it is in sync. The args are those of [Redis].
 func Replica(tb testing.TB, of string, args ...string) *RedisServer {
 	tb.Helper()
 	host, port := split(tb, of)
@@ -17,16 +18,17 @@ func Replica(tb testing.TB, of string, args ...string) *RedisServer {
 	return s
 }
 
-// follow returns when the server is in step with its primary.
+// follow waits until the server is in sync with its primary.
 func (s *RedisServer) follow() {
 	s.tb.Helper()
-	await(s.tb, lasting(s.tb), "replica", func(ctx context.Context) bool {
+	ctx := lasting(s.tb)
+	test.Wait(s.tb, "the replica is in sync with its primary", func() bool {
 		return info(ctx, s.addr, "replication")["master_link_status"] == "up"
 	})
 }
 
-// IsPrimary tells whether the server says that it is one. A server that does
-// not answer is none.
+// IsPrimary reports whether the server says that it is a primary. It is false if
+// the server does not answer.
 func (s *RedisServer) IsPrimary(ctx context.Context) bool {
 	return info(ctx, s.addr, "replication")["role"] == "master"
 }

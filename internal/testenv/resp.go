@@ -9,17 +9,16 @@ import (
 	"strings"
 )
 
-// The proxy reads just enough of the Redis protocol (RESP 2 and 3) to know
-// where a command and a reply end. It hands on the bytes that it read, so
-// nothing is written anew and nothing gets lost.
+// The proxy parses just enough of the Redis protocol (RESP 2 and 3) to know where a
+// command or a reply ends. It forwards the bytes as they came.
 
-// respCommand is one command as it came.
+// respCommand is a command.
 type respCommand struct {
 	name string // lower case
 	raw  []byte
 }
 
-// readCommand reads an array of strings, or a line of words as people type it.
+// readCommand reads an array of strings, or an inline command: a line of words.
 func readCommand(r *bufio.Reader) (respCommand, error) {
 	raw, err := readValue(r, nil)
 	if err != nil {
@@ -39,7 +38,7 @@ func readCommand(r *bufio.Reader) (respCommand, error) {
 	return respCommand{name: strings.ToLower(string(parts[2])), raw: raw}, nil
 }
 
-// readValue appends one value with all that it holds.
+// readValue appends one value, with all nested values, to raw.
 func readValue(r *bufio.Reader, raw []byte) ([]byte, error) {
 	at := len(raw)
 	line, err := r.ReadBytes('\n')
@@ -87,6 +86,6 @@ func readValues(r *bufio.Reader, raw []byte, count string, each int) ([]byte, er
 	return raw, nil
 }
 
-// unasked tells whether a value is no reply to a command: a push, or the
-// attributes that precede a reply.
+// unasked reports whether a value is not a reply to a command, but a push or the
+// attributes before a reply.
 func unasked(raw []byte) bool { return raw[0] == '>' || raw[0] == '|' }

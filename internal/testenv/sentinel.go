@@ -10,22 +10,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"wsticket/internal/test"
 )
 
-// SentinelName is the name under which [Sentinel] watches its primary.
+// SentinelName is the name of the primary in the configuration of [Sentinel].
 const SentinelName = "tickets"
 
-// sentinels is how many of them watch. Two must agree that the primary is
-// gone.
+// sentinels is the number of Sentinels. Two must agree that the primary is gone.
 const sentinels = 3
 
-// SentinelServers are a primary, its replica, and the Sentinels that watch
-// them.
+// SentinelServers are a primary, its replica, and the Sentinels that watch them.
 //
-// Sentinels, their clients and the replica reach the first primary through one
-// proxy, and under its address. That is what lets a test cut the replication
-// alone, or all of it while the primary lives on for whoever has its own
-// address.
+// The Sentinels, their clients and the replica reach the first primary through a
+// proxy, and know only the proxy's address. So a test can cut only the replication,
+// or isolate the primary while it still serves clients that use its own address.
 type SentinelServers struct {
 	tb      testing.TB
 	certs   *Certificates  // nil without TLS
@@ -34,10 +33,10 @@ type SentinelServers struct {
 	proxy   *ProxyServer   // before the first primary
 }
 
-// Sentinel starts a primary, a replica and three Sentinels, which take two
-// seconds of silence for the primary's end, and returns when all of them know
-// each other. The args are those of primary and replica, as for [Redis].
-// Everything ends with the test.
+// Sentinel starts a primary, a replica and three Sentinels, and returns when all of
+// them know each other. A primary is considered gone after two seconds of silence.
+// The args are those of primary and replica, as for [Redis]. The servers are killed
+// when the test ends.
 func Sentinel(tb testing.TB, args ...string) *SentinelServers {
 	tb.Helper()
 	return sentinelServers(tb, nil, args)
@@ -59,9 +58,10 @@ func sentinelServers(tb testing.TB, certs *Certificates, args []string) *Sentine
 	for range sentinels {
 		s.watch = append(s.watch, s.sentinel())
 	}
-	// Each Sentinel makes itself known through the primary, every two seconds.
+	// Sentinels announce themselves through the primary, every two seconds.
+	ctx := lasting(tb)
 	for _, w := range s.watch {
-		await(tb, lasting(tb), "the Sentinels", func(ctx context.Context) bool {
+		test.Wait(tb, "the Sentinels know each other", func() bool {
 			known := watched(ctx, w)
 			_, err := w.Ask(ctx, "sentinel", "ckquorum", SentinelName)
 			return err == nil && known["num-slaves"] == "1" && known["num-other-sentinels"] == "2"
@@ -70,13 +70,14 @@ func sentinelServers(tb testing.TB, certs *Certificates, args []string) *Sentine
 	return s
 }
 
-// reach is where servers reach each other: by TLS where they speak it.
+// reach returns the address that other servers use: the one for TLS, if there is
+// one.
 func (s *RedisServer) reach() string { return cmp.Or(s.tlsAddr, s.addr) }
 
-// sentinel starts one. It writes down what it learns, so its settings are in a
-// file. It pings once in down-after, at most once a second: with less than two
-// seconds one late answer on a busy machine is a second failover, back to the
-// primary that a test has isolated.
+// sentinel starts one Sentinel. Its settings have to be in a file, because it
+// stores there what it learns. It pings once per down-after, at most once a second.
+// With less than two seconds, one late answer on a busy machine causes a second
+// failover, back to the primary that a test has isolated.
 func (s *SentinelServers) sentinel() *RedisServer {
 	s.tb.Helper()
 	primaryHost, primaryPort := split(s.tb, s.proxy.Addr())
@@ -105,26 +106,26 @@ sentinel failover-timeout %[4]s 10000
 	})
 }
 
-// watched is what a Sentinel says of the primary. It is empty where it does
-// not answer.
+// watched returns what a Sentinel knows about the primary. It is empty if the
+// Sentinel does not answer.
 func watched(ctx context.Context, sentinel *RedisServer) map[string]string {
 	reply, _ := sentinel.Ask(ctx, "sentinel", "master", SentinelName)
 	return pairs(reply)
 }
 
-// URL names the Sentinels as redis+sentinel://name@host:port,… or, with TLS, as
+// URL returns the Sentinels as redis+sentinel://name@host:port,… or, with TLS, as
 // rediss+sentinel://name@host:port,…?ca_file=….
 func (s *SentinelServers) URL() string {
 	return topologyURL("+sentinel://"+SentinelName+"@", s.certs, s.watch)
 }
 
-// Servers are the two that keep data, the first primary first.
+// Servers returns the two servers with data, the first primary first.
 func (s *SentinelServers) Servers() []*RedisServer { return slices.Clone(s.servers) }
 
-// Sentinels are the three that watch.
+// Sentinels returns the three Sentinels.
 func (s *SentinelServers) Sentinels() []*RedisServer { return slices.Clone(s.watch) }
 
-// Primary is the server that the Sentinels name. It fails the test while they
+// Primary returns the primary according to the Sentinels. It fails the test if they
 // do not agree.
 func (s *SentinelServers) Primary() *RedisServer {
 	s.tb.Helper()
@@ -135,7 +136,7 @@ func (s *SentinelServers) Primary() *RedisServer {
 	return p
 }
 
-// primary is nil while the Sentinels do not agree.
+// primary is like Primary, but returns nil if the Sentinels do not agree.
 func (s *SentinelServers) primary(ctx context.Context) *RedisServer {
 	names := make(map[string]bool)
 	for _, w := range s.watch {
@@ -156,31 +157,30 @@ func (s *SentinelServers) primary(ctx context.Context) *RedisServer {
 	return nil
 }
 
-// CutReplication holds back what the first primary sends to its replica. Both
-// go on to believe that they are connected. When it returns, nothing is on the
-// way any more.
+// CutReplication stalls the replication from the first primary to its replica. To
+// both the connection looks intact. When it returns, no bytes are on the way.
 func (s *SentinelServers) CutReplication() { s.proxy.StallReplication() }
 
-// IsolatePrimary cuts the first primary off from Sentinels, from the clients
-// that ask them, and from its replica. It lives on, and serves whoever has the
-// address that is its own.
+// IsolatePrimary cuts the first primary off from the Sentinels, from the clients
+// that ask them, and from its replica. It still serves clients that use its own
+// address.
 func (s *SentinelServers) IsolatePrimary() { s.proxy.Cut() }
 
-// Heal takes back CutReplication and IsolatePrimary.
+// Heal ends CutReplication and IsolatePrimary.
 func (s *SentinelServers) Heal() { s.proxy.Heal() }
 
-// KillPrimary kills the server that the Sentinels name.
+// KillPrimary kills the primary according to the Sentinels.
 func (s *SentinelServers) KillPrimary() {
 	s.tb.Helper()
 	s.Primary().Kill()
 }
 
-// AwaitFailover returns the replica as soon as it is the primary and every
-// Sentinel says so. That takes about five seconds.
+// AwaitFailover waits until the replica is the primary and all Sentinels know that,
+// which takes about five seconds, and returns it.
 func (s *SentinelServers) AwaitFailover(ctx context.Context) *RedisServer {
 	s.tb.Helper()
 	replica := s.servers[1]
-	await(s.tb, ctx, "failover", func(ctx context.Context) bool {
+	test.Wait(s.tb, "the replica becomes the primary", func() bool {
 		return s.primary(ctx) == replica && replica.IsPrimary(ctx)
 	})
 	return replica

@@ -16,16 +16,16 @@ import (
 	"time"
 )
 
-// Certificates are files in PEM of an authority that nobody else knows, and of
-// what it has signed. The keys are ECDSA on P-256.
+// Certificates are PEM files: of a new certificate authority, and of a server and a
+// client certificate that it has signed. The keys are ECDSA on P-256.
 type Certificates struct {
 	CAFile                        string
 	ServerCertFile, ServerKeyFile string // for 127.0.0.1, localhost and other names
 	ClientCertFile, ClientKeyFile string
 }
 
-// TLS makes certificates that are good for an hour, in a temporary directory.
-// That of the server is for names too.
+// TLS writes certificates to a temporary directory. They are valid for an hour, and
+// that of the server also for names.
 func TLS(tb testing.TB, names ...string) Certificates {
 	tb.Helper()
 	m := &mint{tb: tb, dir: tb.TempDir()}
@@ -43,7 +43,7 @@ func TLS(tb testing.TB, names ...string) Certificates {
 	return c
 }
 
-// mint signs certificates. The first one that it makes is its own.
+// mint signs certificates. The first one is that of its authority.
 type mint struct {
 	tb     testing.TB
 	dir    string
@@ -53,8 +53,8 @@ type mint struct {
 	serial int64
 }
 
-// issue fills in what all certificates have, signs one, and writes it and its
-// key down.
+// issue fills in the common fields of a certificate, signs it, and writes it and
+// its key to files.
 func (m *mint) issue(name string, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, string, string) {
 	m.tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -90,8 +90,8 @@ func (m *mint) must(err error) {
 	}
 }
 
-// args are the arguments of a server that speaks TLS on that port. Clients
-// may show a certificate.
+// args returns the arguments of a server that accepts TLS on a port. Client
+// certificates are optional.
 func (c Certificates) args(port string) []string {
 	return []string{
 		"--tls-port", port, "--tls-auth-clients", "optional",
@@ -99,9 +99,9 @@ func (c Certificates) args(port string) []string {
 	}
 }
 
-// RedisTLS is [Redis] for a server that speaks TLS on a second port, with
-// those certificates. Clients may show one too, and must where args say so
-// ("--tls-auth-clients", "yes").
+// RedisTLS is like [Redis], for a server that also accepts TLS on a second port.
+// Client certificates are optional, or required with the args
+// "--tls-auth-clients", "yes".
 func RedisTLS(tb testing.TB, certs Certificates, args ...string) *RedisServer {
 	tb.Helper()
 	return launch(tb, func(s *RedisServer) {
@@ -111,19 +111,18 @@ func RedisTLS(tb testing.TB, certs Certificates, args ...string) *RedisServer {
 	})
 }
 
-// TLSAddr is the host and port where the server speaks TLS, and empty where it
-// does not.
+// TLSAddr returns the host and port for TLS, empty if the server has none.
 func (s *RedisServer) TLSAddr() string { return s.tlsAddr }
 
-// SentinelTLS is [Sentinel] with nothing but TLS between servers, Sentinels
-// and clients. CutReplication does not work there.
+// SentinelTLS is like [Sentinel], but servers, Sentinels and clients only use TLS.
+// CutReplication does not work with it.
 func SentinelTLS(tb testing.TB, certs Certificates, args ...string) *SentinelServers {
 	tb.Helper()
 	return sentinelServers(tb, &certs, args)
 }
 
-// ClusterTLS is [Cluster] with nothing but TLS between the masters and their
-// clients. Migrations do not work there.
+// ClusterTLS is like [Cluster], but masters and clients only use TLS. Migrations do
+// not work with it.
 func ClusterTLS(tb testing.TB, certs Certificates, args ...string) *ClusterServers {
 	tb.Helper()
 	return clusterServers(tb, &certs, args)

@@ -30,7 +30,7 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// FuzzValid holds it to the grammar as RFC 6750 writes it.
+// FuzzValid compares Valid with the grammar of RFC 6750.
 func FuzzValid(f *testing.F) {
 	grammar := regexp.MustCompile(`\A[A-Za-z0-9._~+/-]+=*\z`)
 	for _, seed := range []string{"", "a", "a==", "a=b", "é", "\xff"} {

@@ -1,6 +1,6 @@
-// Package wsframe reads and writes the frames of RFC 6455 5.2, no more of them
-// than a relay and the exchange before authentication need. What a connection
-// means is not known here.
+// Package wsframe reads and writes WebSocket frames (RFC 6455 5.2), as far as the
+// relay and the exchange before authentication need it. It knows nothing of
+// connections.
 package wsframe
 
 import (
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Opcode is the kind of a frame.
+// Opcode is the type of a frame.
 type Opcode byte
 
 // The opcodes of RFC 6455 11.8.
@@ -22,38 +22,40 @@ const (
 	Pong         Opcode = 0xA
 )
 
-// IsControl tells of the frames that may stand within a fragmented message.
+// IsControl reports whether o is the opcode of a control frame, which may occur
+// between the fragments of a message (RFC 6455 5.5).
 func (o Opcode) IsControl() bool { return o&0x8 != 0 }
 
 // Sizes in bytes.
 const (
-	// MaxHeader is the longest header: of a masked frame of over 64 KiB.
+	// MaxHeader is the size of the longest header, that of a masked frame whose
+	// payload is longer than 65535 bytes.
 	MaxHeader = 14
-	// MaxControl is the longest payload of a control frame (RFC 6455 5.5).
+	// MaxControl is the maximum payload of a control frame (RFC 6455 5.5).
 	MaxControl = 125
-	// maxReason is what a close frame has room for beside its code.
+	// maxReason is the maximum length of the reason in a close frame.
 	maxReason = MaxControl - 2
 )
 
-// ErrMalformed is a header that RFC 6455 5.2 rules out whatever follows it.
+// ErrMalformed is the error for a header that RFC 6455 5.2 does not allow.
 var ErrMalformed = errors.New("malformed frame")
 
 // Header is the header of one frame.
 type Header struct {
 	Fin bool
-	// RSV holds the three reserved bits in its lowest ones, RSV1 highest.
+	// RSV has the three reserved bits in its lowest bits: RSV1 is 4, RSV3 is 1.
 	RSV    byte
 	Opcode Opcode
 	Masked bool
 	Mask   [4]byte
-	// Length is that of the payload.
+	// Length is the length of the payload in bytes.
 	Length int64
 }
 
-// ParseHeader reads the header at the start of b and returns its size, 0 where
-// b ends within it. The error is [ErrMalformed]: a length with its highest bit
-// set, or one that has a shorter form. What else a receiver may refuse
-// (reserved bits, opcodes, a missing mask) is left to it.
+// ParseHeader parses the header at the start of b and returns its size in bytes,
+// or 0 if b ends before the header does. The error is [ErrMalformed], for a length
+// that has its highest bit set or a shorter encoding. Reserved bits, opcodes and
+// the presence of a mask are for the caller to check.
 func ParseHeader(b []byte) (h Header, size int, err error) {
 	if len(b) < 2 {
 		return Header{}, 0, nil
@@ -85,7 +87,7 @@ func ParseHeader(b []byte) (h Header, size int, err error) {
 	return h, size, nil
 }
 
-// HeaderSize is the size of the header whose second byte is second.
+// HeaderSize returns the size in bytes of the header whose second byte is second.
 func HeaderSize(second byte) int {
 	size := 2
 	switch second & 0x7F {
@@ -100,8 +102,8 @@ func HeaderSize(second byte) int {
 	return size
 }
 
-// Append appends a whole frame to dst. With a mask the payload is masked on
-// the way, as a client has to (RFC 6455 5.3).
+// Append appends an unfragmented frame to dst. If mask is not nil the payload is
+// masked in the result, as RFC 6455 5.3 demands of clients.
 func Append(dst []byte, op Opcode, payload []byte, mask *[4]byte) []byte {
 	var masked byte
 	if mask != nil {
@@ -128,15 +130,15 @@ func Append(dst []byte, op Opcode, payload []byte, mask *[4]byte) []byte {
 	return dst
 }
 
-// Unmask masks or unmasks a whole payload in place (RFC 6455 5.3).
+// Unmask masks or unmasks a complete payload in place (RFC 6455 5.3).
 func Unmask(payload []byte, mask [4]byte) {
 	for i := range payload {
 		payload[i] ^= mask[i&3]
 	}
 }
 
-// ClosePayload is the payload of a close frame. A reason that does not fit is
-// cut short between two characters.
+// ClosePayload returns the payload of a close frame. A reason that is too long
+// is cut at the end of a character.
 func ClosePayload(code uint16, reason string) []byte {
 	for len(reason) > maxReason || !utf8.ValidString(reason) {
 		reason = reason[:min(len(reason)-1, maxReason)]
@@ -144,13 +146,13 @@ func ClosePayload(code uint16, reason string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, code), reason...)
 }
 
-// NoStatus stands for a close frame without a code (RFC 6455 7.4.1). It is
-// never sent.
+// NoStatus is the code that stands for a close frame without a code (RFC 6455
+// 7.4.1). It is never sent.
 const NoStatus = 1005
 
-// ParseClose reads the payload of a close frame. It is false where RFC 6455
-// 5.5.1 and 7.4 rule it out: one byte, a code that is not to be sent, or a
-// reason that is not UTF-8.
+// ParseClose parses the payload of a close frame. ok is false if RFC 6455 5.5.1
+// and 7.4 do not allow the payload: if it is a single byte, has a code that must
+// not be sent, or a reason that is not UTF-8.
 func ParseClose(payload []byte) (code uint16, reason string, ok bool) {
 	if len(payload) == 0 {
 		return NoStatus, "", true
@@ -162,7 +164,7 @@ func ParseClose(payload []byte) (code uint16, reason string, ok bool) {
 	return code, string(payload[2:]), IsSendable(code)
 }
 
-// IsSendable tells whether a close frame may have this code.
+// IsSendable reports whether a close frame may have this code (RFC 6455 7.4).
 func IsSendable(code uint16) bool {
 	switch code {
 	case 1004, NoStatus, 1006, 1015:
