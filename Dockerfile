@@ -1,5 +1,5 @@
-# The service in an image that holds one static binary and the certificates of
-# the public authorities (for issuers' keys over https): no shell, no packages.
+# An image that contains one static binary and the certificates of the public
+# authorities (for issuers' keys over https). It has no shell and no packages.
 #
 #   docker build --build-arg VERSION=$(git describe --tags --always) -t wsticket .
 
@@ -15,12 +15,13 @@ RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/wsticket /wsticket
-# A number, so that Kubernetes can tell that it is not root.
+# A numeric ID, so that Kubernetes can check that it is not root.
 USER 65532:65532
-# 8080 is for clients. 8081 is for operators, and by default answers on the
-# loopback of the container only.
+# 8080 is the public listener. 8081 is the internal one, which by default listens
+# only on the loopback of the container.
 EXPOSE 8080 8081
-# For every command: the health check has to know where the internal listener is.
+# For every command, because the health check needs the address of the internal
+# listener.
 ENV WSTICKET_CONFIG=/etc/wsticket/wsticket.yaml
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/wsticket", "health"]
 ENTRYPOINT ["/wsticket"]

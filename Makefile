@@ -1,6 +1,6 @@
-# wsticket. `make` alone lists the targets. Any GNU make from 3.81 on, and any
-# /bin/sh, will do. Everything else it needs is Go, and for the tests the servers
-# that they start, which `make test` installs where they are missing.
+# wsticket. `make` alone lists the targets. It needs GNU make 3.81 or later, a
+# POSIX /bin/sh and Go. The tests also need servers, which `make test` installs
+# if they are missing.
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ARGS      ?=
@@ -9,18 +9,19 @@ BENCHTIME ?= 1s
 FUZZTIME  ?= 60s
 COVERAGE  ?= 90
 
-# Pinned: golangci-lint in a module file of its own, so that its dependencies
-# are not ours; govulncheck here, because its answers change daily anyway.
+# Pinned versions. golangci-lint has its own module file, so that its
+# dependencies are not ours. govulncheck is pinned here, because its database
+# changes daily anyway.
 GOLANGCI    = go tool -modfile=tools/go.mod golangci-lint
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VULNDB      = https://vuln.go.dev
 
 .DEFAULT_GOAL := help
-# Each target is busy on every core by itself.
+# Each target uses every core on its own.
 .NOTPARALLEL:
 
 .PHONY: help
-help: ## This list
+help: ## Lists the targets
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make TARGET [NAME=value]" } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,61 +29,61 @@ help: ## This list
 ##@ Run
 
 .PHONY: run
-run: build ## Everything in one process on this machine: keys, bearer, store, echo (ARGS="--help")
+run: build ## Runs everything in one process: keys, bearer, store, echo (ARGS="--help")
 	bin/wsticket dev $(ARGS)
 
 .PHONY: build
-build: ## bin/wsticket and bin/wsticket-bench: static, without paths, with VERSION in them
+build: ## Builds bin/wsticket and bin/wsticket-bench: static, with VERSION in them
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/wsticket ./cmd/wsticket-bench
 
 .PHONY: up
-up: ## wsticket and Redis in containers, until `make down`
+up: ## Starts wsticket and Redis in containers, until `make down`
 	docker compose up --build --detach --wait
 
 .PHONY: down
-down: ## Stops them and removes what they kept
+down: ## Stops them and removes their volumes
 	docker compose down --volumes
 
 ##@ Test
 
 .PHONY: test
-test: servers ## All tests
+test: servers ## Runs all tests
 	go test ./...
 
 .PHONY: race
-race: servers ## All tests under the race detector
+race: servers ## Runs all tests under the race detector
 	go test -race ./...
 
 .PHONY: cover
-cover: servers ## All tests under the race detector; ticket, store/* and auth have to reach COVERAGE percent
+cover: servers ## Runs all tests under the race detector; the packages that programs import have to reach COVERAGE percent
 	@mkdir -p bin
 	go test -race -shuffle=on -covermode=atomic -coverprofile=bin/cover.out ./...
-	awk -v least=$(COVERAGE) -v held='ticket store/internal/record store/memstore store/redisstore auth' -f tools/coverage.awk bin/cover.out
+	awk -v least=$(COVERAGE) -v held='ticket ticket/remote store/internal/record store/memstore store/redisstore auth identity gate live ws api' -f tools/coverage.awk bin/cover.out
 
-# Verbose, because the figures and tables are what it is run for.
+# Verbose, because its figures and tables are the point.
 .PHONY: e2e
-e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Real processes with faults: histories, races, leaks, recovery, other people's clients, applications, browsers and proxies
+e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Tests whole processes: faults, races, leaks, recovery, real clients, applications, browsers and proxies
 	CI=true go test -v -count=1 -tags e2e ./e2e/...
 
 .PHONY: e2e-fast
-e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## The same without Traefik, which takes minutes to build
+e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## Runs the same without Traefik, which takes minutes to build
 	CI=true go test -v -count=1 -tags e2e -skip '^TestEdge$$/^traefik$$' ./e2e/...
 
-# Installs what e2e starts, and the tests do not, where there is none.
+# Installs what e2e needs beyond the other tests, if it is missing.
 .PHONY: e2e-servers e2e-fast-servers
 e2e-servers e2e-fast-servers:
 	@sh internal/testenv/install.sh $(@:-servers=)
 
-# The npm packages that scripts of e2e import; npm writes this file last.
+# The npm packages that the scripts of e2e import. npm writes this file last.
 e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json
 	npm ci --prefix e2e/node
 
-# Before Go 1.27 the end of a time can be reported as a failure: "context
-# deadline exceeded", and no input written (golang/go#75804). A count of inputs,
-# as `make ci` gives, ends without a clock.
+# Before Go 1.27, the end of FUZZTIME can be reported as a failure: "context
+# deadline exceeded", without an input (golang/go#75804). `make ci` therefore
+# uses a count of inputs, which needs no clock.
 .PHONY: fuzz
-fuzz: ## Every fuzz target for FUZZTIME (60s, 10m, 20000x), one after the other
+fuzz: ## Runs each fuzz target for FUZZTIME (60s, 10m, 20000x), one after the other
 	@grep -r --include='*_test.go' '^func Fuzz' . | \
 	sed 's,^\(.*\)/[^/]*:func \(Fuzz[A-Za-z0-9_]*\).*,\1 \2,' | sort | \
 	while read -r dir name; do \
@@ -91,10 +92,10 @@ fuzz: ## Every fuzz target for FUZZTIME (60s, 10m, 20000x), one after the other
 	done
 
 .PHONY: bench
-bench: servers ## Every benchmark that matches BENCH, for BENCHTIME each
+bench: servers ## Runs each benchmark that matches BENCH, for BENCHTIME
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
-# Installs redis-server, nginx and a few tools where there are none.
+# Installs redis-server, nginx and a few tools if they are missing.
 .PHONY: servers
 servers:
 	@sh internal/testenv/install.sh
@@ -102,32 +103,32 @@ servers:
 ##@ Check
 
 .PHONY: fmt
-fmt: ## Formats: gofumpt, and imports in three groups
+fmt: ## Formats the code: gofumpt, and imports in three groups
 	$(GOLANGCI) fmt
 
 .PHONY: check-fmt
-check-fmt: ## Shows what fmt would change, and fails if anything
+check-fmt: ## Shows what fmt would change, and fails if there is anything
 	$(GOLANGCI) fmt --diff
 
 .PHONY: lint
-lint: ## go vet and the linters of .golangci.yml (the first run builds them: minutes)
+lint: ## Runs go vet and the linters of .golangci.yml (the first run takes minutes to build them)
 	go vet ./...
 	$(GOLANGCI) run
 
 .PHONY: check-mod
-check-mod: ## go.mod is tidy, and what it downloads is what go.sum says
+check-mod: ## Checks that go.mod is tidy and that downloads match go.sum
 	go mod tidy -diff
 	go mod verify
 
 .PHONY: vuln
-vuln: ## Known vulnerabilities in packages that we import; skipped where their list cannot be reached
+vuln: ## Lists known vulnerabilities in imported packages; skipped if the database cannot be reached
 	@if curl -fsS -m 10 -o /dev/null $(VULNDB)/index/db.json; then \
 		go run $(GOVULNCHECK) -db $(VULNDB) -scan package ./...; \
 	else \
 		echo "vuln: skipped, because $(VULNDB) cannot be reached from here"; \
 	fi
 
-# The tests run once, by cover and e2e-fast. With CI=true a missing server is a failure.
+# cover and e2e-fast run each test once. With CI=true a missing server is a failure.
 .PHONY: ci
-ci: ## All of what has to pass before a merge, with some seconds of fuzzing
+ci: ## Runs everything that has to pass before a merge, with some seconds of fuzzing
 	CI=true $(MAKE) --no-print-directory check-mod build check-fmt lint cover e2e-fast fuzz FUZZTIME=20000x

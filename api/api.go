@@ -2,13 +2,23 @@
 // clients get tickets and open WebSockets, and the internal one for backends,
 // proxies, probes and scrapers. openapi.yaml describes both and is embedded.
 //
-// A request passes the access log, the security headers, the last resort for
-// panics and the host check before it is routed; each endpoint then has a
-// file of its own. Endpoints return errors, and one table (errors.go) says
-// what is answered to each.
+// A Go program that only issues tickets needs no [Server], but the handler of
+// [NewTicketHandler]:
+//
+//	tickets, err := ticket.New(ticket.Options{Store: store})
+//	g, err := gate.New(gate.Options{Redeemer: tickets, Authenticator: users, Origins: origins})
+//	h, err := api.NewTicketHandler(api.TicketOptions{Gate: g, Issuer: tickets, Receipts: tickets})
+//	mux.Handle("/ws-ticket", h)
+//	mux.Handle("/ws-ticket/", h)
+//
+// Every request passes the access log, the security headers, the recovery from
+// panics and the check of its host before it is routed. Endpoints return errors.
+// One table maps them to answers: that of package gate, preceded by the rows of
+// refusals.go.
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -18,172 +28,183 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
-	"wsticket/internal/accesslog"
+	"wsticket/gate"
 	"wsticket/internal/clientip"
-	"wsticket/internal/handshake"
-	"wsticket/internal/limit"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
 
-// Issuer makes tickets; [ticket.Service] is one.
+// Issuer issues tickets. [*ticket.Service] is one.
 type Issuer interface {
 	Issue(ctx context.Context, req ticket.Request) (ticket.Ticket, error)
 }
 
-// Receipts tells owners about their tickets; [ticket.Service] does. Unknown,
-// gone and other people's tickets alike are [ticket.ErrNotFound].
+// Receipts returns the receipt of a ticket to its owner, and revokes it for its
+// owner. [*ticket.Service] is one. The error wraps [ticket.ErrNotFound] for
+// tickets that are unknown, gone or somebody else's.
 type Receipts interface {
 	Lookup(ctx context.Context, id ticket.ID, who ticket.Identity) (ticket.Receipt, error)
 	Revoke(ctx context.Context, id ticket.ID, who ticket.Identity) error
 }
 
-// Authenticator tells whose a bearer is. Its error wraps
-// [ticket.ErrInvalidBearer], or [ticket.ErrUnavailable] where that cannot be
-// told now.
-type Authenticator interface {
-	Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error)
-}
-
-// Redeemer spends tickets on behalf of other programs, and looks at them;
-// [ticket.Service] is one. Its error wraps a sentinel of package ticket, and
-// whatever it is, nobody is admitted.
-type Redeemer interface {
-	Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error)
+// Introspector returns the grant of a ticket without spending it.
+// [*ticket.Service] is one.
+type Introspector interface {
 	Introspect(ctx context.Context, token ticket.Token) (ticket.Grant, error)
 }
 
-// Keyring tells whose an API key is and what it may be used for: "consume",
-// "introspect", "read".
+// Keyring knows the API keys. Lookup returns the name of a key's owner and its
+// scopes, which are "consume", "introspect" and "read"; ok reports whether the
+// key is known.
 type Keyring interface {
 	Lookup(key string) (name string, scopes []string, ok bool)
 }
 
-// Identifier tells an application who is there, in headers. Names lists all
-// that there may be, X-Wsticket-Id and X-Wsticket-Expires among them; those
-// that Headers leaves out are answered empty.
+// Identifier makes the identity headers for an application. Names lists every
+// header that it may set, X-Wsticket-Id and X-Wsticket-Expires among them; those
+// that Headers leaves out are sent empty.
 type Identifier interface {
 	Headers(grant ticket.Grant) (http.Header, error)
 	Names() []string
 }
 
-// Options are the parts and settings of a [Server].
-type Options struct {
-	// Issuer, Receipts and Authenticator are required.
-	Issuer        Issuer
-	Receipts      Receipts
-	Authenticator Authenticator
+// KeyLimiter bounds the failed attempts of one peer. Exhausted reports whether
+// an event of key would be one too many, without counting it. A
+// [*gate.RateLimiter] is one.
+type KeyLimiter interface {
+	gate.Limiter
+	Exhausted(key string) (retryAfter time.Duration, exhausted bool)
+}
 
-	// Sessions tells whose a session cookie is; with nil there are none. Its
-	// errors are those of an Authenticator.
-	Sessions Authenticator
-	// SessionCookie is the name of the cookie. Required with Sessions.
-	SessionCookie string
-
-	// Origins are the web origins whose pages may call; nil is none. Callers
-	// without an Origin header are no browsers and need not be listed.
-	Origins *origin.List
-	// Hosts are the names by which the service may be addressed. Required.
-	Hosts *origin.Hosts
-	// PublicURL is where clients reach the service, with scheme http, https,
-	// ws or wss; it begins the WebSocket URL that is handed out. With nil that
-	// is made of the request: of its Host, and of whether it came over TLS.
-	PublicURL *url.URL
+// TicketOptions are what requests about tickets need: POST /ws-ticket, and GET
+// and DELETE /ws-ticket/{id}.
+type TicketOptions struct {
+	// Gate has the origins and hosts, the limit by address, and the verifiers
+	// of bearers and session cookies. Required.
+	Gate *gate.Gate
+	// Issuer issues the tickets. Required.
+	Issuer Issuer
+	// Receipts reads and revokes them. Required.
+	Receipts Receipts
+	// PublicURL is where clients reach the service: http, https, ws or wss with
+	// a host, and a path at most. The WebSocket URL in an answer begins with
+	// it. Default: the Host of the request, with wss if it came over TLS.
+	PublicURL string
 	// WSPath is the path of the WebSocket. Default "/ws".
 	WSPath string
-	// TicketParameter is the query parameter that takes a ticket there.
-	// Default "ticket".
-	TicketParameter string
-	// WebSocket serves GET on WSPath; with nil there is no such path.
+	// SubjectLimit bounds the requests of each issuer and subject. Default: 10
+	// a second. gate.NewRateLimiter(0, 0) is no limit.
+	SubjectLimit gate.Limiter
+	// Events gets a [ticket.EventRequest] for each request. What is refused
+	// because of a limit goes to the events of Gate. Default: none.
+	Events ticket.Sink
+	// Logger gets the faults of the service itself: panics and errors that are
+	// answered 500. It never gets a credential. Default: none.
+	Logger *slog.Logger
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Options are the parts and settings of a [Server].
+type Options struct {
+	TicketOptions
+
+	// WebSocket serves GET on WSPath. Nil: there is no such path.
 	WebSocket http.Handler
 
-	// SubjectLimit and AddressLimit bound the requests about tickets of each
-	// issuer and subject, and of each client address; nil is no limit.
-	SubjectLimit *limit.Limiter
-	AddressLimit *limit.Limiter
-	// TrustedProxies may say in X-Forwarded-For who the client is, and need no
-	// key for forward auth.
-	TrustedProxies []netip.Prefix
-
-	// Redeemer serves /consume, /introspect and forward auth on the internal
-	// router; with nil there are none of them.
-	Redeemer Redeemer
-	// Keys are those of the callers of the internal router; nil is none. A
-	// client certificate that the listener has verified is as good as a key
-	// with every scope.
+	// Introspector serves /introspect. Required.
+	Introspector Introspector
+	// Keys are the API keys of the internal router. Nil: there are none. A
+	// client certificate that the listener has verified counts as a key with
+	// every scope.
 	Keys Keyring
-	// KeyLimit bounds the requests without a good key, of each peer address
-	// there. An address that has reached it is not listened to, good key or
-	// not. Nil is no limit.
-	KeyLimit *limit.Limiter
-	// GuardMetrics asks for a caller with the scope "read" at /metrics.
+	// KeyLimit bounds the requests without a good key, by the address of the
+	// peer. Once an address has reached it, its requests with a good key are
+	// refused too. Default: 50 a second.
+	KeyLimit KeyLimiter
+	// GuardMetrics requires a key with the scope "read" at /metrics.
 	GuardMetrics bool
 	// Audiences are the endpoints that a ticket may be for; the first is the
 	// default. Default: [ticket.DefaultAudience].
 	Audiences []string
-	// Doors are those at which forward auth takes a credential. Default:
-	// query, subprotocol and header.
-	Doors []handshake.Door
-	// AllowMissingOrigin lets handshakes without an Origin header pass in
-	// forward auth, unless a cookie is all that they bring.
-	AllowMissingOrigin bool
-	// Identifier makes the identity headers of forward auth; with nil they
-	// are X-Wsticket-Id and X-Wsticket-Expires.
+	// Identifier makes the identity headers of forward auth. Default:
+	// X-Wsticket-Id and X-Wsticket-Expires alone.
 	Identifier Identifier
 
-	// KeySet is the JWK set of the keys that identity assertions are signed
-	// with, served at /.well-known/jwks.json; with nil there is no such path.
+	// KeySet is the JWK set of the keys that sign identity assertions, served at
+	// /.well-known/jwks.json. Nil: there is no such path.
 	KeySet []byte
-	// Ready tells whether the service can do its work. It must return when its
-	// context ends, which is after 1 s. Nil is always ready.
+	// Ready returns an error while the service cannot do its work. It must
+	// return when its context ends, which is after 1 s. Nil: always ready.
 	Ready func(context.Context) error
-	// Metrics serves /metrics on the internal router; with nil there is no
-	// such path.
+	// Metrics serves /metrics on the internal router. Nil: there is no such
+	// path.
 	Metrics http.Handler
-
-	// Sink takes an entry for each request. It must not block.
-	Sink func(context.Context, accesslog.Entry)
-	// Logger takes faults of the service itself. Default: discarded.
-	Logger *slog.Logger
-	// Now is the clock. Default time.Now.
-	Now func() time.Time
 }
 
 // Server holds the two routers. It is safe for concurrent use.
 type Server struct {
 	o            Options
-	doors        handshake.Doors
+	publicURL    *url.URL // nil: see TicketOptions.PublicURL
 	forwardedFor func(*http.Request) netip.Addr
 	public       http.Handler
 	internal     http.Handler
 }
 
-// New returns a Server, or an error that lists every fault of o.
+// New returns a Server. The error joins a [*ticket.OptionError] for each fault.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	if err := o.validate(); err != nil {
+	faults := o.faults()
+	faults.Check(o.Gate == nil || o.Gate.HasHosts(), "Gate", "must have hosts")
+	faults.Check(o.Introspector != nil, "Introspector", "required")
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, doors: o.openDoors(), forwardedFor: clientip.Forwarded(o.TrustedProxies)}
+	s := newServer(o)
 	s.public, s.internal = s.publicRouter(), s.internalRouter()
 	return s, nil
 }
 
+// NewTicketHandler returns a handler of POST and OPTIONS /ws-ticket, and of
+// GET, DELETE and OPTIONS /ws-ticket/{id}, with CORS, limits, body rules and
+// answers as the service has them. Mount it at "/ws-ticket" and "/ws-ticket/".
+// It is safe for concurrent use. The error joins a [*ticket.OptionError] for each
+// fault.
+func NewTicketHandler(o TicketOptions) (http.Handler, error) {
+	all := Options{TicketOptions: o}.withDefaults()
+	faults := all.faults()
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	s := newServer(all)
+	r := s.router(o.Gate.AllowsHost)
+	s.ticketRoutes(r)
+	return r, nil
+}
+
+func newServer(o Options) *Server {
+	s := &Server{o: o, forwardedFor: clientip.Forwarded(o.Gate.TrustedProxies())}
+	if o.PublicURL != "" {
+		s.publicURL, _ = url.Parse(o.PublicURL) // checked by faults
+	}
+	return s
+}
+
 func (o Options) withDefaults() Options {
-	if o.WSPath == "" {
-		o.WSPath = "/ws"
-	}
-	if o.TicketParameter == "" {
-		o.TicketParameter = "ticket"
-	}
+	o.WSPath = cmp.Or(o.WSPath, "/ws")
+	o.Audiences = slices.Clone(o.Audiences)
 	if len(o.Audiences) == 0 {
 		o.Audiences = []string{ticket.DefaultAudience}
 	}
-	if len(o.Doors) == 0 {
-		o.Doors = []handshake.Door{handshake.DoorQuery, handshake.DoorSubprotocol, handshake.DoorHeader}
+	if o.SubjectLimit == nil {
+		o.SubjectLimit = gate.NewRateLimiter(gate.DefaultPerSubject, time.Second)
+	}
+	if o.KeyLimit == nil {
+		o.KeyLimit = gate.NewRateLimiter(gate.DefaultPerAddress, time.Second)
 	}
 	if o.Identifier == nil {
 		o.Identifier = plainIdentifier{}
@@ -197,56 +218,51 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// wsPath matches plain segments, which no server escapes, cleans or takes for a
+// pattern.
+var wsPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
+
+// faults checks o, whose defaults are filled in.
+func (o TicketOptions) faults() ticket.OptionErrors {
+	f := ticket.OptionErrors{Package: "api"}
+	f.Check(o.Gate != nil, "Gate", "required")
+	f.Check(o.Issuer != nil, "Issuer", "required")
+	f.Check(o.Receipts != nil, "Receipts", "required")
+	f.Check(wsPath.MatchString(o.WSPath), "WSPath", "must be a plain path such as /ws (got %q)", o.WSPath)
+	for _, taken := range []string{ticketPath, "/backchannel-logout"} {
+		f.Check(o.WSPath != taken && !strings.HasPrefix(o.WSPath, taken+"/"), "WSPath", "is taken (got %q)", o.WSPath)
+	}
+	f.Add("PublicURL", checkBase(o.PublicURL))
+	return f
+}
+
+// checkBase reports what is wrong with a URL that a WebSocket URL begins with.
+// The error has no password of it.
+func checkBase(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.User != nil {
+		return errors.New("must be a URL without user information")
+	}
+	if socketScheme(u.Scheme) == "" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
+		return fmt.Errorf("must be http(s)://host[:port] with a path at most (got %q)", text)
+	}
+	_, err = origin.NewHosts([]string{u.Host})
+	return err
+}
+
 // Public returns the handler of the public listener. The server that it is
-// given to must set DisableGeneralOptionsHandler, or net/http answers
-// "OPTIONS *" by itself.
+// given to must set DisableGeneralOptionsHandler, or net/http itself answers
+// "OPTIONS *".
 func (s *Server) Public() http.Handler { return s.public }
 
 // Internal returns the handler of the internal listener.
 func (s *Server) Internal() http.Handler { return s.internal }
 
-var (
-	// wsPath is plain segments: nothing that is escaped, cleaned or matched.
-	wsPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
-	// parameterName has one spelling in a query.
-	parameterName = regexp.MustCompile(`^[a-z0-9_-]+$`)
-)
-
-func (o *Options) validate() error {
-	var faults []error
-	check := func(good bool, format string, args ...any) {
-		if !good {
-			faults = append(faults, fmt.Errorf("api: "+format, args...))
-		}
-	}
-	check(o.Issuer != nil, "issuer: required")
-	check(o.Receipts != nil, "receipts: required")
-	check(o.Authenticator != nil, "authenticator: required")
-	check(o.Hosts != nil, "hosts: required")
-	check((o.Sessions != nil) == (o.SessionCookie != ""), "sessions: go with the name of a cookie")
-	check(o.SessionCookie == "" || handshake.IsToken(o.SessionCookie),
-		"session cookie: must be the name of a cookie (got %q)", o.SessionCookie)
-	check(wsPath.MatchString(o.WSPath), "ws path: must be plain segments (got %q)", o.WSPath)
-	check(o.WSPath != ticketPath && !strings.HasPrefix(o.WSPath, ticketPath+"/"),
-		"ws path: must not be under %s (got %q)", ticketPath, o.WSPath)
-	check(parameterName.MatchString(o.TicketParameter) && o.TicketParameter != "access_token",
-		"ticket parameter: must be a plain lower-case word other than access_token (got %q)", o.TicketParameter)
-	check(o.PublicURL == nil || isBase(o.PublicURL),
-		"public url: must be http, https, ws or wss with a host and a path at most (got %q)", o.PublicURL)
-	for _, p := range o.TrustedProxies {
-		check(p.IsValid(), "trusted proxies: must be prefixes (got %s)", p)
-	}
-	return errors.Join(faults...)
-}
-
-// isBase tells whether u can begin a WebSocket URL.
-func isBase(u *url.URL) bool {
-	return socketScheme(u.Scheme) != "" && u.Host != "" && u.User == nil &&
-		u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && u.Opaque == ""
-}
-
-// socketScheme is the WebSocket's scheme on the server of an HTTP one
-// (RFC 6455 3), empty for anything else.
+// socketScheme returns the scheme of a WebSocket on a server with an HTTP or
+// WebSocket URL (RFC 6455 3), empty for any other scheme.
 func socketScheme(scheme string) string {
 	switch scheme {
 	case "http", "ws":
@@ -258,8 +274,8 @@ func socketScheme(scheme string) string {
 	}
 }
 
-// secure tells whether clients reach the service over TLS, here or at a proxy
-// that the public URL speaks of.
+// secure reports whether the client came over TLS: to this server, or, according
+// to PublicURL, to a proxy in front of it.
 func (s *Server) secure(state *tls.ConnectionState) bool {
-	return state != nil || s.o.PublicURL != nil && socketScheme(s.o.PublicURL.Scheme) == "wss"
+	return state != nil || s.publicURL != nil && socketScheme(s.publicURL.Scheme) == "wss"
 }

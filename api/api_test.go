@@ -2,91 +2,105 @@ package api_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
-	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"wsticket/api"
+	"wsticket/gate"
+	"wsticket/ticket"
 )
 
-func TestNewListsEveryFault(t *testing.T) {
-	t.Parallel()
-	_, err := api.New(api.Options{
-		WSPath: "/ws/", TicketParameter: "access_token",
-		PublicURL:      mustURL(t, "ftp://x"),
-		TrustedProxies: []netip.Prefix{{}}, SessionCookie: "a b",
-	})
-	const want = `api: issuer: required
-api: receipts: required
-api: authenticator: required
-api: hosts: required
-api: sessions: go with the name of a cookie
-api: session cookie: must be the name of a cookie (got "a b")
-api: ws path: must be plain segments (got "/ws/")
-api: ticket parameter: must be a plain lower-case word other than access_token (got "access_token")
-api: public url: must be http, https, ws or wss with a host and a path at most (got "ftp://x")
-api: trusted proxies: must be prefixes (got invalid Prefix)`
-	if err == nil || err.Error() != want {
-		t.Errorf("got\n%v\nwant\n%s", err, want)
-	}
-}
-
-func TestNewRefuses(t *testing.T) {
+// TestFaults: New reports each fault by its field.
+func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		rule string
-		edit func(*api.Options)
-		want string
+		rule   string
+		edit   func(*api.Options)
+		fields []string // that are named, with a fault each
 	}{
-		{"a path without a slash", func(o *api.Options) { o.WSPath = "ws" }, "ws path"},
-		{"the root", func(o *api.Options) { o.WSPath = "/" }, "ws path"},
-		{"two slashes", func(o *api.Options) { o.WSPath = "//ws" }, "ws path"},
-		{"a pattern", func(o *api.Options) { o.WSPath = "/{x}" }, "ws path"},
-		{"a wildcard", func(o *api.Options) { o.WSPath = "/ws/*" }, "ws path"},
-		{"dots", func(o *api.Options) { o.WSPath = "/a/../ws" }, "ws path"},
-		{"an escape", func(o *api.Options) { o.WSPath = "/%77s" }, "ws path"},
-		{"a new line", func(o *api.Options) { o.WSPath = "/ws\n" }, "ws path"},
-		{"the path of tickets", func(o *api.Options) { o.WSPath = "/ws-ticket" }, "must not be under"},
-		{"a path of receipts", func(o *api.Options) { o.WSPath = "/ws-ticket/x" }, "must not be under"},
-		{"a parameter that needs escapes", func(o *api.Options) { o.TicketParameter = "a b" }, "ticket parameter"},
-		{"a parameter in capitals", func(o *api.Options) { o.TicketParameter = "Ticket" }, "ticket parameter"},
-		{"a URL without a host", func(o *api.Options) { o.PublicURL = &url.URL{Scheme: "https"} }, "public url"},
-		{"a URL with a query", func(o *api.Options) { o.PublicURL = mustURL(t, "https://x?a=b") }, "public url"},
-		{"a URL with an empty query", func(o *api.Options) { o.PublicURL = mustURL(t, "https://x?") }, "public url"},
-		{"a URL with a fragment", func(o *api.Options) { o.PublicURL = mustURL(t, "https://x#a") }, "public url"},
-		{"a URL with a user", func(o *api.Options) { o.PublicURL = mustURL(t, "https://u:p@x") }, "public url"},
-		{"sessions without a cookie", func(o *api.Options) { o.Sessions = authenticate(bearers) }, "sessions: go with"},
-		{"a URL that is only a word", func(o *api.Options) { o.PublicURL = mustURL(t, "x") }, "public url"},
+		{"nothing at all", func(o *api.Options) { *o = api.Options{} }, []string{"Gate", "Issuer", "Receipts", "Introspector"}},
+		{"a gate without hosts", func(o *api.Options) { o.Gate = mustGate(t, gate.Options{AllowMissingOrigin: true}) }, []string{"Gate"}},
+		{"a path without a slash", func(o *api.Options) { o.WSPath = "ws" }, []string{"WSPath"}},
+		{"the root", func(o *api.Options) { o.WSPath = "/" }, []string{"WSPath"}},
+		{"a slash at the end", func(o *api.Options) { o.WSPath = "/ws/" }, []string{"WSPath"}},
+		{"two slashes", func(o *api.Options) { o.WSPath = "//ws" }, []string{"WSPath"}},
+		{"a pattern", func(o *api.Options) { o.WSPath = "/{x}" }, []string{"WSPath"}},
+		{"a wildcard", func(o *api.Options) { o.WSPath = "/ws/*" }, []string{"WSPath"}},
+		{"dots", func(o *api.Options) { o.WSPath = "/a/../ws" }, []string{"WSPath"}},
+		{"an escape", func(o *api.Options) { o.WSPath = "/%77s" }, []string{"WSPath"}},
+		{"a new line", func(o *api.Options) { o.WSPath = "/ws\n" }, []string{"WSPath"}},
+		{"the path of tickets", func(o *api.Options) { o.WSPath = "/ws-ticket" }, []string{"WSPath"}},
+		{"a path of receipts", func(o *api.Options) { o.WSPath = "/ws-ticket/x" }, []string{"WSPath"}},
+		{"a path that the service will need", func(o *api.Options) { o.WSPath = "/backchannel-logout" }, []string{"WSPath"}},
+		{"another scheme", func(o *api.Options) { o.PublicURL = "ftp://x" }, []string{"PublicURL"}},
+		{"a URL without a host", func(o *api.Options) { o.PublicURL = "https:" }, []string{"PublicURL"}},
+		{"a URL without a name", func(o *api.Options) { o.PublicURL = "https://:80" }, []string{"PublicURL"}},
+		{"a URL with a query", func(o *api.Options) { o.PublicURL = "https://x?a=b" }, []string{"PublicURL"}},
+		{"a URL with an empty query", func(o *api.Options) { o.PublicURL = "https://x?" }, []string{"PublicURL"}},
+		{"a URL with a fragment", func(o *api.Options) { o.PublicURL = "https://x#a" }, []string{"PublicURL"}},
+		{"a URL with a user", func(o *api.Options) { o.PublicURL = "https://u:SECRET@x" }, []string{"PublicURL"}},
+		{"a URL that is only a word", func(o *api.Options) { o.PublicURL = "x" }, []string{"PublicURL"}},
+		{"what is no URL", func(o *api.Options) { o.PublicURL = "https://u:SECRET@x\n" }, []string{"PublicURL"}},
 	} {
-		o := api.Options{Issuer: domain{}, Receipts: domain{}, Authenticator: authenticate(bearers), Hosts: hosts(t, host)}
-		if _, err := api.New(o); err != nil {
-			t.Fatalf("before the fault: got %v, want nil", err)
-		}
+		o := new(house).build(t, nil)
 		row.edit(&o)
 		server, err := api.New(o)
-		if err == nil || server != nil || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: got (%v, %v), want one fault about %q", row.rule, server, err, row.want)
+		got, plain := faults(t, err)
+		if server != nil || !slices.Equal(got, row.fields) || strings.Contains(plain, "SECRET") {
+			t.Errorf("%s: got faults of %q (%v), want of %q", row.rule, got, err, row.fields)
+		}
+		if handler, err := api.NewTicketHandler(o.TicketOptions); handler == nil {
+			if got, _ := faults(t, err); !slices.Equal(got, slices.DeleteFunc(row.fields, func(f string) bool { return f == "Introspector" })) {
+				t.Errorf("%s: NewTicketHandler: got faults of %q, want of %q", row.rule, got, row.fields)
+			}
 		}
 	}
 }
 
-// exchange sends bytes to a real server and returns what comes back until it
-// closes the connection, or until the answer is complete.
+func mustGate(t *testing.T, o gate.Options) *gate.Gate {
+	t.Helper()
+	o.Redeemer = failing{}
+	g, err := gate.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// faults returns the fields in err, and its text.
+func faults(t *testing.T, err error) (fields []string, text string) {
+	t.Helper()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("got %v, want joined faults", err)
+	}
+	for _, part := range joined.Unwrap() {
+		fault, ok := errors.AsType[*ticket.OptionError](part)
+		if !ok || fault.Package != "api" {
+			t.Fatalf("got %v, want a fault of package api", part)
+		}
+		fields = append(fields, fault.Field)
+	}
+	return fields, err.Error()
+}
+
+// exchange sends bytes to a real server, and returns the status and body of the
+// answer, for which the server must not wait for more bytes.
 func exchange(t *testing.T, h http.Handler, raw string) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(h)
 	server.Config.DisableGeneralOptionsHandler = true
 	server.Start()
 	defer server.Close()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +108,8 @@ func exchange(t *testing.T, h http.Handler, raw string) string {
 	if _, err := io.WriteString(conn, raw); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	method, _, _ := strings.Cut(raw, " ")
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +121,7 @@ func exchange(t *testing.T, h http.Handler, raw string) string {
 	return fmt.Sprintf("%d %s", response.StatusCode, body)
 }
 
-// TestOverTheWire: what only a real server sees.
+// TestOverTheWire: requests that only a real server can receive.
 func TestOverTheWire(t *testing.T) {
 	t.Parallel()
 	const auth = "Host: api.example.com\r\nAuthorization: Bearer good\r\n"
@@ -149,7 +164,7 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if got := len(h.entries); got != 60 {
+	if got := len(h.events.All()); got != 60 {
 		t.Errorf("got %d entries, want 60", got)
 	}
 }

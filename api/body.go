@@ -24,8 +24,8 @@ const (
 	typeForm = "application/x-www-form-urlencoded"
 )
 
-// readBody returns the body of a request, which must be of the type kind; nil
-// where it has none.
+// readBody returns the body of a request, which must have the media type kind,
+// and nil if the request has none.
 func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, error) {
 	if !unencoded(r.Header["Content-Encoding"]) {
 		return nil, fmt.Errorf("content encoding: %w", errMediaType)
@@ -33,8 +33,7 @@ func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, erro
 	data, err := readAll(w, r)
 	switch {
 	case errors.Is(err, errTooLarge):
-		// Whatever more there is, it is not worth reading to keep the
-		// connection.
+		// Otherwise net/http reads the rest, to reuse the connection.
 		w.Header().Set("Connection", "close")
 		return nil, err
 	case err != nil:
@@ -48,8 +47,8 @@ func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, erro
 	}
 }
 
-// readAll goes by the length that is announced before it reads, because the
-// first read invites a client that waits for 100 Continue to send it all.
+// readAll checks Content-Length before it reads: the first read makes net/http
+// answer 100 Continue, and the client would send all of it.
 func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, errTooLarge
@@ -64,6 +63,7 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return data, err
 }
 
+// unencoded reports whether a Content-Encoding is absent or identity.
 func unencoded(headers []string) bool {
 	for _, h := range headers {
 		if !strings.EqualFold(h, "identity") {
@@ -73,8 +73,9 @@ func unencoded(headers []string) bool {
 	return true
 }
 
-// isType wants one type. Those here have no parameters (RFC 8259 11, URL
-// Standard 5.1); the charset that they always have may be said.
+// isType reports whether there is one Content-Type, and it is want. The types
+// here have no parameters (RFC 8259 11, URL Standard 5.1). The charset utf-8,
+// which is theirs in any case, is accepted.
 func isType(headers []string, want string) bool {
 	if len(headers) != 1 {
 		return false
@@ -91,9 +92,9 @@ func isType(headers []string, want string) bool {
 	return true
 }
 
-// decodeIssue fills req with what the body asks for. A field that is there
-// must say something: an empty scope is not the same as none, and nobody
-// should have to know which of the two is meant.
+// decodeIssue sets the fields of req from the body. A field that is present must
+// not be empty, so that nobody has to know whether an empty scope is the same as
+// none.
 func decodeIssue(data []byte, req *ticket.Request) error {
 	fields, err := strictjson.Members(data, 1)
 	if err != nil {
@@ -116,13 +117,15 @@ func decodeIssue(data []byte, req *ticket.Request) error {
 	return nil
 }
 
-// text reads a JSON string that is not empty.
+// text returns the JSON string in value, and reports whether it is one and not
+// empty.
 func text(value json.RawMessage) (string, bool) {
 	s, ok := strictjson.Text(value)
 	return s, ok && s != ""
 }
 
-// seconds reads a JSON number that is written as an integer above zero.
+// seconds returns the duration in value, and reports whether value is a positive
+// integer without sign, fraction and exponent.
 func seconds(value json.RawMessage) (*time.Duration, bool) {
 	n, err := strconv.ParseUint(string(value), 10, 31)
 	if err != nil || n == 0 {

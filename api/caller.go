@@ -8,89 +8,91 @@ import (
 	"strconv"
 	"time"
 
+	"wsticket/gate"
 	"wsticket/internal/clientip"
-	"wsticket/internal/limit"
 	"wsticket/ticket"
 )
 
-// requestTimeout bounds what one request may wait for keys and store.
+// requestTimeout bounds how long a request waits for key sets and the store.
 const requestTimeout = 5 * time.Second
 
-// caller is who sends a request.
+// caller is who sent a request about tickets.
 type caller struct {
 	identity ticket.Identity
-	// origin is that of the page, in canonical form; empty where no page
-	// sends it.
+	// origin is that of the page, in canonical form, and empty if no page sent
+	// the request.
 	origin string
 }
 
-// authenticated lets h answer those requests whose sender is known.
+// authenticated returns an endpoint that calls h for requests with a good
+// credential, and refuses others.
 func (s *Server) authenticated(
 	h func(w http.ResponseWriter, r *http.Request, by caller) error,
 ) endpoint {
 	return bounded(func(w http.ResponseWriter, r *http.Request) error {
 		by, err := s.identify(w, r)
-		if err != nil {
-			return err
+		if err == nil {
+			err = h(w, r, by)
 		}
-		return h(w, r, by)
+		// Such a request is about a ticket, and presents none.
+		return notFound(err)
 	})
 }
 
-// bounded gives e the time of a request.
+// bounded returns e with a time limit of requestTimeout. An error that follows
+// from it is [ticket.ErrUnavailable].
 func bounded(e endpoint) endpoint {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		err := e(w, r.WithContext(ctx))
 		if errors.Is(err, context.DeadlineExceeded) {
-			// Who gives up waiting knows nothing.
+			// It is not known what the store did.
 			err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
 		}
 		return err
 	}
 }
 
-// identify goes by the cost: origin and address are checked before a
-// signature is, and nothing of the body is read for a stranger.
+// identify returns who sent a request. Cheap checks come first: origin and rate
+// before a signature. The body of an unknown sender is not read.
 func (s *Server) identify(w http.ResponseWriter, r *http.Request) (caller, error) {
 	page, err := s.allowOrigin(w, r)
 	if err != nil {
 		return caller{}, err
 	}
-	if err := admit(s.o.AddressLimit, limit.AddrKey(clientip.From(r.Context()))); err != nil {
-		return caller{}, err
+	client, ctx := clientip.From(r.Context()), r.Context()
+	refused := func(e ticket.Event, err error) error {
+		e.Request, e.Presentation = requestInfo(r, client), ticket.Presentation{ClientIP: client, Origin: page}
+		s.o.Gate.Refused(ctx, e, err)
+		return err
+	}
+	if err := s.o.Gate.LimitAddress(client); err != nil {
+		return caller{}, refused(ticket.Event{}, err)
 	}
 	c, err := s.credential(r)
 	if err != nil {
 		return caller{}, err
 	}
-	authenticator := s.o.Authenticator
+	verify := s.o.Gate.AuthenticateBearer
 	if c.session {
 		if err := fromOurPage(r, page); err != nil {
 			return caller{}, err
 		}
-		authenticator = s.o.Sessions
+		verify = s.o.Gate.AuthenticateSession
 	}
-	identity, err := authenticator.Authenticate(r.Context(), c.text)
+	identity, err := verify(ctx, c.text)
 	if err != nil {
-		return caller{}, err
+		return caller{}, refused(ticket.Event{Action: ticket.ActionAuthenticate}, err)
 	}
-	if err := admit(s.o.SubjectLimit, subjectKey(identity)); err != nil {
-		return caller{}, err
+	if err := gate.Limit(s.o.SubjectLimit, subjectKey(identity)); err != nil {
+		return caller{}, refused(ticket.Event{Identity: identity}, err)
 	}
 	return caller{identity: identity, origin: page}, nil
 }
 
-func admit(l *limit.Limiter, key string) error {
-	if after, ok := l.Allow(key); !ok {
-		return &limitedError{after: after}
-	}
-	return nil
-}
-
-// subjectKey keeps ("ab", "c") and ("a", "bc") apart: neither issuer nor
-// subject names a user alone.
+// subjectKey returns a key for issuer and subject, which name a user only
+// together. Its length prefix keeps ("ab", "c") and ("a", "bc") apart.
 func subjectKey(id ticket.Identity) string {
 	return strconv.Itoa(len(id.Issuer)) + ":" + id.Issuer + id.Subject
 }

@@ -2,22 +2,21 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"wsticket/gate"
 	"wsticket/internal/accesslog"
-	"wsticket/internal/handshake"
 	"wsticket/internal/strictjson"
 	"wsticket/ticket"
 )
 
-// verdict is the answer to POST /consume and, with Consumed, to POST
-// /introspect. What there is none of is left out.
-type verdict struct {
+// consumed is the answer to POST /consume and, with Consumed, to POST
+// /introspect. Empty fields are left out.
+type consumed struct {
 	Active              bool           `json:"active"`
 	Consumed            *bool          `json:"consumed,omitempty"`
 	ID                  ticket.ID      `json:"ticket_id,omitempty"`
@@ -30,16 +29,16 @@ type verdict struct {
 	ConnectionExpiresAt string         `json:"connection_expires_at,omitempty"`
 }
 
-func verdictOf(g ticket.Grant) verdict {
-	return verdict{
+func consumedOf(g ticket.Grant) consumed {
+	return consumed{
 		Active: true, ID: g.ID,
 		Issuer: g.Identity.Issuer, Subject: g.Identity.Subject, SessionID: g.Identity.SessionID,
 		Audience: g.Audience, Scope: g.Scope, Claims: g.Identity.Claims,
-		ConnectionExpiresAt: stamp(g.ConnectionExpiresAt),
+		ConnectionExpiresAt: rfc3339(g.ConnectionExpiresAt),
 	}
 }
 
-// consume serves POST /consume: it redeems on behalf of a backend that has a
+// consume serves POST /consume: it redeems a ticket for a backend that has a
 // WebSocket server of its own.
 func (s *Server) consume(w http.ResponseWriter, r *http.Request, by keyholder) error {
 	data, err := readBody(w, r, typeJSON)
@@ -52,58 +51,63 @@ func (s *Server) consume(w http.ResponseWriter, r *http.Request, by keyholder) e
 	}
 	p, err := s.presentation(c, by)
 	if err != nil {
-		return inactive(w, r, err, verdict{})
+		return inactive(w, r, err, consumed{})
 	}
-	grant, err := s.redeem(r.Context(), c.ticket, p)
+	grant, err := s.redeem(requestContext(r, c.clientIP), c.ticket, p)
 	if err != nil {
-		return inactive(w, r, err, verdict{})
+		return inactive(w, r, err, consumed{})
 	}
 	done(r, "redeemed")
-	writeJSON(w, http.StatusOK, verdictOf(grant))
+	writeJSON(w, http.StatusOK, consumedOf(grant))
 	return nil
 }
 
-// inactive is the one answer to every refusal of a ticket. It returns what is
-// no such refusal.
-func inactive(w http.ResponseWriter, r *http.Request, err error, v verdict) error {
-	if !errors.Is(err, errWrongTicket) && !errors.Is(err, errOrigin) {
+// inactive answers an error that is about the ticket, always with the same
+// bytes. It returns any other error, and has answered nothing then.
+func inactive(w http.ResponseWriter, r *http.Request, err error, answer consumed) error {
+	refusal := refusals.Of(err)
+	if refusal.Code != codeInvalidTicket && refusal.Code != codeOrigin {
 		return err
 	}
 	note := accesslog.NoteOf(r.Context())
-	note.Outcome, note.Reason = "refused", ticket.Reason(err)
-	writeJSON(w, http.StatusOK, v)
+	note.Outcome, note.Reason = refusal.Outcome, refusal.Reason
+	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-// redeem spends the ticket that text is.
+// redeem spends a ticket.
 func (s *Server) redeem(ctx context.Context, text string, p ticket.Presentation) (ticket.Grant, error) {
 	token, err := ticket.ParseToken(text)
 	if err != nil {
-		return ticket.Grant{}, presented(err)
+		return ticket.Grant{}, err
 	}
 	accesslog.NoteOf(ctx).TicketID = string(token.ID())
-	grant, err := s.o.Redeemer.Redeem(ctx, token, p)
-	return grant, presented(err)
+	return s.o.Gate.Redeem(ctx, token, p)
 }
 
-// presentation is judged before the ticket is touched. The audience that the
-// caller does not serve, like an attempt that is none, is the caller's own
-// fault; a foreign origin is its client's.
+// presentation returns the presentation to redeem the ticket with. It is called
+// before the redemption, so that its errors spend no ticket. An audience that
+// is not configured is a fault of the caller; a foreign origin is one of its
+// client.
 func (s *Server) presentation(c consumption, by keyholder) (ticket.Presentation, error) {
-	p := ticket.Presentation{Transport: "consume", Audience: c.audience, ClientIP: c.clientIP}
+	p := ticket.Presentation{Door: ticket.DoorConsume, Audience: c.audience, ClientIP: c.clientIP}
 	if c.audience != "" && !slices.Contains(s.o.Audiences, c.audience) {
 		return p, fmt.Errorf("audience: %w", ticket.ErrInvalidRequest)
 	}
 	if c.attempt != "" {
-		// One caller's attempt is not another's.
-		p.Attempt = handshake.Attempt(c.attempt, by.name)
+		// Neither two callers nor two clients of one caller share attempts.
+		sender := by.name
+		if c.clientIP.IsValid() {
+			sender += " " + c.clientIP.String()
+		}
+		p.Attempt = gate.Attempt(c.attempt, sender)
 	}
 	if c.origin == "" {
 		return p, nil
 	}
-	canonical, ok := s.o.Origins.Allows(c.origin)
+	canonical, ok := s.o.Gate.AllowsOrigin(c.origin)
 	if !ok {
-		return p, errOrigin
+		return p, gate.ErrOrigin
 	}
 	p.Origin = canonical
 	return p, nil
@@ -115,7 +119,8 @@ type consumption struct {
 	clientIP                          netip.Addr
 }
 
-// decodeConsume reads the body. A field that is there must say something.
+// decodeConsume returns what the body asks for. A field that is present must not
+// be empty.
 func decodeConsume(data []byte) (consumption, error) {
 	fields, err := strictjson.Members(data, 1)
 	if err != nil {
@@ -148,11 +153,14 @@ func decodeConsume(data []byte) (consumption, error) {
 	return c, nil
 }
 
-// isAttempt accepts what prints: letters, digits and signs of ASCII.
+// isAttempt reports whether s is printable ASCII without blanks, of at most
+// [ticket.MaxAttempt] bytes.
 func isAttempt(s string) bool {
 	return len(s) <= ticket.MaxAttempt && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
+// address returns the IP address in s, and reports whether it is one without a
+// zone. An IPv4 address is not in its IPv6-mapped form.
 func address(s string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(s)
 	return addr.Unmap(), err == nil && addr.Zone() == ""

@@ -3,42 +3,35 @@ package api
 import (
 	"net/http"
 	"strings"
-
-	"wsticket/internal/origin"
 )
 
-// allowOrigin refuses pages of other origins, and lets those that are allowed
-// read the answer (Fetch 3.2). It is the same list that the WebSocket is
-// checked against. The canonical origin is empty where there is none.
+// allowOrigin refuses pages of foreign origins, and sets the headers by which
+// those of allowed ones may read the answer (Fetch 3.2). It returns the origin in
+// canonical form, empty if the request has none. The list of origins is that of
+// handshakes.
 //
-// Credentials mode "include" is allowed where there are session cookies, and
-// nowhere else: a bearer is in a header that the page sets itself. The origin
-// is then a whole one as ever, which Fetch 3.2.5 demands.
+// Credentials mode "include" is allowed only if session cookies are accepted: a
+// bearer stands in a header that the page sets itself. Fetch 3.2.5 does not allow
+// it together with the origin "*", which is never used here.
 func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) (canonical string, err error) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
-	value, present, ok := origin.FromRequest(r)
-	if !ok {
-		return "", errOrigin
-	}
-	if !present {
-		return "", nil
-	}
-	canonical, ok = s.o.Origins.Allows(value)
-	if !ok {
-		return "", errOrigin
+	canonical, err = s.o.Gate.PageOrigin(r.Header)
+	if err != nil || canonical == "" {
+		return "", err
 	}
 	h.Set("Access-Control-Allow-Origin", canonical)
-	if s.o.Sessions != nil {
+	if s.o.Gate.HasSessions() {
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 	h.Set("Access-Control-Expose-Headers", "Location, Retry-After, X-Request-Id")
 	return canonical, nil
 }
 
-// preflight answers the question whether a page may send methods, and any
-// other OPTIONS. It says all that may be sent and leaves the comparison to the
-// browser, so that nothing of the question is repeated.
+// preflight returns an endpoint for OPTIONS: a preflight request (Fetch 3.2.2)
+// or any other. It lists all methods and headers that a page may send and leaves
+// the comparison to the browser, so that the answer repeats nothing of the
+// request.
 func (s *Server) preflight(methods ...string) endpoint {
 	mayUse := strings.Join(methods, ", ")
 	return func(w http.ResponseWriter, r *http.Request) error {

@@ -12,10 +12,11 @@ import (
 	"wsticket/ticket"
 )
 
-// credential is the one of a request.
+// credential is the bearer or session cookie of a request.
 type credential struct {
 	text ticket.Bearer
-	// session tells that it came as a cookie, which a browser sends unasked.
+	// session reports whether it came as a cookie, which a browser adds to
+	// requests of any page.
 	session bool
 }
 
@@ -23,33 +24,33 @@ type credential struct {
 // credential in the URL is refused even beside a good one (RFC 6750 2, 5.3).
 // Beside a cookie every Authorization is a second one, whatever its scheme.
 func (s *Server) credential(r *http.Request) (credential, error) {
-	if err := checkQuery(r.URL.RawQuery, s.o.TicketParameter); err != nil {
+	if err := checkQuery(r.URL.RawQuery, s.o.Gate.TicketParameter()); err != nil {
 		return credential{}, err
 	}
-	cookie, found, err := s.sessionCookie(r)
+	cookie, err := s.o.Gate.SessionCookie(r.Header)
 	if err != nil {
-		return credential{}, err
+		return credential{}, fmt.Errorf("session cookie: %w", errCredentialShape)
 	}
 	headers := r.Header["Authorization"]
 	switch {
-	case found && len(headers) > 0:
+	case cookie != "" && len(headers) > 0:
 		return credential{}, errCredentialShape
-	case found:
+	case cookie != "":
 		return credential{text: ticket.NewBearer(cookie), session: true}, nil
 	}
 	text, err := bearer(headers)
 	return credential{text: text}, err
 }
 
-// bearer reads the Authorization headers. There must be one, with one
-// credential of the scheme Bearer, after exactly one space. Other schemes are
-// none that could be accepted here, which is to say that nothing came. What is
-// in the wrong shape is an invalid request and no invalid token (RFC 6750 3.1).
+// bearer returns the bearer in the Authorization headers. There must be one
+// header, with the scheme Bearer, exactly one space and one credential. Another
+// scheme counts as no credential. A wrong shape is an invalid request, not an
+// invalid token (RFC 6750 3.1).
 func bearer(headers []string) (ticket.Bearer, error) {
 	if len(headers) == 0 {
 		return ticket.Bearer{}, errMissingCredential
 	}
-	// A comma joins what were two headers (RFC 9110 5.3), and is in no bearer.
+	// A comma may join two headers (RFC 9110 5.3). No bearer has one.
 	if len(headers) > 1 || strings.Contains(headers[0], ",") {
 		return ticket.Bearer{}, errCredentialShape
 	}
@@ -64,9 +65,9 @@ func bearer(headers []string) (ticket.Bearer, error) {
 	}
 }
 
-// checkQuery refuses a query that holds a long-lived credential, or one that
-// cannot be read in one way only. A ticket is refused too: it is a second
-// credential, and not redeemed here.
+// checkQuery refuses a query that holds a long-lived credential, and one that
+// can be read in more than one way. It refuses a ticket too: that is a second
+// credential, and is not redeemed here.
 func checkQuery(raw, ticketParameter string) error {
 	var fault error
 	for p := range parameters(raw) {
@@ -74,21 +75,22 @@ func checkQuery(raw, ticketParameter string) error {
 		case strings.EqualFold(p.name, "access_token"), strings.EqualFold(p.name, "token"),
 			jwtscan.Holds(p.name), jwtscan.Holds(p.value):
 			return errCredentialInURL
-		case p.broken, strings.EqualFold(p.name, ticketParameter):
+		case p.malformed, strings.EqualFold(p.name, ticketParameter):
 			fault = fmt.Errorf("query: %w", errCredentialShape)
 		}
 	}
 	return fault
 }
 
-// parameter is a part of a query, unescaped where its escapes are not broken.
+// parameter is a part of a query. Its name and value are unescaped, unless their
+// escapes are malformed.
 type parameter struct {
 	name, value string
-	broken      bool
+	malformed   bool
 }
 
-// parameters takes a query apart. Servers disagree on whether ";" separates;
-// so it does here.
+// parameters yields the parts of a query. Some servers split it at ";" too, so
+// this does.
 func parameters(raw string) iter.Seq[parameter] {
 	return func(yield func(parameter) bool) {
 		for pair := range strings.FieldsFuncSeq(raw, func(c rune) bool { return c == '&' || c == ';' }) {
@@ -102,8 +104,8 @@ func parameters(raw string) iter.Seq[parameter] {
 	}
 }
 
-// unescape returns s as it is where its escapes are broken, so that it is
-// still looked at.
+// unescape returns s unchanged together with an error if its escapes are
+// malformed, so that it can be searched all the same.
 func unescape(s string) (string, error) {
 	plain, err := url.QueryUnescape(s)
 	if err != nil {

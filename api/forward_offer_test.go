@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestForwardOffer: Traefik copies headers and edits none, so that it alone is
-// told what to put in the place of an offer that holds a ticket.
+// TestForwardOffer: Traefik cannot edit headers, so that it gets the offer without
+// the ticket.
 func TestForwardOffer(t *testing.T) {
 	t.Parallel()
 	everyAsker(t, func(t *testing.T, a asker) {

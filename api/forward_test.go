@@ -2,8 +2,6 @@ package api_test
 
 import (
 	"errors"
-	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -11,8 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"wsticket/api"
-	"wsticket/internal/handshake"
+	"wsticket/internal/test"
 	"wsticket/ticket"
 )
 
@@ -21,10 +18,10 @@ const (
 	proxyAddr = "10.0.0.1:4711" // of a trusted proxy
 )
 
-// asker is how one proxy asks, written down once more: which headers it sets.
+// asker describes how one proxy asks: which headers it sets.
 type asker struct {
 	path, method, uri, requestID string
-	// coarse: whatever is not 200 or 401 has to be 403.
+	// coarse: every status but 200 and 401 becomes 403.
 	coarse bool
 }
 
@@ -38,8 +35,8 @@ func askers() map[string]asker {
 	}
 }
 
-// ask makes the question about a good handshake for uri, from a trusted proxy
-// and a client at 203.0.113.5. Header lines are added to those of the client.
+// ask returns the question of a trusted proxy about a good handshake for uri, of a
+// client at 203.0.113.5 with the given headers.
 func (a asker) ask(t testing.TB, uri string, header ...string) *http.Request {
 	t.Helper()
 	target := a.path
@@ -63,7 +60,7 @@ func (a asker) ask(t testing.TB, uri string, header ...string) *http.Request {
 	return r
 }
 
-// denied wants the refusal that the proxy can bear.
+// denied checks a refusal, with the status that the proxy accepts.
 func (a asker) denied(t testing.TB, rule string, w *httptest.ResponseRecorder, status int, code string) {
 	t.Helper()
 	if a.coarse && status != http.StatusUnauthorized {
@@ -106,25 +103,27 @@ func TestForwardAllows(t *testing.T) {
 		if a.uri == "" {
 			route += "/*"
 		}
-		if got := h.last(t); got.Route != route || got.Door != "query" || got.Outcome != "allowed" || got.Reason != "ok" || got.TicketID != made.ID {
-			t.Errorf("got entry %+v, want %s, query, allowed", got, route)
+		h.became(t, "good", "allowed", "ok")
+		if got := h.last(t); got.HTTP.Route != route || got.Presentation.Door != "query" || string(got.TicketID) != made.ID {
+			t.Errorf("got event %+v, want %s, query", got, route)
+		}
+		if e, ok := h.events.Find(test.Kind(ticket.EventRedeem)); !ok || e.Request.ID == "" || e.Request.ClientIP.String() != "203.0.113.5" {
+			t.Errorf("got event %+v, want the request, and the proxy's client", e)
 		}
 		a.denied(t, "again", h.internal(t, ask()), 401, "invalid_ticket")
-		if got := h.last(t); got.Reason != "spent" || got.Outcome != "refused" {
-			t.Errorf("got entry %+v, want refused, spent", got)
-		}
+		h.became(t, "again", "refused", "spent")
 	})
 }
 
-// TestForwardDoors: each door, over what the proxy hands on.
+// TestForwardDoors: the credential is taken from what the proxy passes on.
 func TestForwardDoors(t *testing.T) {
 	t.Parallel()
 	everyAsker(t, func(t *testing.T, a asker) {
-		h := newHouse(t, func(o *api.Options) {
-			o.Doors = []handshake.Door{
-				handshake.DoorQuery, handshake.DoorSubprotocol, handshake.DoorHeader, handshake.DoorCookie, handshake.DoorFirstMessage,
+		h := newHouse(t, func(o *parts) {
+			o.Gate.Doors = []ticket.Door{
+				ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorHeader, ticket.DoorCookie, ticket.DoorFirstMessage,
 			}
-			o.Sessions, o.SessionCookie = authenticate(bearers), "sid"
+			o.Gate.Sessions, o.Gate.SessionCookie = authenticate(bearers), "sid"
 		})
 		made := func() string { return h.mustIssue(t, "").Ticket }
 		for _, row := range []struct {
@@ -143,24 +142,15 @@ func TestForwardDoors(t *testing.T) {
 			{"a session cookie twice", "/ws", "", []string{"Cookie", "sid=good; sid=good", "Origin", page}, 400, "invalid_request"},
 			{"a bad bearer", "/ws", "header", []string{"Authorization", "Bearer bad"}, 401, "invalid_token"},
 			{"nothing", "/ws", "", nil, 401, "missing_credential"},
-			{"nothing in the query either", "/ws?a=b", "", nil, 401, "missing_credential"},
 			{"an unknown ticket", "/ws?ticket=" + unknownToken, "query", nil, 401, "invalid_ticket"},
 			{"a ticket that is none", "/ws?ticket=x", "query", nil, 401, "invalid_ticket"},
-			{"an empty ticket", "/ws?ticket=", "query", nil, 401, "invalid_ticket"},
 			{"two tickets", "/ws?ticket=" + made() + "&ticket=" + made(), "", nil, 400, "invalid_request"},
 			{"an escaped name", "/ws?%74icket=" + made(), "", nil, 400, "invalid_request"},
-			{"an escaped name beside it", "/ws?ticket=" + made() + "&%74icket=x", "", nil, 400, "invalid_request"},
-			{"another case", "/ws?Ticket=" + made(), "", nil, 400, "invalid_request"},
-			{"an escaped value", "/ws?ticket=%77" + made()[1:], "", nil, 400, "invalid_request"},
-			{"a semicolon", "/ws?a=1;ticket=" + made(), "", nil, 400, "invalid_request"},
 			{"a ticket in two places", "/ws?ticket=" + made(), "", []string{"Authorization", "Ticket " + made()}, 400, "invalid_request"},
 			{"a ticket and a cookie", "/ws?ticket=" + made(), "", []string{"Cookie", "sid=good", "Origin", page}, 400, "invalid_request"},
-			{"two Authorization", "/ws", "", []string{"Authorization", good, "Authorization", good}, 400, "invalid_request"},
 			{"a JWT in the query", "/ws?x=" + jwt, "", nil, 400, "credential_in_url"},
-			{"access_token", "/ws?access_token=x", "", nil, 400, "credential_in_url"},
 			{"a ticket in the path", "/ws/" + made(), "", nil, 401, "missing_credential"},
 			{"a ticket and no other subprotocol", "/ws", "", []string{"Sec-Websocket-Protocol", "ticket." + made()}, 400, "invalid_request"},
-			{"a subprotocol twice", "/ws?ticket=" + made(), "", []string{"Sec-Websocket-Protocol", "a, a"}, 400, "invalid_request"},
 		} {
 			w := h.internal(t, a.ask(t, row.uri, row.header...))
 			if row.status == 200 {
@@ -168,23 +158,31 @@ func TestForwardDoors(t *testing.T) {
 			} else {
 				a.denied(t, row.rule, w, row.status, row.code)
 			}
-			if got := h.last(t).Door; got != row.door {
+			challenge := readVectors(t)[row.code].WWWAuthenticate
+			if row.code == "missing_credential" {
+				challenge = `Ticket realm="wsticket"`
+			}
+			if got := w.Header().Values("WWW-Authenticate"); strings.Join(got, "|") != challenge {
+				t.Errorf("%s: got WWW-Authenticate %q, want %q", row.rule, got, challenge)
+			}
+			if got := h.last(t).Presentation.Door; string(got) != row.door {
 				t.Errorf("%s: got door %q, want %q", row.rule, got, row.door)
 			}
 		}
-		closed := newHouse(t, func(o *api.Options) { o.Doors = []handshake.Door{handshake.DoorHeader, handshake.DoorCookie} })
+		closed := newHouse(t, func(o *parts) { o.Gate.Doors = []ticket.Door{ticket.DoorHeader} })
 		w := closed.internal(t, a.ask(t, "/ws?ticket="+unknownToken))
 		a.denied(t, "a closed door", w, 401, "missing_credential")
-		if got := closed.last(t); got.Reason != "closed_door" || got.Door != "query" {
-			t.Errorf("a closed door: got entry %+v", got)
+		closed.became(t, "a closed door", "refused", "closed_door")
+		if e, ok := closed.events.Find(test.Kind(ticket.EventRefuse)); !ok || e.Action != ticket.ActionHandshake || e.Presentation.Door != ticket.DoorQuery {
+			t.Errorf("a closed door: got event %+v, want a refused handshake", e)
 		}
 		w = closed.internal(t, a.ask(t, "/ws", "Cookie", "sid=good", "Origin", page))
 		a.denied(t, "cookies that nobody knows", w, 401, "missing_credential")
 	})
 }
 
-// TestForwardHandshake: what is no handshake, or of a foreign page or host,
-// does not touch the ticket (R19, R20, R39 to R42).
+// TestForwardHandshake: a malformed handshake, and one from a foreign page or to
+// another host, does not spend the ticket (R19, R20, R39 to R42).
 func TestForwardHandshake(t *testing.T) {
 	t.Parallel()
 	everyAsker(t, func(t *testing.T, a asker) {
@@ -213,33 +211,28 @@ func TestForwardHandshake(t *testing.T) {
 		}{
 			{"HEAD", method("HEAD"), 400, "invalid_request"},
 			{"POST", method("POST"), 400, "invalid_request"},
-			{"OPTIONS", method("OPTIONS"), 400, "invalid_request"},
 			{"a link that somebody follows", func(r *http.Request) { r.Header.Del("Sec-Websocket-Key") }, 400, "invalid_request"},
 			{"two keys", func(r *http.Request) { r.Header.Add("Sec-Websocket-Key", socketKey) }, 400, "invalid_request"},
-			{"a short key", set("Sec-Websocket-Key", "eA=="), 400, "invalid_request"},
 			{"another version", set("Sec-Websocket-Version", "8"), 400, "invalid_request"},
 			{"another host", hostIs("evil.example"), 421, "host_not_allowed"},
-			{"another host with the right one in it", hostIs("api.example.com.evil.example"), 421, "host_not_allowed"},
 			{"our own name, which is not public", hostIs("wsticket"), 421, "host_not_allowed"},
 			{"an address", hostIs("10.0.0.1:8081"), 421, "host_not_allowed"},
 			{"a foreign origin", set("Origin", "https://evil.example"), 403, "origin_not_allowed"},
 			{"the origin null", set("Origin", "null"), 403, "origin_not_allowed"},
-			{"an empty origin", set("Origin", ""), 403, "origin_not_allowed"},
-			{"another scheme", set("Origin", "http://app.example.com"), 403, "origin_not_allowed"},
 			{"two origins", func(r *http.Request) { r.Header.Add("Origin", page) }, 403, "origin_not_allowed"},
 		} {
 			r := a.ask(t, "/ws?ticket="+made, "Origin", page)
 			row.edit(r)
 			a.denied(t, row.rule, h.internal(t, r), row.status, row.code)
 		}
-		// RFC 8441: no key, and the method says what it is.
+		// Over HTTP/2 there is no key (RFC 8441).
 		r := a.ask(t, "/ws?ticket="+made, "Origin", page)
 		r.Header.Del("Sec-Websocket-Key")
 		method("CONNECT")(r)
 		hostIs("API.example.com:443")(r)
 		expect(t, "CONNECT, and nothing before it has spent the ticket", h.internal(t, r), 200, "")
 
-		strict := newHouse(t, func(o *api.Options) { o.AllowMissingOrigin = false })
+		strict := newHouse(t, func(o *parts) { o.Gate.AllowMissingOrigin = false })
 		made = strict.mustIssue(t, "").Ticket
 		a.denied(t, "no origin, where one is needed", strict.internal(t, a.ask(t, "/ws?ticket="+made)), 403, "origin_not_allowed")
 		bound := h.mustIssue(t, "", "Origin", page).Ticket
@@ -247,8 +240,8 @@ func TestForwardHandshake(t *testing.T) {
 	})
 }
 
-// TestForwardNeverUpgrades: whatever the question says of upgrades, bodies
-// and methods of its own.
+// TestForwardNeverUpgrades: the question's own method, body and upgrade are not
+// looked at.
 func TestForwardNeverUpgrades(t *testing.T) {
 	t.Parallel()
 	everyAsker(t, func(t *testing.T, a asker) {
@@ -269,7 +262,7 @@ func TestForwardNeverUpgrades(t *testing.T) {
 	})
 }
 
-// unreadable is a body that nobody may read.
+// unreadable is a body that fails the test when it is read.
 type unreadable struct{ t *testing.T }
 
 func (u unreadable) Read([]byte) (int, error) {
@@ -278,13 +271,13 @@ func (u unreadable) Read([]byte) (int, error) {
 }
 func (u unreadable) Close() error { return nil }
 
-// TestForwardPresents tells what the ticket is redeemed with, and what names
-// the attempt.
+// TestForwardPresents: what the ticket is redeemed with, and what is part of the
+// attempt.
 func TestForwardPresents(t *testing.T) {
 	t.Parallel()
 	everyAsker(t, func(t *testing.T, a asker) {
 		var got ticket.Presentation
-		h := newHouse(t, func(o *api.Options) { o.Redeemer = granting(ticket.Identity{ExpiresAt: noon()}, &got) })
+		h := newHouse(t, func(o *parts) { o.Gate.Redeemer = granting(&got) })
 		ask := func(edit func(*http.Request)) ticket.Presentation {
 			r := a.ask(t, "/ws?ticket="+unknownToken, "Origin", page)
 			edit(r)
@@ -293,7 +286,7 @@ func TestForwardPresents(t *testing.T) {
 		}
 		first := ask(func(*http.Request) {})
 		want := ticket.Presentation{
-			Transport: "query", Origin: page, ClientIP: netip.MustParseAddr("203.0.113.5"), Attempt: first.Attempt,
+			Door: "query", Audience: "chat", Origin: page, ClientIP: netip.MustParseAddr("203.0.113.5"), Attempt: first.Attempt,
 		}
 		if first != want || len(first.Attempt) != 22 {
 			t.Errorf("got %+v, want %+v with an attempt", first, want)
@@ -327,39 +320,10 @@ func TestForwardPresents(t *testing.T) {
 	})
 }
 
-// TestForwardRefusesAlike: to the client all wrong tickets are one answer.
-func TestForwardRefusesAlike(t *testing.T) {
-	t.Parallel()
-	everyAsker(t, func(t *testing.T, a asker) {
-		want := ""
-		for name, err := range sentinels() {
-			h := newHouse(t, func(o *api.Options) { o.Redeemer = failing(fmt.Errorf("redeem: SECRET: %w", err)) })
-			w := h.internal(t, a.ask(t, "/ws?ticket="+unknownToken, "X-Request-Id", "r-1"))
-			header := maps.Clone(w.Header())
-			header.Del("X-Request-Id")
-			got := fmt.Sprint(w.Code, header, strings.ReplaceAll(w.Body.String(), w.Header().Get("X-Request-Id"), ""))
-			if strings.Contains(got, "SECRET") {
-				t.Errorf("%s: got %s, want nothing of the text", name, got)
-			}
-			switch {
-			case codeOf(w) != "invalid_ticket":
-				continue
-			case want == "":
-				want = got
-			case got != want:
-				t.Errorf("%s: got %s, want as any other %s", name, got, want)
-			}
-		}
-		if want == "" {
-			t.Error("no wrong ticket was met")
-		}
-	})
-}
-
 func TestForwardLimit(t *testing.T) {
 	t.Parallel()
 	everyAsker(t, func(t *testing.T, a asker) {
-		h := newHouse(t, func(o *api.Options) { o.AddressLimit = perMinute(2) })
+		h := newHouse(t, func(o *parts) { o.Gate.AddressLimit = perMinute(2) })
 		ask := func(client string) *httptest.ResponseRecorder {
 			r := a.ask(t, "/ws?ticket="+unknownToken)
 			r.Header.Set("X-Forwarded-For", client)
@@ -376,7 +340,7 @@ func TestForwardLimit(t *testing.T) {
 	})
 }
 
-// identifier sets one header of three.
+// identifier sets three headers of five.
 type identifier struct{ err error }
 
 func (identifier) Names() []string {
@@ -389,13 +353,12 @@ func (i identifier) Headers(g ticket.Grant) (http.Header, error) {
 	}, i.err
 }
 
-// TestForwardIdentity: every header that is configured is set, whatever the
-// client has sent under its name or under one that some application takes for
-// it.
+// TestForwardIdentity: every identity header is set, whatever the client sends
+// under that name or a similar one.
 func TestForwardIdentity(t *testing.T) {
 	t.Parallel()
 	everyAsker(t, func(t *testing.T, a asker) {
-		h := newHouse(t, func(o *api.Options) { o.Identifier = identifier{} })
+		h := newHouse(t, func(o *parts) { o.Identifier = identifier{} })
 		made := h.mustIssue(t, "")
 		r := a.ask(t, "/ws?ticket="+made.Ticket, "X-Auth-Request-User", "evil", "X-Auth-Request-Email", "evil",
 			"X_Auth_Request_User", "evil", "X-Wsticket-Id", "evil", "Remote-User", "evil", "Connection", "X-Auth-Request-User")
@@ -409,7 +372,7 @@ func TestForwardIdentity(t *testing.T) {
 				t.Errorf("got %d with %s: %q, want 200 with %q", w.Code, name, got, want)
 			}
 		}
-		broken := newHouse(t, func(o *api.Options) { o.Identifier = identifier{errors.New("SECRET")} })
+		broken := newHouse(t, func(o *parts) { o.Identifier = identifier{errors.New("SECRET")} })
 		w = broken.internal(t, a.ask(t, "/ws?ticket="+broken.mustIssue(t, "").Ticket))
 		a.denied(t, "an identity that cannot be told", w, 500, "internal")
 		for name := range w.Header() {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// readyTimeout bounds a readiness check; a store that needs longer is no help
+// readyTimeout bounds a readiness check. A store that takes longer is of no use
 // to a handshake.
 const readyTimeout = time.Second
 
@@ -16,8 +16,8 @@ type health struct {
 	Status string `json:"status"`
 }
 
-// live serves GET /livez: the process answers. It asks nobody else, so that a
-// store that is away does not get the process restarted.
+// live serves GET /livez: the process answers. It checks nothing else, so that
+// an outage of the store does not get the process restarted.
 func (s *Server) live(w http.ResponseWriter, r *http.Request) error {
 	done(r, "ok")
 	writeJSON(w, http.StatusOK, health{"ok"})

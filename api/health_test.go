@@ -8,13 +8,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"wsticket/api"
 )
 
 func TestLive(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *api.Options) {
+	h := newHouse(t, func(o *parts) {
 		o.Ready = func(context.Context) error { return errors.New("away") }
 	})
 	w := h.internal(t, newRequest(t, http.MethodGet, "/livez", ""))
@@ -34,7 +32,7 @@ func TestReady(t *testing.T) {
 		{"all is well", func(context.Context) error { return nil }, 200},
 		{"the store is away", func(context.Context) error { return errors.New("dial SECRET") }, 503},
 	} {
-		h := newHouse(t, func(o *api.Options) { o.Ready = row.ready })
+		h := newHouse(t, func(o *parts) { o.Ready = row.ready })
 		w := h.internal(t, newRequest(t, http.MethodGet, "/readyz", ""))
 		if row.want == 200 {
 			expect(t, row.rule, w, 200, "")
@@ -53,10 +51,10 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// TestReadyWaitsASecond: a store that hangs is not ready.
+// TestReadyWaitsASecond: a store has 1 s to answer.
 func TestReadyWaitsASecond(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *api.Options) {
+	h := newHouse(t, func(o *parts) {
 		o.Ready = func(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()

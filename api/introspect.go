@@ -9,8 +9,9 @@ import (
 	"wsticket/ticket"
 )
 
-// introspect serves POST /introspect (RFC 7662), which looks at a ticket and
-// leaves it alone. Nobody may be admitted by it, and each answer says so.
+// introspect serves POST /introspect (RFC 7662): it returns the grant of a
+// ticket without spending it. Nobody may be admitted because of it, so that each
+// answer has "consumed": false.
 func (s *Server) introspect(w http.ResponseWriter, r *http.Request, _ keyholder) error {
 	data, err := readBody(w, r, typeForm)
 	if err != nil {
@@ -20,25 +21,25 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request, _ keyholder)
 	if err != nil {
 		return err
 	}
-	consumed := false
+	spent := false
 	token, err := ticket.ParseToken(text)
 	if err != nil {
-		return inactive(w, r, presented(err), verdict{Consumed: &consumed})
+		return inactive(w, r, err, consumed{Consumed: &spent})
 	}
 	accesslog.NoteOf(r.Context()).TicketID = string(token.ID())
-	grant, err := s.o.Redeemer.Introspect(r.Context(), token)
+	grant, err := s.o.Introspector.Introspect(r.Context(), token)
 	if err != nil {
-		return inactive(w, r, presented(err), verdict{Consumed: &consumed})
+		return inactive(w, r, err, consumed{Consumed: &spent})
 	}
-	answer := verdictOf(grant)
-	answer.Consumed = &consumed
+	answer := consumedOf(grant)
+	answer.Consumed = &spent
 	done(r, "read")
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-// tokenOf finds the one token of a form. Parameters that are not known are
-// ignored (RFC 7662 2.1), but none may come twice (RFC 6749 3.2).
+// tokenOf returns the token in a form. Unknown parameters are ignored (RFC 7662
+// 2.1), and repeated ones refused (RFC 6749 3.2).
 func tokenOf(form []byte) (string, error) {
 	fields, err := url.ParseQuery(string(form))
 	if err != nil {

@@ -10,20 +10,19 @@ func TestIntrospect(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	made := h.mustIssue(t, `{"audience":"feed"}`, "Origin", page)
-	want := `{"active":true,"consumed":false,"ticket_id":"` + made.ID + `","iss":"https://id.example.com","sub":"alice","aud":"feed",` +
-		`"scope":"chat.read chat.write","connection_expires_at":"2026-11-23T13:00:00Z"}`
+	want := `{"active":true,"consumed":false,"ticket_id":"` + made.ID + `","iss":"https://id.example.com","sub":"alice","sid":"s-alice","aud":"feed",` +
+		`"scope":"chat.read chat.write","claims":{"email":"alice@example.com"},"connection_expires_at":"2026-11-23T13:00:00Z"}`
 	for range 3 {
 		if w := h.introspect(t, "token="+made.Ticket); w.Code != 200 || w.Body.String() != want {
 			t.Errorf("got  %d %s\nwant 200 %s", w.Code, w.Body, want)
 		}
 	}
-	if got := h.last(t); got.TicketID != made.ID || got.Outcome != "read" || got.Reason != "ok" {
-		t.Errorf("got entry %+v, want the ID, read, ok", got)
+	h.became(t, "introspect", "read", "ok")
+	if got := h.last(t).TicketID; string(got) != made.ID {
+		t.Errorf("got event of %s, want of %s", got, made.ID)
 	}
 	body := `{"ticket":"` + made.Ticket + `","audience":"feed","origin":"` + page + `"}`
-	if w := h.consume(t, body); !strings.HasPrefix(w.Body.String(), `{"active":true`) {
-		t.Errorf("consume after it: got %s, want it good still", w.Body)
-	}
+	h.redeems(t, "consume after it", body)
 }
 
 func TestIntrospectRefusesAlike(t *testing.T) {
@@ -41,9 +40,7 @@ func TestIntrospectRefusesAlike(t *testing.T) {
 		if got, want := w.Body.String(), `{"active":false,"consumed":false}`; w.Code != 200 || got != want {
 			t.Errorf("%s: got %d %s, want 200 %s", row.rule, w.Code, got, want)
 		}
-		if got := h.last(t); got.Reason != row.reason || got.Outcome != "refused" {
-			t.Errorf("%s: got entry %+v, want refused, %s", row.rule, got, row.reason)
-		}
+		h.became(t, row.rule, "refused", row.reason)
 	}
 }
 
@@ -63,15 +60,12 @@ func TestIntrospectForms(t *testing.T) {
 		{"its charset may be said", kind + "; charset=UTF-8", "token=" + made, 200, ""},
 		{"two tokens", kind, "token=" + made + "&token=" + made, 400, "invalid_request"},
 		{"two by an escape", kind, "token=" + made + "&%74oken=x", 400, "invalid_request"},
-		{"two of another", kind, "a=1&a=2&token=" + made, 400, "invalid_request"},
-		{"a semicolon", kind, "a=1;token=" + made, 400, "invalid_request"},
 		{"an escape that is none", kind, "a=%zz&token=" + made, 400, "invalid_request"},
 		{"an empty token", kind, "token=", 400, "invalid_request"},
 		{"no token", kind, "ticket=" + made, 400, "invalid_request"},
 		{"in another case", kind, "Token=" + made, 400, "invalid_request"},
 		{"nothing", kind, "", 400, "invalid_request"},
 		{"JSON", "application/json", `{"token":"` + made + `"}`, 415, "unsupported_media_type"},
-		{"several parts", "multipart/form-data; boundary=x", "--x--", 415, "unsupported_media_type"},
 		{"no type", "", "token=" + made, 415, "unsupported_media_type"},
 		{"more than 4 KiB", kind, "a=" + strings.Repeat("b", 4096), 413, "too_large"},
 	} {

@@ -6,18 +6,19 @@ import (
 	"strings"
 	"time"
 
+	"wsticket/gate"
 	"wsticket/internal/accesslog"
+	"wsticket/internal/clientip"
 	"wsticket/ticket"
 )
 
-// issued is the answer to POST /ws-ticket. It is the only place where a token
-// leaves the service.
+// issued is the answer to POST /ws-ticket, the only one that holds a token.
 type issued struct {
 	Ticket    string    `json:"ticket"`
 	ID        ticket.ID `json:"ticket_id"`
 	ExpiresIn int64     `json:"expires_in"`
 	ExpiresAt string    `json:"expires_at"`
-	// URL and Protocols are two ways to present the ticket; a client takes one.
+	// URL and Protocols are two ways to present the ticket. A client uses one.
 	URL                 string    `json:"url"`
 	Protocols           [2]string `json:"protocols"`
 	ConnectionExpiresAt string    `json:"connection_expires_at"`
@@ -36,7 +37,7 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, by caller) error 
 			return err
 		}
 	}
-	made, err := s.o.Issuer.Issue(r.Context(), req)
+	made, err := s.o.Issuer.Issue(requestContext(r, clientip.From(r.Context())), req)
 	if err != nil {
 		return err
 	}
@@ -44,31 +45,31 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, by caller) error 
 	done(r, "issued")
 
 	token := made.Token.Reveal()
-	// The ID, for a Location gets into logs.
+	// With the ID, not the token, because a Location gets into logs.
 	w.Header().Set("Location", ticketPath+"/"+string(made.ID))
 	writeJSON(w, http.StatusCreated, issued{
 		Ticket: token, ID: made.ID,
-		ExpiresIn: int64(made.Lifetime / time.Second), ExpiresAt: stamp(made.ExpiresAt),
-		URL:                 s.socketURL(r) + "?" + s.o.TicketParameter + "=" + token,
-		Protocols:           [2]string{"wsticket.v1", "ticket." + token},
-		ConnectionExpiresAt: stamp(made.ConnectionExpiresAt),
+		ExpiresIn: int64(made.Lifetime / time.Second), ExpiresAt: rfc3339(made.ExpiresAt),
+		URL:                 s.socketURL(r) + "?" + s.o.Gate.TicketParameter() + "=" + token,
+		Protocols:           [2]string{gate.ProtocolOwn, gate.TicketPrefix + token},
+		ConnectionExpiresAt: rfc3339(made.ConnectionExpiresAt),
 	})
 	return nil
 }
 
-// socketURL is where the WebSocket is for the client that sent r, whose Host
-// is one of the allowed.
+// socketURL returns the URL of the WebSocket for the client that sent r. Without a
+// PublicURL it has the Host of r, which was checked if the gate has hosts.
 func (s *Server) socketURL(r *http.Request) string {
 	u := url.URL{Scheme: "ws", Host: r.Host, Path: s.o.WSPath}
 	if r.TLS != nil {
 		u.Scheme = "wss"
 	}
-	if base := s.o.PublicURL; base != nil {
+	if base := s.publicURL; base != nil {
 		u.Scheme, u.Host = socketScheme(base.Scheme), base.Host
 		u.Path = strings.TrimSuffix(base.Path, "/") + s.o.WSPath
 	}
 	return u.String()
 }
 
-// stamp writes a time as RFC 3339 in UTC, rounded down to the second.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// rfc3339 formats a time by RFC 3339, in UTC and rounded down to the second.
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"wsticket/gate"
 	"wsticket/internal/accesslog"
 	"wsticket/internal/clientip"
 	"wsticket/internal/limit"
@@ -15,24 +17,25 @@ import (
 	"wsticket/ticket"
 )
 
-// What an API key may be for.
+// The scopes of an API key.
 const (
 	scopeConsume    = "consume"
 	scopeIntrospect = "introspect"
 	scopeRead       = "read"
 )
 
-// keyholder is a program that calls the internal router: by an API key, or by
-// a client certificate, which is for every scope.
+// keyholder is a program that calls the internal router, with an API key or with
+// a client certificate, which has every scope.
 type keyholder struct {
-	// name is "key:" or "cert:" and the name, so that a certificate cannot be
-	// taken for a key of the same name.
+	// name begins with "key:" or "cert:", so that a certificate is not taken for
+	// a key of the same name.
 	name        string
 	certificate bool
 	scopes      []string
 }
 
-// keyed lets h answer those requests whose sender may do what scope names.
+// keyed returns an endpoint that calls h for requests of callers with the scope,
+// and refuses others.
 func (s *Server) keyed(scope string, h func(w http.ResponseWriter, r *http.Request, by keyholder) error) endpoint {
 	return bounded(func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.checkInternalQuery(r.URL.RawQuery); err != nil {
@@ -46,19 +49,18 @@ func (s *Server) keyed(scope string, h func(w http.ResponseWriter, r *http.Reque
 	})
 }
 
-// authorize returns who sends r, if they may do what scope names. key reads
-// their key. What is counted against an address are requests without a good
-// one: guesses, and a program that has been misconfigured.
+// authorize returns who sent r, which must have the scope. key returns the API
+// key among the headers. Requests without a good key count against the peer's
+// address: they are guesses, or come from a misconfigured program.
 func (s *Server) authorize(r *http.Request, scope string, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
-	peer := limit.AddrKey(clientip.Peer(r))
-	if after, exhausted := s.o.KeyLimit.Exhausted(peer); exhausted {
-		return keyholder{}, &limitedError{after: after}
+	addr := clientip.Peer(r)
+	by, err := s.limitedHolder(r, limit.AddrKey(addr), key)
+	if errors.Is(err, gate.ErrLimited) {
+		s.o.Gate.Refused(r.Context(), ticket.Event{
+			Request: requestInfo(r, addr), Presentation: ticket.Presentation{ClientIP: addr},
+		}, err)
 	}
-	by, err := s.holder(r, key)
 	if err != nil {
-		if err := admit(s.o.KeyLimit, peer); err != nil {
-			return keyholder{}, err
-		}
 		return keyholder{}, err
 	}
 	accesslog.NoteOf(r.Context()).Caller = by.name
@@ -68,8 +70,21 @@ func (s *Server) authorize(r *http.Request, scope string, key func(http.Header) 
 	return by, nil
 }
 
-// holder goes by the key where there is one, good or not, and by the
-// certificate of the connection where there is none.
+// limitedHolder is holder, and counts a failure against the peer. A peer with too
+// many failures is refused before its key is looked at.
+func (s *Server) limitedHolder(r *http.Request, peer string, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
+	if after, exhausted := s.o.KeyLimit.Exhausted(peer); exhausted {
+		return keyholder{}, &gate.LimitError{RetryAfter: after}
+	}
+	by, err := s.holder(r, key)
+	if err != nil {
+		return keyholder{}, cmp.Or(gate.Limit(s.o.KeyLimit, peer), err)
+	}
+	return by, nil
+}
+
+// holder returns the holder of the key, or, if there is no key, that of the
+// connection's certificate. A wrong key is refused whatever the certificate.
 func (s *Server) holder(r *http.Request, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
 	text, err := key(r.Header)
 	if errors.Is(err, errMissingCredential) {
@@ -90,14 +105,15 @@ func (s *Server) holder(r *http.Request, key func(http.Header) (ticket.Bearer, e
 	return keyholder{name: "key:" + name, scopes: scopes}, nil
 }
 
-// certified is the holder of the certificate of the connection.
+// certified returns the holder of the client certificate of a connection, and
+// reports whether there is one.
 func certified(state *tls.ConnectionState) (by keyholder, ok bool) {
 	name := certificateName(state)
 	return keyholder{name: "cert:" + name, certificate: true}, name != ""
 }
 
-// certificateName is the first alternative name of the client certificate that
-// the listener has verified, a URI before a host, or else its common name.
+// certificateName returns the name in the client certificate that the listener
+// has verified: its first URI, else its first host name, else its common name.
 func certificateName(state *tls.ConnectionState) string {
 	if state == nil || len(state.VerifiedChains) == 0 {
 		return ""
@@ -112,9 +128,10 @@ func certificateName(state *tls.ConnectionState) string {
 	}
 }
 
+// bearerKey returns the key of a caller, which is in Authorization.
 func bearerKey(h http.Header) (ticket.Bearer, error) { return bearer(h["Authorization"]) }
 
-// proxyKey reads the key of a proxy. Authorization is the client's own there.
+// proxyKey returns the key of a proxy, whose Authorization is that of its client.
 func proxyKey(h http.Header) (ticket.Bearer, error) {
 	values := h["X-Wsticket-Key"]
 	switch {
@@ -127,13 +144,13 @@ func proxyKey(h http.Header) (ticket.Bearer, error) {
 	}
 }
 
-// checkInternalQuery refuses any query: nothing here takes a parameter, and
-// what people put there are keys and tickets.
+// checkInternalQuery refuses every query: no internal endpoint has parameters,
+// and what callers put there by mistake are keys and tickets.
 func (s *Server) checkInternalQuery(raw string) error {
 	if raw == "" {
 		return nil
 	}
-	if err := checkQuery(raw, s.o.TicketParameter); errors.Is(err, errCredentialInURL) {
+	if err := checkQuery(raw, s.o.Gate.TicketParameter()); errors.Is(err, errCredentialInURL) {
 		return err
 	}
 	for p := range parameters(raw) {
@@ -144,11 +161,13 @@ func (s *Server) checkInternalQuery(raw string) error {
 	return fmt.Errorf("query: %w", ticket.ErrInvalidRequest)
 }
 
+// namesSecret reports whether name is one under which callers send keys or
+// tickets.
 func (s *Server) namesSecret(name string) bool {
-	return slices.Contains([]string{s.o.TicketParameter, "key", "apikey", "api_key", "api-key", "x-wsticket-key"}, strings.ToLower(name))
+	return slices.Contains([]string{s.o.Gate.TicketParameter(), "key", "apikey", "api_key", "api-key", "x-wsticket-key"}, strings.ToLower(name))
 }
 
-// isSecret knows tickets by their shape and keys by name.
+// isSecret reports whether text is a well-formed ticket or a known key.
 func (s *Server) isSecret(text string) bool {
 	if _, err := ticket.ParseToken(text); err == nil {
 		return true

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"wsticket/api"
+	"wsticket/internal/test"
+	"wsticket/ticket"
 )
 
 // consume sends a body to /consume with the key of its scope.
@@ -18,6 +19,14 @@ func (h *house) consume(tb testing.TB, body string, header ...string) *httptest.
 	tb.Helper()
 	header = append([]string{"Authorization", "Bearer consume-key", "Content-Type", "application/json"}, header...)
 	return h.internal(tb, newRequest(tb, http.MethodPost, "/consume", body, header...))
+}
+
+// redeems checks that /consume grants what body asks for.
+func (h *house) redeems(tb testing.TB, rule, body string) {
+	tb.Helper()
+	if w := h.consume(tb, body); !strings.HasPrefix(w.Body.String(), `{"active":true`) {
+		tb.Errorf("%s: got %s, want the ticket to be good still", rule, w.Body)
+	}
 }
 
 // introspect sends a form to /introspect with the key of its scope.
@@ -33,7 +42,7 @@ func TestKeys(t *testing.T) {
 	for _, row := range []struct {
 		rule   string
 		values []string
-		// What /consume and /introspect answer to what would be 200.
+		// The status of /consume and /introspect.
 		consume, introspect int
 		code, caller        string
 	}{
@@ -73,15 +82,15 @@ func TestKeys(t *testing.T) {
 			if got, want := w.Header().Get("WWW-Authenticate"), readVectors(t)[code].WWWAuthenticate; got != want {
 				t.Errorf("%s: %s: got WWW-Authenticate %q, want %q", path, row.rule, got, want)
 			}
-			if got := h.last(t); got.Caller != row.caller || got.Route != path {
-				t.Errorf("%s: %s: got entry %+v, want caller %q", path, row.rule, got, row.caller)
+			if got := h.last(t); got.Request.Caller != row.caller || got.HTTP.Route != path {
+				t.Errorf("%s: %s: got event %+v, want caller %q", path, row.rule, got, row.caller)
 			}
 		}
 	}
 }
 
-// TestKeysElsewhereAreNone: nothing but Authorization is read, and not what
-// proxies bring their key in.
+// TestKeysElsewhereAreNone: only Authorization is read. X-Wsticket-Key is for
+// proxies.
 func TestKeysElsewhereAreNone(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
@@ -89,12 +98,12 @@ func TestKeysElsewhereAreNone(t *testing.T) {
 		r := newRequest(t, http.MethodPost, "/consume", `{"ticket":"x"}`, "Content-Type", "application/json", name, "Bearer every-key")
 		expect(t, name, h.internal(t, r), 401, "missing_credential")
 	}
-	nobody := newHouse(t, func(o *api.Options) { o.Keys = nil })
+	nobody := newHouse(t, func(o *parts) { o.Keys = nil })
 	expect(t, "no keys are configured", nobody.consume(t, `{"ticket":"x"}`), 401, "invalid_token")
 }
 
-// TestKeysInTheURL: refused, even beside a good one in the header, counted
-// under a reason of its own, and never repeated.
+// TestKeysInTheURL: a key in the query is refused, even beside a good one in the
+// header, with a reason of its own.
 func TestKeysInTheURL(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
@@ -126,21 +135,17 @@ func TestKeysInTheURL(t *testing.T) {
 				status = 403
 			}
 			expect(t, path+": "+row.rule, h.internal(t, r), status, row.code)
-			if got := h.last(t); got.Reason != row.code || got.Route != path || got.Outcome != "refused" {
-				t.Errorf("%s: %s: got entry %+v, want reason %s", path, row.rule, got, row.code)
-			}
+			h.became(t, path+": "+row.rule, "refused", row.code)
 		}
 	}
-	if w := h.consume(t, `{"ticket":"`+made+`"}`); !strings.HasPrefix(w.Body.String(), `{"active":true`) {
-		t.Errorf("after all of it: got %s, want the ticket to be good still", w.Body)
-	}
+	h.redeems(t, "after all of it", `{"ticket":"`+made+`"}`)
 }
 
-// TestKeyLimit: guesses are counted, good keys are not; who has guessed too
-// often is not listened to for a while.
+// TestKeyLimit: wrong keys are counted and good ones are not. A peer that has
+// reached the limit is refused with a good key too.
 func TestKeyLimit(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *api.Options) { o.KeyLimit = perMinute(3) })
+	h := newHouse(t, func(o *parts) { o.KeyLimit = perMinute(3) })
 	for range 5 {
 		expect(t, "a good key", h.consume(t, `{"ticket":"x"}`), 200, "")
 	}
@@ -156,13 +161,16 @@ func TestKeyLimit(t *testing.T) {
 		t.Errorf("Retry-After: got %q, want 20", got)
 	}
 	expect(t, "a good key from there", h.consume(t, `{"ticket":"x"}`), 429, "rate_limited")
+	if e, ok := h.events.Find(test.Kind(ticket.EventLimit)); !ok || e.Presentation.ClientIP.String() != "192.0.2.1" || e.Request.ID == "" {
+		t.Errorf("got event %+v, want the limit, and the peer", e)
+	}
 	elsewhere := wrong()
 	elsewhere.RemoteAddr = "198.51.100.7:1"
 	expect(t, "another peer", h.internal(t, elsewhere), 401, "invalid_token")
 	expect(t, "who has no need of a key", h.internal(t, newRequest(t, http.MethodGet, "/livez", "")), 200, "")
 }
 
-// verified makes r one that came with a client certificate.
+// verified returns r with a client certificate that was verified.
 func verified(r *http.Request, leaf *x509.Certificate) *http.Request {
 	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf}}}
 	return r
@@ -188,7 +196,7 @@ func TestClientCertificates(t *testing.T) {
 		}, "cert:spiffe://example.org/chat"},
 	} {
 		expect(t, row.rule, h.internal(t, verified(ask(), row.leaf)), 200, "")
-		if got := h.last(t).Caller; got != row.caller {
+		if got := h.last(t).Request.Caller; got != row.caller {
 			t.Errorf("%s: got caller %q, want %q", row.rule, got, row.caller)
 		}
 	}
@@ -204,7 +212,7 @@ func TestClientCertificates(t *testing.T) {
 
 func TestGuardedMetrics(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *api.Options) { o.GuardMetrics = true })
+	h := newHouse(t, func(o *parts) { o.GuardMetrics = true })
 	get := func(header ...string) *http.Request { return newRequest(t, http.MethodGet, "/metrics", "", header...) }
 	expect(t, "nobody", h.internal(t, get()), 401, "missing_credential")
 	expect(t, "a key for something else", h.internal(t, get("Authorization", "Bearer consume-key")), 403, "insufficient_scope")

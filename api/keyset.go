@@ -5,12 +5,13 @@ import (
 	"strconv"
 )
 
-// keySetPath is where verifiers look for keys by convention (RFC 8615).
+// keySetPath is the path at which verifiers look for keys by convention (RFC
+// 8615).
 const keySetPath = "/.well-known/jwks.json"
 
-// keySet serves GET /.well-known/jwks.json (media type: RFC 7517 8.5.2). It is
-// the one answer that may be stored and that every page may read: the keys are
-// public, and a verifier should not ask for each connection.
+// keySet serves GET /.well-known/jwks.json (media type: RFC 7517 8.5.2). Its
+// answer is the only one that may be stored and that every page may read: the
+// keys are public, and a verifier should not fetch them for each connection.
 func (s *Server) keySet(w http.ResponseWriter, r *http.Request) error {
 	done(r, "ok")
 	h := w.Header()

@@ -3,8 +3,6 @@ package api_test
 import (
 	"net/http"
 	"testing"
-
-	"wsticket/api"
 )
 
 func TestKeySet(t *testing.T) {
@@ -32,7 +30,7 @@ func TestKeySet(t *testing.T) {
 	expect(t, "another host", h.public(t, r), 421, "host_not_allowed")
 	w = h.internal(t, newRequest(t, http.MethodGet, "/.well-known/jwks.json", ""))
 	expect(t, "the internal listener", w, 404, "not_found")
-	none := newHouse(t, func(o *api.Options) { o.KeySet = nil })
+	none := newHouse(t, func(o *parts) { o.KeySet = nil })
 	w = none.public(t, newRequest(t, http.MethodGet, "/.well-known/jwks.json", ""))
 	expect(t, "without keys", w, 404, "not_found")
 }

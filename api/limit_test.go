@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"wsticket/api"
 	"wsticket/internal/limit"
 	"wsticket/ticket"
 )
@@ -15,7 +14,7 @@ func perMinute(events int) *limit.Limiter {
 	return limit.New(limit.Rate{Events: events, Per: time.Minute}, 100, noon)
 }
 
-// exhausted has nothing left for the addresses of forward auth.
+// exhausted returns a limiter that the client of forward auth has reached.
 func exhausted() *limit.Limiter {
 	l := perMinute(1)
 	l.Allow(limit.AddrKey(netip.MustParseAddr("203.0.113.5")))
@@ -24,7 +23,7 @@ func exhausted() *limit.Limiter {
 
 func TestSubjectLimit(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *api.Options) { o.SubjectLimit = perMinute(2) })
+	h := newHouse(t, func(o *parts) { o.SubjectLimit = perMinute(2) })
 	expect(t, "first", h.post(t, ""), 201, "")
 	expect(t, "second", h.post(t, ""), 201, "")
 	w := h.post(t, "", "Origin", page)
@@ -32,9 +31,7 @@ func TestSubjectLimit(t *testing.T) {
 	if got := w.Header().Get("Retry-After"); got != "30" {
 		t.Errorf("Retry-After: got %q, want 30: half a minute is one of two events", got)
 	}
-	if got := h.last(t); got.Outcome != "refused" || got.Reason != "rate_limited" {
-		t.Errorf("got entry %+v, want refused, rate_limited", got)
-	}
+	h.became(t, "third", "refused", "rate_limited")
 	status, _ := h.get(t, unknownID, good)
 	if status != 429 {
 		t.Errorf("receipts count too: got %d, want 429", status)
@@ -42,12 +39,12 @@ func TestSubjectLimit(t *testing.T) {
 	if status, _ := h.get(t, unknownID, other); status != 404 {
 		t.Errorf("somebody else has a limit of their own: got %d, want 404", status)
 	}
-	if len(h.store) != 2 {
-		t.Errorf("got %d tickets, want 2", len(h.store))
+	if h.issued() != 2 {
+		t.Errorf("got %d tickets, want 2", h.issued())
 	}
 }
 
-// TestSubjectLimitKeepsIssuersApart: issuer and subject name a user together.
+// TestSubjectLimitKeepsIssuersApart: issuer and subject name a user only together.
 func TestSubjectLimitKeepsIssuersApart(t *testing.T) {
 	t.Parallel()
 	users := map[string]ticket.Identity{
@@ -55,9 +52,9 @@ func TestSubjectLimitKeepsIssuersApart(t *testing.T) {
 		"b": {Issuer: "https://a.b", Subject: "b"},
 		"c": {Issuer: "https://a", Subject: ".bb"},
 	}
-	h := newHouse(t, func(o *api.Options) {
+	h := newHouse(t, func(o *parts) {
 		o.SubjectLimit = perMinute(1)
-		o.Authenticator = authenticate(func(text string) (ticket.Identity, error) {
+		o.Gate.Authenticator = authenticate(func(text string) (ticket.Identity, error) {
 			who := users[text]
 			who.ExpiresAt = noon().Add(time.Hour)
 			return who, nil
@@ -72,10 +69,10 @@ func TestSubjectLimitKeepsIssuersApart(t *testing.T) {
 func TestAddressLimit(t *testing.T) {
 	t.Parallel()
 	var asked int
-	h := newHouse(t, func(o *api.Options) {
-		o.AddressLimit = perMinute(1)
-		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-		o.Authenticator = authenticate(func(string) (ticket.Identity, error) {
+	h := newHouse(t, func(o *parts) {
+		o.Gate.AddressLimit = perMinute(1)
+		o.Gate.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		o.Gate.Authenticator = authenticate(func(string) (ticket.Identity, error) {
 			asked++
 			return ticket.Identity{}, ticket.ErrInvalidBearer
 		})
@@ -91,10 +88,6 @@ func TestAddressLimit(t *testing.T) {
 		{"another address", "192.0.2.2:80", nil, 401},
 		{"L5 behind a proxy", "10.0.0.1:80", []string{"6.6.6.6, 192.0.2.3"}, 401},
 		{"L5 behind it again, with another lie", "10.0.0.1:80", []string{"7.7.7.7, 192.0.2.3"}, 429},
-		{"L5 in two headers", "10.0.0.1:80", []string{"8.8.8.8", "192.0.2.3"}, 429},
-		{"L5 in mapped form, through a mapped proxy", "[::ffff:10.0.0.1]:80", []string{"::ffff:192.0.2.3, ::ffff:10.0.0.10"}, 429},
-		{"an IPv6 address", "[2001:db8::1]:80", nil, 401},
-		{"another of its network", "[2001:db8::2]:80", nil, 429},
 		{"an address that is not known", "10.0.0.1:80", []string{"x"}, 401},
 		{"another one", "10.0.0.1:80", []string{"y"}, 429},
 	} {
@@ -116,10 +109,10 @@ func TestAddressLimit(t *testing.T) {
 	}
 }
 
-// TestRetryAfterIsNeverZero: a client that waits 0 s does not wait.
+// TestRetryAfterIsNeverZero: a short wait is rounded up.
 func TestRetryAfterIsNeverZero(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *api.Options) {
+	h := newHouse(t, func(o *parts) {
 		o.SubjectLimit = limit.New(limit.Rate{Events: 1, Per: time.Millisecond}, 100, noon)
 	})
 	h.post(t, "")

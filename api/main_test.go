@@ -14,8 +14,9 @@ import (
 	"go.uber.org/goleak"
 
 	"wsticket/api"
-	"wsticket/internal/accesslog"
-	"wsticket/internal/origin"
+	"wsticket/gate"
+	"wsticket/internal/test"
+	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
 
@@ -24,84 +25,135 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	host   = "api.example.com"
 	page   = "https://app.example.com"
-	good   = "Bearer good"   // of alice, until an hour after noon
-	other  = "Bearer other"  // of bob, as long
-	short  = "Bearer short"  // of alice, for another 4.9 s
-	scarce = "Bearer scarce" // of alice, for another 20.9 s
+	good   = "Bearer good"   // of Alice, until an hour after noon
+	other  = "Bearer other"  // of Bob, as long
+	short  = "Bearer short"  // of Alice, for another 4.9 s
+	scarce = "Bearer scarce" // of Alice, for another 20.9 s
+	asJSON = "application/json"
+	asForm = "application/x-www-form-urlencoded"
+	// jwt has the shape of a JWT.
+	jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
+	// unknownToken and unknownID are well formed, and were not issued.
+	unknownToken = "wst1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh81JhHht"
+	unknownID    = "4B8xiXBODIlsV0VSjvtzly"
 )
 
-// keySet is what an application reads.
+// keySet is a JWK set.
 const keySet = `{"keys":[{"alg":"EdDSA","crv":"Ed25519","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","kty":"OKP",` +
 	`"use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 
 // noon is the time of every test.
 func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
-// house is a Server with what it stands on.
-type house struct {
-	*api.Server
-	store    mapStore
-	sessions bool // whether it answers session cookies
-
-	mu      sync.Mutex
-	entries []accesslog.Entry
-	logged  strings.Builder
+// parts are the options of a house.
+type parts struct {
+	api.Options
+	Gate        gate.Options
+	RetryWindow time.Duration
 }
 
-// newHouse returns a Server with a real ticket.Service behind it. edit may
-// change the options.
-func newHouse(tb testing.TB, edit func(*api.Options)) *house {
+// house is a Server with the parts below it.
+type house struct {
+	*api.Server
+	service  *ticket.Service
+	events   test.Events
+	sessions bool // it accepts session cookies
+
+	mu     sync.Mutex
+	logged strings.Builder
+}
+
+// newHouse returns a Server with a real gate.Gate and ticket.Service behind it.
+// edit may change the options.
+func newHouse(tb testing.TB, edit func(*parts)) *house {
 	tb.Helper()
-	h := &house{store: mapStore{}}
-	service, err := ticket.New(ticket.Options{Store: h.store, Audiences: []string{"chat", "feed"}, Now: noon})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	o := api.Options{
-		Issuer: service, Receipts: service, Authenticator: authenticate(bearers),
-		Origins: origins(tb, page, "http://localhost:5173"), Hosts: hosts(tb, host),
-		WebSocket: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }),
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-			_, _ = w.Write([]byte("wsticket_up 1\n"))
-		}),
-		Redeemer: service, Keys: keyring(keys), Audiences: []string{"chat", "feed"}, AllowMissingOrigin: true,
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
-		KeySet:         []byte(keySet), Sink: h.sink, Logger: slog.New(slog.NewJSONHandler(h, nil)), Now: noon,
-	}
-	if edit != nil {
-		edit(&o)
-	}
-	h.sessions = o.Sessions != nil
-	h.Server, err = api.New(o)
-	if err != nil {
+	h := new(house)
+	o := h.build(tb, edit)
+	var err error
+	if h.Server, err = api.New(o); err != nil {
 		tb.Fatal(err)
 	}
 	return h
 }
 
-func (h *house) sink(_ context.Context, e accesslog.Entry) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.entries = append(h.entries, e)
+// build makes the options of a Server, and what h needs beside it.
+func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
+	tb.Helper()
+	o := parts{
+		Options: api.Options{
+			WebSocket: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }),
+			Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+				_, _ = w.Write([]byte("wsticket_up 1\n"))
+			}),
+			Keys: keyring(keys), Audiences: []string{"chat", "feed"}, KeySet: []byte(keySet),
+		},
+		Gate: gate.Options{
+			Authenticator: authenticate(bearers), Origins: []string{page, "http://localhost:5173"}, AllowMissingOrigin: true,
+			Hosts: []string{host}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			Events: h.events.Record, Now: noon,
+		},
+	}
+	o.TicketOptions = api.TicketOptions{Events: h.events.Record, Logger: slog.New(slog.NewJSONHandler(h, nil)), Now: noon}
+	unlimited := gate.NewRateLimiter(0, 0)
+	o.Gate.AddressLimit, o.SubjectLimit, o.KeyLimit = unlimited, unlimited, unlimited
+	if edit != nil {
+		edit(&o)
+	}
+	h.service = newService(tb, ticket.Options{
+		Audiences: o.Audiences, RetryWindow: o.RetryWindow, Now: noon, Events: h.events.Record,
+	})
+	if o.Issuer == nil {
+		o.Issuer = h.service
+	}
+	if o.Receipts == nil {
+		o.Receipts = h.service
+	}
+	if o.Introspector == nil {
+		o.Introspector = h.service
+	}
+	if o.Gate.Redeemer == nil {
+		o.Gate.Redeemer = h.service
+	}
+	var err error
+	if o.TicketOptions.Gate, err = gate.New(o.Gate); err != nil {
+		tb.Fatal(err)
+	}
+	h.sessions = o.Gate.Sessions != nil
+	return o.Options
 }
 
-// Write takes what the logger prints.
+// newService returns a Service with a store of its own.
+func newService(tb testing.TB, o ticket.Options) *ticket.Service {
+	tb.Helper()
+	store, err := memstore.New(memstore.Options{Now: o.Now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = store.Close() })
+	o.Store = store
+	service, err := ticket.New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return service
+}
+
+// issued counts the tickets that were issued.
+func (h *house) issued() (n int) {
+	for _, e := range h.events.All() {
+		if e.Kind == ticket.EventIssue {
+			n++
+		}
+	}
+	return n
+}
+
+// Write records what the logger prints.
 func (h *house) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.logged.Write(p)
-}
-
-// last is the entry of the last request.
-func (h *house) last(tb testing.TB) accesslog.Entry {
-	tb.Helper()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.entries) == 0 {
-		tb.Fatal("got no entry in the access log, want one")
-	}
-	return h.entries[len(h.entries)-1]
 }
 
 func (h *house) log() string {
@@ -110,7 +162,28 @@ func (h *house) log() string {
 	return h.logged.String()
 }
 
-// authenticate is a function as an api.Authenticator.
+// last returns the event of the last request.
+func (h *house) last(tb testing.TB) ticket.Event {
+	tb.Helper()
+	all := h.events.All()
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Kind == ticket.EventRequest {
+			return all[i]
+		}
+	}
+	tb.Fatal("got no event of a request, want one")
+	return ticket.Event{}
+}
+
+// became compares the outcome and the reason of the last request.
+func (h *house) became(tb testing.TB, rule, outcome, reason string) {
+	tb.Helper()
+	if got := h.last(tb); got.Outcome != outcome || got.Reason != reason {
+		tb.Errorf("%s: got %s, %s, want %s, %s", rule, got.Outcome, got.Reason, outcome, reason)
+	}
+}
+
+// authenticate is a function as a gate.Authenticator.
 type authenticate func(text string) (ticket.Identity, error)
 
 func (a authenticate) Authenticate(_ context.Context, b ticket.Bearer) (ticket.Identity, error) {
@@ -118,19 +191,20 @@ func (a authenticate) Authenticate(_ context.Context, b ticket.Bearer) (ticket.I
 }
 
 func bearers(text string) (ticket.Identity, error) {
-	alice := ticket.Identity{Issuer: "https://id.example.com", Subject: "alice", Scope: "chat.read chat.write", ExpiresAt: noon().Add(time.Hour)}
+	who, left := test.Alice(), time.Hour
 	switch text {
 	case "good":
 	case "other":
-		alice.Subject = "bob"
+		who = test.Bob()
 	case "short":
-		alice.ExpiresAt = noon().Add(4900 * time.Millisecond)
+		left = 4900 * time.Millisecond
 	case "scarce":
-		alice.ExpiresAt = noon().Add(20900 * time.Millisecond)
+		left = 20900 * time.Millisecond
 	default:
 		return ticket.Identity{}, ticket.ErrInvalidBearer
 	}
-	return alice, nil
+	who.ExpiresAt = noon().Add(left)
+	return who, nil
 }
 
 // keyring is a function as an api.Keyring.
@@ -151,81 +225,43 @@ func keys(key string) (name string, scopes []string, ok bool) {
 	}
 }
 
-// domain is an Issuer and Receipts of functions.
-type domain struct {
-	issue  func(context.Context, ticket.Request) (ticket.Ticket, error)
-	lookup func(context.Context, ticket.ID, ticket.Identity) (ticket.Receipt, error)
-	revoke func(context.Context, ticket.ID, ticket.Identity) error
+// failing is a ticket.Service that fails with err, whatever it is asked.
+type failing struct{ err error }
+
+func (f failing) Issue(context.Context, ticket.Request) (ticket.Ticket, error) {
+	return ticket.Ticket{}, f.err
 }
 
-func (d domain) Issue(ctx context.Context, req ticket.Request) (ticket.Ticket, error) {
-	return d.issue(ctx, req)
+func (f failing) Redeem(context.Context, ticket.Token, ticket.Presentation) (ticket.Grant, error) {
+	return ticket.Grant{}, f.err
 }
 
-func (d domain) Lookup(ctx context.Context, id ticket.ID, who ticket.Identity) (ticket.Receipt, error) {
-	return d.lookup(ctx, id, who)
+func (f failing) Introspect(context.Context, ticket.Token) (ticket.Grant, error) {
+	return ticket.Grant{}, f.err
 }
 
-func (d domain) Revoke(ctx context.Context, id ticket.ID, who ticket.Identity) error {
-	return d.revoke(ctx, id, who)
+func (f failing) Lookup(context.Context, ticket.ID, ticket.Identity) (ticket.Receipt, error) {
+	return ticket.Receipt{}, f.err
+}
+func (f failing) Revoke(context.Context, ticket.ID, ticket.Identity) error { return f.err }
+
+// redeem is a function as a gate.Redeemer.
+type redeem func(context.Context, ticket.Token, ticket.Presentation) (ticket.Grant, error)
+
+func (r redeem) Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error) {
+	return r(ctx, token, p)
 }
 
-// mapStore is a ticket.Store for one goroutine.
-type mapStore map[ticket.ID]*ticket.Entry
-
-func (m mapStore) Create(_ context.Context, id ticket.ID, rec ticket.Record, _ time.Duration) error {
-	m[id] = &ticket.Entry{Record: rec, Mark: ticket.Mark{State: ticket.Pending}}
-	return nil
-}
-
-func (m mapStore) Consume(_ context.Context, id ticket.ID, mark ticket.Mark, _ time.Duration) (ticket.Entry, error) {
-	switch entry := m[id]; {
-	case entry == nil:
-		return ticket.Entry{}, ticket.ErrNotFound
-	case entry.Mark.State != ticket.Pending:
-		return ticket.Entry{}, &ticket.SpentError{Mark: entry.Mark}
-	default:
-		before := *entry
-		entry.Mark = mark
-		return before, nil
+// granting grants everything, and records how it was presented.
+func granting(seen *ticket.Presentation) redeem {
+	return func(_ context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error) {
+		*seen = p
+		return ticket.Grant{ID: token.ID(), ConnectionExpiresAt: noon()}, nil
 	}
 }
 
-func (m mapStore) Settle(_ context.Context, id ticket.ID, mark ticket.Mark) error {
-	if m[id] == nil {
-		return ticket.ErrNotFound
-	}
-	m[id].Mark = mark
-	return nil
-}
-
-func (m mapStore) Lookup(_ context.Context, id ticket.ID) (ticket.Entry, error) {
-	if m[id] == nil {
-		return ticket.Entry{}, ticket.ErrNotFound
-	}
-	return *m[id], nil
-}
-
-func origins(tb testing.TB, entries ...string) *origin.List {
-	tb.Helper()
-	list, err := origin.NewList(entries)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return list
-}
-
-func hosts(tb testing.TB, entries ...string) *origin.Hosts {
-	tb.Helper()
-	list, err := origin.NewHosts(entries)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return list
-}
-
-// newRequest makes a request to the public host. Header lines are name and
-// value by turns; a name that comes twice is two headers.
+// newRequest returns a request to the public host. header alternates names and
+// values; a repeated name makes two headers.
 func newRequest(tb testing.TB, method, target, body string, header ...string) *http.Request {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), method, target, strings.NewReader(body))
@@ -243,8 +279,7 @@ func (h *house) post(tb testing.TB, body string, header ...string) *httptest.Res
 	return h.public(tb, newRequest(tb, http.MethodPost, "/ws-ticket", body, header...))
 }
 
-// public sends r to the public router and holds the answer to what every
-// answer must be.
+// public sends r to the public router, and checks what every answer must have.
 func (h *house) public(tb testing.TB, r *http.Request) *httptest.ResponseRecorder {
 	tb.Helper()
 	return h.send(tb, h.Public(), r)
@@ -261,13 +296,13 @@ func (h *house) send(tb testing.TB, to http.Handler, r *http.Request) *httptest.
 	w := httptest.NewRecorder()
 	to.ServeHTTP(w, r)
 	checkHeaders(tb, r, w, h.sessions)
-	checkDocumented(tb, r, w, h.last(tb).Route)
+	checkDocumented(tb, r, w, h.last(tb).HTTP.Route)
 	return w
 }
 
-// checkHeaders holds for every answer, whoever writes it. The keys alone may
-// be stored and read by everybody, and only who answers cookies lets pages
-// send them, one named page each time.
+// checkHeaders checks the headers of every answer. Only the key set may be stored
+// and read by every page. Only a server with sessions allows credentials, and to
+// one named page each time.
 func checkHeaders(tb testing.TB, r *http.Request, w *httptest.ResponseRecorder, sessions bool) {
 	tb.Helper()
 	cache, credentials := "no-store", ""
@@ -301,10 +336,20 @@ func checkHeaders(tb testing.TB, r *http.Request, w *httptest.ResponseRecorder, 
 	}
 }
 
-// expect compares status and problem code; an empty code is no problem.
+// expect compares the status and the problem code, which is empty for an answer
+// that is no problem.
 func expect(tb testing.TB, rule string, w *httptest.ResponseRecorder, status int, code string) {
 	tb.Helper()
 	if got := codeOf(w); w.Code != status || got != code {
 		tb.Errorf("%s: got %d %q, want %d %q", rule, w.Code, got, status, code)
 	}
+}
+
+func mustToken(tb testing.TB, text string) ticket.Token {
+	tb.Helper()
+	token, err := ticket.ParseToken(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return token
 }

@@ -33,8 +33,8 @@ func loadDocument(tb testing.TB) *openapi3.T {
 	return doc
 }
 
-// checkDocumented holds an answer to the document. Where no route was taken
-// the answer is one of those that the document names for all paths.
+// checkDocumented compares an answer with the document. Without a route it must be
+// one of those that the document has for all paths.
 func checkDocumented(tb testing.TB, r *http.Request, w *httptest.ResponseRecorder, pattern string) {
 	tb.Helper()
 	doc := loadDocument(tb)
@@ -44,7 +44,7 @@ func checkDocumented(tb testing.TB, r *http.Request, w *httptest.ResponseRecorde
 	operation, item := strayOperation(doc), doc.Paths.Find(pattern)
 	if pattern != "" {
 		method := r.Method
-		// The document has the questions of proxies once, for every method.
+		// The document has the questions of proxies under one method.
 		if method == http.MethodHead || strings.HasPrefix(pattern, "/auth/") {
 			method = http.MethodGet
 		}
@@ -71,7 +71,7 @@ func checkDocumented(tb testing.TB, r *http.Request, w *httptest.ResponseRecorde
 	}
 }
 
-// strayOperation is what answers a request that has no route.
+// strayOperation has the answers to requests without a route.
 func strayOperation(doc *openapi3.T) *openapi3.Operation {
 	answers := doc.Components.Responses
 	return &openapi3.Operation{Responses: openapi3.NewResponses(
@@ -117,7 +117,7 @@ func TestDocumentNamesExactlyTheRoutes(t *testing.T) {
 		}
 		err := chi.Walk(routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 			if strings.HasPrefix(route, "/auth/") {
-				// Any method; the document says it once.
+				// The document has one of its methods.
 				method, route = http.MethodGet, strings.Replace(route, "*", "{path}", 1)
 			}
 			mounted[method+" "+route] = true
@@ -127,7 +127,7 @@ func TestDocumentNamesExactlyTheRoutes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// HEAD goes with GET, and the document does not say it again.
+	// The document does not mention HEAD, which goes with GET.
 	for route := range mounted {
 		if path, isHead := strings.CutPrefix(route, "HEAD "); isHead {
 			if !mounted["GET "+path] {
@@ -148,8 +148,7 @@ func TestDocumentNamesExactlyTheRoutes(t *testing.T) {
 	}
 }
 
-// TestDocumentNamesAllCodes: the document's list of codes is that of the
-// shared vectors.
+// TestDocumentNamesAllCodes: the document lists the codes of the shared vectors.
 func TestDocumentNamesAllCodes(t *testing.T) {
 	t.Parallel()
 	var got []string

@@ -6,11 +6,12 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"wsticket/internal/accesslog"
+	"wsticket/internal/clientip"
 	"wsticket/ticket"
 )
 
-// receipt is the answer to GET /ws-ticket/{id}. It is the owner's, so it may
-// say what the one who presented the ticket was not told.
+// receipt is the answer to GET /ws-ticket/{id}. It is for the ticket's owner, so
+// it has the reason that whoever presented the ticket does not learn.
 type receipt struct {
 	ID        ticket.ID    `json:"ticket_id"`
 	State     ticket.State `json:"state"`
@@ -30,24 +31,23 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request, by caller) erro
 		return err
 	}
 	answer := receipt{
-		ID: found.ID, State: found.State, Reason: found.Reason, ExpiresAt: stamp(found.ExpiresAt),
+		ID: found.ID, State: found.State, Reason: found.Reason, ExpiresAt: rfc3339(found.ExpiresAt),
 	}
 	if !found.At.IsZero() {
-		answer.At = stamp(found.At)
+		answer.At = rfc3339(found.At)
 	}
 	done(r, "read")
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-// revoke serves DELETE /ws-ticket/{id}. Deleting again answers 204 again
-// (RFC 9110 9.2.2).
+// revoke serves DELETE /ws-ticket/{id}. It is idempotent (RFC 9110 9.2.2).
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := ticketID(r)
 	if err != nil {
 		return err
 	}
-	if err := s.o.Receipts.Revoke(r.Context(), id, by.identity); err != nil {
+	if err := s.o.Receipts.Revoke(requestContext(r, clientip.From(r.Context())), id, by.identity); err != nil {
 		return err
 	}
 	done(r, "revoked")
@@ -55,9 +55,8 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request, by caller) error
 	return nil
 }
 
-// ticketID reads the ID in the path and notes it for the access log. What is
-// no ID gets the answer of an unknown one: a token there would otherwise show
-// that it was nearly right.
+// ticketID returns the ID in the path, and notes it for the access log. A
+// malformed one is answered like an unknown one.
 func ticketID(r *http.Request) (ticket.ID, error) {
 	id, err := ticket.ParseID(chi.URLParam(r, "id"))
 	if err != nil {
@@ -67,7 +66,7 @@ func ticketID(r *http.Request) (ticket.ID, error) {
 	return id, nil
 }
 
-// done notes that the request was granted.
+// done notes the outcome of a request that was not refused.
 func done(r *http.Request, outcome string) {
 	note := accesslog.NoteOf(r.Context())
 	note.Outcome, note.Reason = outcome, "ok"

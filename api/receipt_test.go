@@ -2,13 +2,13 @@ package api_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
-	"time"
 
+	"wsticket/internal/test"
 	"wsticket/ticket"
 )
-
-const unknownID = "4B8xiXBODIlsV0VSjvtzly"
 
 func (h *house) get(t *testing.T, id, bearer string) (status int, body string) {
 	t.Helper()
@@ -19,26 +19,30 @@ func (h *house) get(t *testing.T, id, bearer string) (status int, body string) {
 func TestReceipt(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	id := h.mustIssue(t, "").ID
-	at := noon().Add(3*time.Second + 999*time.Millisecond)
+	made := h.mustIssue(t, "", "Origin", page)
 	for _, row := range []struct {
-		mark ticket.Mark
-		want string
+		rule   string
+		before func(made issued)
+		want   string
 	}{
-		{ticket.Mark{State: ticket.Pending}, `"state":"pending"`},
-		{ticket.Mark{State: ticket.Redeemed, At: at, Attempt: "secret"}, `"state":"redeemed","at":"2026-11-23T12:00:03Z"`},
-		{ticket.Mark{State: ticket.Refused, At: at, Reason: "wrong_origin"}, `"state":"refused","reason":"wrong_origin","at":"2026-11-23T12:00:03Z"`},
-		{ticket.Mark{State: ticket.Revoked, At: at}, `"state":"revoked","at":"2026-11-23T12:00:03Z"`},
+		{"issued", func(issued) {}, `"state":"pending"`},
+		{"presented by nobody's page", func(made issued) { h.consume(t, `{"ticket":"`+made.Ticket+`"}`) }, `"state":"refused","reason":"wrong_origin","at":"2026-11-23T12:00:00Z"`},
+		{"redeemed", func(made issued) { h.consume(t, `{"ticket":"`+made.Ticket+`","origin":"`+page+`"}`) }, `"state":"redeemed","at":"2026-11-23T12:00:00Z"`},
+		{"revoked", func(made issued) {
+			h.public(t, newRequest(t, http.MethodDelete, "/ws-ticket/"+made.ID, "", "Authorization", good))
+		}, `"state":"revoked","at":"2026-11-23T12:00:00Z"`},
 	} {
-		h.store[ticket.ID(id)].Mark = row.mark
-		want := `{"ticket_id":"` + id + `",` + row.want + `,"expires_at":"2026-11-23T12:00:30Z"}`
-		if status, got := h.get(t, id, good); status != 200 || got != want {
-			t.Errorf("%s: got %d %s, want 200 %s", row.mark.State, status, got, want)
+		made := h.mustIssue(t, "", "Origin", page)
+		row.before(made)
+		want := `{"ticket_id":"` + made.ID + `",` + row.want + `,"expires_at":"2026-11-23T12:00:30Z"}`
+		if status, got := h.get(t, made.ID, good); status != 200 || got != want {
+			t.Errorf("%s: got %d %s, want 200 %s", row.rule, status, got, want)
 		}
 	}
-	entry := h.last(t)
-	if entry.TicketID != id || entry.Outcome != "read" || entry.Reason != "ok" || entry.Route != "/ws-ticket/{id}" {
-		t.Errorf("got entry %+v, want the ID, read, ok and the route", entry)
+	h.get(t, made.ID, good)
+	h.became(t, "a receipt", "read", "ok")
+	if e := h.last(t); string(e.TicketID) != made.ID || e.HTTP.Route != "/ws-ticket/{id}" {
+		t.Errorf("got event %+v, want the ID and the route", e)
 	}
 }
 
@@ -70,33 +74,31 @@ func TestReceiptIsTheOwners(t *testing.T) {
 			}
 		}
 	}
-	if got := h.store[ticket.ID(issued.ID)].Mark.State; got != ticket.Pending {
-		t.Errorf("got state %s, want pending: nobody else revokes it", got)
+	if status, got := h.get(t, issued.ID, good); status != 200 || !strings.Contains(got, `"state":"pending"`) {
+		t.Errorf("got %d %s, want pending: nobody else revokes it", status, got)
 	}
 }
 
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	id := h.mustIssue(t, "").ID
-	revoke := func() *http.Request {
-		return newRequest(t, http.MethodDelete, "/ws-ticket/"+id, "", "Authorization", good)
+	made := h.mustIssue(t, "")
+	revoke := func(id string) *httptest.ResponseRecorder {
+		return h.public(t, newRequest(t, http.MethodDelete, "/ws-ticket/"+id, "", "Authorization", good))
 	}
 	for _, rule := range []string{"a pending one", "again"} {
-		w := h.public(t, revoke())
-		if w.Code != http.StatusNoContent || w.Body.Len() != 0 {
+		if w := revoke(made.ID); w.Code != http.StatusNoContent || w.Body.Len() != 0 {
 			t.Errorf("%s: got %d %q, want 204 and nothing", rule, w.Code, w.Body)
 		}
-		if got := h.store[ticket.ID(id)].Mark.State; got != ticket.Revoked {
-			t.Errorf("%s: got state %s, want revoked", rule, got)
+		h.became(t, rule, "revoked", "ok")
+		if e, ok := h.events.Find(test.Kind(ticket.EventRevoke)); !ok || string(e.TicketID) != made.ID || e.Request.ID == "" {
+			t.Errorf("%s: got event %+v, want the ID and the request", rule, e)
 		}
 	}
-	entry := h.last(t)
-	if entry.TicketID != id || entry.Outcome != "revoked" || entry.Reason != "ok" {
-		t.Errorf("got entry %+v, want the ID, revoked, ok", entry)
-	}
-	h.store[ticket.ID(id)].Mark = ticket.Mark{State: ticket.Redeemed, At: noon()}
-	expect(t, "a redeemed one", h.public(t, revoke()), 404, "not_found")
+	redeemed := h.mustIssue(t, "")
+	h.consume(t, `{"ticket":"`+redeemed.Ticket+`"}`)
+	expect(t, "a redeemed one", revoke(redeemed.ID), 404, "not_found")
+	h.became(t, "a redeemed one", "refused", "not_found")
 }
 
 func TestReceiptNeedsACredential(t *testing.T) {

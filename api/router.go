@@ -1,23 +1,37 @@
 package api
 
 import (
+	"context"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"wsticket/internal/accesslog"
-	"wsticket/internal/clientip"
+	"wsticket/ticket"
 )
 
 const ticketPath = "/ws-ticket"
 
-// endpoint answers a request, or returns an error of the table in errors.go
-// and has written nothing.
+// endpoint answers a request, or returns an error and has answered nothing.
 type endpoint func(w http.ResponseWriter, r *http.Request) error
 
 func (s *Server) publicRouter() http.Handler {
-	r := s.router(s.publicHost)
+	r := s.router(s.o.Gate.AllowsHost)
+	s.ticketRoutes(r)
+	if s.o.KeySet != nil {
+		s.route(r, http.MethodGet, keySetPath, s.keySet)
+	}
+	if s.o.WebSocket != nil {
+		// Not HEAD: served like GET, it would spend the ticket in a link that a
+		// scanner follows.
+		r.Method(http.MethodGet, s.o.WSPath, named(s.o.WSPath, s.o.WebSocket))
+	}
+	return r
+}
+
+func (s *Server) ticketRoutes(r chi.Router) {
 	s.route(r, http.MethodPost, ticketPath, s.authenticated(s.issue))
 	s.route(r, http.MethodOptions, ticketPath, s.preflight(http.MethodPost))
 
@@ -25,16 +39,6 @@ func (s *Server) publicRouter() http.Handler {
 	s.route(r, http.MethodGet, receipt, s.authenticated(s.receipt))
 	s.route(r, http.MethodDelete, receipt, s.authenticated(s.revoke))
 	s.route(r, http.MethodOptions, receipt, s.preflight(http.MethodGet, http.MethodDelete))
-
-	if s.o.KeySet != nil {
-		s.route(r, http.MethodGet, keySetPath, s.keySet)
-	}
-	if s.o.WebSocket != nil {
-		// GET alone: a HEAD that is served as a GET would spend the ticket of
-		// a link that some scanner has found.
-		r.Method(http.MethodGet, s.o.WSPath, named(s.o.WSPath, s.o.WebSocket))
-	}
-	return r
 }
 
 func (s *Server) internalRouter() http.Handler {
@@ -45,12 +49,10 @@ func (s *Server) internalRouter() http.Handler {
 	if s.o.Metrics != nil {
 		s.route(r, http.MethodGet, "/metrics", s.metrics())
 	}
-	if s.o.Redeemer != nil {
-		s.route(r, http.MethodPost, "/consume", s.keyed(scopeConsume, s.consume))
-		s.route(r, http.MethodPost, "/introspect", s.keyed(scopeIntrospect, s.introspect))
-		for _, c := range contracts() {
-			r.Handle(c.pattern, s.handler(c.pattern, s.forward(c)))
-		}
+	s.route(r, http.MethodPost, "/consume", s.keyed(scopeConsume, s.consume))
+	s.route(r, http.MethodPost, "/introspect", s.keyed(scopeIntrospect, s.introspect))
+	for _, c := range contracts {
+		r.Handle(c.pattern, s.handler(c.pattern, s.forward(c)))
 	}
 	return r
 }
@@ -66,21 +68,21 @@ func (s *Server) metrics() endpoint {
 	return s.keyed(scopeRead, func(w http.ResponseWriter, r *http.Request, _ keyholder) error { return show(w, r) })
 }
 
-// router returns a router that has everything but routes. The client's
-// address comes first because the access log asks for it; more comes before
-// whatever may refuse. No path is ever cleaned or redirected: a Location would
-// repeat the query, ticket and all.
+// router returns a router with all middleware and no routes. The client's address
+// comes first because the access log needs it, and more comes before everything
+// that may refuse a request. No path is cleaned or redirected: a Location would
+// repeat the query, and with it the ticket.
 func (s *Server) router(allowed func(host string) bool, more ...func(http.Handler) http.Handler) *chi.Mux {
 	r := chi.NewRouter()
-	r.Use(clientip.Middleware(s.o.TrustedProxies), accesslog.Middleware(s.o.Now, s.o.Sink))
+	r.Use(s.o.Gate.StoreClientAddr, accesslog.Middleware(s.o.Now, s.log))
 	r.Use(more...)
-	r.Use(s.headers, s.lastResort, s.host(allowed))
+	r.Use(s.headers, s.recovery, s.host(allowed))
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, errNoRoute) })
 	r.MethodNotAllowed(s.methodNotAllowed)
 	return r
 }
 
-// route mounts e; where it answers GET it answers HEAD too (RFC 9110 9.3.2).
+// route mounts e. What answers GET answers HEAD as well (RFC 9110 9.3.2).
 func (s *Server) route(r chi.Router, method, pattern string, e endpoint) {
 	h := s.handler(pattern, e)
 	r.Method(method, pattern, h)
@@ -89,7 +91,7 @@ func (s *Server) route(r chi.Router, method, pattern string, e endpoint) {
 	}
 }
 
-// handler answers what e refuses.
+// handler returns e as a handler, which answers its errors and notes its route.
 func (s *Server) handler(pattern string, e endpoint) http.Handler {
 	return named(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := e(w, r); err != nil {
@@ -98,7 +100,29 @@ func (s *Server) handler(pattern string, e endpoint) http.Handler {
 	}))
 }
 
-// named notes which route a request has taken.
+// log emits the event of an answered request.
+func (s *Server) log(ctx context.Context, e accesslog.Entry) {
+	s.o.Events.Emit(ctx, ticket.Event{
+		Kind: ticket.EventRequest, At: e.Start, Duration: e.Took,
+		Request:  ticket.RequestInfo{ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP},
+		TicketID: ticket.ID(e.TicketID), Presentation: ticket.Presentation{Door: ticket.Door(e.Door)},
+		Outcome: e.Outcome, Reason: e.Reason,
+		HTTP: ticket.HTTPAnswer{Method: e.Method, Path: e.Path, Route: e.Route, Status: e.Status},
+	})
+}
+
+// requestInfo names a request in events.
+func requestInfo(r *http.Request, clientIP netip.Addr) ticket.RequestInfo {
+	ctx := r.Context()
+	return ticket.RequestInfo{ID: accesslog.RequestID(ctx), Caller: accesslog.NoteOf(ctx).Caller, ClientIP: clientIP}
+}
+
+// requestContext returns the context of a request with its RequestInfo.
+func requestContext(r *http.Request, clientIP netip.Addr) context.Context {
+	return ticket.WithRequest(r.Context(), requestInfo(r, clientIP))
+}
+
+// named returns next as a handler that notes the route of its requests.
 func named(pattern string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		accesslog.NoteOf(r.Context()).Route = pattern
@@ -106,9 +130,9 @@ func named(pattern string, next http.Handler) http.Handler {
 	})
 }
 
-// methodNotAllowed answers 405 with the methods that there are (RFC 9110
-// 15.5.6). chi also comes here for a method that it does not know, whatever
-// the path.
+// methodNotAllowed answers 405 with the methods of the path (RFC 9110 15.5.6),
+// and 404 if it has none: chi calls it for every path if it does not know the
+// method.
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	allow := methodsOf(r)
 	if allow == "" {
@@ -119,8 +143,8 @@ func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	s.refuse(w, r, errMethod)
 }
 
-// methodsOf lists the methods of the path of r, for Allow. chi keeps them
-// from a handler of one's own.
+// methodsOf returns the methods of the path of r, for Allow. A MethodNotAllowed
+// handler does not get them from chi.
 func methodsOf(r *http.Request) string {
 	path := routePath(r)
 	routes := chi.RouteContext(r.Context()).Routes
@@ -133,7 +157,7 @@ func methodsOf(r *http.Request) string {
 	return strings.Join(allow, ", ")
 }
 
-// routePath is what chi matches.
+// routePath returns the path that chi matches.
 func routePath(r *http.Request) string {
 	if r.URL.RawPath != "" {
 		return r.URL.RawPath

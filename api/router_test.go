@@ -3,10 +3,9 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"wsticket/api"
 )
 
 // TestPaths: no path is cleaned, folded or redirected (GHSA-vrw8-fxc6-2r93,
@@ -40,8 +39,8 @@ func internalTargets() []string {
 	}
 }
 
-// spellings are ways to write a path that some server takes for the path
-// itself (oauth2-proxy CVE-2025-54576, CVE-2026-41059 were about such).
+// spellings are other ways to write a path, which some servers take for the path
+// itself (as in oauth2-proxy CVE-2025-54576, CVE-2026-41059).
 func spellings(path string) []string {
 	return []string{
 		"/" + path, path + "/", path + "//", "/." + path, "/x/.." + path, "/ws/.." + path, "/ws-ticket/.." + path,
@@ -50,55 +49,38 @@ func spellings(path string) []string {
 	}
 }
 
-// TestInternalIsNotPublic: no path of one listener is on the other, however it
-// is spelled, with a key, a trusted peer and every header that some server
-// rewrites a path by.
+// TestInternalIsNotPublic: no path of one listener is on the other, and none has
+// another spelling on its own, even with a key, a trusted peer and the headers by
+// which servers rewrite paths.
 func TestInternalIsNotPublic(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	made := h.mustIssue(t, "").Ticket
-	for _, path := range internalTargets() {
-		for _, spelled := range append(spellings(path), path) {
-			for _, method := range []string{http.MethodGet, http.MethodPost} {
-				r := newRequest(t, method, "/", `{"ticket":"`+made+`"}`, "Authorization", "Bearer every-key", "Content-Type", "application/json",
-					"X-Wsticket-Key", "every-key", "X-Original-Url", "/consume", "X-Rewrite-Url", "/consume", "X-Forwarded-Prefix", "/consume",
-					"X-Original-Uri", "/ws?ticket="+made, "X-Forwarded-Uri", "/ws?ticket="+made, "X-Forwarded-Host", host)
-				r.URL, r.RequestURI, r.RemoteAddr = mustURL(t, "http://"+host+spelled), spelled, proxyAddr
-				w := h.public(t, r)
-				expect(t, "public "+method+" "+spelled, w, 404, "not_found")
+	body := `{"ticket":"` + made + `"}`
+	notFound := func(send func(testing.TB, *http.Request) *httptest.ResponseRecorder, rule, method, path string) {
+		t.Helper()
+		r := newRequest(t, method, "/", body, "Authorization", "Bearer every-key", "Content-Type", asJSON,
+			"X-Wsticket-Key", "every-key", "X-Original-Url", "/consume", "X-Rewrite-Url", "/consume", "X-Forwarded-Prefix", "/consume",
+			"X-Original-Uri", "/ws?ticket="+made, "X-Forwarded-Uri", "/ws?ticket="+made, "X-Forwarded-Host", host)
+		r.URL, r.RequestURI, r.RemoteAddr = mustURL(t, "http://"+host+path), path, proxyAddr
+		expect(t, rule+" "+method+" "+path, send(t, r), 404, "not_found")
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, path := range internalTargets() {
+			notFound(h.public, "public", method, path)
+			for _, spelled := range spellings(path) {
+				notFound(h.public, "public", method, spelled)
+				// What Envoy puts behind its prefix is the client's path.
+				if !strings.HasPrefix(spelled, "/auth/envoy/") {
+					notFound(h.internal, "internal", method, spelled)
+				}
 			}
 		}
-	}
-	for _, path := range []string{"/ws-ticket", "/ws-ticket/" + unknownID, "/ws", "/", "/metrics/x", "/auth", "/auth/", "/auth/envoy", "/auth/apache"} {
-		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			w := h.internal(t, newRequest(t, method, path, "", "Authorization", good))
-			expect(t, "internal "+method+" "+path, w, 404, "not_found")
+		for _, path := range []string{"/ws-ticket", "/ws-ticket/" + unknownID, "/ws", "/", "/metrics/x", "/auth", "/auth/", "/auth/envoy", "/auth/apache"} {
+			notFound(h.internal, "internal", method, path)
 		}
 	}
-	if w := h.consume(t, `{"ticket":"`+made+`"}`); !strings.HasPrefix(w.Body.String(), `{"active":true`) {
-		t.Errorf("after all of it: got %s, want the ticket to be good still", w.Body)
-	}
-}
-
-// TestInternalPathsHaveOneSpelling: on their own listener as well.
-func TestInternalPathsHaveOneSpelling(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	made := h.mustIssue(t, "").Ticket
-	for _, path := range internalTargets() {
-		for _, spelled := range spellings(path) {
-			r := newRequest(t, http.MethodPost, "/", `{"ticket":"`+made+`"}`, "Authorization", "Bearer every-key", "Content-Type", "application/json")
-			r.URL, r.RequestURI = mustURL(t, "http://"+host+spelled), spelled
-			w := h.internal(t, r)
-			if strings.HasPrefix(path, "/auth/envoy/") && strings.HasPrefix(spelled, "/auth/envoy/") {
-				continue // what Envoy puts behind its prefix is the client's path
-			}
-			expect(t, "internal "+spelled, w, 404, "not_found")
-		}
-	}
-	if w := h.consume(t, `{"ticket":"`+made+`"}`); !strings.HasPrefix(w.Body.String(), `{"active":true`) {
-		t.Errorf("after all of it: got %s, want the ticket to be good still", w.Body)
-	}
+	h.redeems(t, "after all of it", body)
 }
 
 func TestMethods(t *testing.T) {
@@ -113,6 +95,8 @@ func TestMethods(t *testing.T) {
 		{"/ws-ticket/" + unknownID, "DELETE, GET, HEAD, OPTIONS", false, []string{"POST", "PUT", "PATCH", "TRACE", "PROPFIND"}},
 		{"/ws-ticket/a%2fb", "DELETE, GET, HEAD, OPTIONS", false, []string{"POST", "PUT"}},
 		{"/ws", "GET", false, []string{"POST", "HEAD", "PUT", "OPTIONS", "DELETE", "PROPFIND"}},
+		{"/consume", "POST", true, []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "post"}},
+		{"/introspect", "POST", true, []string{"GET", "HEAD", "OPTIONS"}},
 		{"/livez", "GET, HEAD", true, []string{"POST", "OPTIONS", "PUT"}},
 		{"/metrics", "GET, HEAD", true, []string{"POST", "OPTIONS"}},
 	} {
@@ -133,7 +117,7 @@ func TestMethods(t *testing.T) {
 	expect(t, "an unknown method of an unknown path", w, 404, "not_found")
 }
 
-// TestMethodOverride: V8, nothing turns one method into another.
+// TestMethodOverride: no header turns one method into another (V8).
 func TestMethodOverride(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
@@ -161,20 +145,20 @@ func TestWebSocketIsMounted(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	w := h.public(t, newRequest(t, http.MethodGet, "/ws?ticket=secret", ""))
-	if got := h.last(t); w.Code != 101 || got.Route != "/ws" || got.Path != "/ws" || got.Status != 101 {
-		t.Errorf("got %d and entry %+v, want 101, /ws", w.Code, got)
+	if got := h.last(t); w.Code != 101 || got.HTTP.Route != "/ws" || got.HTTP.Path != "/ws" || got.HTTP.Status != 101 {
+		t.Errorf("got %d and event %+v, want 101, /ws", w.Code, got)
 	}
-	elsewhere := newHouse(t, func(o *api.Options) { o.WSPath, o.WebSocket = "/live/ws", http.NotFoundHandler() })
+	elsewhere := newHouse(t, func(o *parts) { o.WSPath, o.WebSocket = "/live/ws", http.NotFoundHandler() })
 	elsewhere.Public().ServeHTTP(discard{http.Header{}}, newRequest(t, http.MethodGet, "/live/ws", ""))
-	if got := elsewhere.last(t).Route; got != "/live/ws" {
+	if got := elsewhere.last(t).HTTP.Route; got != "/live/ws" {
 		t.Errorf("got route %q, want /live/ws", got)
 	}
-	without := newHouse(t, func(o *api.Options) { o.WebSocket, o.Metrics = nil, nil })
+	without := newHouse(t, func(o *parts) { o.WebSocket, o.Metrics = nil, nil })
 	expect(t, "no WebSocket", without.public(t, newRequest(t, http.MethodGet, "/ws", "")), 404, "not_found")
 	expect(t, "no metrics", without.internal(t, newRequest(t, http.MethodGet, "/metrics", "")), 404, "not_found")
 }
 
-// discard is a ResponseWriter for answers that are not looked at.
+// discard is a ResponseWriter that drops the answer.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header         { return d.header }

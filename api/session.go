@@ -1,40 +1,18 @@
 package api
 
-import (
-	"fmt"
-	"net/http"
+import "net/http"
 
-	"wsticket/internal/handshake"
-)
-
-// sessionCookie returns the value of the one session cookie, if cookies count
-// here at all. Two of the name, or a value that can be read in two ways, are a
-// malformed request.
-func (s *Server) sessionCookie(r *http.Request) (value string, found bool, err error) {
-	if s.o.Sessions == nil {
-		return "", false, nil
-	}
-	values, err := handshake.SessionCookies(r.Header["Cookie"], s.o.SessionCookie)
-	switch {
-	case err != nil, len(values) > 1:
-		return "", false, fmt.Errorf("session cookie: %w", errCredentialShape)
-	case len(values) == 0:
-		return "", false, nil
-	default:
-		return values[0], true, nil
-	}
-}
-
-// fromOurPage refuses a session cookie where the browser may have added it to
-// a request that some other page has made (ASVS 3.5.1 to 3.5.3). An origin that
-// is there has been allowed before. It has to be there, but for reading, where
-// no browser tells a page's own origin; then no other site may have asked, as
-// far as the browser says so. And what changes something by POST has the
-// content type that a form cannot send, also with an empty body, so that
-// another page would have had to ask by preflight.
+// fromOurPage refuses a request with a session cookie that a foreign page may
+// have made, because browsers send cookies along (ASVS 3.5.1 to 3.5.3). page is
+// its origin, which was checked before.
 //
-// It comes before the session is looked up, so that such a request costs the
-// application nothing.
+//   - An origin is required, except for reading: browsers send none with a GET
+//     to the page's own origin. Then Sec-Fetch-Site must not name another site.
+//   - A POST must have a content type that a form cannot send, even without a
+//     body. A foreign page that sets it needs a preflight.
+//
+// It comes before the session is verified, so that such a request does not reach
+// the application.
 func fromOurPage(r *http.Request, page string) error {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if page == "" && (!reads || fromElsewhere(r.Header["Sec-Fetch-Site"])) {
@@ -46,8 +24,8 @@ func fromOurPage(r *http.Request, page string) error {
 	return nil
 }
 
-// fromElsewhere reads Sec-Fetch-Site (Fetch Metadata 2.3), which older browsers
-// and programs do not send.
+// fromElsewhere reports whether Sec-Fetch-Site (Fetch Metadata 2.3) names another
+// site. Older browsers and other programs do not send the header.
 func fromElsewhere(headers []string) bool {
 	for _, value := range headers {
 		if value != "same-origin" && value != "none" {

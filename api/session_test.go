@@ -7,24 +7,22 @@ import (
 	"strings"
 	"testing"
 
-	"wsticket/api"
 	"wsticket/ticket"
 )
 
 const (
 	session = "__Host-session"
 	alices  = session + "=c00k1e"
-	asJSON  = "application/json"
 )
 
-// newSessions is a house that answers session cookies; asked are the values
-// that were looked up.
-func newSessions(tb testing.TB, edit func(*api.Options)) (h *house, asked *[]string) {
+// newSessions returns a house that accepts session cookies, and the values that it
+// verified.
+func newSessions(tb testing.TB, edit func(*parts)) (h *house, asked *[]string) {
 	tb.Helper()
 	asked = new([]string)
-	h = newHouse(tb, func(o *api.Options) {
-		o.SessionCookie = session
-		o.Sessions = authenticate(func(text string) (ticket.Identity, error) {
+	h = newHouse(tb, func(o *parts) {
+		o.Gate.SessionCookie = session
+		o.Gate.Sessions = authenticate(func(text string) (ticket.Identity, error) {
 			*asked = append(*asked, text)
 			if text != "c00k1e" {
 				return ticket.Identity{}, ticket.ErrInvalidBearer
@@ -38,9 +36,8 @@ func newSessions(tb testing.TB, edit func(*api.Options)) (h *house, asked *[]str
 	return h, asked
 }
 
-// TestSessionIssues: R40, R43, R45. Each row is a way in which a page that is
-// not ours could make a browser ask for a ticket, or two programs could see two
-// requests in one.
+// TestSessionIssues: a foreign page cannot make a browser get a ticket, and no
+// request has two credentials (R40, R43, R45).
 func TestSessionIssues(t *testing.T) {
 	t.Parallel()
 	const form, text, multipart = "application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"
@@ -57,7 +54,6 @@ func TestSessionIssues(t *testing.T) {
 		{"with a body", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON}, `{"audience":"feed"}`, 201, "", "ok", true},
 		{"with the charset", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON + "; charset=utf-8"}, "", 201, "", "ok", true},
 		{"among other cookies", []string{"Cookie", "a=1; " + alices + "; b=\"2\"", "Origin", page, "Content-Type", asJSON}, "", 201, "", "ok", true},
-		{"over two lines", []string{"Cookie", "a=1", "Cookie", alices, "Origin", page, "Content-Type", asJSON}, "", 201, "", "ok", true},
 		{"a session that is over", []string{"Cookie", session + "=old", "Origin", page, "Content-Type", asJSON}, "", 401, "invalid_token", "invalid_bearer", true},
 		{"no cookie", []string{"Origin", page, "Content-Type", asJSON}, "", 401, "missing_credential", "missing_credential", false},
 		{"another cookie", []string{"Cookie", "session=c00k1e", "Origin", page, "Content-Type", asJSON}, "", 401, "missing_credential", "", false},
@@ -73,41 +69,34 @@ func TestSessionIssues(t *testing.T) {
 
 		{"R43 a form", []string{"Cookie", alices, "Origin", page, "Content-Type", form}, "a=b", 403, "origin_not_allowed", "session_content_type", false},
 		{"R43 a form of another page", []string{"Cookie", alices, "Origin", "https://evil.com", "Content-Type", form}, "a=b", 403, "origin_not_allowed", "origin_not_allowed", false},
-		{"R43 a form with files", []string{"Cookie", alices, "Origin", page, "Content-Type", multipart}, "", 403, "origin_not_allowed", "session_content_type", false},
 		{"R43 JSON as text", []string{"Cookie", alices, "Origin", page, "Content-Type", text}, "{}", 403, "origin_not_allowed", "session_content_type", false},
 		{"R43 no type and no body", []string{"Cookie", alices, "Origin", page}, "", 403, "origin_not_allowed", "session_content_type", false},
 		{"R43 two types", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Content-Type", text}, "", 403, "origin_not_allowed", "session_content_type", false},
-		{"R43 a type in a list", []string{"Cookie", alices, "Origin", page, "Content-Type", text + ", " + asJSON}, "", 403, "origin_not_allowed", "session_content_type", false},
 		{"R43 a type that begins with it", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON + "-seq"}, "", 403, "origin_not_allowed", "session_content_type", false},
 
 		{"R45 a bearer, too", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", good}, "", 400, "invalid_request", "credential_shape", false},
 		{"R45 a bearer, too, and no page", []string{"Cookie", alices, "Content-Type", asJSON, "Authorization", good}, "", 400, "invalid_request", "", false},
 		{"R45 another scheme, too", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", "Basic YTpi"}, "", 400, "invalid_request", "", false},
-		{"R45 an empty one, too", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", ""}, "", 400, "invalid_request", "", false},
 		{"R45 two of the name", []string{"Cookie", alices + "; " + alices, "Origin", page, "Content-Type", asJSON}, "", 400, "invalid_request", "", false},
-		{"R45 two of the name over two lines", []string{"Cookie", alices, "Cookie", session + "=x", "Origin", page, "Content-Type", asJSON}, "", 400, "invalid_request", "", false},
-		{"a quoted value", []string{"Cookie", session + `="c00k1e"`, "Origin", page, "Content-Type", asJSON}, "", 400, "invalid_request", "", false},
 		{"no value", []string{"Cookie", session + "=", "Origin", page, "Content-Type", asJSON}, "", 400, "invalid_request", "", false},
-		{"a value with a blank", []string{"Cookie", session + "=a b", "Origin", page, "Content-Type", asJSON}, "", 400, "invalid_request", "", false},
-		{"a value with a comma", []string{"Cookie", session + "=a,b", "Origin", page, "Content-Type", asJSON}, "", 400, "invalid_request", "", false},
 	} {
 		h, asked := newSessions(t, nil)
 		w := h.public(t, newRequest(t, http.MethodPost, "/ws-ticket", row.body, row.header...))
 		expect(t, row.rule, w, row.status, row.code)
-		if row.reason != "" && h.last(t).Reason != row.reason {
-			t.Errorf("%s: got reason %s, want %s", row.rule, h.last(t).Reason, row.reason)
+		if row.status > 201 && row.reason != "" {
+			h.became(t, row.rule, "refused", row.reason)
 		}
 		if (len(*asked) > 0) != row.asked {
 			t.Errorf("%s: looked up %q, want a look-up: %v", row.rule, *asked, row.asked)
 		}
-		if (len(h.store) == 1) != (row.status == 201) {
-			t.Errorf("%s: got %d tickets", row.rule, len(h.store))
+		if (h.issued() == 1) != (row.status == 201) {
+			t.Errorf("%s: got %d tickets", row.rule, h.issued())
 		}
 	}
 }
 
-// TestSessionReceipts: reading needs no origin, for no browser tells it to
-// where a page comes from; but not one that is told to come from elsewhere.
+// TestSessionReceipts: reading needs no origin, because browsers send none to the
+// page's own. A request that says it comes from elsewhere is refused.
 func TestSessionReceipts(t *testing.T) {
 	t.Parallel()
 	h, _ := newSessions(t, nil)
@@ -147,8 +136,7 @@ func TestSessionReceipts(t *testing.T) {
 	}
 }
 
-// TestSessionsOff: without them a cookie is nobody's business, beside a bearer
-// and alone, and no page may send one.
+// TestSessionsOff: without sessions no cookie is a credential.
 func TestSessionsOff(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
@@ -157,7 +145,7 @@ func TestSessionsOff(t *testing.T) {
 	expect(t, "alone", w, 401, "missing_credential")
 }
 
-// TestBearersBesideSessions: what holds for cookies is not asked of bearers.
+// TestBearersBesideSessions: the rules for cookies are not those for bearers.
 func TestBearersBesideSessions(t *testing.T) {
 	t.Parallel()
 	h, asked := newSessions(t, nil)
@@ -170,8 +158,7 @@ func TestBearersBesideSessions(t *testing.T) {
 	}
 }
 
-// TestSessionPreflight: a page may send its cookie and the type that it needs
-// beside it, and no page of another origin may.
+// TestSessionPreflight: an allowed page may send its cookie and a content type.
 func TestSessionPreflight(t *testing.T) {
 	t.Parallel()
 	h, asked := newSessions(t, nil)
@@ -195,11 +182,11 @@ func TestSessionPreflight(t *testing.T) {
 	}
 }
 
-// TestSessionsUnavailable: an application that cannot say is no refusal.
+// TestSessionsUnavailable: a session that cannot be verified is an outage.
 func TestSessionsUnavailable(t *testing.T) {
 	t.Parallel()
-	h, _ := newSessions(t, func(o *api.Options) {
-		o.Sessions = authenticate(func(string) (ticket.Identity, error) { return ticket.Identity{}, ticket.ErrUnavailable })
+	h, _ := newSessions(t, func(o *parts) {
+		o.Gate.Sessions = authenticate(func(string) (ticket.Identity, error) { return ticket.Identity{}, ticket.ErrUnavailable })
 	})
 	w := h.public(t, newRequest(t, http.MethodPost, "/ws-ticket", "", "Cookie", alices, "Origin", page, "Content-Type", asJSON))
 	expect(t, "unavailable", w, 503, "unavailable")
@@ -208,8 +195,8 @@ func TestSessionsUnavailable(t *testing.T) {
 	}
 }
 
-// TestSessionIsNotEchoed: a cookie that is refused, malformed or one too many
-// shows nowhere (ASVS 14.2.1, 16.2.5).
+// TestSessionIsNotEchoed: neither answer nor log repeats a cookie (ASVS 14.2.1,
+// 16.2.5).
 func TestSessionIsNotEchoed(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{marker, marker + "; " + session + "=" + marker, `"` + marker + `"`, marker + ","} {
@@ -220,8 +207,7 @@ func TestSessionIsNotEchoed(t *testing.T) {
 	}
 }
 
-// FuzzSessionCookie: whatever the headers, only one whole cookie-octet value
-// of the name reaches the look-up, and the answer holds nothing of it.
+// FuzzSessionCookie: only a single well-formed value of that name is verified.
 func FuzzSessionCookie(f *testing.F) {
 	for _, seed := range []string{alices, alices + ";" + alices, session, session + `="x"`, "a=1;" + session + "=b=c", ";;=", session + "=\x00"} {
 		f.Add(seed)

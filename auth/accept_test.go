@@ -3,7 +3,6 @@ package auth_test
 import (
 	"crypto"
 	"crypto/x509"
-	"encoding/pem"
 	"reflect"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"wsticket/auth"
+	"wsticket/internal/test"
 	"wsticket/ticket"
 )
 
@@ -61,7 +61,7 @@ func TestAlgorithms(t *testing.T) {
 		if signer, ok := row.key.(crypto.Signer); ok {
 			issuer.Keys = []crypto.PublicKey{signer.Public()}
 		} else {
-			issuer.HMACSecretFile = writeFile(t, string(secret)+"\n")
+			issuer.HMACSecretFile = test.WriteFile(t, "file", string(secret)+"\n")
 		}
 		v := newVerifier(t, issuer)
 		text := signWith(t, row.method, row.key, goodClaims())
@@ -72,26 +72,10 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
-func TestDefaultAlgorithms(t *testing.T) {
+func TestAlgorithmOfAJWK(t *testing.T) {
 	t.Parallel()
-	for _, row := range []struct {
-		rule   string
-		key    crypto.Signer
-		method jwt.SigningMethod
-		want   string
-	}{
-		{"an RSA key stands for RS256", rsaKey(), jwt.SigningMethodRS256, "ok"},
-		{"and for nothing else", rsaKey(), jwt.SigningMethodPS256, "bearer_algorithm"},
-		{"P-256 stands for ES256", p256Key(), jwt.SigningMethodES256, "ok"},
-		{"P-384 stands for ES384", p384Key(), jwt.SigningMethodES384, "ok"},
-		{"P-521 stands for ES512", p521Key(), jwt.SigningMethodES512, "ok"},
-		{"Ed25519 stands for EdDSA", edKey(), jwt.SigningMethodEdDSA, "ok"},
-	} {
-		v := newVerifier(t, auth.IssuerOptions{Keys: []crypto.PublicKey{row.key.Public()}})
-		check(t, v, row.rule, signWith(t, row.method, row.key, goodClaims()), row.want)
-	}
 	v := newVerifier(t, auth.IssuerOptions{
-		PublicKeyFile: writeFile(t, toJSON(t, publicJWK(t, rsaKey(), "alg", "PS384"))),
+		PublicKeyFile: test.WriteFile(t, "file", toJSON(t, publicJWK(t, rsaKey(), "alg", "PS384"))),
 	})
 	check(t, v, "the alg of a JWK is its default", signWith(t, jwt.SigningMethodPS384, rsaKey(), goodClaims()), "ok")
 	check(t, v, "and its only one", sign(t, rsaKey(), goodClaims()), "bearer_algorithm")
@@ -117,6 +101,7 @@ func TestTypes(t *testing.T) {
 		{"J39 JWT says nothing", "", "JWT", "bearer_type"},
 		{"J39 a DPoP proof", "", "dpop+jwt", "bearer_type"},
 		{"J39 a logout token", "", "logout+jwt", "bearer_type"},
+		{"an assertion that identity signed", "", "wsticket-assertion+jwt", "bearer_type"},
 		{"another top-level type", "", "text/at+jwt", "bearer_type"},
 		{"the prefix alone", "", "application/", "bearer_type"},
 		{"typ is a text", "", 5, "bearer_type"},
@@ -155,28 +140,17 @@ func TestLeeway(t *testing.T) {
 
 func TestPEMFiles(t *testing.T) {
 	t.Parallel()
-	pkix, err := x509.MarshalPKIXPublicKey(rsaKey().Public())
-	if err != nil {
-		t.Fatalf("encode: %v", err)
-	}
-	edPKIX, err := x509.MarshalPKIXPublicKey(edKey().Public())
-	if err != nil {
-		t.Fatalf("encode: %v", err)
-	}
-	block := func(kind string, data []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}))
-	}
 	text := sign(t, rsaKey(), goodClaims(), "kid", "whatever")
 	for _, row := range []struct{ rule, content string }{
-		{"PKIX", block("PUBLIC KEY", pkix)},
-		{"PKCS #1", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey))},
-		{"certificate, whatever its dates", block("CERTIFICATE", certificate(t, rsaKey()))},
-		{"two keys of different kinds", block("PUBLIC KEY", edPKIX) + block("PUBLIC KEY", pkix)},
+		{"PKIX", test.PublicPEM(rsaKey())},
+		{"PKCS #1", test.PEM("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey))},
+		{"certificate, whatever its dates", test.PEM("CERTIFICATE", certificate(t, rsaKey()))},
+		{"two keys of different kinds", test.PublicPEM(edKey()) + test.PublicPEM(rsaKey())},
 		{"JWK", toJSON(t, publicJWK(t, rsaKey()))},
 		{"JWK set without names", jwks(t, publicJWK(t, rsaKey()))},
 		{"JWK set with the name", jwks(t, publicJWK(t, rsaOther(), "kid", "other"), publicJWK(t, rsaKey(), "kid", "whatever"))},
 	} {
-		v := newVerifier(t, auth.IssuerOptions{PublicKeyFile: writeFile(t, row.content)})
+		v := newVerifier(t, auth.IssuerOptions{PublicKeyFile: test.WriteFile(t, "file", row.content)})
 		check(t, v, row.rule, text, "ok")
 	}
 }

@@ -4,31 +4,34 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+
+	"wsticket/ticket"
 )
 
-// Scopes lists what an API key may be for: to redeem tickets on behalf of
-// clients, to look at them, to revoke, and to read what is going on.
-func Scopes() []string { return []string{"consume", "introspect", "revoke", "read"} }
+// Scopes returns what an API key may be for: to redeem tickets on behalf of
+// clients, to look at them, and to read metrics. The caller owns the list.
+func Scopes() []string { return slices.Clone(scopes) }
+
+var scopes = []string{"consume", "introspect", "read"}
 
 // APIKey is one key of a caller of the internal listener.
 type APIKey struct {
-	// Name is the caller, 1 to 64 of letters, digits, ".", "_" and "-". Two
-	// keys may have one name: the old one and the new one, while they are
+	// Name names the caller by 1 to 64 letters, digits, ".", "_" and "-". Two
+	// keys may have one name, such as the old and the new one while they are
 	// being exchanged.
 	Name string
-	// SHA256 is the digest of the key in lower-case hex; the key itself is
+	// SHA256 is the SHA-256 of the key in lower-case hex. The key itself is
 	// not kept.
 	SHA256 string
 	// Scopes are some of [Scopes], at least one.
 	Scopes []string
 }
 
-// Keyring knows the API keys. It does not change once made, so it is safe for
-// concurrent use. A nil Keyring knows none.
+// Keyring holds API keys. It never changes, and is safe for concurrent use. A
+// nil Keyring holds none.
 type Keyring struct{ keys []heldKey }
 
 type heldKey struct {
@@ -38,33 +41,30 @@ type heldKey struct {
 }
 
 // keyName has no blank and no colon, so that a name cannot be mistaken for
-// two, or for what another kind of caller is called.
+// two, or for the name of another kind of caller.
 var keyName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// NewKeyring returns a Keyring, or an error that lists every fault of keys.
-// No fault repeats a digest: it may be the key itself, put there by mistake.
+// NewKeyring returns a Keyring, or an error that joins a [ticket.OptionError]
+// for each fault of keys, with a Field such as "Keys[1].SHA256". No fault
+// repeats a digest: it may be the key itself, put there by mistake.
 func NewKeyring(keys []APIKey) (*Keyring, error) {
 	ring := &Keyring{keys: make([]heldKey, len(keys))}
-	var faults []error
-	check := func(good bool, format string, args ...any) {
-		if !good {
-			faults = append(faults, fmt.Errorf(format, args...))
-		}
-	}
+	faults := ticket.OptionErrors{Package: "auth"}
 	seen := make(map[string]bool)
 	for n, key := range keys {
-		check(keyName.MatchString(key.Name), "api_keys[%d].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got %q)", n, key.Name)
+		field := fmt.Sprintf("Keys[%d]", n)
+		faults.Check(keyName.MatchString(key.Name), field+".Name", "must be 1 to 64 letters, digits, dots, underscores and hyphens (got %q)", key.Name)
 		digest, ok := parseDigest(key.SHA256)
-		check(ok, "api_keys[%d].sha256: must be 64 characters of lower-case hex", n)
-		check(!ok || !seen[key.SHA256], "api_keys[%d].sha256: is that of another key", n)
+		faults.Check(ok, field+".SHA256", "must be 64 characters of lower-case hex")
+		faults.Check(!ok || !seen[key.SHA256], field+".SHA256", "is that of another key")
 		seen[key.SHA256] = true
-		check(len(key.Scopes) > 0, "api_keys[%d].scopes: must not be empty", n)
+		faults.Check(len(key.Scopes) > 0, field+".Scopes", "must not be empty")
 		for _, scope := range key.Scopes {
-			check(slices.Contains(Scopes(), scope), "api_keys[%d].scopes: no such scope (got %q)", n, scope)
+			faults.Check(slices.Contains(scopes, scope), field+".Scopes", "no such scope (got %q)", scope)
 		}
 		ring.keys[n] = heldKey{digest, key.Name, slices.Clone(key.Scopes)}
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	return ring, nil
@@ -78,8 +78,9 @@ func parseDigest(text string) (digest [sha256.Size]byte, ok bool) {
 	return [sha256.Size]byte(data), true
 }
 
-// Lookup tells whose a key is and what it may be used for. It takes as long
-// for every key, known or not, and wherever in the ring it stands.
+// Lookup returns the name and the scopes of a key. It takes the same time for
+// every key, known or not, and wherever it stands in the ring. The caller owns
+// the scopes.
 func (k *Keyring) Lookup(key string) (name string, scopes []string, ok bool) {
 	if k == nil {
 		return "", nil, false

@@ -30,7 +30,7 @@ func TestKeyring(t *testing.T) {
 	}{
 		{"the first", "old", "chat", []string{"consume"}},
 		{"a second key of one name, while they are exchanged", "new", "chat", []string{"consume", "introspect"}},
-		{"the last", "ops", "ops.1", []string{"consume", "introspect", "revoke", "read"}},
+		{"the last", "ops", "ops.1", []string{"consume", "introspect", "read"}},
 		{"unknown", "wrong", "", nil},
 		{"empty", "", "", nil},
 		{"a digest is no key", digestOf("old"), "", nil},
@@ -43,7 +43,7 @@ func TestKeyring(t *testing.T) {
 		}
 	}
 	_, scopes, _ := ring.Lookup("old")
-	scopes[0] = "revoke"
+	scopes[0] = "read"
 	if _, again, _ := ring.Lookup("old"); again[0] != "consume" {
 		t.Errorf("a caller has changed the scopes to %q", again)
 	}
@@ -64,23 +64,23 @@ func TestNoKeyring(t *testing.T) {
 func TestKeyringListsEveryFault(t *testing.T) {
 	_, err := auth.NewKeyring([]auth.APIKey{
 		{"", "the-key-itself", nil},
-		{"a b", strings.ToUpper(digestOf("x")), []string{"all"}},
+		{"a b", strings.ToUpper(digestOf("x")), []string{"revoke"}},
 		{"good", digestOf("y"), []string{"read"}},
 		{strings.Repeat("n", 65), digestOf("y"), []string{"read", ""}},
 		{"cert:chat", digestOf("z") + "\n", []string{"read"}},
 	})
 	want := strings.Join([]string{
-		`api_keys[0].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "")`,
-		`api_keys[0].sha256: must be 64 characters of lower-case hex`,
-		`api_keys[0].scopes: must not be empty`,
-		`api_keys[1].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "a b")`,
-		`api_keys[1].sha256: must be 64 characters of lower-case hex`,
-		`api_keys[1].scopes: no such scope (got "all")`,
-		`api_keys[3].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "` + strings.Repeat("n", 65) + `")`,
-		`api_keys[3].sha256: is that of another key`,
-		`api_keys[3].scopes: no such scope (got "")`,
-		`api_keys[4].name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "cert:chat")`,
-		`api_keys[4].sha256: must be 64 characters of lower-case hex`,
+		`auth: Keys[0].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "")`,
+		`auth: Keys[0].SHA256: must be 64 characters of lower-case hex`,
+		`auth: Keys[0].Scopes: must not be empty`,
+		`auth: Keys[1].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "a b")`,
+		`auth: Keys[1].SHA256: must be 64 characters of lower-case hex`,
+		`auth: Keys[1].Scopes: no such scope (got "revoke")`,
+		`auth: Keys[3].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "` + strings.Repeat("n", 65) + `")`,
+		`auth: Keys[3].SHA256: is that of another key`,
+		`auth: Keys[3].Scopes: no such scope (got "")`,
+		`auth: Keys[4].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "cert:chat")`,
+		`auth: Keys[4].SHA256: must be 64 characters of lower-case hex`,
 	}, "\n")
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -37,7 +37,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	}
 }
 
-// BenchmarkKeyring measures an API key among ten, the last of them and none.
+// BenchmarkKeyring measures the last of ten API keys, and an unknown one.
 func BenchmarkKeyring(b *testing.B) {
 	var keys []auth.APIKey
 	for n := range 10 {

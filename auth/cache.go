@@ -7,44 +7,42 @@ import (
 	"sync"
 	"time"
 
+	"wsticket/internal/gencache"
 	"wsticket/ticket"
 )
 
-// digest names a bearer by all of its text. Nothing but this cache may be
-// keyed by it: an ES256 signature has a twin that verifies as well, so that
-// one token has two texts.
+// digest identifies a bearer by all of its text. Use it for the cache alone: an
+// ES256 signature has a second form that verifies as well, so that one token has
+// two texts.
 type digest [sha256.Size]byte
 
 // verified is a bearer that passed every check.
 type verified struct {
 	identity ticket.Identity
 	valid    window
-	keys     keySource // nil where no key proved it, but the application vouched
-	set      *keySet   // the keys that proved it
+	keys     keySource // nil if the application vouched for a session
+	set      *keySet   // the keys that verified it
 }
 
-// holds tells whether a look at the cache may stand for another verification:
-// the bearer is within its time, without leeway at the end, and its issuer's
-// keys are still those that proved it, and not too old.
+// holds reports whether the bearer need not be verified again: it is within its
+// time, without leeway at the end, and its issuer's keys are still the ones that
+// verified it, and not too old.
 func (v *verified) holds(now time.Time) bool {
 	return !now.Before(v.valid.begins) && now.Before(v.valid.ends) &&
 		(v.keys == nil || v.keys.set(now) == v.set)
 }
 
-// cache keeps verified bearers, at most about size of them. It has two
-// generations: when the young one is full it becomes the old one, and what
-// was in the old one and has not been asked for since is gone. A cache of
-// size zero keeps nothing.
+// cache keeps bearers that were verified. It is safe for concurrent use.
 type cache struct {
-	mu         sync.Mutex
-	half       int
-	young, old map[digest]*verified
-	hits       uint64
-	misses     uint64
+	mu           sync.Mutex
+	bearers      *gencache.Map[digest, *verified]
+	hits, misses uint64
 }
 
+// newCache returns a cache of about size bearers; with zero or less it keeps
+// none.
 func newCache(size int) *cache {
-	return &cache{half: (size + 1) / 2, young: make(map[digest]*verified)}
+	return &cache{bearers: gencache.New[digest, *verified](size)}
 }
 
 // get returns the identity of a bearer that still holds. The caller owns it.
@@ -53,82 +51,65 @@ func (c *cache) get(d digest, now time.Time) (ticket.Identity, bool) {
 	if v == nil {
 		return ticket.Identity{}, false
 	}
-	return own(v.identity), true
+	return cloneIdentity(v.identity), true
 }
 
-// lookup counts, and drops what does not hold any more.
+// lookup counts, and forgets a bearer that no longer holds.
 func (c *cache) lookup(d digest, now time.Time) *verified {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v, inYoung := c.young[d]
-	if v == nil {
-		v = c.old[d]
-	}
-	if v == nil || !v.holds(now) {
-		delete(c.young, d)
-		delete(c.old, d)
+	v, ok := c.bearers.Get(d)
+	if !ok || !v.holds(now) {
+		c.bearers.Delete(d)
 		c.misses++
 		return nil
 	}
 	c.hits++
-	if !inYoung {
-		delete(c.old, d)
-		c.insert(d, v)
-	}
 	return v
 }
 
-// put keeps a bearer that has just been verified.
+// put keeps a copy of a bearer that has just been verified.
 func (c *cache) put(d digest, v *verified, now time.Time) {
-	if c.half == 0 || !v.holds(now) {
+	if !v.holds(now) {
 		return
 	}
 	kept := *v
-	kept.identity = own(v.identity)
+	kept.identity = cloneIdentity(v.identity)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.old, d)
-	c.insert(d, &kept)
+	c.bearers.Put(d, &kept)
 }
 
-// insert puts into the young generation, after making room.
-func (c *cache) insert(d digest, v *verified) {
-	if len(c.young) >= c.half {
-		c.old, c.young = c.young, make(map[digest]*verified, c.half)
-	}
-	c.young[d] = v
-}
-
-// stats returns hits, misses and the number of entries.
+// stats returns hits, misses and the number of bearers.
 func (c *cache) stats() (hits, misses uint64, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.hits, c.misses, len(c.young) + len(c.old)
+	return c.hits, c.misses, c.bearers.Len()
 }
 
-// own returns an identity that shares nothing that can be changed: what a
-// handler does to its claims must not show up in another request.
-func own(identity ticket.Identity) ticket.Identity {
+// cloneIdentity returns a deep copy: what a handler does to claims must not
+// appear in another request.
+func cloneIdentity(identity ticket.Identity) ticket.Identity {
 	identity.Audience = slices.Clone(identity.Audience)
 	if identity.Claims != nil {
-		identity.Claims, _ = ownValue(identity.Claims).(map[string]any)
+		identity.Claims, _ = cloneJSON(identity.Claims).(map[string]any)
 	}
 	return identity
 }
 
-// ownValue copies decoded JSON.
-func ownValue(value any) any {
+// cloneJSON copies a value that encoding/json decoded.
+func cloneJSON(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
 		copied := maps.Clone(value)
 		for name, member := range copied {
-			copied[name] = ownValue(member)
+			copied[name] = cloneJSON(member)
 		}
 		return copied
 	case []any:
 		copied := slices.Clone(value)
 		for i, member := range copied {
-			copied[i] = ownValue(member)
+			copied[i] = cloneJSON(member)
 		}
 		return copied
 	default:

@@ -20,7 +20,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	verifier, err := auth.New(context.Background(), auth.Options{Issuers: []auth.IssuerOptions{{
+	verifier, err := auth.New(auth.Options{Issuers: []auth.IssuerOptions{{
 		Issuer:   "https://id.example.com",
 		Audience: []string{"ws"},
 		Keys:     []crypto.PublicKey{public},
@@ -31,6 +31,10 @@ func Example() {
 		return
 	}
 	defer verifier.Close()
+	if err := verifier.Start(context.Background()); err != nil { // for keys behind a URL
+		fmt.Println(err)
+		return
+	}
 
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
 		"iss": "https://id.example.com", "aud": "ws", "sub": "u-1", "email": "u@example.com",

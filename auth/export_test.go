@@ -20,11 +20,7 @@ func (v *Verifier) VerifyJWS(ctx context.Context, issuer, text string) error {
 // ParseSet returns the keys of a set as it comes from a URL, with every
 // algorithm allowed.
 func ParseSet(data []byte) (public []any, err error) {
-	algs := make(map[string]algorithm)
-	for _, a := range algorithms() {
-		algs[a.name] = a
-	}
-	set, err := remoteSet(data, algs)
+	set, err := remoteSet(data, algorithms)
 	if err != nil {
 		return nil, err
 	}
@@ -34,10 +30,10 @@ func ParseSet(data []byte) (public []any, err error) {
 	return public, nil
 }
 
-// NewWithSecret does what New does with a file that holds the secret, but for
-// the refusal of secrets that can be guessed: some vectors have all zeros.
+// NewWithSecret does what New does with a file that holds the secret, but does not
+// refuse secrets that can be guessed: some vectors have all zeros.
 func NewWithSecret(name string, secret []byte, alg string) (*Verifier, error) {
-	a, known := algorithmNamed(alg)
+	a, known := algorithms[alg]
 	if !known {
 		return nil, errors.New("unknown algorithm")
 	}
@@ -50,7 +46,7 @@ func NewWithSecret(name string, secret []byte, alg string) (*Verifier, error) {
 	return &Verifier{issuers: map[string]*issuer{name: i}}, nil
 }
 
-// LookupIssuer names the issuer of the identities that come from a URL.
+// LookupIssuer returns the issuer of the identities from a URL.
 func LookupIssuer(address string) (string, error) { return lookupIssuer(address) }
 
 // ParseVouched reads an application's answer to a lookup.

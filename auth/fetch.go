@@ -8,56 +8,66 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"wsticket/internal/httpclient"
 )
 
-// fetchTimeout bounds everything that one fetch of keys does: discovery, name
-// resolution, connections, TLS and both bodies.
-const fetchTimeout = 5 * time.Second
+const (
+	// fetchTimeout bounds everything that one fetch of keys does: discovery,
+	// name resolution, connections, TLS and both bodies.
+	fetchTimeout = 5 * time.Second
+	// maxDocument bounds a key set or discovery document in bytes.
+	maxDocument = 1 << 20
+)
 
-// fetchFault is why keys could not be fetched, in one fixed word for logs and
-// metrics. What the network or the peer said in its own words goes nowhere.
+// fetchFault is why keys could not be fetched, as one word for logs and
+// metrics. The texts of the network and the peer are not passed on.
 type fetchFault string
 
 const (
 	errUnreachable fetchFault = "unreachable" // also: TLS failed, too slow
 	errBlocked     fetchFault = "blocked"     // an address that may not be dialed
 	errStatus      fetchFault = "status"      // not 200, so also each redirect
-	errContent     fetchFault = "content"     // not the document that it should be
+	errContent     fetchFault = "content"     // not the document that was expected
 )
 
 // fetched is the outcome of a fetch without a fault.
 const fetched = "ok"
 
-// Error names the fault.
+// Error returns the fault.
 func (f fetchFault) Error() string { return "fetch keys: " + string(f) }
 
-// outcome names the result of a fetch.
+// outcome returns the word for the result of a fetch.
 func outcome(err error) string {
-	if err == nil {
+	switch fault, ok := errors.AsType[fetchFault](err); {
+	case err == nil:
 		return fetched
-	}
-	if fault, ok := errors.AsType[fetchFault](err); ok {
+	case ok:
 		return string(fault)
+	case errors.Is(err, httpclient.ErrBlocked):
+		return string(errBlocked)
+	default:
+		return string(errUnreachable)
 	}
-	return string(errUnreachable)
 }
 
 // fetcher gets the key set of one issuer.
 type fetcher struct {
-	dialer     dialer
-	issuer     string
-	jwksURL    string // empty: found by discovery, each time anew
-	algorithms map[string]algorithm
+	network      Network
+	allowPrivate bool
+	issuer       string
+	jwksURL      string // empty: found by discovery, each time anew
+	algorithms   map[string]algorithm
 }
 
 // fetch returns a set with at least one key that can be used. Its error is a
-// [fetchFault], or one of the network, which [outcome] takes for unreachable.
+// [fetchFault] or one of the network; see [outcome].
 func (f fetcher) fetch(ctx context.Context) (*keySet, error) {
-	client := newClient(ctx, f.dialer)
+	client := f.client(ctx)
 	address := f.jwksURL
 	if address == "" {
 		var err error
-		if address, err = discover(ctx, client, f.issuer, f.dialer.allowPrivate); err != nil {
+		if address, err = discover(ctx, client, f.issuer, f.allowPrivate); err != nil {
 			return nil, err
 		}
 	}
@@ -72,36 +82,27 @@ func (f fetcher) fetch(ctx context.Context) (*keySet, error) {
 	return set, nil
 }
 
-// newClient returns a client for one fetch of keys and nothing else: no proxy,
-// no redirects, no cookies, no compression (a bomb would unpack before the
-// limit counts), and no connection that outlives the context.
-//
-// http.Transport dials and shakes hands under a context of its own, which
-// goes on when the request has been given up. A peer that accepts and says
-// nothing would cost a goroutine for each fetch. So the connections hang on
-// the context of the fetch.
-func newClient(ctx context.Context, d dialer) *http.Client {
-	dial := func(_ context.Context, network, address string) (net.Conn, error) {
-		conn, err := d.dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		context.AfterFunc(ctx, func() { _ = conn.Close() })
-		return conn, nil
-	}
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext:            dial,
-			TLSClientConfig:        &tls.Config{RootCAs: d.network.RootCAs, MinVersion: tls.VersionTLS12},
-			DisableKeepAlives:      true,
-			DisableCompression:     true,
-			MaxResponseHeaderBytes: 64 << 10,
+// client returns a client for one fetch, whose connections end with ctx.
+// net/http dials and shakes hands under a context of its own, which goes on when
+// a request has been given up, so that a peer that accepts and says nothing
+// would otherwise cost a goroutine for each fetch.
+func (f fetcher) client(ctx context.Context) *http.Client {
+	guard := httpclient.Guard{LookupIP: f.network.LookupIP, DialAddr: f.network.Dial, AllowPrivate: f.allowPrivate}
+	return httpclient.New(httpclient.Options{
+		ConnectTimeout: fetchTimeout,
+		TLS:            &tls.Config{RootCAs: f.network.RootCAs, MinVersion: tls.VersionTLS12},
+		Dial: func(_ context.Context, network, address string) (net.Conn, error) {
+			conn, err := guard.Dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
+			return conn, nil
 		},
-	}
+	})
 }
 
-// get returns the body of a document of at most 1 MiB.
+// get returns the body of a document of at most [maxDocument] bytes.
 func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -116,11 +117,11 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	if resp.StatusCode != http.StatusOK {
 		return nil, errStatus
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxFile+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxFile {
+	if len(body) > maxDocument {
 		return nil, errContent
 	}
 	return body, nil

@@ -13,10 +13,9 @@ import (
 	"wsticket/ticket"
 )
 
-// FuzzBearer: no bytes make it panic, whatever is accepted is one of the
-// tokens that were signed, byte for byte (Ed25519 signatures and strict
-// base64url have one spelling), and every refusal is of the listed ones and
-// quotes nothing.
+// FuzzBearer: no bytes make it panic, it accepts only the tokens that were
+// signed, byte for byte (Ed25519 signatures and strict base64url have one
+// spelling), and every refusal has a listed reason and quotes nothing.
 func FuzzBearer(f *testing.F) {
 	good := []string{
 		sign(f, edKey(), goodClaims()),
@@ -49,8 +48,8 @@ func FuzzBearer(f *testing.F) {
 	})
 }
 
-// FuzzKeySet: no bytes make it panic, and what is accepted keeps the rules for
-// keys whatever it was made of.
+// FuzzKeySet: no bytes make it panic, and every key that is accepted obeys the
+// rules.
 func FuzzKeySet(f *testing.F) {
 	good := jwks(f, publicJWK(f, rsaKey(), "kid", "a"), publicJWK(f, p256Key(), "kid", "b"), publicJWK(f, edKey(), "kid", "c"))
 	for _, seed := range []string{
@@ -85,8 +84,8 @@ func FuzzKeySet(f *testing.F) {
 	})
 }
 
-// FuzzClaims signs whatever it is given: what is accepted names its subject,
-// its audience and its end.
+// FuzzClaims signs whatever it is given: an identity has a subject, an audience
+// and an end.
 func FuzzClaims(f *testing.F) {
 	for _, seed := range []string{
 		toJSON(f, goodClaims()), `{}`, `{"iss":"` + issuerName + `"}`, `null`,

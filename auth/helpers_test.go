@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -13,8 +14,6 @@ import (
 	"errors"
 	"maps"
 	"math/big"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,57 +23,34 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"wsticket/auth"
+	"wsticket/internal/test"
 	"wsticket/ticket"
 )
 
 const (
-	issuerName = "https://id.example.com"
+	issuerName = test.Issuer
 	audience   = "ws"
 )
 
-// now is the time at which bearers are presented in tests that do not let it
-// pass.
+// now is the time at which bearers are presented, in tests in which time does
+// not pass.
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func clock() time.Time { return now }
 
 // Keys are slow to make; each kind is made once.
 var (
-	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return newRSA(2048) })
-	rsaOther = sync.OnceValue(func() *rsa.PrivateKey { return newRSA(2048) })
-	p256Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return newEC(elliptic.P256()) })
-	p384Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return newEC(elliptic.P384()) })
-	p521Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return newEC(elliptic.P521()) })
-	edKey    = sync.OnceValue(newEd)
-	edOther  = sync.OnceValue(newEd)
+	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return test.RSAKey(2048) })
+	rsaOther = sync.OnceValue(func() *rsa.PrivateKey { return test.RSAKey(2048) })
+	p256Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return test.ECKey(elliptic.P256()) })
+	p384Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return test.ECKey(elliptic.P384()) })
+	p521Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return test.ECKey(elliptic.P521()) })
+	edKey    = sync.OnceValue(test.EdKey)
+	edOther  = sync.OnceValue(test.EdKey)
 )
 
-func newRSA(bits int) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-func newEC(curve elliptic.Curve) *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(curve, rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-func newEd() ed25519.PrivateKey {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-// newVerifier returns a Verifier for one issuer at the time now. The options
-// need no more than a source of keys.
+// newVerifier returns a Verifier for one issuer at the time now, which has
+// started. The options need no more than a source of keys.
 func newVerifier(t testing.TB, issuer auth.IssuerOptions) *auth.Verifier {
 	t.Helper()
 	return mustNew(t, auth.Options{Issuers: []auth.IssuerOptions{issuer}, Now: clock})
@@ -90,11 +66,14 @@ func mustNew(t testing.TB, o auth.Options) *auth.Verifier {
 			o.Issuers[i].Audience = []string{audience}
 		}
 	}
-	v, err := auth.New(t.Context(), o)
+	v, err := auth.New(o)
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
 	t.Cleanup(v.Close)
+	if err := v.Start(t.Context()); err != nil {
+		t.Fatalf("Start: %v", err)
+	}
 	return v
 }
 
@@ -187,12 +166,17 @@ func toJSON(t testing.TB, v any) string {
 	return string(text)
 }
 
+// authenticator is a Verifier or a Sessions.
+type authenticator interface {
+	Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error)
+}
+
 // check authenticates and compares the reason with want, which is "ok" for
-// acceptance. It also holds what every error has to keep: a sentinel, a listed
-// word, nothing of the bearer.
-func check(t testing.TB, v *auth.Verifier, rule, bearer, want string) ticket.Identity {
+// acceptance. It also checks what holds for every error: a sentinel, a listed
+// reason, nothing of the bearer.
+func check(t testing.TB, a authenticator, rule, bearer, want string) ticket.Identity {
 	t.Helper()
-	identity, err := v.Authenticate(t.Context(), ticket.NewBearer(bearer))
+	identity, err := a.Authenticate(t.Context(), ticket.NewBearer(bearer))
 	if got := ticket.Reason(err); got != want {
 		t.Errorf("%s: got %s, want %s", rule, got, want)
 	}
@@ -202,8 +186,8 @@ func check(t testing.TB, v *auth.Verifier, rule, bearer, want string) ticket.Ide
 	if identity.Subject != "" || identity.Issuer != "" {
 		t.Errorf("%s: got an identity together with an error", rule)
 	}
-	if !errors.Is(err, ticket.ErrInvalidBearer) && !errors.Is(err, ticket.ErrUnavailable) {
-		t.Errorf("%s: %v wraps neither ErrInvalidBearer nor ErrUnavailable", rule, err)
+	if errors.Is(err, ticket.ErrInvalidBearer) == errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("%s: %v wraps neither or both of ErrInvalidBearer and ErrUnavailable", rule, err)
 	}
 	if !slices.Contains(auth.Reasons(), ticket.Reason(err)) {
 		t.Errorf("%s: %q is not one of Reasons", rule, ticket.Reason(err))
@@ -212,8 +196,8 @@ func check(t testing.TB, v *auth.Verifier, rule, bearer, want string) ticket.Ide
 	return identity
 }
 
-// holdsNothingOf fails where eight characters in a row of a bearer stand in
-// the error.
+// holdsNothingOf fails if the error holds eight characters in a row of a
+// bearer.
 func holdsNothingOf(t testing.TB, rule string, err error, bearer string) {
 	t.Helper()
 	const size = 8
@@ -265,14 +249,4 @@ func certificate(t testing.TB, key crypto.Signer) []byte {
 		t.Fatalf("make certificate: %v", err)
 	}
 	return data
-}
-
-// writeFile writes a file that is gone after the test.
-func writeFile(t testing.TB, content string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatalf("write: %v", err)
-	}
-	return path
 }

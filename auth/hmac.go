@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"wsticket/internal/keyfile"
 )
 
 var (
 	errPublicSecret = errors.New("is an example from public documentation")
 	errFewBytes     = errors.New("repeats fewer than 8 different bytes")
-	errPEMSecret    = errors.New("is a PEM file; a public key is no secret")
+	errPEMSecret    = errors.New("is a PEM file; a public key is not a secret")
 )
 
 // readSecretFile reads an HMAC secret: the bytes of the file as they are, but
 // for one line break at the end, which editors and shells add.
 func readSecretFile(path string) (*key, error) {
-	data, err := readFile(path)
+	data, err := keyfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
@@ -27,8 +29,8 @@ func readSecretFile(path string) (*key, error) {
 	return &key{public: data}, checkSecret(data)
 }
 
-// checkSecret refuses what can be guessed. How long the secret has to be is a
-// matter of the algorithm; see [checkSecretLength].
+// checkSecret refuses secrets that can be guessed. The required length depends
+// on the algorithm; see [checkSecretLength].
 func checkSecret(secret []byte) error {
 	if bytes.Contains(secret, []byte("-----BEGIN ")) {
 		return errPEMSecret
@@ -41,16 +43,14 @@ func checkSecret(secret []byte) error {
 	if len(distinct) < enough {
 		return errFewBytes
 	}
-	for _, known := range publicSecrets() {
-		if string(secret) == known {
-			return errPublicSecret
-		}
+	if slices.Contains(publicSecrets, string(secret)) {
+		return errPublicSecret
 	}
 	return nil
 }
 
-// checkSecretLength holds the secret against RFC 7518 3.2: at least as long
-// as the hash of each algorithm that it is for.
+// checkSecretLength applies RFC 7518 3.2: a secret is at least as long as the
+// hash of each algorithm that it is for.
 func checkSecretLength(secret []byte, algs map[string]algorithm) error {
 	for _, name := range slices.Sorted(maps.Keys(algs)) {
 		if least := algs[name].secret; len(secret) < least {
@@ -60,19 +60,17 @@ func checkSecretLength(secret []byte, algs map[string]algorithm) error {
 	return nil
 }
 
-// publicSecrets are long enough for HS256, and in the documentation or the
+// publicSecrets are long enough for HS256, and stand in the documentation or the
 // default configuration of well-known projects.
-func publicSecrets() []string {
-	return []string{
-		"a-string-secret-at-least-256-bits-long",
-		"a-valid-string-secret-that-is-at-least-384-bits-long",
-		"a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
-		"super-secret-jwt-token-with-at-least-32-characters-long",
-		"your-super-secret-jwt-token-with-at-least-32-characters-long",
-		"reallyreallyreallyreallyverysafe",
-		"your-256-bit-secret-your-256-bit-secret",
-		"this-is-a-very-long-secret-key-for-jwt-signing",
-		"3EK6FD+o0+c7tzBNVfjpMkNDi2yARAAKzQlk8O2IKoxQu4nF7EdAh8s3TwpHwrdWT6R",
-		"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
-	}
+var publicSecrets = []string{
+	"a-string-secret-at-least-256-bits-long",
+	"a-valid-string-secret-that-is-at-least-384-bits-long",
+	"a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
+	"super-secret-jwt-token-with-at-least-32-characters-long",
+	"your-super-secret-jwt-token-with-at-least-32-characters-long",
+	"reallyreallyreallyreallyverysafe",
+	"your-256-bit-secret-your-256-bit-secret",
+	"this-is-a-very-long-secret-key-for-jwt-signing",
+	"3EK6FD+o0+c7tzBNVfjpMkNDi2yARAAKzQlk8O2IKoxQu4nF7EdAh8s3TwpHwrdWT6R",
+	"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
 }

@@ -21,12 +21,12 @@ type issuer struct {
 	keys        keySource
 }
 
-// window is the time for which a verified bearer holds without leeway at its
-// end: ends is its exp.
+// window is the time in which a bearer that was verified is valid, without
+// leeway at the end, which is its exp.
 type window struct{ begins, ends time.Time }
 
-// checkSignature proves that the token is of this issuer, and returns the key
-// set that proved it. It may wait for keys; see [remoteKeys.find].
+// checkSignature verifies that the token is of this issuer, and returns the key
+// set that verified it. It may wait for keys; see [remoteKeys.find].
 func (i *issuer) checkSignature(ctx context.Context, t token, now time.Time) (*keySet, error) {
 	if !i.accepts(t.header.typ) {
 		return nil, refusedType
@@ -60,10 +60,10 @@ func shortType(typ string) string {
 	return typ
 }
 
-// identity reads the claims of a token whose signature is proven.
+// identity reads the claims of a token whose signature was verified.
 func (i *issuer) identity(c claims, now time.Time) (ticket.Identity, window, error) {
-	if _, bound := c["cnf"]; bound {
-		return ticket.Identity{}, window{}, refusedBound // RFC 7800, RFC 9449 7.2
+	if _, constrained := c["cnf"]; constrained {
+		return ticket.Identity{}, window{}, refusedConstrained // RFC 7800, RFC 9449 7.2
 	}
 	if c.isForeign() {
 		return ticket.Identity{}, window{}, refusedType
@@ -72,14 +72,14 @@ func (i *issuer) identity(c claims, now time.Time) (ticket.Identity, window, err
 	if err != nil {
 		return ticket.Identity{}, window{}, err
 	}
-	who, err := i.whom(c)
-	who.ExpiresAt = valid.ends
-	return who, valid, err
+	identity, err := i.subject(c)
+	identity.ExpiresAt = valid.ends
+	return identity, valid, err
 }
 
-// window checks the dates. exp and iat are required (RFC 9068 2.2), for
-// without them a lifetime has no bound. The leeway is for clocks that differ;
-// what comes of the bearer ends at exp all the same.
+// window checks the dates. exp and iat are required (RFC 9068 2.2), because
+// without them a lifetime has no bound. The leeway is for clocks that differ; an
+// identity ends at exp all the same.
 func (i *issuer) window(c claims, now time.Time) (window, error) {
 	exp, err := c.required("exp")
 	if err != nil {
@@ -109,9 +109,9 @@ func (i *issuer) window(c claims, now time.Time) (window, error) {
 	return window{begins: begins, ends: exp}, nil
 }
 
-// whom reads who the token is about and for whom it is. The audience is
-// checked before anything else, so that another service's token is named so.
-func (i *issuer) whom(c claims) (ticket.Identity, error) {
+// subject reads who the token is about and for whom it is. The audience is
+// checked first, so that a token for another service is refused as such.
+func (i *issuer) subject(c claims) (ticket.Identity, error) {
 	audience, err := c.texts("aud")
 	if err != nil {
 		return ticket.Identity{}, err
@@ -123,15 +123,15 @@ func (i *issuer) whom(c claims) (ticket.Identity, error) {
 	if err != nil || subject == "" {
 		return ticket.Identity{}, refusedSubject
 	}
-	who := ticket.Identity{Issuer: i.name, Subject: subject, Audience: audience, Claims: c.pick(i.claims)}
-	if who.SessionID, err = c.text("sid"); err != nil {
+	identity := ticket.Identity{Issuer: i.name, Subject: subject, Audience: audience, Claims: c.pick(i.claims)}
+	if identity.SessionID, err = c.text("sid"); err != nil {
 		return ticket.Identity{}, err
 	}
-	if who.TokenID, err = c.text("jti"); err != nil {
+	if identity.TokenID, err = c.text("jti"); err != nil {
 		return ticket.Identity{}, err
 	}
-	if who.Scope, err = c.scope(); err != nil {
+	if identity.Scope, err = c.scope(); err != nil {
 		return ticket.Identity{}, err
 	}
-	return who, nil
+	return identity, nil
 }

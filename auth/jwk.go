@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	maxKeys  = 100
-	maxDepth = 8 // of JSON that describes keys
-	maxKid   = 128
+	maxKeys      = 100
+	maxKeysDepth = 8 // of JSON that describes keys
+	maxKid       = 128
 )
 
-// Why a JWK is not used. The parser is our own because jwkset 0.11.4 accepts
-// an even exponent, a modulus of any length, an alg of another type of key and
-// line breaks inside base64url, and parses the certificates of strangers.
+// Why a JWK is not used. This package has its own parser because jwkset 0.11.4
+// accepts an even exponent, a modulus of any length, an alg of another type of
+// key and line breaks inside base64url, and parses certificates of strangers.
 var (
 	errNotJWK   = errors.New("not a JWK or JWK set in strict JSON")
 	errTooMany  = errors.New("more than 100 keys")
@@ -44,7 +44,7 @@ type jwk map[string]any
 // allowed. It does not look into the keys yet.
 func parseJWKs(data []byte, allowSingle bool) ([]jwk, error) {
 	var document jwk
-	if strictjson.Check(data, maxDepth) != nil || json.Unmarshal(data, &document) != nil {
+	if strictjson.Check(data, maxKeysDepth) != nil || json.Unmarshal(data, &document) != nil {
 		return nil, errNotJWK
 	}
 	if _, isKey := document["kty"]; isKey && allowSingle {
@@ -68,10 +68,10 @@ func parseJWKs(data []byte, allowSingle bool) ([]jwk, error) {
 	return keys, nil
 }
 
-// remoteSet reads a JWK set that came from a URL. What is not ours to use (a
-// key for encryption, a symmetric or private key, a type we do not know) is
-// left out, as RFC 7517 5 tells to; a name that means two keys spoils it all,
-// also if one of the two would be left out.
+// remoteSet reads a JWK set that came from a URL. A key that cannot be used (one
+// for encryption, a symmetric or private key, an unknown type) is left out, as
+// RFC 7517 5 says. Two keys of one name are an error, also if one of the two
+// would be left out.
 func remoteSet(data []byte, algs map[string]algorithm) (*keySet, error) {
 	list, err := parseJWKs(data, false)
 	if err != nil {
@@ -96,10 +96,13 @@ func remoteSet(data []byte, algs map[string]algorithm) (*keySet, error) {
 	return newKeySet(keys)
 }
 
+// privateMembers are those of a private or symmetric JWK (RFC 7518 6).
+var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+
 // key applies the rules for one key: public, for signatures, of a known type,
-// and named and restricted in a way that can be understood.
+// and with a name and restrictions of known form.
 func (j jwk) key() (*key, error) {
-	for _, member := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+	for _, member := range privateMembers {
 		if _, private := j[member]; private {
 			return nil, errPrivate
 		}
@@ -119,13 +122,13 @@ func (j jwk) key() (*key, error) {
 	if k.alg, ok = j.optional("alg"); !ok {
 		return nil, errKeyAlg
 	}
-	if a, known := algorithmNamed(k.alg); k.alg != "" && (!known || !a.suits(public)) {
+	if a, known := algorithms[k.alg]; k.alg != "" && (!known || !a.suits(public)) {
 		return nil, errKeyAlg
 	}
 	return k, nil
 }
 
-// optional returns a member that is absent or a text.
+// optional reads a member that is absent or a text; an empty one is not ok.
 func (j jwk) optional(member string) (text string, ok bool) {
 	value, present := j[member]
 	if !present {
@@ -135,8 +138,8 @@ func (j jwk) optional(member string) (text string, ok bool) {
 	return text, text != ""
 }
 
-// verifies tells whether use (RFC 7517 4.2) and key_ops (4.3), where present,
-// say that the key is there to verify signatures.
+// verifies reports whether use (RFC 7517 4.2) and key_ops (4.3), where present,
+// allow to verify signatures.
 func (j jwk) verifies() bool {
 	use, ok := j.optional("use")
 	if !ok || use != "" && use != "sig" {
@@ -169,7 +172,7 @@ func (j jwk) public() (any, error) {
 	}
 }
 
-// rsa reads the exponent without cutting it: 2^64+65537 is not 65537.
+// rsa reads the exponent without truncating it: 2^64+65537 is not 65537.
 func (j jwk) rsa() (any, error) {
 	n, errN := j.bytes("n", 0)
 	e, errE := j.bytes("e", 0)
@@ -200,7 +203,7 @@ func (j jwk) ec(curve elliptic.Curve, size int) (any, error) {
 	return public, nil
 }
 
-// bytes decodes a member of size bytes, or of any but zero if size is 0.
+// bytes decodes a member of size bytes, or of any size but zero if size is 0.
 func (j jwk) bytes(member string, size int) ([]byte, error) {
 	text, _ := j[member].(string)
 	data, err := decodeSegment(text)
@@ -210,8 +213,9 @@ func (j jwk) bytes(member string, size int) ([]byte, error) {
 	return data, nil
 }
 
-// decodeSegment is base64url without padding, in its only spelling: Go's
-// decoder, also the strict one, skips line breaks.
+// decodeSegment decodes base64url without padding, and refuses every other
+// spelling of the same bytes: Go's decoder, also the strict one, skips line
+// breaks.
 func decodeSegment(text string) ([]byte, error) {
 	for _, c := range []byte(text) {
 		if !isBase64URL(c) {
@@ -221,7 +225,7 @@ func decodeSegment(text string) ([]byte, error) {
 	return base64.RawURLEncoding.Strict().DecodeString(text)
 }
 
-// isBase64URL is the alphabet of RFC 4648 5.
+// isBase64URL reports whether c is in the alphabet of RFC 4648 5.
 func isBase64URL(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }

@@ -31,7 +31,7 @@ type keyServer struct {
 	handler atomic.Value // http.HandlerFunc
 }
 
-// newKeyServer serves what is given under every path.
+// newKeyServer serves body under every path.
 func newKeyServer(t *testing.T, body string) *keyServer {
 	t.Helper()
 	s := &keyServer{}
@@ -68,6 +68,15 @@ func (s *keyServer) verifier(t *testing.T, algorithms ...string) *auth.Verifier 
 		Now: clock, Network: s.network,
 		Issuers: []auth.IssuerOptions{{JWKSURL: s.url + "/jwks", Algorithms: algorithms}},
 	})
+}
+
+// endless answers with white space until the client hangs up.
+func endless(w http.ResponseWriter, _ *http.Request) {
+	for {
+		if _, err := io.WriteString(w, strings.Repeat(" ", 64<<10)); err != nil {
+			return
+		}
+	}
 }
 
 func publicIP(context.Context, string) ([]netip.Addr, error) {
@@ -111,16 +120,8 @@ func TestJWKS(t *testing.T) {
 	}
 }
 
-func TestRemoteDefaultAlgorithm(t *testing.T) {
-	t.Parallel()
-	server := newKeyServer(t, jwks(t, publicJWK(t, rsaKey(), "kid", "r"), publicJWK(t, p256Key(), "kid", "e")))
-	v := server.verifier(t)
-	check(t, v, "RS256", sign(t, rsaKey(), goodClaims(), "kid", "r"), "ok")
-	check(t, v, "a set cannot allow another", sign(t, p256Key(), goodClaims(), "kid", "e"), "bearer_algorithm")
-}
-
-// TestKeysThatAreLeftOut: S9. One bad key does not spoil a set, and cannot be
-// used.
+// TestKeysThatAreLeftOut is S9: a bad key is left out, and the rest of its set
+// is used.
 func TestKeysThatAreLeftOut(t *testing.T) {
 	t.Parallel()
 	server := newKeyServer(t, "")
@@ -139,8 +140,8 @@ func TestKeysThatAreLeftOut(t *testing.T) {
 	check(t, v, "an encryption key is not the one key that fits", sign(t, rsaKey(), goodClaims()), "bearer_key_unknown")
 }
 
-// TestSetsThatAreRefused: S5, S7, S8, S10, S12 and the rest of what a URL may
-// answer with. No keys, no verdict.
+// TestSetsThatAreRefused is S5, S7, S8, S10, S12 and all other bad answers of a
+// URL. Without keys a bearer is neither accepted nor refused.
 func TestSetsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	key := publicJWK(t, edKey(), "kid", "a")
@@ -171,13 +172,7 @@ func TestSetsThatAreRefused(t *testing.T) {
 		{"an error status", status(http.StatusInternalServerError), "status"},
 		{"a status that is not 200", status(http.StatusAccepted), "status"},
 		{"S5 more than 1 MiB", body(strings.Repeat(" ", 1<<20) + jwks(t, key)), "content"},
-		{"S5 a body without end", func(w http.ResponseWriter, _ *http.Request) {
-			for {
-				if _, err := io.WriteString(w, strings.Repeat(" ", 64<<10)); err != nil {
-					return
-				}
-			}
-		}, "content"},
+		{"S5 a body without end", endless, "content"},
 		{"S5 gzip that nobody asked for", func(w http.ResponseWriter, r *http.Request) {
 			if got := r.Header.Get("Accept-Encoding"); got != "" {
 				t.Errorf("Accept-Encoding: got %q, want none", got)
@@ -226,8 +221,8 @@ func TestSetsThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestOneFetchForAnyNumberOfKids is R35: strangers who make up names cause no
-// storm, and are not made to wait.
+// TestOneFetchForAnyNumberOfKids is R35: any number of unknown names causes one
+// fetch, and does not wait for another.
 func TestOneFetchForAnyNumberOfKids(t *testing.T) {
 	t.Parallel()
 	server := newKeyServer(t, jwks(t, publicJWK(t, edKey(), "kid", "a")))
@@ -309,9 +304,9 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// TestTwoIssuersBehindURLs is R34: the same kid at two issuers is two keys,
-// and an unknown kid of one asks only that one.
-func TestTwoIssuersBehindURLs(t *testing.T) {
+// TestIssuers is J42, J46, R27 and R34: issuers do not mix. The same kid at two
+// of them is two keys, and an unknown kid of one asks only that one.
+func TestIssuers(t *testing.T) {
 	t.Parallel()
 	one := newKeyServer(t, jwks(t, publicJWK(t, edKey(), "kid", "same")))
 	two := newKeyServer(t, jwks(t, publicJWK(t, edOther(), "kid", "same"), publicJWK(t, p256Key(), "kid", "own")))
@@ -327,9 +322,9 @@ func TestTwoIssuersBehindURLs(t *testing.T) {
 	const other = "https://two.example.com"
 	v := mustNew(t, auth.Options{Now: clock, Network: network, Issuers: []auth.IssuerOptions{
 		{JWKSURL: "https://one.example.com/", Algorithms: []string{"EdDSA", "ES256"}},
-		{Issuer: other, JWKSURL: "https://two.example.com/", Algorithms: []string{"EdDSA", "ES256"}},
+		{Issuer: other, Audience: []string{"chat"}, JWKSURL: "https://two.example.com/", Algorithms: []string{"EdDSA", "ES256"}},
 	}})
-	theirs := goodClaims().with("iss", other)
+	theirs := goodClaims().with("iss", other, "aud", "chat")
 	for _, row := range []struct {
 		rule   string
 		key    crypto.Signer
@@ -339,20 +334,24 @@ func TestTwoIssuersBehindURLs(t *testing.T) {
 	}{
 		{"the first", edKey(), goodClaims(), "same", "ok"},
 		{"the second", edOther(), theirs, "same", "ok"},
-		{"the second signs for the first", edOther(), goodClaims(), "same", "bearer_signature"},
-		{"the first signs for the second", edKey(), theirs, "same", "bearer_signature"},
-		{"a kid that only the second has, for the first", p256Key(), goodClaims(), "own", "bearer_key_unknown"},
+		{"J46 the second signs for the first", edOther(), goodClaims(), "same", "bearer_signature"},
+		{"J46 the first signs for the second", edKey(), theirs, "same", "bearer_signature"},
+		{"an audience that only the second has", edKey(), goodClaims().with("aud", "chat"), "same", "bearer_audience"},
+		{"J46 a kid that only the second has, for the first", p256Key(), goodClaims(), "own", "bearer_key_unknown"},
 		{"and for the second", p256Key(), theirs, "own", "ok"},
 	} {
-		check(t, v, row.rule, sign(t, row.key, row.claims, "kid", row.kid), row.want)
+		got := check(t, v, row.rule, sign(t, row.key, row.claims, "kid", row.kid), row.want)
+		if row.want == "ok" && (got.Issuer != row.claims["iss"] || got.Subject != "u-1") {
+			t.Errorf("R27: %s: got %s of %s", row.rule, got.Subject, got.Issuer)
+		}
 	}
 	if one.fetches.Load() != 1 || two.fetches.Load() != 1 {
 		t.Errorf("fetches: got %d and %d, want one each", one.fetches.Load(), two.fetches.Load())
 	}
 }
 
-// TestRequest is what of ours the issuer gets to see, and R33: the proxy
-// variables of the environment do not count.
+// TestRequest: an issuer sees a plain request, and R33: proxy variables of the
+// environment are ignored.
 func TestRequest(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	t.Setenv("https_proxy", "http://127.0.0.1:1")

@@ -9,24 +9,18 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+
+	"wsticket/internal/keyfile"
 )
 
-// maxFile bounds a file or a document that holds keys, in bytes.
-const maxFile = 1 << 20
-
-var (
-	errTooLarge  = errors.New("larger than 1 MiB")
-	errNotPublic = errors.New("not a public key or certificate in PEM, nor a JWK or JWK set in JSON")
-)
+var errNotPublic = errors.New("not a public key or certificate in PEM, nor a JWK or JWK set in JSON")
 
 // readKeyFile reads public keys: PEM (PKIX, PKCS #1, certificate; one or
 // more), a JWK or a JWK set. Unlike in a set that came from a URL, a key that
 // cannot be used is an error: somebody put it there on purpose. The dates of a
-// certificate do not count; it is trusted because it is in the file.
+// certificate do not count, because the operator chose the file.
 func readKeyFile(path string) ([]*key, error) {
-	data, err := readFile(path)
+	data, err := keyfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
@@ -82,8 +76,8 @@ func readPEM(data []byte) ([]*key, error) {
 	return keys, nil
 }
 
-// parseBlock reads a block by its label. A private key is an error of its own:
-// it should not be on this machine at all.
+// parseBlock reads a block by its label. A private key is a separate error,
+// because it should not be on this machine at all.
 func parseBlock(block *pem.Block) (crypto.PublicKey, error) {
 	var public crypto.PublicKey
 	var err error
@@ -103,7 +97,7 @@ func parseBlock(block *pem.Block) (crypto.PublicKey, error) {
 		return nil, errNotPublic
 	}
 	if err != nil {
-		return nil, errNotPublic // the parser's own text may quote the file
+		return nil, errNotPublic // the parser's text may quote the file
 	}
 	return public, nil
 }
@@ -124,34 +118,4 @@ func newKey(public crypto.PublicKey) (*key, error) {
 		}
 	}
 	return &key{public: public}, nil
-}
-
-// readFile reads a file of bounded size.
-func readFile(path string) ([]byte, error) {
-	file, err := os.Open(path) //nolint:gosec // G304: the path is from the operator's configuration
-	if err != nil {
-		return nil, fileFault(err)
-	}
-	defer func() { _ = file.Close() }() // nothing was written
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, fileFault(err)
-	}
-	if len(data) > maxFile {
-		return nil, errTooLarge
-	}
-	return data, nil
-}
-
-// fileFault puts the error of the system in few words; its own repeats the
-// path, which the caller names by its field.
-func fileFault(err error) error {
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return os.ErrNotExist
-	case errors.Is(err, os.ErrPermission):
-		return os.ErrPermission
-	default:
-		return errors.New("cannot be read")
-	}
 }

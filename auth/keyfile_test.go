@@ -7,7 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"testing"
 
 	"wsticket/auth"
+	"wsticket/internal/test"
 )
 
 // badJWKs are keys that no source may yield: S9, and R31 and R37 of the
@@ -33,7 +33,7 @@ func badJWKs(t *testing.T) map[string]object {
 		"RSA key with a prime":           r.with("p", "AQAB"),
 		"symmetric key":                  {"kty": "oct", "k": x},
 		"symmetric key in disguise":      ed.with("k", x),
-		"RSA of 1024 bits":               publicJWK(t, newRSA(1024)),
+		"RSA of 1024 bits":               publicJWK(t, test.RSAKey(1024)),
 		"RSA of 8193 bits":               r.with("n", b64(huge.Bytes())),
 		"RSA with an even modulus":       r.with("n", b64(even.Bytes())),
 		"RSA e = 1":                      r.with("e", "AQ"),
@@ -79,8 +79,8 @@ func badJWKs(t *testing.T) map[string]object {
 	}
 }
 
-// rocaModulus has what the moduli of CVE-2017-15361 have: it is a power of
-// 65537 modulo each small prime.
+// rocaModulus looks like a modulus of CVE-2017-15361: it is a power of 65537
+// modulo each small prime.
 func rocaModulus() *big.Int {
 	product := big.NewInt(2)
 	for p := int64(3); p <= 167; p += 2 {
@@ -98,39 +98,20 @@ func rocaModulus() *big.Int {
 
 func TestBadKeyFiles(t *testing.T) {
 	t.Parallel()
-	block := func(kind string, data []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}))
-	}
-	small, err := x509.MarshalPKIXPublicKey(newRSA(1024).Public())
-	if err != nil {
-		t.Fatalf("encode: %v", err)
-	}
-	p224, err := x509.MarshalPKIXPublicKey(newEC(elliptic.P224()).Public())
-	if err != nil {
-		t.Fatalf("encode: %v", err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(edKey())
-	if err != nil {
-		t.Fatalf("encode: %v", err)
-	}
-	pkix, err := x509.MarshalPKIXPublicKey(rsaKey().Public())
-	if err != nil {
-		t.Fatalf("encode: %v", err)
-	}
 	good := publicJWK(t, rsaKey())
 	files := map[string]string{
 		"empty":                             "",
 		"secret-marker text":                "secret-marker",
-		"RSA of 1024 bits in PEM":           block("PUBLIC KEY", small),
-		"P-224 in PEM":                      block("PUBLIC KEY", p224),
-		"private key in PEM":                block("PRIVATE KEY", private),
-		"PKCS #1 private key":               block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey())),
-		"broken PEM":                        block("PUBLIC KEY", []byte("secret-marker")),
-		"a second block that is cut":        block("PUBLIC KEY", pkix) + "-----BEGIN PUBLIC KEY-----\nsecret-marker",
-		"a first block that is cut":         "-----BEGIN PUBLIC KEY-----\n%\n-----END PUBLIC KEY-----\n" + block("PUBLIC KEY", pkix),
-		"broken certificate":                block("CERTIFICATE", []byte("secret-marker")),
-		"broken PKCS #1":                    block("RSA PUBLIC KEY", []byte("secret-marker")),
-		"another kind of PEM":               block("SECRET-MARKER", []byte("x")),
+		"RSA of 1024 bits in PEM":           test.PublicPEM(test.RSAKey(1024)),
+		"P-224 in PEM":                      test.PublicPEM(test.ECKey(elliptic.P224())),
+		"private key in PEM":                test.PrivatePEM(edKey()),
+		"PKCS #1 private key":               test.PEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey())),
+		"broken PEM":                        test.PEM("PUBLIC KEY", []byte("secret-marker")),
+		"a second block that is cut":        test.PublicPEM(rsaKey()) + "-----BEGIN PUBLIC KEY-----\nsecret-marker",
+		"a first block that is cut":         "-----BEGIN PUBLIC KEY-----\n%\n-----END PUBLIC KEY-----\n" + test.PublicPEM(rsaKey()),
+		"broken certificate":                test.PEM("CERTIFICATE", []byte("secret-marker")),
+		"broken PKCS #1":                    test.PEM("RSA PUBLIC KEY", []byte("secret-marker")),
+		"another kind of PEM":               test.PEM("SECRET-MARKER", []byte("x")),
 		"larger than 1 MiB":                 strings.Repeat(" ", 1<<20) + toJSON(t, good),
 		"JSON that is no key":               `{"secret-marker":1}`,
 		"a key with a name twice":           toJSON(t, good)[:1] + `"kid":"a","kid":"b",` + toJSON(t, good)[1:],
@@ -144,10 +125,10 @@ func TestBadKeyFiles(t *testing.T) {
 		files["JWK: "+rule] = toJSON(t, key)
 	}
 	for rule, content := range files {
-		refusesIssuer(t, rule, auth.IssuerOptions{PublicKeyFile: writeFile(t, content)}, "issuers[0].public_key_file: ")
+		refusesIssuer(t, rule, auth.IssuerOptions{PublicKeyFile: test.WriteFile(t, "file", content)}, "auth: Issuers[0].PublicKeyFile: ")
 	}
-	refusesIssuer(t, "missing", auth.IssuerOptions{PublicKeyFile: filepath.Join(t.TempDir(), "x")}, "public_key_file: file does not exist")
-	refusesIssuer(t, "a folder", auth.IssuerOptions{PublicKeyFile: t.TempDir()}, "public_key_file: cannot be read")
+	refusesIssuer(t, "missing", auth.IssuerOptions{PublicKeyFile: filepath.Join(t.TempDir(), "x")}, "PublicKeyFile: file does not exist")
+	refusesIssuer(t, "a folder", auth.IssuerOptions{PublicKeyFile: t.TempDir()}, "PublicKeyFile: cannot be read")
 }
 
 func TestBadGoKeys(t *testing.T) {
@@ -157,9 +138,9 @@ func TestBadGoKeys(t *testing.T) {
 		"a secret":         []byte("0123456789abcdef0123456789abcdef"),
 		"a private key":    rsaKey(),
 		"a key by value":   rsaKey().PublicKey,
-		"RSA of 1024 bits": newRSA(1024).Public(),
+		"RSA of 1024 bits": test.RSAKey(1024).Public(),
 		"RSA e = 3":        &rsa.PublicKey{N: rsaKey().N, E: 3},
-		"P-224":            newEC(elliptic.P224()).Public(),
+		"P-224":            test.ECKey(elliptic.P224()).Public(),
 		"no curve":         &ecdsa.PublicKey{},
 		"off the curve":    &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, //nolint:staticcheck // SA1019: there is no other way to a wrong one
 		"no modulus":       &rsa.PublicKey{E: 65537},
@@ -167,7 +148,7 @@ func TestBadGoKeys(t *testing.T) {
 		"no EC key":        (*ecdsa.PublicKey)(nil),
 		"Ed25519, cut":     ed25519.PublicKey(make([]byte, 31)),
 	} {
-		refusesIssuer(t, rule, auth.IssuerOptions{Keys: []crypto.PublicKey{edKey().Public(), key}}, "issuers[0].keys: key 2: ")
+		refusesIssuer(t, rule, auth.IssuerOptions{Keys: []crypto.PublicKey{edKey().Public(), key}}, "Issuers[0].Keys: key 2: ")
 	}
 }
 
@@ -177,7 +158,7 @@ func TestSecretFiles(t *testing.T) {
 	for rule, content := range map[string]string{
 		"as it is": secret, "with a line break": secret + "\n", "with CRLF": secret + "\r\n",
 	} {
-		v := newVerifier(t, auth.IssuerOptions{HMACSecretFile: writeFile(t, content)})
+		v := newVerifier(t, auth.IssuerOptions{HMACSecretFile: test.WriteFile(t, "file", content)})
 		check(t, v, rule, sign(t, []byte(secret), goodClaims(), "kid", "any"), "ok")
 	}
 	pemText := "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
@@ -198,27 +179,26 @@ func TestSecretFiles(t *testing.T) {
 		{"J5 a public key", pemText, nil, "is a PEM file"},
 	} {
 		refusesIssuer(t, row.rule, auth.IssuerOptions{
-			HMACSecretFile: writeFile(t, row.content), Algorithms: row.algorithms,
-		}, "issuers[0].hmac_secret_file: "+row.want)
+			HMACSecretFile: test.WriteFile(t, "file", row.content), Algorithms: row.algorithms,
+		}, "Issuers[0].HMACSecretFile: "+row.want)
 	}
-	refusesIssuer(t, "missing", auth.IssuerOptions{HMACSecretFile: "/nonexistent"}, "hmac_secret_file: file does not exist")
+	refusesIssuer(t, "missing", auth.IssuerOptions{HMACSecretFile: "/nonexistent"}, "HMACSecretFile: file does not exist")
 	if os.Geteuid() != 0 {
-		path := writeFile(t, secret)
+		path := test.WriteFile(t, "file", secret)
 		if err := os.Chmod(path, 0); err != nil {
 			t.Fatalf("chmod: %v", err)
 		}
-		refusesIssuer(t, "unreadable", auth.IssuerOptions{HMACSecretFile: path}, "hmac_secret_file: permission denied")
+		refusesIssuer(t, "unreadable", auth.IssuerOptions{HMACSecretFile: path}, "HMACSecretFile: permission denied")
 	}
 }
 
-// refusesIssuer fails where New accepts the issuer, where its error does not
+// refusesIssuer fails if New accepts the issuer, where its error does not
 // say what is wanted, or where it quotes a marker of the input.
 func refusesIssuer(t *testing.T, rule string, issuer auth.IssuerOptions, want string) {
 	t.Helper()
 	issuer.Issuer, issuer.Audience = issuerName, []string{audience}
-	v, err := auth.New(t.Context(), auth.Options{Issuers: []auth.IssuerOptions{issuer}})
+	_, err := auth.New(auth.Options{Issuers: []auth.IssuerOptions{issuer}})
 	if err == nil {
-		v.Close()
 		t.Errorf("%s: got no error, want one with %q", rule, want)
 		return
 	}

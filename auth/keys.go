@@ -15,39 +15,41 @@ type key struct {
 	public any
 }
 
-// fits tells whether the key may be used with the algorithm: by its type and
-// curve, and by its own alg where it has one (RFC 7517 4.4).
+// fits reports whether the key may be used with the algorithm: by its type and
+// curve, and by its alg where it has one (RFC 7517 4.4).
 func (k *key) fits(alg algorithm) bool {
 	return (k.alg == "" || k.alg == alg.name) && alg.suits(k.public)
 }
 
-// standsFor names the algorithm of the key where the configuration names none.
-func (k *key) standsFor() string {
+// algorithm returns the name of the algorithm to use with the key where the
+// configuration names none.
+func (k *key) algorithm() string {
 	if k.alg != "" {
 		return k.alg
 	}
 	return defaultAlgorithm(k.public)
 }
 
-// equal tells whether both are the same key under the same name.
+// equal reports whether both are the same public key under the same name.
 func (k *key) equal(other *key) bool {
-	return k.kid == other.kid && k.alg == other.alg && k.sameKey(other)
+	return k.kid == other.kid && k.alg == other.alg && k.is(other.public)
 }
 
-// sameKey tells whether both are the same public key under whatever name.
-func (k *key) sameKey(other *key) bool {
+// is reports whether k is this public key, under whatever name. A secret is
+// none.
+func (k *key) is(other crypto.PublicKey) bool {
 	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(other.public)
+	return ok && public.Equal(other)
 }
 
-// keySet is all keys of one issuer at one time. It never changes; a rotation
+// keySet holds the keys of one issuer at one time. It never changes; a rotation
 // makes another one.
 type keySet struct {
 	keys   []*key
 	byName map[string]*key
 }
 
-// newKeySet refuses a set in which one name means two keys.
+// newKeySet returns an error if two keys have one name.
 func newKeySet(keys []*key) (*keySet, error) {
 	s := &keySet{keys: keys, byName: make(map[string]*key)}
 	for _, k := range keys {
@@ -64,9 +66,9 @@ func newKeySet(keys []*key) (*keySet, error) {
 
 var errDuplicateKid = errors.New("two keys have the same kid")
 
-// find returns the key named kid, by exact look-up. A token without a name,
-// or a set in which no key has one (a PEM file, a secret), leaves only the
-// key that alone fits the algorithm; keys are never tried one by one.
+// find returns the key named kid. If the token names none, or no key of the
+// set has a name (a PEM file, a secret), it returns the only key that fits the
+// algorithm. Keys are never tried one by one.
 func (s *keySet) find(kid string, alg algorithm) (*key, error) {
 	if kid == "" || len(s.byName) == 0 {
 		return s.only(alg)
@@ -81,7 +83,7 @@ func (s *keySet) find(kid string, alg algorithm) (*key, error) {
 	return k, nil
 }
 
-// only returns the key that fits if there is exactly one.
+// only returns the key that fits, if there is exactly one.
 func (s *keySet) only(alg algorithm) (*key, error) {
 	var found *key
 	for _, k := range s.keys {
@@ -99,14 +101,14 @@ func (s *keySet) only(alg algorithm) (*key, error) {
 	return found, nil
 }
 
-// equal tells whether both sets hold the same keys, in any order.
+// equal reports whether both sets hold the same keys, in any order.
 func (s *keySet) equal(other *keySet) bool {
 	return len(s.keys) == len(other.keys) && !slices.ContainsFunc(s.keys, func(k *key) bool {
 		return !slices.ContainsFunc(other.keys, k.equal)
 	})
 }
 
-// usable returns the keys that at least one of the algorithms fits.
+// usable returns the keys that fit at least one of the algorithms.
 func usable(keys []*key, algs map[string]algorithm) []*key {
 	return slices.DeleteFunc(keys, func(k *key) bool {
 		for _, a := range algs {

@@ -5,20 +5,23 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strings"
+
+	"wsticket/internal/httpclient"
 )
 
-// endsInNumber finds hosts that some resolvers read as an IPv4 address in
-// disguise: 2130706433, 0x7f.1, 127.1 (WHATWG URL 3.5).
+// endsInNumber matches hosts that some resolvers read as an IPv4 address:
+// 2130706433, 0x7f.1, 127.1 (WHATWG URL 3.5).
 var endsInNumber = regexp.MustCompile(`(^|\.)([0-9]+|0[xX][0-9a-fA-F]*)\.?$`)
 
 // checkKeyURL applies the rules for a URL that keys or a discovery document
 // are fetched from. The errors hold nothing of the URL.
-func checkKeyURL(address string, insecure bool) error {
+func checkKeyURL(address string, allowPrivate bool) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
 		return errors.New("must be an absolute URL")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !insecure) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !allowPrivate) {
 		return errors.New("must be an https URL")
 	}
 	if u.User != nil || u.Fragment != "" {
@@ -26,10 +29,21 @@ func checkKeyURL(address string, insecure bool) error {
 	}
 	addr, err := netip.ParseAddr(u.Hostname())
 	switch {
-	case err == nil && !mayDial(addr, insecure):
+	case err == nil && !httpclient.MayDial(addr, allowPrivate):
 		return errors.New("must not point to a loopback, private or special address")
 	case err != nil && endsInNumber.MatchString(u.Hostname()):
-		return errors.New("must name its host by a name or a plain address")
+		return errors.New("must have a name or a plain address as its host")
 	}
 	return nil
+}
+
+// withoutUser removes what may be a user name and password from a URL, also from
+// one that cannot be parsed.
+func withoutUser(address string) string {
+	before, after, found := strings.Cut(address, "@")
+	if !found {
+		return address
+	}
+	scheme, _, _ := strings.Cut(before, "//")
+	return scheme + "//…@" + after
 }

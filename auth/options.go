@@ -1,8 +1,12 @@
 package auth
 
 import (
+	"context"
 	"crypto"
+	"crypto/x509"
 	"log/slog"
+	"net"
+	"net/netip"
 	"time"
 )
 
@@ -28,15 +32,15 @@ type IssuerOptions struct {
 	// Issuer is compared with the claim iss, byte for byte. Required, and
 	// different from that of every other issuer.
 	Issuer string
-	// Audience lists who we are: the claim aud has to hold one of them, byte
-	// for byte, and may hold others. Required.
+	// Audience lists the names of this service: the claim aud has to hold one
+	// of them, byte for byte, and may hold others. Required.
 	Audience []string
 	// Algorithms are those that its tokens may be signed with, of RS256,
 	// RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, or with
-	// HMACSecretFile of HS256, HS384, HS512. Default: for keys that are there
-	// at the start the one of each key (its alg, else RS256 for RSA, ES256,
-	// ES384 or ES512 by the curve, EdDSA for Ed25519, HS256 for a secret); for
-	// JWKSURL and Discovery only RS256, which every provider has to support
+	// HMACSecretFile of HS256, HS384, HS512. Default: for keys from a file or
+	// from Go the one of each key (its alg, else RS256 for RSA, ES256, ES384
+	// or ES512 by the curve, EdDSA for Ed25519, HS256 for a secret); for
+	// JWKSURL and Discovery RS256 alone, which every provider has to support
 	// (RFC 9068 2.1), so that a provider cannot add one by its key set.
 	Algorithms []string
 
@@ -46,14 +50,14 @@ type IssuerOptions struct {
 	// to be an https URL then.
 	Discovery bool
 	// PublicKeyFile holds public keys or certificates in PEM, a JWK, or a JWK
-	// set. It is read once.
+	// set. New reads it, once.
 	PublicKeyFile string
 	// HMACSecretFile holds a secret of at least the length of the hash. One
-	// line break at the end is not part of it. It is read once. Whoever can
+	// line break at the end is not part of it. New reads it, once. Whoever can
 	// verify with it can sign: prefer any other source.
 	HMACSecretFile string
 	// Keys are *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey. They have
-	// no names, so that a kid does not count.
+	// no names, so that the kid of a token is ignored.
 	Keys []crypto.PublicKey
 
 	// Type is what the typ header has to be, with or without "application/"
@@ -62,36 +66,52 @@ type IssuerOptions struct {
 	// MaxLifetime bounds exp - iat. Default 24 h.
 	MaxLifetime time.Duration
 	// Leeway is how far the issuer's clock may differ, 0 to 30 s: a bearer is
-	// accepted for so much longer than exp, and so much before nbf and iat. An
-	// identity's ExpiresAt is exp itself.
+	// accepted until exp plus Leeway, and from nbf and iat minus Leeway. An
+	// identity's ExpiresAt is exp itself. Default 0.
 	Leeway time.Duration
-	// Claims names those that go into the identity, where they are present.
+	// Claims names the claims that become part of the identity, if they are
+	// present.
 	Claims []string
 	// InsecureAllowPrivateNetwork lets keys come over http, and from loopback
 	// and private addresses. Link-local addresses stay refused.
 	InsecureAllowPrivateNetwork bool
 }
 
-// Options are the parts and settings of a [Verifier].
+// Options are the settings of a [Verifier].
 type Options struct {
-	// Issuers are those whose bearers are accepted. None: every bearer is
-	// refused, for example because sessions are all there is; see [Sessions].
+	// Issuers are those whose bearers are accepted. Default: none, so that
+	// every bearer is refused, for example where all callers have a session.
 	Issuers []IssuerOptions
-	// CacheSize bounds how many verified bearers are remembered. Default
-	// 10 000; negative for none.
+	// CacheSize bounds how many bearers that were verified are remembered.
+	// Default 10 000; negative for none.
 	CacheSize int
-	// Refresh is the time between two fetches of the keys behind a URL, less
-	// up to a fifth of it by chance. Default 10 min, at least 1 min.
+	// Refresh is the time between two fetches of the keys behind a URL, of
+	// which up to a fifth is dropped at random. Default 10 min, at least 1 min.
 	Refresh time.Duration
-	// MaxStale is how long a key set serves after the last time that it could
-	// be fetched. Default 1 h, at least Refresh.
+	// MaxStale is how long a key set serves after it was last fetched. Default
+	// 1 h, at least Refresh.
 	MaxStale time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// Logger is told about keys that cannot be fetched. Default: discarded.
+	// Logger gets a warning for each fetch of keys that fails. Default: none.
 	Logger *slog.Logger
-	// Network is where keys are fetched. Default: the system's.
+	// Network is how keys are fetched. Default: the network of the system.
 	Network Network
+}
+
+// Network replaces parts of the network that keys are fetched over, for a
+// resolver or certificates of your own, and for tests. Whatever it is, only
+// addresses that may be dialed are.
+type Network struct {
+	// LookupIP resolves a host name; each address is checked after it. Default:
+	// the resolver of the system.
+	LookupIP func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Dial connects to an address that was checked: an IP and a port. Default:
+	// a [net.Dialer] with a time-out of 2 s.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// RootCAs are the authorities for certificates of key URLs. Default: those
+	// of the system.
+	RootCAs *x509.CertPool
 }
 
 // withDefaults fills in what is documented at each field.
@@ -111,7 +131,6 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	o.Network = o.Network.withDefaults()
 	return o
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"wsticket/auth"
+	"wsticket/internal/test"
+	"wsticket/ticket"
 )
 
 func TestOptionsFaults(t *testing.T) {
@@ -27,25 +29,25 @@ func TestOptionsFaults(t *testing.T) {
 		change func(*auth.IssuerOptions)
 		want   string
 	}{
-		{"issuer is required", func(o *auth.IssuerOptions) { o.Issuer = "" }, `issuers[0].issuer: must be 1 to 255 bytes without control characters (got "")`},
+		{"issuer is required", func(o *auth.IssuerOptions) { o.Issuer = "" }, `Issuers[0].Issuer: must be 1 to 255 bytes without control characters (got "")`},
 		{"issuer can be shown", func(o *auth.IssuerOptions) { o.Issuer = "a\nb" }, `(got "a\nb")`},
-		{"audience is required", func(o *auth.IssuerOptions) { o.Audience = nil }, "issuers[0].audience: must list at least one"},
+		{"audience is required", func(o *auth.IssuerOptions) { o.Audience = nil }, "Issuers[0].Audience: must list at least one"},
 		{"no audience is empty", func(o *auth.IssuerOptions) { o.Audience = []string{"ws", ""} }, `(got ["ws" ""])`},
-		{"type is a media type", func(o *auth.IssuerOptions) { o.Type = "a b" }, `issuers[0].type: must be a media type or "any" (got "a b")`},
-		{"max_lifetime is positive", func(o *auth.IssuerOptions) { o.MaxLifetime = -1 }, "issuers[0].max_lifetime: must be positive (got -1ns)"},
-		{"leeway has a bound", func(o *auth.IssuerOptions) { o.Leeway = 31 * time.Second }, "issuers[0].leeway: must be 0s..30s (got 31s)"},
-		{"leeway is not negative", func(o *auth.IssuerOptions) { o.Leeway = -1 }, "issuers[0].leeway: "},
-		{"claims have names", func(o *auth.IssuerOptions) { o.Claims = []string{""} }, "issuers[0].claims: must not hold an empty name"},
-		{"an unknown algorithm", func(o *auth.IssuerOptions) { o.Algorithms = []string{"RS257"} }, `issuers[0].algorithms: "RS257" is not supported`},
+		{"type is a media type", func(o *auth.IssuerOptions) { o.Type = "a b" }, `Issuers[0].Type: must be a media type or "any" (got "a b")`},
+		{"MaxLifetime is positive", func(o *auth.IssuerOptions) { o.MaxLifetime = -1 }, "Issuers[0].MaxLifetime: must be positive (got -1ns)"},
+		{"leeway has a bound", func(o *auth.IssuerOptions) { o.Leeway = 31 * time.Second }, "Issuers[0].Leeway: must be 0s..30s (got 31s)"},
+		{"leeway is not negative", func(o *auth.IssuerOptions) { o.Leeway = -1 }, "Issuers[0].Leeway: "},
+		{"claims have names", func(o *auth.IssuerOptions) { o.Claims = []string{""} }, "Issuers[0].Claims: must not contain an empty name"},
+		{"an unknown algorithm", func(o *auth.IssuerOptions) { o.Algorithms = []string{"RS257"} }, `Issuers[0].Algorithms: "RS257" is not supported`},
 		{"none is not supported", func(o *auth.IssuerOptions) { o.Algorithms = []string{"none"} }, `"none" is not supported`},
-		{"HMAC does not go with public keys", func(o *auth.IssuerOptions) { o.Algorithms = []string{"EdDSA", "HS256"} }, "issuers[0].algorithms: HS256 needs hmac_secret_file"},
+		{"HMAC does not go with public keys", func(o *auth.IssuerOptions) { o.Algorithms = []string{"EdDSA", "HS256"} }, "Issuers[0].Algorithms: HS256 needs an HMAC secret file"},
 		{"public keys do not go with HMAC", func(o *auth.IssuerOptions) {
-			o.Keys, o.HMACSecretFile, o.Algorithms = nil, writeFile(t, "0123456789abcdef0123456789abcdef"), []string{"RS256"}
-		}, "issuers[0].algorithms: RS256 does not go with hmac_secret_file"},
-		{"each algorithm has a key", func(o *auth.IssuerOptions) { o.Algorithms = []string{"EdDSA", "RS256"} }, "issuers[0].keys: RS256 fits none of the keys"},
-		{"a source of keys is required", func(o *auth.IssuerOptions) { o.Keys = nil }, "issuers[0]: exactly one of"},
-		{"two sources are too many", func(o *auth.IssuerOptions) { o.JWKSURL = "https://id.example.com/jwks" }, "(got 2: jwks_url, keys)"},
-		{"S1 http", url("http://id.example.com/jwks"), `issuers[0].jwks_url: must be an https URL (got "http://id.example.com/jwks")`},
+			o.Keys, o.HMACSecretFile, o.Algorithms = nil, test.WriteFile(t, "file", "0123456789abcdef0123456789abcdef"), []string{"RS256"}
+		}, "Issuers[0].Algorithms: RS256 does not go with an HMAC secret file"},
+		{"each algorithm has a key", func(o *auth.IssuerOptions) { o.Algorithms = []string{"EdDSA", "RS256"} }, "Issuers[0].Keys: RS256 fits none of the keys"},
+		{"a source of keys is required", func(o *auth.IssuerOptions) { o.Keys = nil }, "Issuers[0]: exactly one source of keys"},
+		{"two sources are too many", func(o *auth.IssuerOptions) { o.JWKSURL = "https://id.example.com/jwks" }, "(got JWKS URL, keys)"},
+		{"S1 http", url("http://id.example.com/jwks"), `Issuers[0].JWKSURL: must be an https URL (got "http://id.example.com/jwks")`},
 		{"file", url("file:///etc/passwd"), "must be an absolute URL"},
 		{"another scheme", url("gopher://id.example.com/"), "must be an https URL"},
 		{"no host", url("https:///jwks"), "must be an absolute URL"},
@@ -55,19 +57,18 @@ func TestOptionsFaults(t *testing.T) {
 		{"a fragment", url("https://id.example.com/#a"), "fragment"},
 		{"S4 loopback", url("https://127.0.0.1/"), "must not point to a loopback"},
 		{"S4 mapped", url("https://[::ffff:127.0.0.1]/"), "must not point to a loopback"},
-		{"S4 hexadecimal", url("https://0x7f.1/"), "by a name or a plain address"},
-		{"S4 decimal", url("https://2130706433/"), "by a name or a plain address"},
+		{"S4 hexadecimal", url("https://0x7f.1/"), "must have a name or a plain address"},
+		{"S4 decimal", url("https://2130706433/"), "must have a name or a plain address"},
 		{"S4 unspecified", url("https://[::]/"), "must not point to a loopback"},
 		{"S4 a zone", url("https://[fe80::1%25lo]/"), "must not point to a loopback"},
-		{"discovery needs https", discovery("http://id.example.com"), `issuers[0].issuer: for discovery: must be an https URL (got "http://id.example.com")`},
+		{"discovery needs https", discovery("http://id.example.com"), `Issuers[0].Issuer: for discovery: must be an https URL (got "http://id.example.com")`},
 		{"discovery needs a URL", discovery("id.example.com"), "for discovery: must be an absolute URL"},
 		{"discovery has no query", discovery("https://id.example.com/?a"), "for discovery: must have no query"},
 	} {
 		issuer := good
 		row.change(&issuer)
-		v, err := auth.New(t.Context(), auth.Options{Issuers: []auth.IssuerOptions{issuer}})
+		_, err := auth.New(auth.Options{Issuers: []auth.IssuerOptions{issuer}})
 		if err == nil {
-			v.Close()
 			t.Errorf("%s: got no error, want %q", row.rule, row.want)
 			continue
 		}
@@ -82,7 +83,7 @@ func TestOptionsFaults(t *testing.T) {
 
 func TestEveryFaultIsListed(t *testing.T) {
 	t.Parallel()
-	_, err := auth.New(t.Context(), auth.Options{
+	_, err := auth.New(auth.Options{
 		Refresh: time.Second, MaxStale: time.Millisecond,
 		Issuers: []auth.IssuerOptions{
 			{Issuer: "a", PublicKeyFile: "/nonexistent", Leeway: time.Hour},
@@ -93,13 +94,13 @@ func TestEveryFaultIsListed(t *testing.T) {
 		t.Fatal("got no error")
 	}
 	for _, want := range []string{
-		"auth: refresh: must be at least 1m0s (got 1s)",
-		"auth: max_stale: must be at least refresh, 1s (got 1ms)",
-		"auth: issuers[0].leeway: ",
-		"auth: issuers[0].audience: ",
-		"auth: issuers[0].public_key_file: file does not exist",
-		`auth: issuers[1].issuer: "a" is configured twice`,
-		"auth: issuers[1]: exactly one of",
+		"auth: Refresh: must be at least 1m0s (got 1s)",
+		"auth: MaxStale: must be at least the time between two fetches, 1s (got 1ms)",
+		"auth: Issuers[0].Leeway: ",
+		"auth: Issuers[0].Audience: ",
+		"auth: Issuers[0].PublicKeyFile: file does not exist",
+		`auth: Issuers[1].Issuer: "a" is configured twice`,
+		"auth: Issuers[1]: exactly one source of keys",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want %q in it", err, want)
@@ -112,39 +113,102 @@ func TestEveryFaultIsListed(t *testing.T) {
 
 func TestWithoutIssuersEveryBearerIsRefused(t *testing.T) {
 	t.Parallel()
-	v, err := auth.New(t.Context(), auth.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
+	v := mustNew(t, auth.Options{})
 	check(t, v, "nobody's bearer", sign(t, edKey(), goodClaims()), "bearer_issuer")
 	if err := v.Ready(t.Context()); err != nil {
 		t.Errorf("Ready = %v, want nil", err)
 	}
 }
 
-func TestNewEndsWithItsContext(t *testing.T) {
+// TestNewOpensNoSocket: keys behind a URL are missing until Start, and those of
+// a file are not.
+func TestNewOpensNoSocket(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	network := auth.Network{Dial: blockUntilDone(cancel), LookupIP: publicIP}
-	_, err := auth.New(ctx, auth.Options{
-		Network: network,
-		Issuers: []auth.IssuerOptions{{Issuer: issuerName, Audience: []string{audience}, JWKSURL: issuerName + "/jwks"}},
-	})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want context.Canceled", err)
+	server := newKeyServer(t, jwks(t, publicJWK(t, rsaKey(), "kid", "a")))
+	const local = "https://local.example.com"
+	v, err := auth.New(auth.Options{Now: clock, Network: server.network, Issuers: []auth.IssuerOptions{
+		{Issuer: issuerName, Audience: []string{audience}, JWKSURL: server.url},
+		{Issuer: local, Audience: []string{audience}, PublicKeyFile: test.WriteFile(t, "file", test.PublicPEM(edKey()))},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	remote := sign(t, rsaKey(), goodClaims(), "kid", "a")
+	check(t, v, "a key behind a URL, before Start", remote, "keys_unavailable")
+	check(t, v, "a key of a file, before Start", sign(t, edKey(), goodClaims().with("iss", local)), "ok")
+	if err := v.Ready(t.Context()); !errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("Ready before Start: got %v, want ErrUnavailable", err)
+	}
+	if got := server.fetches.Load(); got != 0 {
+		t.Errorf("New made %d requests, want none", got)
+	}
+	for range 2 {
+		if err := v.Start(t.Context()); err != nil {
+			t.Fatalf("Start: %v", err)
+		}
+	}
+	check(t, v, "a key behind a URL, after Start", remote, "ok")
+	if got := server.fetches.Load(); got != 1 {
+		t.Errorf("two Starts made %d requests, want 1", got)
 	}
 }
 
-// TestValidateReadsNoFile: what New finds beyond it is in files.
-func TestValidateReadsNoFile(t *testing.T) {
+func TestStartEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	o := auth.Options{Issuers: []auth.IssuerOptions{{Issuer: "a", Audience: []string{audience}, PublicKeyFile: "/nonexistent"}}}
-	if err := o.Validate(); err != nil {
-		t.Errorf("a file that is missing: got %v, want nil", err)
+	ctx, cancel := context.WithCancel(t.Context())
+	v, err := auth.New(auth.Options{
+		Network: auth.Network{Dial: blockUntilDone(cancel), LookupIP: publicIP},
+		Issuers: []auth.IssuerOptions{{Issuer: issuerName, Audience: []string{audience}, JWKSURL: issuerName + "/jwks"}},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	o.Issuers[0].Leeway = time.Hour
-	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "issuers[0].leeway") {
-		t.Errorf("a leeway of an hour: got %v, want a fault", err)
+	if err := v.Start(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	v.Close()
+	if err := v.Start(t.Context()); err == nil {
+		t.Error("Start after Close: got no error")
+	}
+}
+
+// TestHasKey: names do not matter, and keys behind a URL count once they are
+// fetched. A secret is not a public key.
+func TestHasKey(t *testing.T) {
+	t.Parallel()
+	server := newKeyServer(t, jwks(t, publicJWK(t, p256Key(), "kid", "a")))
+	secret := []byte(strings.Repeat("s3cret-0123456789", 3))
+	v, err := auth.New(auth.Options{Now: clock, Network: server.network, Issuers: []auth.IssuerOptions{
+		{Issuer: "https://a.example.com", Audience: []string{audience}, Keys: []crypto.PublicKey{rsaKey().Public()}},
+		{Issuer: "https://b.example.com", Audience: []string{audience}, PublicKeyFile: test.WriteFile(t, "file", test.PublicPEM(edKey()))},
+		{Issuer: "https://c.example.com", Audience: []string{audience}, HMACSecretFile: test.WriteFile(t, "file", string(secret))},
+		{Issuer: "https://d.example.com", Audience: []string{audience}, JWKSURL: server.url, Algorithms: []string{"ES256"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if v.HasKey(p256Key().Public()) {
+		t.Error("got a key that was not fetched")
+	}
+	if err := v.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		rule string
+		key  crypto.PublicKey
+		want bool
+	}{
+		{"from Go", rsaKey().Public(), true},
+		{"of a file", edKey().Public(), true},
+		{"behind a URL", p256Key().Public(), true},
+		{"nobody's", edOther().Public(), false},
+		{"a secret", secret, false},
+		{"none", nil, false},
+	} {
+		if got := v.HasKey(row.key); got != row.want {
+			t.Errorf("%s: got %t, want %t", row.rule, got, row.want)
+		}
 	}
 }

@@ -2,9 +2,8 @@ package auth
 
 import "wsticket/ticket"
 
-// refusal is why a bearer was not accepted. It wraps [ticket.ErrInvalidBearer],
-// and its text is one of few fixed words, so that it can hold nothing of the
-// bearer.
+// refusal is why a bearer is not accepted. It wraps [ticket.ErrInvalidBearer].
+// Its text is a fixed word, so that it can hold nothing of the bearer.
 type refusal string
 
 const (
@@ -26,73 +25,67 @@ const (
 	refusedSignature refusal = "bearer_signature"
 	// refusedClaims: a claim is missing, of the wrong type or not sane.
 	refusedClaims refusal = "bearer_claims"
-	// refusedAudience: for somebody else.
+	// refusedAudience: for another service.
 	refusedAudience refusal = "bearer_audience"
-	// refusedSubject: names nobody, or in a way that cannot be shown safely.
+	// refusedSubject: names nobody, or in a form that cannot be shown safely.
 	refusedSubject refusal = "bearer_subject"
 	// refusedExpired: past its exp.
 	refusedExpired refusal = "bearer_expired"
 	// refusedNotYetValid: before its nbf, or issued in the future.
 	refusedNotYetValid refusal = "bearer_not_yet_valid"
-	// refusedLifetime: lives longer than the issuer may make it live.
+	// refusedLifetime: lives longer than its issuer may allow.
 	refusedLifetime refusal = "bearer_lifetime"
-	// refusedBound: only good with a proof of possession, which a bearer is not.
-	refusedBound refusal = "bearer_bound"
+	// refusedConstrained: valid only together with a proof of possession.
+	refusedConstrained refusal = "bearer_bound"
 	// refusedSession: the application does not vouch for the session cookie.
 	refusedSession refusal = "session_refused"
 )
 
-// Error names the refusal.
+// Error returns the refusal.
 func (r refusal) Error() string { return "invalid bearer: " + string(r) }
 
-// Reason names the refusal for [ticket.Reason].
+// Reason returns the refusal for [ticket.Reason].
 func (r refusal) Reason() string { return string(r) }
 
 // Unwrap returns [ticket.ErrInvalidBearer].
 func (r refusal) Unwrap() error { return ticket.ErrInvalidBearer }
 
-// outage says that the keys, or the application's word for a session, cannot
-// be had, so that nothing can be concluded. It wraps [ticket.ErrUnavailable].
+// outage is why a bearer cannot be judged now: the keys, or the application's
+// answer about a session, are missing. It wraps [ticket.ErrUnavailable].
 type outage string
 
 const (
+	// keysUnavailable: the issuer has no keys, or none that are fresh enough.
 	keysUnavailable outage = "keys_unavailable"
 	// sessionUnreachable: no answer in time, or none at all.
 	sessionUnreachable outage = "session_unreachable"
 	// sessionStatus: neither 200 nor 401, so also each redirect.
 	sessionStatus outage = "session_status"
-	// sessionContent: not the answer that it should be.
+	// sessionContent: not an answer of the expected form.
 	sessionContent outage = "session_content"
 	// sessionBusy: too many lookups are under way.
 	sessionBusy outage = "session_busy"
 )
 
-// Error names the outage.
+// Error returns the outage.
 func (o outage) Error() string { return "unavailable: " + string(o) }
 
-// Reason names the outage for [ticket.Reason].
+// Reason returns the outage for [ticket.Reason].
 func (o outage) Reason() string { return string(o) }
 
 // Unwrap returns [ticket.ErrUnavailable].
 func (o outage) Unwrap() error { return ticket.ErrUnavailable }
 
-// Reasons lists every word that [ticket.Reason] may return for an error of
-// [Verifier.Authenticate] and [Sessions.Authenticate], for whoever wants to know the values of a metric's
-// label beforehand.
+// Reasons returns every word that [ticket.Reason] may return for an error of
+// [Verifier.Authenticate] and [Sessions.Authenticate], for example as values of
+// a metric's label. The caller owns the list.
 func Reasons() []string {
-	var words []string
-	for _, o := range []outage{
-		keysUnavailable, sessionUnreachable, sessionStatus, sessionContent, sessionBusy,
-	} {
-		words = append(words, string(o))
+	return []string{
+		string(keysUnavailable), string(sessionUnreachable), string(sessionStatus), string(sessionContent),
+		string(sessionBusy),
+		string(refusedMalformed), string(refusedHeader), string(refusedIssuer), string(refusedType),
+		string(refusedAlgorithm), string(refusedKeyUnknown), string(refusedKeyAmbiguous), string(refusedSignature),
+		string(refusedClaims), string(refusedAudience), string(refusedSubject), string(refusedExpired),
+		string(refusedNotYetValid), string(refusedLifetime), string(refusedConstrained), string(refusedSession),
 	}
-	for _, r := range []refusal{
-		refusedMalformed, refusedHeader, refusedIssuer, refusedType, refusedAlgorithm,
-		refusedKeyUnknown, refusedKeyAmbiguous, refusedSignature, refusedClaims,
-		refusedAudience, refusedSubject, refusedExpired, refusedNotYetValid,
-		refusedLifetime, refusedBound, refusedSession,
-	} {
-		words = append(words, string(r))
-	}
-	return words
 }

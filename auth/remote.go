@@ -17,8 +17,9 @@ const (
 	unknownKidPause = 30 * time.Second
 	// waitForKeys bounds how long a request waits for a fetch.
 	waitForKeys = 2 * time.Second
-	// absentFor is how long a kid that a fetch did not bring causes no other.
-	// It is short because a stranger may name the kid of tomorrow's key.
+	// absentFor is how long a kid that was missing after a fetch causes no
+	// other fetch. It is short because a stranger may name the kid of a key
+	// that is still to come.
 	absentFor = 2 * time.Minute
 	maxAbsent = 1024
 	// The pause after a failed fetch doubles from the first to the last.
@@ -30,8 +31,8 @@ const (
 // all fetching; requests read what it has, or ask it and wait a little.
 //
 // MicahParks/keyfunc does the same job, but with it a token with an unknown
-// kid waits for its turn to fetch (so that strangers can stall everybody), an
-// empty set wipes a good one, and a body has no bound.
+// kid waits until it may fetch (so that strangers can stall everybody), an empty
+// set replaces a good one, and a body has no bound.
 type remoteKeys struct {
 	fetch    func(context.Context) (*keySet, error)
 	now      func() time.Time
@@ -41,32 +42,24 @@ type remoteKeys struct {
 	maxStale time.Duration
 
 	current atomic.Pointer[generation]
-	wake    chan struct{} // holds one wish for a fetch
+	first   <-chan struct{} // closed when the first fetch ends
+	wake    chan struct{}   // holds one request for a fetch
 
 	mu     sync.Mutex
-	flight chan struct{} // closed when the fetch under way, or wished for, ends
+	flight chan struct{} // closed when the fetch under way, or requested, ends
 	tried  time.Time     // when the last fetch began
-	failed bool          // whether the last fetch did
+	failed bool          // whether the last fetch failed
 	closed bool
-	absent map[string]time.Time // kids that the last fetches did not bring
+	absent map[string]time.Time // kids that were missing, and when
 }
 
-// generation is a key set and when it was last seen at its URL.
+// generation is a key set and when it was last fetched.
 type generation struct {
 	keys *keySet
 	at   time.Time
 }
 
-// start returns a flight that ends with the first fetch. The caller runs
-// [remoteKeys.run].
-func (r *remoteKeys) start() (first <-chan struct{}) {
-	r.wake = make(chan struct{}, 1)
-	r.flight = make(chan struct{})
-	r.absent = make(map[string]time.Time)
-	return r.flight
-}
-
-// run fetches at once, and then again and again until the context ends.
+// run fetches at once, and then at intervals and on request until ctx ends.
 func (r *remoteKeys) run(ctx context.Context) {
 	defer r.close()
 	failures := 0
@@ -86,9 +79,9 @@ func (r *remoteKeys) run(ctx context.Context) {
 	}
 }
 
-// pause is the time until the next fetch: the configured one after a success,
-// after failures a short one that doubles. By chance it is shorter by up to a
-// fifth, so that many processes do not ask at the same moment.
+// pause returns the time until the next fetch: the configured one after a
+// success, a short one that doubles after failures. At random it is shorter by
+// up to a fifth, so that many processes do not ask at the same moment.
 func (r *remoteKeys) pause(failures int) time.Duration {
 	pause := r.every
 	if failures > 0 {
@@ -102,8 +95,8 @@ func (r *remoteKeys) pause(failures int) time.Duration {
 	return pause - time.Duration(jitter.Int64())
 }
 
-// refresh fetches once. A set that was fetched replaces all of the one before,
-// so that a key that was taken back dies; a failure changes nothing.
+// refresh fetches once. A set that was fetched replaces the whole one before, so
+// that a key that was withdrawn is no longer accepted. A failure changes nothing.
 func (r *remoteKeys) refresh(ctx context.Context) bool {
 	began := r.begin()
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
@@ -112,14 +105,14 @@ func (r *remoteKeys) refresh(ctx context.Context) bool {
 	if err == nil {
 		r.keep(keys, began)
 	}
-	if !errors.Is(ctx.Err(), context.Canceled) { // closing is no fault of the issuer
+	if !errors.Is(ctx.Err(), context.Canceled) { // closing is not a failure of the issuer
 		r.report(ctx, err)
 	}
 	r.end(err != nil)
 	return err == nil
 }
 
-// report counts the outcome and logs a failure, by its word alone.
+// report counts the outcome and logs a failure as one word.
 func (r *remoteKeys) report(ctx context.Context, err error) {
 	r.count(outcome(err))
 	if err != nil {
@@ -127,8 +120,8 @@ func (r *remoteKeys) report(ctx context.Context, err error) {
 	}
 }
 
-// keep stores the set, with the pointer of the last one if the keys are the
-// same, so that verified bearers stay in the cache.
+// keep stores the set. If the keys are the same as before it keeps their pointer,
+// so that verified bearers stay in the cache.
 func (r *remoteKeys) keep(keys *keySet, at time.Time) {
 	if last := r.current.Load(); last != nil && last.keys.equal(keys) {
 		keys = last.keys
@@ -136,7 +129,7 @@ func (r *remoteKeys) keep(keys *keySet, at time.Time) {
 	r.current.Store(&generation{keys: keys, at: at})
 }
 
-// begin makes sure that there is a flight, which requests may join, and notes
+// begin makes sure that there is a flight that requests may wait for, and notes
 // the time.
 func (r *remoteKeys) begin() time.Time {
 	r.mu.Lock()
@@ -145,14 +138,14 @@ func (r *remoteKeys) begin() time.Time {
 		r.flight = make(chan struct{})
 	}
 	select {
-	case <-r.wake: // this fetch is the one that was wished for
+	case <-r.wake: // this fetch is the one that was requested
 	default:
 	}
 	r.tried = r.now()
 	return r.tried
 }
 
-// end lets everybody go who waits for the flight.
+// end releases everybody who waits for the flight.
 func (r *remoteKeys) end(failed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,7 +154,7 @@ func (r *remoteKeys) end(failed bool) {
 	r.flight = nil
 }
 
-// close lets go whoever asked when nobody was left to fetch.
+// close releases everybody who asked for a fetch that does not happen any more.
 func (r *remoteKeys) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -181,9 +174,9 @@ func (r *remoteKeys) set(now time.Time) *keySet {
 	return last.keys
 }
 
-// find looks the key up, and for an unknown kid once more after a fetch, if
-// it is time for one. It waits for at most [waitForKeys], and never for its
-// turn to fetch.
+// find looks up the key, and for an unknown kid once more after a fetch, if
+// one is under way or may begin now. It waits for at most [waitForKeys], and
+// never until a fetch may begin.
 func (r *remoteKeys) find(ctx context.Context, kid string, alg algorithm, now time.Time) (*key, *keySet, error) {
 	set := r.set(now)
 	if set == nil {
@@ -213,9 +206,8 @@ func (r *remoteKeys) find(ctx context.Context, kid string, alg algorithm, now ti
 	return k, set, err
 }
 
-// await waits for a fetch under way or asks for one, if it is time. Where the
-// last fetch failed the error is [keysUnavailable]: the kid may be new, and
-// whether it is cannot be known.
+// await waits for a fetch that is under way or may begin now. If the last
+// fetch failed the error is [keysUnavailable], because the kid may be new.
 func (r *remoteKeys) await(ctx context.Context, now time.Time) (waited bool, err error) {
 	flight := r.ask(now)
 	if flight != nil {
@@ -237,8 +229,8 @@ func (r *remoteKeys) await(ctx context.Context, now time.Time) (waited bool, err
 	return flight != nil, nil
 }
 
-// ask returns the flight under way, or wishes for one, or returns nil where it
-// is too early for another.
+// ask returns the flight under way, or requests one. It returns nil if it is
+// too early for another one.
 func (r *remoteKeys) ask(now time.Time) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -249,11 +241,11 @@ func (r *remoteKeys) ask(now time.Time) <-chan struct{} {
 		return nil
 	}
 	r.flight = make(chan struct{})
-	r.wake <- struct{}{} // has room: begin took the last one out
+	r.wake <- struct{}{} // has room: begin took out the last one
 	return r.flight
 }
 
-// isAbsent tells whether a fetch not long ago did not bring the kid.
+// isAbsent reports whether the kid was missing after a recent fetch.
 func (r *remoteKeys) isAbsent(kid string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -261,8 +253,9 @@ func (r *remoteKeys) isAbsent(kid string, now time.Time) bool {
 	return ok && now.Sub(noted) < absentFor
 }
 
-// noteAbsent forgets all others where there are too many: strangers made them
-// up, and the pause between fetches holds anyway.
+// noteAbsent notes a kid that was missing after a fetch. If there are too many
+// it forgets all others, because strangers made them up, and the pause between
+// fetches applies anyway.
 func (r *remoteKeys) noteAbsent(kid string, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

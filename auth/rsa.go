@@ -6,8 +6,8 @@ import (
 	"math/big"
 )
 
-// Bounds of an RSA key. Below 2048 bits RFC 7518 3.3 forbids it; above 8192 a
-// verification becomes a way to keep us busy.
+// Bounds of an RSA key. RFC 7518 3.3 forbids fewer than 2048 bits; above 8192 a
+// verification takes so long that it can be used for an attack.
 const (
 	minModulus  = 2048
 	maxModulus  = 8192
@@ -35,15 +35,12 @@ func checkRSA(public *rsa.PublicKey) error {
 	return nil
 }
 
-// hasROCA finds moduli from the generator of CVE-2017-15361, which can be
-// factored. Its primes are powers of 65537 modulo the product of the first
-// small primes, and so then is the modulus, for each of these primes. Of
-// sound keys fewer than one in 2^27 look like that by chance.
+// hasROCA reports whether a modulus comes from the generator of CVE-2017-15361,
+// and can be factored. Its primes are powers of 65537 modulo the product of the
+// first small primes, and so is the modulus, modulo each of these primes. Fewer
+// than one in 2^27 sound keys look like that by chance.
 func hasROCA(n *big.Int) bool {
-	for _, prime := range []int64{
-		3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73,
-		79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
-	} {
+	for _, prime := range smallPrimes {
 		residue := new(big.Int).Mod(n, big.NewInt(prime)).Int64()
 		if !isPowerOf65537(residue, prime) {
 			return false
@@ -52,7 +49,12 @@ func hasROCA(n *big.Int) bool {
 	return true
 }
 
-// isPowerOf65537 walks through the powers until they repeat.
+var smallPrimes = []int64{
+	3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73,
+	79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+}
+
+// isPowerOf65537 tries the powers modulo the prime until they repeat.
 func isPowerOf65537(residue, prime int64) bool {
 	power := int64(1)
 	for {

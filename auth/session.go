@@ -7,34 +7,32 @@ import (
 	"sync"
 	"time"
 
-	"wsticket/internal/handshake"
+	"wsticket/internal/header"
 	"wsticket/ticket"
 )
 
 // Bounds of what an application vouches for.
 const (
-	// vouchedFor is how long its word is remembered, in the cache and nowhere
-	// else: so late at most does a logout show here.
+	// vouchedFor is how long an identity is remembered, in the cache and
+	// nowhere else, and so how long a logout may go unnoticed.
 	vouchedFor = 10 * time.Second
 	// maxSession is the longest time from the lookup to the end of the
-	// identity, also where the application names a later end, or none.
+	// identity, also if the application gives a later end, or none.
 	maxSession = DefaultMaxLifetime
-	// maxLookups bounds the requests under way at the application, and
-	// maxFlights those and the ones that wait for their turn.
+	// maxLookups bounds the requests to the application that are under way,
+	// and maxFlights these and the ones that wait for their turn.
 	maxLookups = 64
 	maxFlights = 1024
 )
 
-// Sessions turns session cookies into identities: by the JWT that the cookie
-// holds, or by asking the application whose session it is. It is safe for
-// concurrent use.
+// Sessions turn session cookies into identities by asking the application who
+// the session belongs to. They are safe for concurrent use.
 type Sessions struct {
-	verifier *Verifier // nil where the application is asked
-	lookup   *lookup
-	cache    *cache
-	now      func() time.Time
-	timeout  time.Duration
-	turns    chan struct{} // holds one for each request under way
+	lookup  *lookup
+	cache   *cache
+	now     func() time.Time
+	timeout time.Duration
+	turns   chan struct{} // holds one for each request under way
 
 	running sync.WaitGroup // the flights
 	mu      sync.Mutex
@@ -42,43 +40,38 @@ type Sessions struct {
 	closed  bool
 }
 
-// flight is one lookup, and all who wait for it.
+// flight is one lookup, and all callers that wait for it.
 type flight struct {
-	done     chan struct{} // closed when the rest is there
+	done     chan struct{} // closed when the rest is set
 	identity ticket.Identity
 	err      error
 }
 
-// NewSessions returns a Sessions, or an error that lists every fault of o.
+// NewSessions returns Sessions, or an error that joins a [ticket.OptionError]
+// for each fault of o. It opens no socket; the first lookup does.
 func NewSessions(o SessionOptions) (*Sessions, error) {
 	o = o.withDefaults()
-	if err := o.Validate(); err != nil {
+	faults := ticket.OptionErrors{Package: "auth"}
+	o.validate(&faults)
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	s := &Sessions{verifier: o.Verifier, now: o.Now, timeout: o.Timeout}
-	if o.Verifier != nil {
-		return s, nil
-	}
-	s.lookup = newLookup(o)
-	s.cache = newCache(max(o.CacheSize, 0))
-	s.turns = make(chan struct{}, maxLookups)
-	s.flights = make(map[digest]*flight)
-	return s, nil
+	return &Sessions{
+		lookup: newLookup(o), cache: newCache(o.CacheSize), now: o.Now, timeout: o.Timeout,
+		turns: make(chan struct{}, maxLookups), flights: make(map[digest]*flight),
+	}, nil
 }
 
-// Authenticate returns the identity whose session the cookie's value is. The
-// caller owns it and everything in it. The error wraps
-// [ticket.ErrInvalidBearer], or [ticket.ErrUnavailable] where that cannot be
-// told now; it holds nothing of the cookie.
+// Authenticate returns the identity that the session with this cookie value
+// belongs to. The caller owns it and everything in it. The error wraps
+// [ticket.ErrInvalidBearer], or [ticket.ErrUnavailable] if the application
+// gives no clear answer; it holds nothing of the cookie.
 //
-// Where the application is asked, callers with the same cookie share one
-// lookup, and one that leaves takes nothing from the others.
-func (s *Sessions) Authenticate(ctx context.Context, cookie ticket.Bearer) (ticket.Identity, error) {
-	if s.verifier != nil {
-		return s.verifier.Authenticate(ctx, cookie)
-	}
-	value := cookie.Reveal()
-	if len(value) > maxBearer || !handshake.IsCookieValue(value) {
+// Callers with the same cookie share one lookup, which goes on for the others
+// when one of them gives up.
+func (s *Sessions) Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
+	value := bearer.Reveal()
+	if len(value) > maxBearer || !header.IsCookieValue(value) {
 		return ticket.Identity{}, fmt.Errorf("authenticate session: %w", refusedMalformed)
 	}
 	identity, err := s.vouched(ctx, value)
@@ -88,7 +81,7 @@ func (s *Sessions) Authenticate(ctx context.Context, cookie ticket.Bearer) (tick
 	return identity, nil
 }
 
-// vouched takes what is remembered, or waits for a lookup.
+// vouched returns an identity that is remembered, or waits for a lookup.
 func (s *Sessions) vouched(ctx context.Context, value string) (ticket.Identity, error) {
 	name := digest(sha256.Sum256([]byte(value)))
 	identity, found, f := s.join(ctx, name, value)
@@ -100,14 +93,15 @@ func (s *Sessions) vouched(ctx context.Context, value string) (ticket.Identity, 
 	}
 	select {
 	case <-f.done:
-		return own(f.identity), f.err
+		return cloneIdentity(f.identity), f.err
 	case <-ctx.Done():
 		return ticket.Identity{}, sessionUnreachable
 	}
 }
 
-// join returns what is remembered, else the flight for the cookie, and begins
-// one where there is none. Without either there are too many already.
+// join returns an identity that is remembered, or else the flight for the
+// cookie, which it starts if there is none. It returns neither if there are too
+// many flights.
 func (s *Sessions) join(ctx context.Context, name digest, value string) (ticket.Identity, bool, *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,15 +117,15 @@ func (s *Sessions) join(ctx context.Context, name digest, value string) (ticket.
 	}
 	f = &flight{done: make(chan struct{})}
 	s.flights[name] = f
-	// It outlives the request of whoever came first, and ends by its time-out.
+	// It outlives the request of the first caller, and ends by its time-out.
 	ctx = context.WithoutCancel(ctx)
 	s.running.Go(func() { s.fly(ctx, f, name, value, now) })
 	return ticket.Identity{}, false, f
 }
 
-// fly asks the application, remembers what it vouches for, and lets everybody
-// go who waits. A refusal is not remembered: it would outlast a login that
-// keeps the cookie, and those who make cookies up have enough of them anyway.
+// fly asks the application, remembers an identity, and releases everybody who
+// waits. A refusal is not remembered: it would outlast a login that keeps the
+// cookie, and would not stop anybody who makes cookies up.
 func (s *Sessions) fly(ctx context.Context, f *flight, name digest, value string, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -145,8 +139,8 @@ func (s *Sessions) fly(ctx context.Context, f *flight, name digest, value string
 	close(f.done)
 }
 
-// ask waits for its turn and looks the session up. Times count from before the
-// answer was made.
+// ask waits for its turn and looks up the session. Times count from before the
+// request, so that a slow answer makes nothing last longer.
 func (s *Sessions) ask(ctx context.Context, value string, now time.Time) (ticket.Identity, error) {
 	select {
 	case s.turns <- struct{}{}:
@@ -158,20 +152,20 @@ func (s *Sessions) ask(ctx context.Context, value string, now time.Time) (ticket
 	if err != nil {
 		return ticket.Identity{}, err
 	}
-	said, err := parseVouched(data)
+	answer, err := parseVouched(data)
 	if err != nil {
 		return ticket.Identity{}, err
 	}
-	if !said.expires.IsZero() && !now.Before(said.expires) {
+	end := now.Add(maxSession)
+	if !answer.expires.IsZero() {
+		end = earlier(end, answer.expires)
+	}
+	if !now.Before(end) {
 		return ticket.Identity{}, refusedExpired
 	}
-	end := now.Add(maxSession)
-	if !said.expires.IsZero() {
-		end = earlier(end, said.expires)
-	}
 	return ticket.Identity{
-		Issuer: s.lookup.issuer, Subject: said.subject, SessionID: said.session,
-		Claims: said.claims, ExpiresAt: end,
+		Issuer: s.lookup.issuer, Subject: answer.subject, SessionID: answer.session,
+		Claims: answer.claims, ExpiresAt: end,
 	}, nil
 }
 
@@ -183,11 +177,9 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // Close begins no further lookup and returns when none is under way, which is
-// after the time-out at the latest.
+// after the time-out at the latest. Identities that are remembered are still
+// returned.
 func (s *Sessions) Close() {
-	if s.verifier != nil {
-		return
-	}
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
@@ -195,8 +187,7 @@ func (s *Sessions) Close() {
 	s.lookup.client.CloseIdleConnections()
 }
 
-// SessionStats are counts since the start; all zero where the cookie holds a
-// JWT, which the Verifier counts.
+// SessionStats are counts since NewSessions.
 type SessionStats struct {
 	CacheHits, CacheMisses uint64
 	// CacheSize is the number of sessions that are remembered now.
@@ -205,9 +196,6 @@ type SessionStats struct {
 
 // Stats returns the counts.
 func (s *Sessions) Stats() SessionStats {
-	if s.verifier != nil {
-		return SessionStats{}
-	}
 	hits, misses, size := s.cache.stats()
 	return SessionStats{CacheHits: hits, CacheMisses: misses, CacheSize: size}
 }

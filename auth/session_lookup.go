@@ -5,9 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"time"
+
+	"wsticket/internal/httpclient"
 )
 
 // maxVouched bounds the application's answer in bytes.
@@ -22,35 +23,21 @@ type lookup struct {
 	issuer string
 }
 
-// newLookup returns a client for one URL and nothing else: no proxy, no
-// redirects, no cookies of its own, no compression (a bomb would unpack before
-// the limit counts). Unlike that for keys it goes wherever the operator says,
-// and keeps its connections, as many as there may be requests.
+// newLookup returns a lookup that keeps as many connections as there may be
+// requests. Unlike that for keys, its client goes wherever the operator says.
 func newLookup(o SessionOptions) *lookup {
 	issuer, _ := lookupIssuer(o.LookupURL) // validated
 	return &lookup{
 		url: o.LookupURL, cookie: o.Cookie, issuer: issuer,
-		client: &http.Client{
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Transport: &http.Transport{
-				// A request that has been given up does not end the attempt to
-				// connect, so that this has a bound of its own.
-				DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
-				TLSHandshakeTimeout:    dialTimeout,
-				TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-				DisableCompression:     true,
-				MaxConnsPerHost:        maxLookups,
-				MaxIdleConnsPerHost:    maxLookups,
-				IdleConnTimeout:        time.Minute,
-				MaxResponseHeaderBytes: maxVouched,
-			},
-		},
+		client: httpclient.New(httpclient.Options{
+			TLS:      &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+			MaxConns: maxLookups, MaxIdle: maxLookups, IdleTimeout: time.Minute, MaxHeader: maxVouched,
+		}),
 	}
 }
 
 // get returns the body of a 200. The error is [refusedSession] for a 401, else
-// an outage; what the network or the application said in its own words goes
-// nowhere.
+// an outage; the texts of the network and the application are not passed on.
 func (l *lookup) get(ctx context.Context, value string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, http.NoBody)
 	if err != nil {
@@ -79,16 +66,16 @@ func (l *lookup) get(ctx context.Context, value string) ([]byte, error) {
 	}
 }
 
-// vouched is what the application says about a session.
+// vouched is the application's answer about a session.
 type vouched struct {
 	subject, session string
-	expires          time.Time // zero where it does not say
+	expires          time.Time // zero if the answer has none
 	claims           map[string]any
 }
 
-// parseVouched reads the application's answer. The rules are those for the
-// claims of a token. A member that is not known is an error: it may be an exp
-// in other words, without which the session would not end in time.
+// parseVouched reads the application's answer by the rules for the claims of a
+// token. An unknown member is an error: it may be an exp under another name,
+// without which the session would not end in time.
 func parseVouched(data []byte) (vouched, error) {
 	members, err := object(data, maxClaimsDepth)
 	if err != nil {

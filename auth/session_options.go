@@ -6,27 +6,24 @@ import (
 	"net/url"
 	"time"
 
-	"wsticket/internal/handshake"
+	"wsticket/internal/header"
 	"wsticket/internal/origin"
+	"wsticket/ticket"
 )
 
-// DefaultLookupTimeout is how long an application may take to say whose
+// DefaultLookupTimeout is how long an application may take to answer whose
 // session a cookie is.
 const DefaultLookupTimeout = 2 * time.Second
 
-// SessionOptions are the settings of a [Sessions]. Exactly one of Verifier and
-// LookupURL says what the cookie is.
+// SessionOptions are the settings of [Sessions].
 type SessionOptions struct {
 	// Cookie is the name of the session cookie. Required.
 	Cookie string
-	// Verifier verifies the JWT that the cookie holds, by the same rules as
-	// any other bearer.
-	Verifier *Verifier
-	// LookupURL is where the application tells whose session a cookie is. It
+	// LookupURL is where the application answers whose session a cookie is. It
 	// is asked by GET with the cookie and nothing else of the client, and
 	// answers 200 with the identity as JSON, or 401. Its origin is the
-	// identity's issuer. The URL is the operator's own: it may be of scheme
-	// http and of a private address.
+	// identity's issuer. The URL is the operator's own: its scheme may be http,
+	// and its address a private one. Required.
 	LookupURL string
 	// Timeout bounds a lookup as a whole. Default 2 s.
 	Timeout time.Duration
@@ -35,8 +32,8 @@ type SessionOptions struct {
 	CacheSize int
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// RootCAs are those that may have signed the certificate of LookupURL.
-	// Default: the system's.
+	// RootCAs are the authorities for the certificate of LookupURL. Default:
+	// those of the system.
 	RootCAs *x509.CertPool
 }
 
@@ -53,28 +50,15 @@ func (o SessionOptions) withDefaults() SessionOptions {
 	return o
 }
 
-// Validate returns an error that lists every fault, or nil.
-func (o SessionOptions) Validate() error {
-	var f faults
-	if !handshake.IsToken(o.Cookie) {
-		f.add("session.cookie", "must be the name of a cookie (got %q)", o.Cookie)
-	}
-	if (o.Verifier != nil) == (o.LookupURL != "") {
-		f.add("session", "exactly one of jwt and lookup_url is required")
-	}
-	if o.LookupURL != "" {
-		if _, err := lookupIssuer(o.LookupURL); err != nil {
-			f.add("session.lookup_url", "%w (got %q)", err, withoutUser(o.LookupURL))
-		}
-	}
-	if o.Timeout < 0 {
-		f.add("session.timeout", "must be positive (got %s)", o.Timeout)
-	}
-	return errors.Join(f...)
+func (o SessionOptions) validate(f *ticket.OptionErrors) {
+	f.Check(header.IsToken(o.Cookie), "Cookie", "must be the name of a cookie (got %q)", o.Cookie)
+	_, err := lookupIssuer(o.LookupURL)
+	f.Check(err == nil, "LookupURL", "%w (got %q)", err, withoutUser(o.LookupURL))
+	f.Check(o.Timeout >= 0, "Timeout", "must be positive (got %s)", o.Timeout)
 }
 
 // lookupIssuer checks the URL and returns its origin (RFC 6454 6.2), which is
-// the issuer of the identities that come from there.
+// the issuer of the identities from there.
 func lookupIssuer(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {

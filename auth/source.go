@@ -9,18 +9,20 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"wsticket/ticket"
 )
 
 // keySource has the keys of one issuer. It is safe for concurrent use.
 type keySource interface {
-	// set returns the keys that hold at the time, nil if there are none. It
-	// does not wait. The same pointer means the same keys.
+	// set returns the keys that are valid at the time, nil if there are none.
+	// It does not wait. The same pointer means the same keys.
 	set(now time.Time) *keySet
-	// find returns the one key for a token, and the set that it is of.
+	// find returns the one key for a token, and its set.
 	find(ctx context.Context, kid string, alg algorithm, now time.Time) (*key, *keySet, error)
 }
 
-// staticKeys are those that were there at the start.
+// staticKeys come from a file or from Go, and never change.
 type staticKeys struct{ keys *keySet }
 
 func (s staticKeys) set(time.Time) *keySet { return s.keys }
@@ -30,88 +32,89 @@ func (s staticKeys) find(_ context.Context, kid string, alg algorithm, _ time.Ti
 	return k, s.keys, err
 }
 
-// sources names the settings that say where keys come from.
-func (o IssuerOptions) sources() []string {
-	var used []string
-	for _, source := range []struct {
-		name string
+// source is a setting that says where keys come from.
+type source struct{ field, name string }
+
+// sources returns the settings that are used.
+func (o IssuerOptions) sources() []source {
+	var used []source
+	for _, s := range []struct {
+		source
 		used bool
 	}{
-		{"jwks_url", o.JWKSURL != ""},
-		{"discovery", o.Discovery},
-		{"public_key_file", o.PublicKeyFile != ""},
-		{"hmac_secret_file", o.HMACSecretFile != ""},
-		{"keys", len(o.Keys) > 0},
+		{source{"JWKSURL", "JWKS URL"}, o.JWKSURL != ""},
+		{source{"Discovery", "discovery"}, o.Discovery},
+		{source{"PublicKeyFile", "public key file"}, o.PublicKeyFile != ""},
+		{source{"HMACSecretFile", "HMAC secret file"}, o.HMACSecretFile != ""},
+		{source{"Keys", "keys"}, len(o.Keys) > 0},
 	} {
-		if source.used {
-			used = append(used, source.name)
+		if s.used {
+			used = append(used, s.source)
 		}
 	}
 	return used
 }
 
-// allowed returns the algorithms by name. Where none are configured, those
-// that the keys stand for, or RS256 where the keys are not known yet.
+// allowed returns the algorithms by name. If none are configured they are
+// those of the keys, or RS256 if the keys are not known yet.
 func (o IssuerOptions) allowed(keys []*key) map[string]algorithm {
 	names := o.Algorithms
 	if len(names) == 0 && len(keys) == 0 {
 		names = []string{"RS256"}
 	} else if len(names) == 0 {
 		for _, k := range keys {
-			names = append(names, k.standsFor())
+			names = append(names, k.algorithm())
 		}
 	}
 	allowed := make(map[string]algorithm)
 	for _, name := range names {
-		if a, known := algorithmNamed(name); known {
+		if a, known := algorithms[name]; known {
 			allowed[name] = a
 		}
 	}
 	return allowed
 }
 
-// newIssuer reads the keys that are there at the start, or prepares to fetch
-// them. The error starts with the name of the field that is at
-// fault and ends with that of its file.
-func (v *Verifier) newIssuer(o Options, options IssuerOptions) (*issuer, error) {
-	options = options.withDefaults()
+// newIssuer reads the keys of a file or from Go, or prepares to fetch them. It
+// adds their faults, and expects that validate has added all others.
+func (v *Verifier) newIssuer(f *ticket.OptionErrors, field string, o Options, options IssuerOptions) *issuer {
 	i := &issuer{
 		name: options.Issuer, audience: slices.Clone(options.Audience), typ: options.Type,
 		maxLifetime: options.MaxLifetime, leeway: options.Leeway, claims: slices.Clone(options.Claims),
 	}
-	field := options.sources()[0]
-	value := ""
-	if file := cmp.Or(options.PublicKeyFile, options.HMACSecretFile); file != "" {
-		value = fmt.Sprintf(" (got %q)", file)
+	sources := options.sources()
+	if len(sources) != 1 {
+		return i
 	}
+	field += "." + sources[0].field
 	keys, err := options.static()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w%s", field, err, value)
+		f.Add(field, err)
+		return i
 	}
 	i.algorithms = options.allowed(keys)
 	if keys == nil {
 		i.keys = v.newRemoteKeys(o, options, i.algorithms)
-		return i, nil
+		return i
 	}
 	set, err := newStaticSet(keys, i.algorithms)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w%s", field, err, value)
-	}
+	f.Add(field, err)
 	i.keys = staticKeys{set}
-	return i, nil
+	return i
 }
 
-// static returns the keys that are there at the start, nil where the source
-// is a URL.
-func (o IssuerOptions) static() ([]*key, error) {
-	switch {
-	case o.PublicKeyFile != "":
-		return readKeyFile(o.PublicKeyFile)
-	case o.HMACSecretFile != "":
-		secret, err := readSecretFile(o.HMACSecretFile)
-		return []*key{secret}, err
+// static returns the keys of a file or from Go, nil if the source is a URL.
+func (o IssuerOptions) static() (keys []*key, err error) {
+	if o.PublicKeyFile != "" {
+		keys, err = readKeyFile(o.PublicKeyFile)
+	} else if o.HMACSecretFile != "" {
+		var secret *key
+		secret, err = readSecretFile(o.HMACSecretFile)
+		keys = []*key{secret}
 	}
-	var keys []*key
+	if err != nil {
+		return nil, fmt.Errorf("%w (got %q)", err, cmp.Or(o.PublicKeyFile, o.HMACSecretFile))
+	}
 	var wrong []error
 	for n, public := range o.Keys {
 		k, err := newKey(public)
@@ -123,8 +126,8 @@ func (o IssuerOptions) static() ([]*key, error) {
 	return keys, errors.Join(wrong...)
 }
 
-// newStaticSet refuses an algorithm that none of the keys can be used with,
-// and a secret that is too short for one.
+// newStaticSet returns an error if an algorithm fits none of the keys, or a
+// secret is too short for one.
 func newStaticSet(keys []*key, algs map[string]algorithm) (*keySet, error) {
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(algs)) {
@@ -141,15 +144,17 @@ func newStaticSet(keys []*key, algs map[string]algorithm) (*keySet, error) {
 	return set, errors.Join(append(wrong, err)...)
 }
 
-// newRemoteKeys does not fetch yet; see [Verifier.start].
+// newRemoteKeys returns keys that [Verifier.Start] begins to fetch.
 func (v *Verifier) newRemoteKeys(o Options, options IssuerOptions, algs map[string]algorithm) *remoteKeys {
 	f := fetcher{
-		dialer: dialer{network: o.Network, allowPrivate: options.InsecureAllowPrivateNetwork},
+		network: o.Network, allowPrivate: options.InsecureAllowPrivateNetwork,
 		issuer: options.Issuer, jwksURL: options.JWKSURL, algorithms: algs,
 	}
+	first := make(chan struct{})
 	return &remoteKeys{
 		fetch: f.fetch, now: o.Now, count: v.countFetch,
 		log:   o.Logger.With(slog.String("issuer", options.Issuer)),
 		every: o.Refresh, maxStale: o.MaxStale,
+		first: first, flight: first, wake: make(chan struct{}, 1), absent: make(map[string]time.Time),
 	}
 }

@@ -8,21 +8,21 @@ import (
 	"wsticket/internal/strictjson"
 )
 
-// maxBearer bounds a bearer in bytes, before anything looks into it.
+// maxBearer bounds a bearer in bytes, before it is parsed.
 const maxBearer = 8 << 10
 
 // token is a bearer in compact form (RFC 7515 7.1) whose shape has been
 // checked. Nothing in it is proven yet.
 type token struct {
-	header    header
+	header    joseHeader
 	claims    []byte
 	signature []byte
-	// signed is the text that the signature is over.
+	// signed is the text that was signed.
 	signed string
 }
 
-// parseToken checks size, alphabet and header. Three segments, none of them
-// empty: fewer are unsigned, five are a JWE, JSON serialization has none.
+// parseToken checks size, alphabet and header. It requires three segments, none
+// of them empty: fewer are unsigned, five are a JWE.
 func parseToken(text string) (token, error) {
 	if len(text) > maxBearer || strings.Count(text, ".") != 2 {
 		return token{}, refusedMalformed
@@ -40,53 +40,58 @@ func parseToken(text string) (token, error) {
 	return token{header: h, claims: parts[1], signature: parts[2], signed: text[:end]}, err
 }
 
-// header is what of a JOSE header is used.
-type header struct{ alg, typ, kid string }
+// joseHeader holds the members of a JOSE header that are used.
+type joseHeader struct{ alg, typ, kid string }
 
 const (
 	maxHeaderDepth = 4
 	maxClaimsDepth = 8
 )
 
-// parseHeader reads the members that matter and refuses those that would
-// change how a token is to be read or by whose key: crit and b64 (RFC 7515
-// 4.1.11: not understood, so not accepted, an empty list included), enc and
-// zip (encryption), cty (a token in a token), jwk and x5c (a key that the
-// token brings along). jku, x5u and thumbprints are ignored, for some
-// providers always send them: keys only come from the configuration.
-func parseHeader(data []byte) (header, error) {
+// refusedMembers of a header change how a token is to be read or by which key:
+// crit and b64 (RFC 7515 4.1.11: not understood, so not accepted, an empty list
+// included), enc and zip (encryption), cty (a token in a token), jwk and x5c (a
+// key inside the token). jku, x5u and thumbprints are ignored, because some
+// providers always send them; keys come from the configuration alone.
+var (
+	refusedMembers = []string{"crit", "b64", "enc", "zip", "cty", "jwk", "x5c"}
+	knownMembers   = slices.Concat(refusedMembers, []string{"alg", "typ", "kid"})
+)
+
+// parseHeader reads the members that are used, and refuses the others that
+// matter.
+func parseHeader(data []byte) (joseHeader, error) {
 	members, err := object(data, maxHeaderDepth)
 	if err != nil {
-		return header{}, err
+		return joseHeader{}, err
 	}
-	refused := []string{"crit", "b64", "enc", "zip", "cty", "jwk", "x5c"}
-	if looksLike(members, append(refused, "alg", "typ", "kid")) {
-		return header{}, refusedHeader
+	if looksLike(members, knownMembers) {
+		return joseHeader{}, refusedHeader
 	}
-	for _, name := range refused {
+	for _, name := range refusedMembers {
 		if _, present := members[name]; present {
-			return header{}, refusedHeader
+			return joseHeader{}, refusedHeader
 		}
 	}
-	var h header
+	var h joseHeader
 	var ok bool
 	if h.alg, ok = members["alg"].(string); !ok {
-		return header{}, refusedAlgorithm
+		return joseHeader{}, refusedAlgorithm
 	}
 	if typ, present := members["typ"]; present {
 		if h.typ, ok = typ.(string); !ok {
-			return header{}, refusedType
+			return joseHeader{}, refusedType
 		}
 	}
 	if kid, present := members["kid"]; present {
 		if h.kid, ok = kid.(string); !ok || h.kid == "" || len(h.kid) > maxKid {
-			return header{}, refusedKeyUnknown
+			return joseHeader{}, refusedKeyUnknown
 		}
 	}
 	return h, nil
 }
 
-// object decodes a JSON object in the one way that all parsers would.
+// object decodes a JSON object, and refuses one that parsers read differently.
 func object(data []byte, depth int) (map[string]any, error) {
 	var members map[string]any
 	if strictjson.Check(data, depth) != nil || json.Unmarshal(data, &members) != nil || members == nil {
@@ -95,8 +100,8 @@ func object(data []byte, depth int) (map[string]any, error) {
 	return members, nil
 }
 
-// looksLike tells whether a member has one of the names in another spelling
-// of upper and lower case, which some parsers would take for it.
+// looksLike reports whether a member has one of the names in another mixture of
+// upper and lower case, which some parsers would read as the name itself.
 func looksLike(members map[string]any, names []string) bool {
 	for member := range members {
 		if slices.ContainsFunc(names, func(name string) bool {

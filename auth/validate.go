@@ -1,12 +1,15 @@
 package auth
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"wsticket/internal/printable"
+	"wsticket/ticket"
 )
 
 const minRefresh = time.Minute
@@ -14,106 +17,65 @@ const minRefresh = time.Minute
 // mediaType is the subtype of a media type (RFC 6838 4.2).
 var mediaType = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$`)
 
-// faults collects what is wrong with options, each with the name of its field.
-type faults []error
-
-func (f *faults) add(field, format string, values ...any) {
-	*f = append(*f, fmt.Errorf("auth: "+field+": "+format, values...))
-}
-
-// Validate returns an error that lists the faults that can be seen without
-// reading a file, or nil. [New] finds these and those of the files.
-func (o Options) Validate() error { return errors.Join(o.withDefaults().validate()...) }
-
-// validate is Validate of options that have their defaults.
-func (o Options) validate() []error {
-	var f faults
-	if o.Refresh < minRefresh {
-		f.add("refresh", "must be at least %s (got %s)", minRefresh, o.Refresh)
-	}
-	if o.MaxStale < o.Refresh {
-		f.add("max_stale", "must be at least refresh, %s (got %s)", o.Refresh, o.MaxStale)
-	}
+// validate adds the faults that can be seen without the keys. The options have
+// their defaults.
+func (o Options) validate(f *ticket.OptionErrors) {
+	f.Check(o.Refresh >= minRefresh, "Refresh", "must be at least %s (got %s)", minRefresh, o.Refresh)
+	f.Check(o.MaxStale >= o.Refresh, "MaxStale", "must be at least the time between two fetches, %s (got %s)", o.Refresh, o.MaxStale)
 	names := make(map[string]bool)
 	for n, issuer := range o.Issuers {
-		field := fmt.Sprintf("issuers[%d]", n)
-		if names[issuer.Issuer] {
-			f.add(field+".issuer", "%q is configured twice", issuer.Issuer)
-		}
+		field := issuerField(n)
+		f.Check(!names[issuer.Issuer], field+".Issuer", "%q is configured twice", issuer.Issuer)
 		names[issuer.Issuer] = true
-		issuer.withDefaults().validate(&f, field)
+		issuer.validate(f, field)
 	}
-	return f
 }
 
-// validate lists the faults of one issuer, but for those of its files.
-func (o IssuerOptions) validate(f *faults, field string) {
-	if !isShowable(o.Issuer) {
-		f.add(field+".issuer", "must be 1 to %d bytes without control characters (got %q)", maxText, o.Issuer)
-	}
-	if len(o.Audience) == 0 || slices.Contains(o.Audience, "") {
-		f.add(field+".audience", "must list at least one, none of them empty (got %q)", o.Audience)
-	}
-	if !mediaType.MatchString(o.Type) {
-		f.add(field+".type", "must be a media type or %q (got %q)", AnyType, o.Type)
-	}
-	if o.MaxLifetime < 0 {
-		f.add(field+".max_lifetime", "must be positive (got %s)", o.MaxLifetime)
-	}
-	if o.Leeway < 0 || o.Leeway > MaxLeeway {
-		f.add(field+".leeway", "must be 0s..%s (got %s)", MaxLeeway, o.Leeway)
-	}
-	if slices.Contains(o.Claims, "") {
-		f.add(field+".claims", "must not hold an empty name")
-	}
-	o.validateAlgorithms(f, field+".algorithms")
+func issuerField(n int) string { return fmt.Sprintf("Issuers[%d]", n) }
+
+func (o IssuerOptions) validate(f *ticket.OptionErrors, field string) {
+	f.Check(printable.IsName(o.Issuer), field+".Issuer",
+		"must be 1 to %d bytes without control characters (got %q)", printable.MaxName, o.Issuer)
+	f.Check(len(o.Audience) > 0 && !slices.Contains(o.Audience, ""), field+".Audience",
+		"must list at least one, none of them empty (got %q)", o.Audience)
+	f.Check(mediaType.MatchString(o.Type), field+".Type", "must be a media type or %q (got %q)", AnyType, o.Type)
+	f.Check(o.MaxLifetime >= 0, field+".MaxLifetime", "must be positive (got %s)", o.MaxLifetime)
+	f.Check(o.Leeway >= 0 && o.Leeway <= MaxLeeway, field+".Leeway", "must be 0s..%s (got %s)", MaxLeeway, o.Leeway)
+	f.Check(!slices.Contains(o.Claims, ""), field+".Claims", "must not contain an empty name")
+	o.validateAlgorithms(f, field+".Algorithms")
 	o.validateSource(f, field)
 }
 
-// validateAlgorithms keeps HMAC and asymmetric algorithms apart: with both
-// for one issuer, its public key would be a secret to sign with.
-func (o IssuerOptions) validateAlgorithms(f *faults, field string) {
+// validateAlgorithms keeps HMAC and asymmetric algorithms apart: with both for
+// one issuer, its public key would be a secret to sign with (RFC 8725 2.1).
+func (o IssuerOptions) validateAlgorithms(f *ticket.OptionErrors, field string) {
 	for _, name := range o.Algorithms {
-		a, known := algorithmNamed(name)
-		switch {
-		case !known:
-			f.add(field, "%q is not supported", name)
-		case a.secret > 0 && o.HMACSecretFile == "":
-			f.add(field, "%s needs hmac_secret_file", name)
-		case a.secret == 0 && o.HMACSecretFile != "":
-			f.add(field, "%s does not go with hmac_secret_file", name)
-		}
+		a, known := algorithms[name]
+		f.Check(known, field, "%q is not supported", name)
+		f.Check(!known || a.secret == 0 || o.HMACSecretFile != "", field, "%s needs an HMAC secret file", name)
+		f.Check(!known || a.secret > 0 || o.HMACSecretFile == "", field, "%s does not go with an HMAC secret file", name)
 	}
 }
 
-// validateSource asks for one source of keys: with two, one would be the way
-// around the other.
-func (o IssuerOptions) validateSource(f *faults, field string) {
-	if used := o.sources(); len(used) != 1 {
-		f.add(field, "exactly one of jwks_url, discovery, public_key_file, hmac_secret_file and keys is required (got %d: %s)",
-			len(used), strings.Join(used, ", "))
+// validateSource requires one source of keys: with two, one could be used to
+// get around the other.
+func (o IssuerOptions) validateSource(f *ticket.OptionErrors, field string) {
+	var used []string
+	for _, s := range o.sources() {
+		used = append(used, s.name)
 	}
+	f.Check(len(used) == 1, field,
+		"exactly one source of keys is required: JWKS URL, discovery, public key file, HMAC secret file or keys (got %s)",
+		cmp.Or(strings.Join(used, ", "), "none"))
 	if o.JWKSURL != "" {
 		if err := checkKeyURL(o.JWKSURL, o.InsecureAllowPrivateNetwork); err != nil {
-			f.add(field+".jwks_url", "%w (got %q)", err, withoutUser(o.JWKSURL))
+			f.Check(false, field+".JWKSURL", "%w (got %q)", err, withoutUser(o.JWKSURL))
 		}
 	}
 	if o.Discovery {
-		if err := checkKeyURL(o.Issuer, o.InsecureAllowPrivateNetwork); err != nil {
-			f.add(field+".issuer", "for discovery: %w (got %q)", err, withoutUser(o.Issuer))
-		} else if strings.Contains(o.Issuer, "?") {
-			f.add(field+".issuer", "for discovery: must have no query (got %q)", o.Issuer)
-		}
+		err := checkKeyURL(o.Issuer, o.InsecureAllowPrivateNetwork)
+		f.Check(err == nil, field+".Issuer", "for discovery: %w (got %q)", err, withoutUser(o.Issuer))
+		f.Check(err != nil || !strings.Contains(o.Issuer, "?"), field+".Issuer",
+			"for discovery: must have no query (got %q)", o.Issuer)
 	}
-}
-
-// withoutUser cuts what may be a user name and password out of a URL that is
-// not good enough to be parsed.
-func withoutUser(address string) string {
-	before, after, found := strings.Cut(address, "@")
-	if !found {
-		return address
-	}
-	scheme, _, _ := strings.Cut(before, "//")
-	return scheme + "//…@" + after
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -19,68 +20,97 @@ type Verifier struct {
 	cache   *cache
 	now     func() time.Time
 
-	cancel  context.CancelFunc // ends the goroutines that fetch keys
-	running sync.WaitGroup
+	running sync.WaitGroup // the goroutines that fetch keys
 
 	mu      sync.Mutex
+	stop    context.CancelFunc // ends them; nil before Start
+	closed  bool
 	fetches map[string]uint64
 }
 
-// New returns a Verifier, or an error that lists every fault of o, also those
-// of the files that it names.
-//
-// For each issuer whose keys are behind a URL it starts a goroutine, which
-// [Verifier.Close] ends, and waits for the first fetch, at most 5 s. Keys that
-// could not be fetched are no error: see [Verifier.Ready]. The context bounds
-// only the waiting; if it ends first, so does New, with its error.
-func New(ctx context.Context, o Options) (*Verifier, error) {
+// New returns a Verifier, or an error that joins a [ticket.OptionError] for
+// each fault of o and of the key files that it names. It reads these files and
+// opens no socket. If an issuer's keys are behind a URL, call [Verifier.Start].
+func New(o Options) (*Verifier, error) {
 	o = o.withDefaults()
-	wrong := o.validate()
+	o.Issuers = slices.Clone(o.Issuers)
+	for n := range o.Issuers {
+		o.Issuers[n] = o.Issuers[n].withDefaults()
+	}
+	faults := ticket.OptionErrors{Package: "auth"}
+	o.validate(&faults)
 	v := &Verifier{
-		issuers: make(map[string]*issuer), cache: newCache(max(o.CacheSize, 0)),
+		issuers: make(map[string]*issuer), cache: newCache(o.CacheSize),
 		now: o.Now, fetches: make(map[string]uint64),
 	}
 	for n, options := range o.Issuers {
-		if len(options.sources()) != 1 {
-			continue // a fault that validate has listed
-		}
-		i, err := v.newIssuer(o, options)
-		if err != nil {
-			wrong = append(wrong, fmt.Errorf("auth: issuers[%d].%w", n, err))
-			continue
-		}
-		v.issuers[options.Issuer] = i
+		v.issuers[options.Issuer] = v.newIssuer(&faults, issuerField(n), o, options)
 	}
-	if err := errors.Join(wrong...); err != nil {
-		return nil, err
-	}
-	if err := v.start(ctx); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
-// start begins fetching, for all issuers at the same time, and waits until
-// each has tried once.
-func (v *Verifier) start(ctx context.Context) error {
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	v.cancel = cancel
-	var flights []<-chan struct{}
-	for _, i := range v.issuers {
-		if keys, ok := i.keys.(*remoteKeys); ok {
-			flights = append(flights, keys.start())
-			v.running.Go(func() { keys.run(running) })
-		}
+// Start begins to fetch the keys of every issuer whose keys are behind a URL,
+// each in a goroutine that refreshes them until [Verifier.Close], and waits for
+// the first fetch of each, at most 5 s. Before Start the bearers of such issuers
+// get [ticket.ErrUnavailable]. Issuers whose keys come from a file or from Go do
+// not need it.
+//
+// Keys that could not be fetched are not an error, because they are tried again:
+// see [Verifier.Ready]. Start returns an error if ctx ends before it is done
+// waiting, which does not end the fetching, and after Close. A second call waits
+// and starts nothing.
+func (v *Verifier) Start(ctx context.Context) error {
+	if !v.run(context.WithoutCancel(ctx)) {
+		return errors.New("auth: start: the verifier is closed")
 	}
-	for _, flight := range flights {
+	for _, keys := range v.remote() {
 		select {
-		case <-flight:
+		case <-keys.first:
 		case <-ctx.Done():
-			v.Close()
 			return fmt.Errorf("auth: wait for keys: %w", ctx.Err())
 		}
 	}
 	return nil
+}
+
+// run starts the goroutines, once. It reports whether the Verifier is open.
+func (v *Verifier) run(ctx context.Context) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.stop != nil || v.closed {
+		return !v.closed
+	}
+	ctx, v.stop = context.WithCancel(ctx)
+	for _, keys := range v.remote() {
+		v.running.Go(func() { keys.run(ctx) })
+	}
+	return true
+}
+
+// remote returns the keys that are behind URLs.
+func (v *Verifier) remote() []*remoteKeys {
+	var all []*remoteKeys
+	for _, i := range v.issuers {
+		if keys, ok := i.keys.(*remoteKeys); ok {
+			all = append(all, keys)
+		}
+	}
+	return all
+}
+
+// Close ends the fetching of keys and returns when no goroutine is left. Keys
+// that are there serve until they are too old.
+func (v *Verifier) Close() {
+	v.mu.Lock()
+	v.closed = true
+	if v.stop != nil {
+		v.stop()
+	}
+	v.mu.Unlock()
+	v.running.Wait()
 }
 
 // Authenticate returns the identity that the bearer proves. The caller owns
@@ -88,7 +118,7 @@ func (v *Verifier) start(ctx context.Context) error {
 // leeway may have passed.
 //
 // The error wraps [ticket.ErrInvalidBearer], or [ticket.ErrUnavailable] where
-// the issuer's keys cannot be had. A bearer that was verified before costs a
+// the issuer's keys are missing. A bearer that was verified before costs only a
 // hash and a look-up, until it expires or its issuer's keys change.
 func (v *Verifier) Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
 	text := bearer.Reveal()
@@ -108,9 +138,9 @@ func (v *Verifier) Authenticate(ctx context.Context, bearer ticket.Bearer) (tick
 	return proven.identity, nil
 }
 
-// verify does all the work for a bearer that is not in the cache. The issuer
-// is read from claims that are not proven yet, to find the keys that prove
-// them; nothing else is before the signature holds.
+// verify does all the work for a bearer that is not in the cache. It reads the
+// issuer from claims that are not proven yet, to find the keys that prove them;
+// nothing else is used before the signature is verified.
 func (v *Verifier) verify(ctx context.Context, text string, now time.Time) (*verified, error) {
 	t, err := parseToken(text)
 	if err != nil {
@@ -129,12 +159,26 @@ func (v *Verifier) verify(ctx context.Context, text string, now time.Time) (*ver
 	if err != nil {
 		return nil, err
 	}
-	// The clock is read again, for keys may have been waited for.
+	// The clock is read again, because keys may have been waited for.
 	identity, valid, err := i.identity(c, v.now())
 	if err != nil {
 		return nil, err
 	}
 	return &verified{identity: identity, valid: valid, keys: i.keys, set: set}, nil
+}
+
+// HasKey reports whether a bearer that is signed with the private half of a key
+// may be accepted, so that the key must not be used for anything else. Keys
+// behind a URL are known as far as they were fetched.
+func (v *Verifier) HasKey(public crypto.PublicKey) bool {
+	now := v.now()
+	for _, i := range v.issuers {
+		set := i.keys.set(now)
+		if set != nil && slices.ContainsFunc(set.keys, func(k *key) bool { return k.is(public) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Ready returns nil if every issuer has keys, else an error that names those
@@ -150,17 +194,10 @@ func (v *Verifier) Ready(context.Context) error {
 	return errors.Join(missing...)
 }
 
-// Close ends the refresh of keys and returns when nothing runs any more. What
-// is there goes on serving until it is too old.
-func (v *Verifier) Close() {
-	v.cancel()
-	v.running.Wait()
-}
-
-// Stats are counts since the start.
+// Stats are counts since New.
 type Stats struct {
 	CacheHits, CacheMisses uint64
-	// CacheSize is the number of verified bearers kept now.
+	// CacheSize is the number of bearers that are remembered now.
 	CacheSize int
 	// KeyFetches counts fetches of keys by outcome: ok, unreachable, blocked,
 	// status, content.

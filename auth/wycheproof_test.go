@@ -10,6 +10,7 @@ import (
 	"github.com/c2sp/wycheproof"
 
 	"wsticket/auth"
+	"wsticket/internal/test"
 )
 
 // vectors is a file of test vectors of Project Wycheproof.
@@ -29,8 +30,8 @@ type vectors struct {
 }
 
 // TestWycheproof runs the JOSE vectors against the path that a bearer takes:
-// the key from a file, then the JWS. The numbers excepted are those that are
-// marked valid and that we refuse; the other way round there is none.
+// the key from a file, then the JWS. The numbers in refused are marked valid and
+// are refused.
 func TestWycheproof(t *testing.T) {
 	t.Parallel()
 	const (
@@ -108,7 +109,7 @@ type jwkOrSet struct {
 }
 
 // wycheproofVerifier takes the public key from a file, as an operator would,
-// or the secret where there is no public key.
+// or the secret if there is no public key.
 func wycheproofVerifier(t *testing.T, public, private json.RawMessage) (*auth.Verifier, error) {
 	t.Helper()
 	var key jwkOrSet
@@ -124,9 +125,9 @@ func wycheproofVerifier(t *testing.T, public, private json.RawMessage) (*auth.Ve
 	if public == nil {
 		public = private
 	}
-	v, err := auth.New(t.Context(), auth.Options{Issuers: []auth.IssuerOptions{{
+	v, err := auth.New(auth.Options{Issuers: []auth.IssuerOptions{{
 		Issuer: issuerName, Audience: []string{audience}, Type: auth.AnyType,
-		PublicKeyFile: writeFile(t, string(public)),
+		PublicKeyFile: test.WriteFile(t, "file", string(public)),
 	}}})
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)

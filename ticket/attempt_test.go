@@ -6,20 +6,21 @@ import (
 	"testing"
 	"time"
 
+	"wsticket/internal/test"
 	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
 
 func TestTheSameAttemptMayComeAgain(t *testing.T) {
 	b := newBench(t, ticket.Options{RetryWindow: 2 * time.Second})
-	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	issued := b.mustIssue(t, ticket.Request{Identity: test.Alice()})
 	for n := range 3 {
 		grant, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "a"})
 		if err != nil || grant.Identity.Subject != "alice" || grant.ID != issued.ID {
 			t.Fatalf("attempt %d = %+v, %v, want the same grant", n, grant, err)
 		}
-		if got := b.events[len(b.events)-1].Retried; got != (n > 0) {
-			t.Errorf("attempt %d is observed with Retried = %t", n, got)
+		if e := b.last(t); e.Kind != ticket.EventRedeem || e.Retried != (n > 0) {
+			t.Errorf("attempt %d is the event %+v", n, e)
 		}
 	}
 	for _, other := range []string{"b", "", "A"} {
@@ -35,7 +36,7 @@ func TestTheSameAttemptMayComeAgain(t *testing.T) {
 
 func TestNoAttemptComesAgainWithoutAWindow(t *testing.T) {
 	b := newBench(t, ticket.Options{})
-	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	issued := b.mustIssue(t, ticket.Request{Identity: test.Alice()})
 	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "a"}); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestNoAttemptComesAgainWithoutAWindow(t *testing.T) {
 func TestARetryIsJudgedLikeTheFirst(t *testing.T) {
 	const app = "https://app.example.com"
 	b := newBench(t, ticket.Options{RetryWindow: 2 * time.Second})
-	issued := b.mustIssue(t, ticket.Request{Identity: alice(), Origin: app})
+	issued := b.mustIssue(t, ticket.Request{Identity: test.Alice(), Origin: app})
 	wrong := ticket.Presentation{Attempt: "a", Origin: "https://evil.example"}
 	right := ticket.Presentation{Attempt: "a", Origin: app}
 	if _, err := b.Redeem(t.Context(), issued.Token, wrong); !errors.Is(err, ticket.ErrWrongOrigin) {
@@ -57,25 +58,25 @@ func TestARetryIsJudgedLikeTheFirst(t *testing.T) {
 		t.Errorf("the same attempt with another origin after a refusal = %v, want ErrSpent", err)
 	}
 
-	issued = b.mustIssue(t, ticket.Request{Identity: alice(), Origin: app})
+	issued = b.mustIssue(t, ticket.Request{Identity: test.Alice(), Origin: app})
 	if _, err := b.Redeem(t.Context(), issued.Token, right); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Redeem(t.Context(), issued.Token, wrong); !errors.Is(err, ticket.ErrSpent) {
 		t.Errorf("a retry with another origin = %v, want ErrSpent", err)
 	}
-	if receipt, err := b.Lookup(t.Context(), issued.ID, alice()); err != nil || receipt.State != ticket.Redeemed {
+	if receipt, err := b.Lookup(t.Context(), issued.ID, test.Alice()); err != nil || receipt.State != ticket.Redeemed {
 		t.Errorf("receipt = %+v, %v, want redeemed: the first attempt was admitted", receipt, err)
 	}
 }
 
-// forgetful loses every note about a refusal.
+// forgetful is a store that drops every Settle.
 type forgetful struct{ ticket.Store }
 
 func (forgetful) Settle(context.Context, ticket.ID, ticket.Mark) error { return ticket.ErrUnavailable }
 
-// Whoever presents a ticket several times at once, by one name, is no further
-// than with one presentation: not even before the first refusal is noted.
+// A client that presents a ticket several times at once under one attempt gains
+// nothing over one presentation, not even before the first refusal is recorded.
 func TestNobodyTriesOriginsOrAudiences(t *testing.T) {
 	const app = "https://app.example.com"
 	right := ticket.Presentation{Attempt: "a", Origin: app, Audience: "chat"}
@@ -92,7 +93,7 @@ func TestNobodyTriesOriginsOrAudiences(t *testing.T) {
 		b := newBench(t, ticket.Options{
 			Store: forgetful{memory}, RetryWindow: 2 * time.Second, Audiences: []string{"chat", "feed"},
 		})
-		issued := b.mustIssue(t, ticket.Request{Identity: alice(), Origin: app})
+		issued := b.mustIssue(t, ticket.Request{Identity: test.Alice(), Origin: app})
 		if _, err := b.Redeem(t.Context(), issued.Token, wrong); err == nil {
 			t.Fatalf("%s: Redeem = nil, want a refusal", rule)
 		}
@@ -104,7 +105,7 @@ func TestNobodyTriesOriginsOrAudiences(t *testing.T) {
 
 func TestARetryMayComeAfterTheTicketsEnd(t *testing.T) {
 	b := newBench(t, ticket.Options{RetryWindow: 2 * time.Second})
-	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	issued := b.mustIssue(t, ticket.Request{Identity: test.Alice()})
 	b.advance(issued.Lifetime - time.Second)
 	for range 2 {
 		if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Attempt: "a"}); err != nil {
@@ -116,8 +117,8 @@ func TestARetryMayComeAfterTheTicketsEnd(t *testing.T) {
 
 func TestRevokedStaysRevokedForEveryAttempt(t *testing.T) {
 	b := newBench(t, ticket.Options{RetryWindow: 2 * time.Second})
-	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
-	if err := b.Revoke(t.Context(), issued.ID, alice()); err != nil {
+	issued := b.mustIssue(t, ticket.Request{Identity: test.Alice()})
+	if err := b.Revoke(t.Context(), issued.ID, test.Alice()); err != nil {
 		t.Fatal(err)
 	}
 	for _, attempt := range []string{"", "a"} {

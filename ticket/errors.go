@@ -1,15 +1,16 @@
 package ticket
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 )
 
-// What a caller did wrong.
+// Errors of the caller.
 var (
-	// ErrInvalidRequest: the request to issue makes no sense, for example a
-	// lifetime of zero or an unknown shape of scope.
+	// ErrInvalidRequest: the request is malformed, for example a lifetime of
+	// zero or a scope with forbidden characters.
 	ErrInvalidRequest = errors.New("invalid request")
 	// ErrInvalidBearer: the long-lived credential was not accepted.
 	ErrInvalidBearer = errors.New("invalid bearer")
@@ -19,7 +20,7 @@ var (
 	ErrInsufficientScope = errors.New("insufficient scope")
 )
 
-// Why a ticket was not accepted. To whoever presented it these look the same.
+// Why a ticket was not accepted. To its presenter these look the same.
 var (
 	// ErrMalformedToken: not a token at all. It never reaches the store.
 	ErrMalformedToken = errors.New("malformed token")
@@ -31,8 +32,8 @@ var (
 	ErrSpent = errors.New("ticket already spent")
 	// ErrRevoked: revoked by its owner. The error is a [*SpentError].
 	ErrRevoked = errors.New("ticket revoked")
-	// ErrFenced: issued before the store's primary changed. What such a
-	// ticket has been through since then cannot be known.
+	// ErrFenced: issued before the store's primary changed. It is unknown
+	// whether it was spent since then.
 	ErrFenced = errors.New("ticket is from before a failover")
 	// ErrWrongAudience: presented at an endpoint that it is not for.
 	ErrWrongAudience = errors.New("ticket is for another audience")
@@ -42,22 +43,22 @@ var (
 	ErrCorrupt = errors.New("ticket record is not readable")
 )
 
-// What went wrong on our side.
+// Errors of the service.
 var (
-	// ErrExists: the ID is taken. With 132 bits this is a fault, not chance.
+	// ErrExists: the ID is taken. With 132 random bits this is a fault.
 	ErrExists = errors.New("ticket already exists")
-	// ErrUnavailable: the store or the keys could not answer. Nothing may be
-	// concluded from it, least of all that a ticket is good.
+	// ErrUnavailable: the store or the keys did not answer. It says nothing
+	// about the ticket or the bearer: refuse.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrFull: the store has reached its bound. It wraps [ErrUnavailable].
 	ErrFull = fmt.Errorf("store is full: %w", ErrUnavailable)
 )
 
-// SpentError says who spent a ticket and when. It wraps [ErrSpent], or
-// [ErrRevoked] where the owner revoked it.
+// SpentError says which attempt spent a ticket and when. It wraps [ErrSpent], or
+// [ErrRevoked] if the owner revoked it.
 type SpentError struct{ Mark Mark }
 
-// Error names the state and time of the mark, which are no secrets.
+// Error returns the state and time of the mark, which are no secrets.
 func (e *SpentError) Error() string {
 	return fmt.Sprintf("ticket %s at %s", e.Mark.State, e.Mark.At.UTC().Format(time.RFC3339Nano))
 }
@@ -70,10 +71,10 @@ func (e *SpentError) Unwrap() error {
 	return ErrSpent
 }
 
-// Reason names an error in one fixed word for logs, metrics and receipts:
-// "ok" for nil, "internal" for an error that is not of this package. An error
-// with a method Reason() string names itself; it must return one of few
-// constants and nothing of the input.
+// Reason names an error in one word for logs, metrics and receipts: "ok" for nil,
+// "internal" for an error that it does not know. An error with a method
+// Reason() string names itself; the method must return one of a few constants and
+// nothing of the input.
 func Reason(err error) string {
 	if err == nil {
 		return "ok"
@@ -84,7 +85,7 @@ func Reason(err error) string {
 	}](err); ok {
 		return named.Reason()
 	}
-	for _, row := range reasons() {
+	for _, row := range reasons {
 		if errors.Is(err, row.err) {
 			return row.word
 		}
@@ -92,31 +93,28 @@ func Reason(err error) string {
 	return "internal"
 }
 
-type reasonRow struct {
+// reasons are matched from the top: ErrFull before the ErrUnavailable that it
+// wraps.
+var reasons = [...]struct {
 	err  error
 	word string
-}
-
-// reasons lists the words in the order in which errors are matched: ErrFull
-// before the ErrUnavailable that it wraps.
-func reasons() [17]reasonRow {
-	return [...]reasonRow{
-		{ErrSpent, "spent"},
-		{ErrNotFound, "not_found"},
-		{ErrExpired, "expired"},
-		{ErrRevoked, "revoked"},
-		{ErrFenced, "fenced"},
-		{ErrMalformedToken, "malformed"},
-		{ErrWrongAudience, "wrong_audience"},
-		{ErrWrongOrigin, "wrong_origin"},
-		{ErrCorrupt, "corrupt"},
-		{ErrFull, "full"},
-		{ErrUnavailable, "unavailable"},
-		{ErrInvalidRequest, "invalid_request"},
-		{ErrInvalidBearer, "invalid_bearer"},
-		{ErrShortLived, "short_lived"},
-		{ErrInsufficientScope, "insufficient_scope"},
-		{ErrExists, "exists"},
-		{errCanceled, "canceled"},
-	}
+}{
+	{ErrSpent, "spent"},
+	{ErrNotFound, "not_found"},
+	{ErrExpired, "expired"},
+	{ErrRevoked, "revoked"},
+	{ErrFenced, "fenced"},
+	{ErrMalformedToken, "malformed"},
+	{ErrWrongAudience, "wrong_audience"},
+	{ErrWrongOrigin, "wrong_origin"},
+	{ErrCorrupt, "corrupt"},
+	{ErrFull, "full"},
+	{ErrUnavailable, "unavailable"},
+	{ErrInvalidRequest, "invalid_request"},
+	{ErrInvalidBearer, "invalid_bearer"},
+	{ErrShortLived, "short_lived"},
+	{ErrInsufficientScope, "insufficient_scope"},
+	{ErrExists, "exists"},
+	// The caller has left, which is not a fault.
+	{context.Canceled, "canceled"},
 }

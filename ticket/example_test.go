@@ -10,7 +10,7 @@ import (
 	"wsticket/ticket"
 )
 
-// A ticket is issued for an identity, redeemed once, and worthless then.
+// A ticket is issued for an identity and can be redeemed once.
 func Example() {
 	memory, err := memstore.New(memstore.Options{})
 	if err != nil {
@@ -42,8 +42,8 @@ func Example() {
 	// again: spent true
 }
 
-// The owner of a refused ticket reads in its receipt what the WebSocket
-// could not tell: a browser sees only close code 1006.
+// The owner of a refused ticket reads in its receipt why it was refused. The
+// browser sees only close code 1006.
 func ExampleService_Lookup() {
 	memory, _ := memstore.New(memstore.Options{})
 	defer memory.Close()
@@ -62,7 +62,7 @@ func ExampleService_Lookup() {
 	// refused wrong_origin
 }
 
-// A text from outside is a token in one spelling or not at all.
+// ParseToken accepts exactly one spelling of a token.
 func ExampleParseToken() {
 	_, err := ticket.ParseToken("wst1_not-a-token")
 	fmt.Println(err)

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// outlived is an [ErrInvalidBearer] that was good once.
-type outlived struct{}
+// expiredBearer is an [ErrInvalidBearer] that was good before.
+type expiredBearer struct{}
 
-func (outlived) Error() string  { return "bearer is past its time" }
-func (outlived) Reason() string { return "bearer_expired" }
-func (outlived) Unwrap() error  { return ErrInvalidBearer }
+func (expiredBearer) Error() string  { return "bearer has expired" }
+func (expiredBearer) Reason() string { return "bearer_expired" }
+func (expiredBearer) Unwrap() error  { return ErrInvalidBearer }
 
-// GrantOf makes the grant of a bearer or a session that opens a connection by
-// itself, without a ticket: it has an ID of its own, is bound to no origin and
-// ends with what it was made of. The error of an identity that is past its
-// time wraps [ErrInvalidBearer], and its [Reason] is bearer_expired.
+// GrantOf returns the grant of a bearer or a session that opens a connection
+// without a ticket. It has an ID of its own, is bound to no origin and ends with
+// the identity. If that has expired the error wraps [ErrInvalidBearer], and
+// its [Reason] is bearer_expired.
 func GrantOf(who Identity, audience string, now time.Time) (Grant, error) {
 	if !now.Before(who.ExpiresAt) {
-		return Grant{}, fmt.Errorf("grant: %w", outlived{})
+		return Grant{}, fmt.Errorf("grant: %w", expiredBearer{})
 	}
 	return Grant{
 		ID: NewID(), Identity: who, Audience: audience,

@@ -5,15 +5,15 @@ import (
 	"fmt"
 )
 
-// Introspect tells what a redemption of the ticket would yield now, at the
-// endpoint and from the origin that it is for, and changes nothing: it is for
-// people who look for a fault. Never admit anybody by it, because any number
-// of callers get the same answer.
+// Introspect returns the grant that a redemption would yield now, at the
+// endpoint and from the origin that the ticket is for. It changes nothing and is
+// meant for troubleshooting. Never admit anybody by it: any number of callers
+// get the same result.
 //
 // With a nil error the ticket is [Pending]. The error wraps what [Service.Redeem]
-// would have returned: [ErrNotFound], also for a ticket from before a
-// failover, [ErrExpired], [ErrSpent], [ErrRevoked], [ErrCorrupt] or
-// [ErrUnavailable]. It is not observed.
+// would have returned: [ErrNotFound], also for a ticket from before a failover,
+// [ErrExpired], [ErrSpent], [ErrRevoked], [ErrCorrupt] or [ErrUnavailable]. No
+// [Event] is emitted.
 func (s *Service) Introspect(ctx context.Context, token Token) (Grant, error) {
 	id := token.ID()
 	entry, err := s.store.Lookup(ctx, id)

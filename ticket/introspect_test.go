@@ -5,22 +5,23 @@ import (
 	"testing"
 	"time"
 
+	"wsticket/internal/test"
 	"wsticket/ticket"
 )
 
 func TestIntrospectChangesNothing(t *testing.T) {
 	const app = "https://app.example.com"
 	b := newBench(t, ticket.Options{Audiences: []string{"chat", "feed"}})
-	issued := b.mustIssue(t, ticket.Request{Identity: alice(), Audience: "feed", Origin: app})
-	before := len(b.events)
+	issued := b.mustIssue(t, ticket.Request{Identity: test.Alice(), Audience: "feed", Origin: app})
+	before := len(b.events.All())
 	for range 3 {
 		grant, err := b.Introspect(t.Context(), issued.Token)
 		if err != nil || grant.ID != issued.ID || grant.Audience != "feed" || grant.Origin != app || grant.Identity.Subject != "alice" {
 			t.Errorf("Introspect = %+v, %v, want the grant", grant, err)
 		}
 	}
-	if len(b.events) != before {
-		t.Errorf("got %d events, want none", len(b.events)-before)
+	if len(b.events.All()) != before {
+		t.Errorf("got %d events, want none", len(b.events.All())-before)
 	}
 	if _, err := b.Redeem(t.Context(), issued.Token, ticket.Presentation{Audience: "feed", Origin: app}); err != nil {
 		t.Errorf("Redeem after it = %v, want the grant", err)
@@ -39,17 +40,17 @@ func TestIntrospectSaysWhatRedeemWould(t *testing.T) {
 		{"refused", func(i ticket.Ticket) {
 			_, _ = b.Redeem(t.Context(), i.Token, ticket.Presentation{Audience: "other"})
 		}, ticket.ErrSpent},
-		{"revoked", func(i ticket.Ticket) { _ = b.Revoke(t.Context(), i.ID, alice()) }, ticket.ErrRevoked},
+		{"revoked", func(i ticket.Ticket) { _ = b.Revoke(t.Context(), i.ID, test.Alice()) }, ticket.ErrRevoked},
 		{"past its time by our clock", func(i ticket.Ticket) { b.advance(i.Lifetime) }, ticket.ErrExpired},
 	} {
-		issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+		issued := b.mustIssue(t, ticket.Request{Identity: test.Alice()})
 		row.do(issued)
 		if grant, err := b.Introspect(t.Context(), issued.Token); !errors.Is(err, row.want) || grant.ID != "" {
 			t.Errorf("%s: Introspect = %+v, %v, want %v", row.rule, grant, err, row.want)
 		}
 		b.offset.Store(0)
 	}
-	issued := b.mustIssue(t, ticket.Request{Identity: alice()})
+	issued := b.mustIssue(t, ticket.Request{Identity: test.Alice()})
 	if _, err := other.Introspect(t.Context(), issued.Token); !errors.Is(err, ticket.ErrCorrupt) {
 		t.Errorf("under another seal key: %v, want ErrCorrupt", err)
 	}
@@ -69,7 +70,7 @@ func TestIntrospectSaysWhatRedeemWould(t *testing.T) {
 }
 
 func TestGrantOfABearer(t *testing.T) {
-	who := alice()
+	who := test.Alice()
 	grant, err := ticket.GrantOf(who, "chat", who.ExpiresAt.Add(-time.Millisecond))
 	if err != nil || grant.ID == "" || grant.Identity.Subject != "alice" || grant.Audience != "chat" ||
 		grant.Scope != who.Scope || grant.Origin != "" || !grant.ConnectionExpiresAt.Equal(who.ExpiresAt) {

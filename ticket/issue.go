@@ -11,22 +11,21 @@ import (
 // Issue makes a ticket for the identity that a bearer has proven. It lives
 // for the configured time, or as long as the bearer if that is shorter.
 //
-// The error wraps [ErrInvalidRequest], [ErrInsufficientScope] (audience or
-// scope are not the bearer's to give), [ErrShortLived] (under 5 s of the
-// bearer are left) or [ErrUnavailable].
+// The error wraps [ErrInvalidRequest], [ErrInsufficientScope] (the bearer does
+// not permit the audience or scope), [ErrShortLived] (the bearer ends in less
+// than 5 s) or [ErrUnavailable].
 func (s *Service) Issue(ctx context.Context, req Request) (Ticket, error) {
 	start := s.now()
 	issued, err := s.issue(ctx, req, start)
-	s.observe(ctx, Event{
-		Action: ActionIssue, At: start, Took: s.now().Sub(start),
-		ID: issued.ID, Identity: req.Identity, Err: err,
+	s.emit(ctx, Event{
+		Action: ActionIssue, At: start, TicketID: issued.ID, Identity: req.Identity, Err: err,
 		Presentation: Presentation{Audience: issued.Audience, Origin: req.Origin},
 	})
 	return issued, err
 }
 
 func (s *Service) issue(ctx context.Context, req Request, now time.Time) (Ticket, error) {
-	grant, err := s.grant(req)
+	grant, err := s.grantFor(req)
 	if err != nil {
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
@@ -57,8 +56,8 @@ func (s *Service) sealGrant(token Token, id ID, rec Record, grant Grant) ([]byte
 	return s.sealer.seal(token, id, rec, plain)
 }
 
-// grant is what a redemption of this request will yield, but for the ID.
-func (s *Service) grant(req Request) (Grant, error) {
+// grantFor returns what a redemption will yield, without the ID.
+func (s *Service) grantFor(req Request) (Grant, error) {
 	if req.Identity.Issuer == "" || req.Identity.Subject == "" {
 		return Grant{}, fmt.Errorf("identity names nobody: %w", ErrInvalidRequest)
 	}
@@ -78,8 +77,8 @@ func (s *Service) grant(req Request) (Grant, error) {
 	}, nil
 }
 
-// lifetime is min(TTL, what is left of the bearer), with no leeway: a ticket
-// never outlives the bearer that it was made from.
+// lifetime returns the shorter of the TTL and the time until the bearer
+// expires, without leeway: a ticket never outlives its bearer.
 func (s *Service) lifetime(req Request, now time.Time) (time.Duration, error) {
 	ttl := s.ttl
 	if req.TTL != nil {
@@ -95,13 +94,13 @@ func (s *Service) lifetime(req Request, now time.Time) (time.Duration, error) {
 	return min(ttl, left), nil
 }
 
-// narrow returns the wanted scope where every part of it is had, and all that
-// is had where nothing is wanted (RFC 6749 3.3).
-func narrow(had, wanted string) (string, error) {
+// narrow returns the wanted scope if all of it was granted to the bearer, and
+// the bearer's whole scope if none is wanted (RFC 6749 3.3).
+func narrow(granted, wanted string) (string, error) {
 	if wanted == "" {
-		return had, nil
+		return granted, nil
 	}
-	owned := strings.Fields(had)
+	owned := strings.Fields(granted)
 	for part := range strings.SplitSeq(wanted, " ") {
 		if !isScopeToken(part) {
 			return "", fmt.Errorf("scope: %w", ErrInvalidRequest)
@@ -113,7 +112,7 @@ func narrow(had, wanted string) (string, error) {
 	return wanted, nil
 }
 
-// isScopeToken is the scope-token of RFC 6749 3.3.
+// isScopeToken reports whether s is a scope-token (RFC 6749 3.3).
 func isScopeToken(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' || c == '"' || c == '\\' {

@@ -38,8 +38,8 @@ func (f *OptionErrors) Check(ok bool, field, format string, args ...any) {
 	}
 }
 
-// Add adds err as a fault of field, and nothing where err is nil. Of a joined
-// error each part becomes a fault. Where a part is an [*OptionError], because
+// Add adds err as a fault of field, and does nothing if err is nil. Each part
+// of a joined error becomes a fault. If a part is an [*OptionError], because
 // the field holds Options itself, its Field is appended to field.
 func (f *OptionErrors) Add(field string, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -63,5 +63,5 @@ func join(field, inner string) string {
 	return field + "." + inner
 }
 
-// Err returns all faults joined, nil where there are none.
+// Err returns all faults joined, nil if there are none.
 func (f *OptionErrors) Err() error { return errors.Join(f.faults...) }

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// A payload is a grant as it is sealed. There may be millions of them in memory,
-// and each redemption reads one, so it is short and needs no parser: the end in
+// A payload is a grant as it is sealed. Millions of them may be in memory, and
+// each redemption reads one, so it is short and needs no parser: the expiry in
 // Unix milliseconds, the texts, the number of the bearer's audiences and these,
-// each text behind its length, and the claims, if there are any, as JSON. The
-// numbers are varints.
+// each text after its length, and then the claims as JSON, if there are any.
+// Numbers are varints.
 
-// usualPayload is in bytes. A longer one takes another allocation.
+// usualPayload is a size in bytes. A longer payload takes another allocation.
 const usualPayload = 256
 
-// texts are those of a grant, in the order of the payload.
+// texts returns the texts of a grant, in the order of the payload.
 func texts(g *Grant) [8]*string {
 	who := &g.Identity
 	return [...]*string{
@@ -63,8 +63,8 @@ func decodePayload(id ID, data []byte) (Grant, error) {
 	return g, nil
 }
 
-// parts takes a payload apart from the front. Where a part is not there, what
-// it returns means nothing and broken is set for good.
+// parts reads a payload from the front. If a part is missing, broken is set
+// and the results are meaningless.
 type parts struct {
 	rest   []byte
 	broken bool

@@ -49,8 +49,8 @@ func TestClaimsThatCannotBeTold(t *testing.T) {
 	}
 }
 
-// FuzzDecodePayload: whatever is sealed, it is read without harm, and what was
-// read is written so that it reads the same.
+// FuzzDecodePayload: any payload is read without a panic, and what was read is
+// encoded so that it reads the same.
 func FuzzDecodePayload(f *testing.F) {
 	for _, grant := range []Grant{
 		{Identity: Identity{Issuer: "i", Subject: "s"}, Audience: "default"},

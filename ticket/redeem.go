@@ -4,39 +4,65 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// Redeem spends the ticket and returns its grant. The caller has checked
-// before that the handshake is one that it can accept: after Redeem the
-// ticket is spent, whatever the answer.
+// Redeem spends the ticket and returns its grant. Check before it that the
+// handshake can be accepted: after Redeem the ticket is spent, whatever the
+// result.
 //
-// The same attempt may redeem it again within Options.RetryWindow and gets
-// the same grant: a proxy that sends a request twice does not turn away the
-// honest client. Any other presentation of a spent ticket is a replay, also one
-// by the same name for another audience or from another origin.
+// The same attempt may redeem the ticket again within Options.RetryWindow and
+// gets the same grant, so that a proxy that sends a request twice does not
+// lock out an honest client. Any other presentation of a spent ticket is a
+// replay, including the same attempt for another audience or from another
+// origin.
 //
 // The error wraps [ErrNotFound], [ErrExpired], [ErrSpent], [ErrRevoked],
 // [ErrFenced], [ErrWrongAudience], [ErrWrongOrigin], [ErrCorrupt] or
-// [ErrUnavailable]. The last one leaves open whether the ticket is spent:
-// refuse, and let the client ask for a new one.
+// [ErrUnavailable]. After the last one the ticket may or may not be spent:
+// refuse, and let the client get a new one.
 func (s *Service) Redeem(ctx context.Context, token Token, p Presentation) (Grant, error) {
 	start := s.now()
 	id := token.ID()
-	p = s.bound(p)
+	p = s.bind(p)
 	grant, retried, err := s.redeem(ctx, token, id, p, start)
-	s.observe(ctx, Event{
-		Action: ActionRedeem, At: start, Took: s.now().Sub(start),
-		ID: id, Identity: grant.Identity, Presentation: p, Retried: retried, Err: err,
+	s.emit(ctx, Event{
+		Action: ActionRedeem, At: start, TicketID: id, Identity: grant.Identity,
+		Presentation: p, Retried: retried, Err: err,
 	})
 	return grant, err
 }
 
-// bound names the audience, and has the attempt mean this presentation and no
-// other. Else whoever presents a ticket several times at once, by one name, could
-// try audiences and origins until the first refusal is noted.
-func (s *Service) bound(p Presentation) Presentation {
+// emit completes an event of this service and hands it on.
+func (s *Service) emit(ctx context.Context, e Event) {
+	if s.events == nil {
+		return
+	}
+	e.Kind, e.Reason = kindOf(e.Action, e.Err), Reason(e.Err)
+	e.Duration, e.Request = s.now().Sub(e.At), RequestOf(ctx)
+	s.events(ctx, e)
+}
+
+func kindOf(action Action, err error) EventKind {
+	switch {
+	case err == nil:
+		return EventKind(action)
+	case action == ActionRedeem && (errors.Is(err, ErrSpent) || errors.Is(err, ErrRevoked)):
+		return EventReplay
+	case errors.Is(err, ErrFenced):
+		return EventFence
+	default:
+		return EventRefuse
+	}
+}
+
+// bind fills in the default audience, and binds the attempt to audience and
+// origin. Otherwise a client that presents a ticket several times at once under
+// one attempt could try out audiences and origins until the first refusal is
+// recorded in the store.
+func (s *Service) bind(p Presentation) Presentation {
 	if p.Audience == "" {
 		p.Audience = s.audiences[0]
 	}
@@ -60,21 +86,21 @@ func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation
 	if retried = before.Mark.State != Pending; retried {
 		spentAt = before.Mark.At
 	}
-	grant, err := s.admit(token, id, before.Record, p, spentAt)
+	grant, err := s.check(token, id, before.Record, p, spentAt)
 	if err == nil {
 		return grant, retried, nil
 	}
 	if !retried {
 		mark.State, mark.Reason = Refused, Reason(err)
-		// The refusal stands without this note. Losing it costs the owner
-		// the reason in the receipt and nothing else.
+		// If this fails the ticket is refused all the same; only the reason
+		// in the owner's receipt is lost.
 		_ = s.store.Settle(ctx, id, mark)
 	}
 	return Grant{}, retried, fmt.Errorf("redeem: %w", err)
 }
 
-// admit checks what only the record tells, after the ticket is spent.
-func (s *Service) admit(token Token, id ID, rec Record, p Presentation, spentAt time.Time) (Grant, error) {
+// check compares the presentation with the record, which is spent by now.
+func (s *Service) check(token Token, id ID, rec Record, p Presentation, spentAt time.Time) (Grant, error) {
 	grant, err := s.unseal(token, id, rec, spentAt)
 	if err != nil {
 		return Grant{}, err
@@ -88,10 +114,11 @@ func (s *Service) admit(token Token, id ID, rec Record, p Presentation, spentAt 
 	return grant, nil
 }
 
-// unseal reads the grant of a record that is in time at the time at.
+// unseal returns the grant in a record, or ErrExpired if the record has
+// expired at the given time.
 func (s *Service) unseal(token Token, id ID, rec Record, at time.Time) (Grant, error) {
-	// The store's own clock has let it pass; ours decides as well, because a
-	// store's clock may be set back.
+	// The store has compared with its own clock, which may be set back. So
+	// ours has to agree.
 	if !at.Before(rec.ExpiresAt) {
 		return Grant{}, ErrExpired
 	}
@@ -102,8 +129,8 @@ func (s *Service) unseal(token Token, id ID, rec Record, at time.Time) (Grant, e
 	return decodePayload(id, plain)
 }
 
-// Lookup returns the receipt of a ticket to its owner. Unknown, gone and
-// other people's tickets alike are [ErrNotFound].
+// Lookup returns the receipt of a ticket to its owner. The error wraps
+// [ErrNotFound] for tickets that are unknown, gone or somebody else's.
 func (s *Service) Lookup(ctx context.Context, id ID, who Identity) (Receipt, error) {
 	entry, err := s.owned(ctx, id, who)
 	if err != nil {
@@ -115,15 +142,13 @@ func (s *Service) Lookup(ctx context.Context, id ID, who Identity) (Receipt, err
 	}, nil
 }
 
-// Revoke spends a pending ticket on behalf of its owner, so that nobody can
-// redeem it. Revoking twice is no error; a ticket that is redeemed, refused,
-// gone or somebody else's is [ErrNotFound].
+// Revoke spends a pending ticket for its owner, so that nobody can redeem it.
+// Revoking it again is no error. The error wraps [ErrNotFound] for tickets that
+// are redeemed, refused, gone or somebody else's.
 func (s *Service) Revoke(ctx context.Context, id ID, who Identity) error {
 	start := s.now()
 	err := s.revoke(ctx, id, who, start)
-	s.observe(ctx, Event{
-		Action: ActionRevoke, At: start, Took: s.now().Sub(start), ID: id, Identity: who, Err: err,
-	})
+	s.emit(ctx, Event{Action: ActionRevoke, At: start, TicketID: id, Identity: who, Err: err})
 	return err
 }
 
@@ -134,16 +159,10 @@ func (s *Service) revoke(ctx context.Context, id ID, who Identity, now time.Time
 	} else if err == nil {
 		err = &SpentError{Mark: entry.Mark}
 	}
-	return revocation(err)
-}
-
-// revocation says what became of a revocation: done before is done, and a
-// ticket that somebody redeemed is no longer there to revoke.
-func revocation(err error) error {
-	switch Reason(err) {
-	case "ok", "revoked":
+	switch {
+	case err == nil, errors.Is(err, ErrRevoked):
 		return nil
-	case "spent":
+	case errors.Is(err, ErrSpent):
 		return fmt.Errorf("revoke: %w", ErrNotFound)
 	default:
 		return fmt.Errorf("revoke: %w", err)
@@ -156,7 +175,7 @@ func (s *Service) owned(ctx context.Context, id ID, who Identity) (Entry, error)
 		return Entry{}, err
 	}
 	if !s.sealer.owns(entry.Record.Owner, who) {
-		return Entry{}, fmt.Errorf("not the owner's: %w", ErrNotFound)
+		return Entry{}, fmt.Errorf("another owner's: %w", ErrNotFound)
 	}
 	return entry, nil
 }

@@ -12,19 +12,19 @@ import (
 	"sync"
 )
 
-// What is derived from a seal key. The first byte tells the uses apart: no
-// input of one can be an input of another.
+// The uses of a seal key. The first byte of the input separates them: no input
+// of one is an input of another.
 const (
 	usePayload = 'p'
 	useOwner   = 'o'
 )
 
-// sealKey derives from one key. It is HKDF (RFC 5869) with the key as input
-// keying material and the token in the info: the extraction is done once, and
-// an expansion to 32 bytes is a single HMAC under what it gave.
+// sealKey derives keys from one seal key by HKDF (RFC 5869), with the seal key as
+// input keying material and the token in the info. The extraction is done once,
+// and each expansion to 32 bytes is a single HMAC under its result.
 type sealKey struct{ macs sync.Pool }
 
-// mac is an HMAC and the room for its input, kept for the next one.
+// mac is an HMAC and a buffer for its input, which are reused.
 type mac struct {
 	hash.Hash
 	info []byte
@@ -40,8 +40,8 @@ func newSealKey(key []byte) (*sealKey, error) {
 	return k, nil
 }
 
-// expand derives 32 bytes for one use of the parts. Each has its length in
-// front, so that ("ab", "c") and ("a", "bc") differ.
+// expand derives 32 bytes for one use of the parts. Each is preceded by its
+// length, so that ("ab", "c") and ("a", "bc") differ.
 func (k *sealKey) expand(use byte, parts ...string) (out [sha256.Size]byte) {
 	m := k.macs.Get().(*mac) //nolint:errcheck // the pool holds nothing else
 	defer k.macs.Put(m)
@@ -58,8 +58,8 @@ func (k *sealKey) expand(use byte, parts ...string) (out [sha256.Size]byte) {
 	return out
 }
 
-// aead is AES-256-GCM under the key of one ticket, with a random nonce in
-// front of what it seals.
+// aead returns AES-256-GCM under the key of one ticket. It puts a random nonce
+// before what it seals.
 func (k *sealKey) aead(token Token) (cipher.AEAD, error) {
 	derived := k.expand(usePayload, token.Reveal())
 	block, err := aes.NewCipher(derived[:])
@@ -69,8 +69,8 @@ func (k *sealKey) aead(token Token) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// owner tags issuer and subject so that nobody without the key can tell whose
-// a record is, or whether records under two keys are of the same user.
+// owner returns a tag of issuer and subject. Without the key nobody learns from
+// it whose a record is, or whether records under two keys have the same owner.
 func (k *sealKey) owner(who Identity) Owner {
 	tag := k.expand(useOwner, who.Issuer, who.Subject)
 	return Owner(tag[:len(Owner{})])

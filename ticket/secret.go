@@ -8,13 +8,13 @@ import (
 
 const redacted = "[redacted]"
 
-// secret is a text that does not print. It is held by pointer because fmt
-// reads the unexported fields of a struct without asking their methods: a
-// string would show there, a pointer is only an address.
+// secret is a text that does not print. It is held by pointer because fmt prints
+// the unexported fields of a struct without calling their methods: a string
+// would show, a pointer is only an address.
 type secret struct{ text *string }
 
-// Reveal returns the secret itself. It is for the one place that hands it to
-// its owner or derives something from it, never for a log or an error.
+// Reveal returns the secret itself: to hand it to its owner or to derive
+// something from it, never for a log or an error.
 func (s secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -22,7 +22,7 @@ func (s secret) Reveal() string {
 	return *s.text
 }
 
-// IsZero tells whether there is no secret.
+// IsZero reports whether the secret is empty.
 func (s secret) IsZero() bool { return s.Reveal() == "" }
 
 // String returns a fixed text in place of the secret.
@@ -31,8 +31,8 @@ func (s secret) String() string { return redacted }
 // GoString returns a fixed text in place of the secret.
 func (s secret) GoString() string { return redacted }
 
-// Format writes a fixed text for every verb, also for those that fmt would
-// otherwise answer with the value in its complaint.
+// Format writes a fixed text for every verb, including wrong ones, for which fmt
+// would print the value.
 func (s secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns a fixed text in place of the secret.

@@ -25,13 +25,13 @@ const (
 	base62    = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// Token is the secret string of a ticket: 54 ASCII characters that stand in
-// a query and in a WebSocket subprotocol without escaping. It prints as a
-// fixed text everywhere; [Token.Reveal] is the only way to the string.
+// Token is the secret string of a ticket: 54 ASCII characters that need no
+// escaping in a query or a WebSocket subprotocol. It prints as a fixed text
+// everywhere; [Token.Reveal] is the only way to the string.
 type Token struct{ secret }
 
 // newToken draws a token with 256 bits of entropy (ASVS 7.2.3, 11.5.1).
-// crypto/rand ends the program rather than return weak bytes.
+// crypto/rand crashes the program rather than return weak bytes.
 func newToken() Token {
 	var entropy [tokenEntropy]byte
 	_, _ = rand.Read(entropy[:])
@@ -47,7 +47,7 @@ func newToken() Token {
 // alphabet, unused bits and checksum. There is exactly one spelling of each
 // token. The error wraps [ErrMalformedToken] and holds nothing of s.
 func ParseToken(s string) (Token, error) {
-	if len(s) != TokenLen || !strings.HasPrefix(s, tokenPrefix) {
+	if len(s) != TokenLen || !HasTokenPrefix(s) {
 		return Token{}, fmt.Errorf("parse token: shape: %w", ErrMalformedToken)
 	}
 	for _, c := range []byte(s[len(tokenPrefix):tokenBody]) {
@@ -55,8 +55,8 @@ func ParseToken(s string) (Token, error) {
 			return Token{}, fmt.Errorf("parse token: alphabet: %w", ErrMalformedToken)
 		}
 	}
-	// 43 characters hold 258 bits. Were the two spare ones free, four
-	// spellings would name the same bytes.
+	// 43 characters hold 258 bits. If the two spare ones could be set, four
+	// spellings would stand for the same bytes.
 	if strings.IndexByte(base64URL, s[tokenBody-1])%4 != 0 {
 		return Token{}, fmt.Errorf("parse token: spare bits: %w", ErrMalformedToken)
 	}
@@ -65,6 +65,10 @@ func ParseToken(s string) (Token, error) {
 	}
 	return Token{secret{&s}}, nil
 }
+
+// HasTokenPrefix reports whether s begins like a token, so that it is a ticket
+// and no bearer, whether it is well-formed or not.
+func HasTokenPrefix(s string) bool { return strings.HasPrefix(s, tokenPrefix) }
 
 // ID returns the public name of the ticket.
 func (t Token) ID() ID {
@@ -75,8 +79,8 @@ func (t Token) ID() ID {
 }
 
 // checksum is CRC-32/IEEE of body in base62, most significant digit first,
-// padded with '0'. It guards against typing errors and false alarms of
-// secret scanners, not against forgery.
+// padded with '0'. It detects typing errors and prevents false alarms of secret
+// scanners. It does not protect against forgery.
 func checksum(body []byte) [checksumLen]byte {
 	var digits [checksumLen]byte
 	sum := crc32.ChecksumIEEE(body)
@@ -96,7 +100,7 @@ const idLen = 22
 type ID string
 
 // ParseID checks the length and alphabet of an ID that came from outside.
-// The error wraps [ErrNotFound], for no ticket has such a name.
+// The error wraps [ErrNotFound], because no ticket has such a name.
 func ParseID(s string) (ID, error) {
 	if len(s) != idLen {
 		return "", fmt.Errorf("parse id: length: %w", ErrNotFound)
@@ -109,8 +113,8 @@ func ParseID(s string) (ID, error) {
 	return ID(s), nil
 }
 
-// NewID draws an ID for a connection that no ticket opened (a bearer in the
-// handshake, for example).
+// NewID returns a random ID for a connection that no ticket opened, but for
+// example a bearer.
 func NewID() ID {
 	return newToken().ID()
 }

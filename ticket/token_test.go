@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"wsticket/internal/test"
 	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
@@ -73,7 +74,7 @@ func TestParseTokenRefusesEveryOtherSpelling(t *testing.T) {
 	}
 }
 
-// issueTokens draws n tokens through the one door that makes them.
+// issueTokens makes n tokens by issuing tickets.
 func issueTokens(tb testing.TB, n int) []string {
 	tb.Helper()
 	memory, err := memstore.New(memstore.Options{})
@@ -84,7 +85,7 @@ func issueTokens(tb testing.TB, n int) []string {
 	service := mustNew(tb, ticket.Options{Store: memory})
 	tokens := make([]string, n)
 	for i := range tokens {
-		issued, err := service.Issue(tb.Context(), ticket.Request{Identity: alice()})
+		issued, err := service.Issue(tb.Context(), ticket.Request{Identity: test.Alice()})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -193,8 +194,8 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-// FuzzParseToken holds that the grammar has one spelling per token: whatever
-// parses is given back byte for byte, and no change of one byte parses.
+// FuzzParseToken: each token has one spelling. Text that parses is the token's
+// own text, and no change of one byte parses.
 func FuzzParseToken(f *testing.F) {
 	v := readVectors(f)
 	for _, c := range v.Valid {

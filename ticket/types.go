@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Identity is what a verified bearer proves. Issuer and Subject together name
-// a user; neither does so alone (ASVS 10.3.3).
+// Identity is what a verified bearer proves. A user is identified by Issuer and
+// Subject together (ASVS 10.3.3).
 type Identity struct {
 	Issuer  string
 	Subject string
-	// SessionID and TokenID are the bearer's sid and jti, empty where absent.
+	// SessionID and TokenID are the bearer's sid and jti, empty if absent.
 	SessionID string
 	TokenID   string
 	// Audience is the bearer's own, not that of a ticket.
@@ -19,7 +19,8 @@ type Identity struct {
 	Scope string
 	// Claims are those that the issuer's configuration names.
 	Claims map[string]any
-	// ExpiresAt is the end of the bearer, and of what it opens.
+	// ExpiresAt is when the bearer expires. Connections that it opened end
+	// then.
 	ExpiresAt time.Time
 }
 
@@ -31,13 +32,14 @@ type Request struct {
 	Audience string
 	// Scope may narrow the identity's; empty means all of it.
 	Scope string
-	// TTL may shorten the configured lifetime; nil means that lifetime.
+	// TTL may shorten the configured lifetime; nil means that lifetime. At least
+	// 1 s.
 	TTL *time.Duration
-	// Origin, where not empty, must be presented again at redemption.
+	// Origin, if not empty, must be presented again at redemption.
 	Origin string
 }
 
-// Ticket is what its owner gets.
+// Ticket is an issued ticket, as its owner gets it.
 type Ticket struct {
 	Token Token
 	ID    ID
@@ -50,15 +52,16 @@ type Ticket struct {
 	Scope               string
 }
 
-// Presentation is what arrives with a token at redemption.
+// Presentation is where and how a credential was presented.
 type Presentation struct {
-	// Transport names the way in: "query", "subprotocol", "header", …
-	Transport string
+	// Door is where the credential was.
+	Door Door
 	// Audience is that of the endpoint; empty means the first configured one,
 	// as it does in a [Request].
 	Audience string
-	// Origin is the canonical Origin header, empty where there was none.
-	Origin   string
+	// Origin is the canonical Origin header, empty if there was none.
+	Origin string
+	// ClientIP is the address of the client, zero if it is unknown.
 	ClientIP netip.Addr
 	// Attempt names this handshake attempt, at most [MaxAttempt] bytes.
 	Attempt string
@@ -85,32 +88,4 @@ type Receipt struct {
 	// At is when it was spent; zero while pending.
 	At        time.Time
 	ExpiresAt time.Time
-}
-
-// Action names what an [Event] is about.
-type Action string
-
-// The actions of a [Service].
-const (
-	ActionIssue  Action = "issue"
-	ActionRedeem Action = "redeem"
-	ActionRevoke Action = "revoke"
-)
-
-// Event is one thing that a [Service] did or refused to do. It holds no
-// secret; what of the identity may be written down is the observer's matter.
-type Event struct {
-	Action Action
-	// At is the start, Took the time until the answer.
-	At   time.Time
-	Took time.Duration
-	// ID is empty where a request to issue was refused.
-	ID ID
-	// Identity is zero where a redemption was refused before the grant.
-	Identity     Identity
-	Presentation Presentation
-	// Retried tells that the same attempt had redeemed the ticket before.
-	Retried bool
-	// Err is nil for what was done; see [Reason].
-	Err error
 }

@@ -1,9 +1,6 @@
 package ws_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -12,18 +9,17 @@ import (
 
 	"github.com/coder/websocket"
 
-	"wsticket/internal/limit"
+	"wsticket/gate"
 	"wsticket/ticket"
-	"wsticket/ws"
 )
 
-// Every refusal for a credential, a limit or a redemption is a close code
-// then, and every other one is still an answer.
+// With AcceptThenClose, every refusal for a credential, a limit or a redemption
+// is a close code, and every other one is still an HTTP answer.
 func TestAcceptThenClose(t *testing.T) {
-	f := newFixture(t, func(o *ws.Options) {
-		o.AcceptThenClose, o.Audience, o.UnauthenticatedPerAddress = true, "chat", 1000
-		o.Sessions, o.SessionCookie = fakeAuth{}, "sid"
-		o.Doors = append(o.Doors, ws.DoorCookie)
+	f := newFixture(t, func(s *setup) {
+		s.ws.AcceptThenClose, s.ws.Audience, s.ws.UnauthenticatedPerAddress = true, "chat", 1000
+		s.gate.Sessions, s.gate.SessionCookie = fakeAuth{}, "sid"
+		s.gate.Doors = append(s.gate.Doors, ticket.DoorCookie)
 	})
 	page := "Origin: " + appOrigin
 	ticketOf := func(token string) string { return request("GET /ws?ticket=" + token + " HTTP/1.1") }
@@ -52,9 +48,9 @@ func TestAcceptThenClose(t *testing.T) {
 		{"a malformed header", request(plain, "Authorization: Ticket"), 0, 1008, "policy", "authorization"},
 		{"a bearer in the URL", request("GET /ws?access_token=x HTTP/1.1"), 0, 1008, "policy", "credential_in_url"},
 
-		{"a session without an Origin", request(plain, "Cookie: sid="+goodBearer), 403, 0, "", "origin"},
-		{"another Origin", request(query, "Origin: https://evil.example"), 403, 0, "", "origin"},
-		{"another Host", request(query, "Host: evil.example"), 421, 0, "", "host"},
+		{"a session without an Origin", request(plain, "Cookie: sid="+goodBearer), 403, 0, "", denied},
+		{"another Origin", request(query, "Origin: https://evil.example"), 403, 0, "", denied},
+		{"another Host", request(query, "Host: evil.example"), 421, 0, "", "host_not_allowed"},
 		{"another method", request("POST /ws HTTP/1.1"), 405, 0, "", "handshake"},
 		{"no upgrade", request(query, "-Upgrade"), 426, 0, "", "handshake"},
 		{"a malformed key", request(query, "Sec-WebSocket-Key: x"), 400, 0, "", "handshake"},
@@ -76,18 +72,21 @@ func TestAcceptThenClose(t *testing.T) {
 				t.Errorf("closed with %q, %d %q, want %d %q", text, code, reason, tt.code, tt.text)
 			}
 			got.gone(t)
-			f.logs.waitFor(t, `"Status":101`, `"Reason":"`+tt.reason+`"`)
+			if e := f.answered(t, tt.reason); e.HTTP.Status != switching {
+				t.Errorf("the access log says %+v, want 101", e)
+			}
 			f.noneOf(t, answer{Response: got.Response}, marker)
 		})
 	}
-	if strings.Contains(f.logs.String(), `"Outcome":"connected"`) || strings.Contains(f.logs.String(), "connection closed") {
+	if f.events.Has(ticket.Event{Outcome: "connected"}) || f.events.Has(ticket.Event{Kind: ticket.EventConnect}) {
 		t.Error("somebody got in")
 	}
 }
 
-// What is offered is answered, or a browser would not look at the code.
+// A subprotocol that was offered is answered. Otherwise a browser would ignore
+// the code.
 func TestAcceptThenCloseAnswersTheProtocol(t *testing.T) {
-	f := newFixture(t, func(o *ws.Options) { o.AcceptThenClose = true })
+	f := newFixture(t, func(s *setup) { s.ws.AcceptThenClose = true })
 	got := f.send(t, request(plain, "Sec-WebSocket-Protocol: app.v1, ticket."+wellFormed, "Sec-WebSocket-Extensions: permessage-deflate"))
 	if got.Header.Get("Sec-WebSocket-Protocol") != "app.v1" || got.Header.Get("Sec-WebSocket-Extensions") != "" {
 		t.Errorf("answered %v, want app.v1 and no extension", got.Header)
@@ -101,10 +100,10 @@ func TestAcceptThenCloseAnswersTheProtocol(t *testing.T) {
 	}
 }
 
-// W26, and a flood of frames: the peer is cut after about a second, and
-// whatever it has sent goes nowhere.
+// W26, and a flood of frames: the peer is cut after about a second, and nothing
+// that it has sent reaches the application.
 func TestAcceptThenCloseIsBounded(t *testing.T) {
-	f := newFixture(t, func(o *ws.Options) { o.AcceptThenClose = true })
+	f := newFixture(t, func(s *setup) { s.ws.AcceptThenClose = true })
 	early := frame(opText, "early") + long(0x82, 1<<40)
 	got := f.send(t, request("GET /ws?ticket="+wellFormed+" HTTP/1.1")+early)
 	flooded := make(chan error, 1)
@@ -123,12 +122,12 @@ func TestAcceptThenCloseIsBounded(t *testing.T) {
 	}
 }
 
-// A limit is told by a code as well. Where too many connections wait for an
+// A limit has a close code as well. Where too many connections wait for an
 // answer to their close frame, the rest gets a status again.
 func TestAcceptThenCloseAndLimits(t *testing.T) {
-	f := newFixture(t, func(o *ws.Options) {
-		o.AcceptThenClose, o.UnauthenticatedPerAddress = true, 2
-		o.AddressLimit = limit.New(limit.Rate{Events: 1, Per: time.Hour}, 10, nil)
+	f := newFixture(t, func(s *setup) {
+		s.ws.AcceptThenClose, s.ws.UnauthenticatedPerAddress = true, 2
+		s.gate.AddressLimit = gate.NewRateLimiter(1, time.Hour)
 	})
 	first, second := f.send(t, request(plain)), f.send(t, request(plain))
 	if third := f.send(t, request(plain)); third.StatusCode != 429 {
@@ -140,55 +139,20 @@ func TestAcceptThenCloseAndLimits(t *testing.T) {
 	if _, code, reason := second.farewell(t); code != 1013 || reason != "overload" {
 		t.Errorf("the second: closed with %d %q, want 1013", code, reason)
 	}
-	f.logs.waitFor(t, `"Status":101`, `"Reason":"rate_limited"`, `"Outcome":"refused"`)
-}
-
-// Every error has a close code, or is one that comes before.
-func TestCloseCodeOfEachError(t *testing.T) {
-	for name, err := range sentinels() {
-		code, reason, ok := ws.CloseCode(fmt.Errorf("redeem: %w", err))
-		status, _, _, _ := ws.Answer(err)
-		want := map[int]int{401: 4001, 400: 1008, 403: 1008, 429: 1013, 503: 1013, 500: 1011}[status]
-		if !ok || code != want {
-			t.Errorf("%s, status %d: %d %q, want %d", name, status, code, reason, want)
-		}
-	}
-	if code, _, _ := ws.CloseCode(errors.New(marker)); code != 1011 {
-		t.Errorf("anything else: %d, want 1011", code)
-	}
-	rows := closeCodes(t)
-	for _, err := range []error{ticket.ErrSpent, ticket.ErrInvalidRequest, ticket.ErrUnavailable, ticket.ErrExists} {
-		code, reason, _ := ws.CloseCode(err)
-		if row, known := rows[code]; !known || code != 4001 && row.Reason != reason {
-			t.Errorf("%v: %d %q, which the vectors have as %q", err, code, reason, row.Reason)
-		}
-	}
+	f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventRequest, Reason: "rate_limited", Outcome: "refused", HTTP: ticket.HTTPAnswer{Status: switching}})
 }
 
 // A middleware that hides the connection keeps the status.
 func TestAcceptThenCloseWithoutHijack(t *testing.T) {
-	f := newFixture(t, nil)
-	handler := mustNew(t, ws.Options{Redeemer: f, Endpoint: ws.Echo, AllowMissingOrigin: true, AcceptThenClose: true})
-	f.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+	f := newFixture(t, func(s *setup) {
+		s.ws.AcceptThenClose = true
+		s.front = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+			})
+		}
 	})
 	if got := f.send(t, request("GET /ws?ticket="+wellFormed+" HTTP/1.1")); got.StatusCode != 500 {
 		t.Errorf("status %d, want 500", got.StatusCode)
-	}
-}
-
-// While the server stops there is nothing to complete.
-func TestAcceptThenCloseWhileStopping(t *testing.T) {
-	var handler *ws.Handler
-	f := newFixture(t, func(o *ws.Options) {
-		o.AcceptThenClose = true
-		handler = mustNew(t, *o)
-	})
-	f.server.Config.Handler = handler
-	if err := handler.Shutdown(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if got := f.send(t, request("GET /ws?ticket="+wellFormed+" HTTP/1.1")); got.StatusCode != 503 {
-		t.Errorf("status %d, want 503", got.StatusCode)
 	}
 }

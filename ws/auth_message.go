@@ -5,7 +5,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"wsticket/internal/problem"
 	"wsticket/internal/strictjson"
 	"wsticket/ticket"
 )
@@ -13,10 +12,10 @@ import (
 // maxAuthDepth bounds the nesting of a message before authentication.
 const maxAuthDepth = 4
 
-// authToken reads a text message before authentication. One that is a
-// well-formed object of another type is nothing to us: the peer's application
-// may have begun to talk. One that is no such thing could be taken for an auth
-// message by somebody else, and is errMessage.
+// authToken reads a text message before authentication. A well-formed object of
+// another type is ignored, because the client's application may have begun to
+// send. Anything else that is not an auth message is errMessage, because
+// another parser could take it for one.
 func authToken(text []byte) (token string, isAuth bool, err error) {
 	if !utf8.Valid(text) {
 		return "", false, errNotUTF8
@@ -39,7 +38,7 @@ func authToken(text []byte) (token string, isAuth bool, err error) {
 	return token, true, nil
 }
 
-// greeting tells a peer who it is to us.
+// greeting is the message that names the user to an admitted client.
 type greeting struct {
 	Type         string `json:"type"`
 	UserID       string `json:"userId"`
@@ -57,13 +56,12 @@ func greet(kind string, grant ticket.Grant) []byte {
 	return text
 }
 
-// failure is the answer to another one.
-type failure struct {
-	Type string `json:"type"`
-	Code string `json:"code"`
-}
-
-func fail(p problem.Problem) []byte {
-	text, _ := json.Marshal(failure{Type: "auth_fail", Code: p.Code})
+// authFail encodes the answer to a first message that is refused with a problem
+// code.
+func authFail(code string) []byte {
+	text, _ := json.Marshal(struct {
+		Type string `json:"type"`
+		Code string `json:"code"`
+	}{"auth_fail", code})
 	return text
 }

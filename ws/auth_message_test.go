@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// W17 to W20, and what JSONTestSuite calls n_: texts that some parser takes
-// for JSON. Each is refused, none reaches the redeemer.
+// W17 to W20: texts that some parser takes for an auth message. Each is
+// refused, and none reaches the redeemer. Text that is not JSON is tested in
+// internal/strictjson.
 func TestMalformedAuthMessages(t *testing.T) {
 	f := messageFixture(t, nil)
 	good := `{"type":"auth","token":"` + goodBearer + `"}`
@@ -41,46 +42,8 @@ func TestMalformedAuthMessages(t *testing.T) {
 		{"nested too deep, in another type too", `{"type":"x","a":` + strings.Repeat("[", 5) + strings.Repeat("]", 5) + `}`},
 		{"a thousand brackets", strings.Repeat("[", 1000)},
 		{"two thousand brackets that match", `{"type":"x","a":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`},
-		{"n an empty text", ``},
-		{"n white space", ` `},
-		{"n a byte order mark", "\ufeff" + good},
-		{"n UTF-16, of which each byte is UTF-8", strings.ReplaceAll(good, "", "\x00")},
-		{"n a comment", `{"type":"auth","token":"x"/**/}`},
-		{"n a comment at the end of a line", "{\"type\":\"auth\",//\n\"token\":\"x\"}"},
-		{"n a trailing comma", `{"type":"auth","token":"x",}`},
-		{"n a leading comma", `{,"type":"auth","token":"x"}`},
-		{"n two commas", `{"type":"auth",,"token":"x"}`},
-		{"n no comma", `{"type":"auth" "token":"x"}`},
-		{"n no colon", `{"type" "auth","token":"x"}`},
-		{"n two colons", `{"type"::"auth","token":"x"}`},
-		{"n an equals sign", `{"type"="auth","token":"x"}`},
-		{"n single quotes", `{'type':'auth','token':'x'}`},
-		{"n names without quotes", `{type:"auth",token:"x"}`},
-		{"n a name that is a number", `{"type":"auth",1:"x"}`},
-		{"n no closing bracket", `{"type":"auth","token":"x"`},
-		{"n no closing quote", `{"type":"auth","token":"x`},
-		{"n the wrong bracket", `{"type":"auth","token":"x"]`},
-		{"n a line break in a string", "{\"type\":\"auth\",\"token\":\"a\nb\"}"},
-		{"n a tab in a string", "{\"type\":\"auth\",\"token\":\"a\tb\"}"},
-		{"n NUL in a string", "{\"type\":\"auth\",\"token\":\"a\x00b\"}"},
-		{"n an escape that is none", `{"type":"auth","token":"\x61"}`},
-		{"n an escape with too few digits", `{"type":"auth","token":"\u006"}`},
-		{"n an escape with other digits", `{"type":"auth","token":"\u00zz"}`},
-		{"n half an escape at the end", `{"type":"auth","token":"\`},
 		{"an unpaired surrogate", `{"type":"auth","token":"\ud800"}`},
 		{"a pair in the wrong order", `{"type":"auth","token":"\udc00\ud800"}`},
-		{"n NaN", `{"type":"x","n":NaN}`},
-		{"n Infinity", `{"type":"x","n":-Infinity}`},
-		{"n a number with a leading zero", `{"type":"x","n":012}`},
-		{"n a number in hex", `{"type":"x","n":0x1}`},
-		{"n a number with a plus sign", `{"type":"x","n":+1}`},
-		{"n a number that ends with a point", `{"type":"x","n":1.}`},
-		{"n a number that begins with one", `{"type":"x","n":.1}`},
-		{"n half an exponent", `{"type":"x","n":1e}`},
-		{"n True", `{"type":"x","n":True}`},
-		{"n undefined", `{"type":"x","n":undefined}`},
-		{"n another kind of white space", "{\"type\":\"auth\",\u00a0\"token\":\"x\"}"},
-		{"n a form feed", "\f" + good},
 		{"a token without any JSON", goodBearer},
 		{"a token of a cookie", `token=` + goodBearer},
 	}
@@ -92,12 +55,12 @@ func TestMalformedAuthMessages(t *testing.T) {
 			}
 		})
 	}
-	if f.redeemed.Load() != 0 || strings.Contains(f.logs.String(), goodBearer) {
-		t.Error("a ticket was redeemed, or the log holds the token")
+	if f.redeemed.Load() != 0 {
+		t.Error("a ticket was redeemed")
 	}
 }
 
-// A well-formed object of another type decides nothing, whatever it holds.
+// A well-formed object of another type is ignored, whatever it contains.
 func TestOtherMessagesAreIgnored(t *testing.T) {
 	f := messageFixture(t, nil)
 	for _, text := range []string{

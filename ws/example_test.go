@@ -9,6 +9,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"wsticket/gate"
+	"wsticket/store/memstore"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
@@ -16,16 +18,25 @@ import (
 // A program mounts the handler itself, and its application gets connections
 // whose users are known.
 func ExampleNew() {
-	// A program takes memstore.New or redisstore.Open for this.
-	tickets := &mapStore{entries: make(map[ticket.ID]ticket.Entry)}
+	tickets, err := memstore.New(memstore.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer tickets.Close()
 	service, err := ticket.New(ticket.Options{Store: tickets})
 	if err != nil {
 		panic(err)
 	}
-	handler, err := ws.New(ws.Options{
+	judge, err := gate.New(gate.Options{
 		Redeemer:           service,
 		Origins:            []string{"https://app.example.com"},
 		AllowMissingOrigin: true, // this example is a program
+	})
+	if err != nil {
+		panic(err)
+	}
+	handler, err := ws.New(ws.Options{
+		Gate: judge,
 		Endpoint: func(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) error {
 			return conn.Write(ctx, websocket.MessageText, []byte("welcome, "+grant.Identity.Subject))
 		},

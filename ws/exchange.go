@@ -9,36 +9,37 @@ import (
 	"time"
 
 	"wsticket/internal/wsframe"
+	"wsticket/live"
 	"wsticket/ticket"
 )
 
 // maxBeforeAuth bounds all bytes that a peer may send before it has
-// authenticated: one frame of 4 KiB with its header, or what it sends in place
-// of it. Headers count, so that empty frames come to an end, too.
+// authenticated: one frame of 4 KiB with its header, or other frames instead.
+// Headers count, so that empty frames are bounded, too.
 const maxBeforeAuth = 4<<10 + 8
 
 // exchange reads the frames before authentication from a connection that
-// nobody else reads. The library does not do it: a deadline on its Read tears
-// the connection down without a close frame, it reads fragments for as long as
-// they come, and it leaves it to its caller what is text.
+// nobody else reads. The library cannot do that: a deadline on its Read closes
+// the connection without a Close frame, it reads fragments for as long as they
+// come, and it does not check that text is UTF-8.
 type exchange struct {
 	conn net.Conn
 	from *bufio.Reader
-	// until is when the message has to be there. Nothing moves it.
+	// until is the deadline of the message. Nothing extends it.
 	until time.Time
 	left  int64 // of maxBeforeAuth
 }
 
-// newExchange starts the clock.
+// newExchange starts the time for the message.
 func newExchange(conn net.Conn, from *bufio.Reader, timeout time.Duration) *exchange {
 	x := &exchange{conn: conn, from: from, until: time.Now().Add(timeout), left: maxBeforeAuth}
-	// A connection that is closed already shows so at the first read.
+	// If it fails the connection is closed, and the first read fails, too.
 	_ = conn.SetReadDeadline(x.until)
 	return x
 }
 
-// token reads up to the auth message and returns its token, which is secret.
-// The error is an [*ending] or errMessage.
+// token reads to the auth message and returns its token, which is a secret.
+// The error is an [*earlyEnd] or errMessage.
 func (x *exchange) token() (string, error) {
 	for {
 		h, err := x.header()
@@ -61,12 +62,12 @@ func (x *exchange) token() (string, error) {
 			}
 		case wsframe.Close:
 			return "", peerClosed(payload)
-		default: // binary and pongs are nothing
+		default: // binary messages and pongs are ignored
 		}
 	}
 }
 
-// header reads the header of a frame that may come now and whose payload is
+// header reads the header of a frame that is allowed here and whose payload is
 // within the bound.
 func (x *exchange) header() (wsframe.Header, error) {
 	h, size, err := peekHeader(x.from)
@@ -80,11 +81,11 @@ func (x *exchange) header() (wsframe.Header, error) {
 	case h.Length > x.left-int64(size):
 		return h, errTooBig
 	case !h.Fin:
-		// One text frame is promised, and nothing is put together here.
+		// The message has to be one text frame: fragments are not joined here.
 		return h, errMessage
 	}
 	x.left -= int64(size) + h.Length
-	// It is in the buffer.
+	// It was just peeked.
 	_, _ = x.from.Discard(size)
 	return h, nil
 }
@@ -105,23 +106,23 @@ func isLegal(h wsframe.Header) bool {
 	}
 }
 
-// pong answers a ping. There is room for as many as may come, so only a peer
-// who takes nothing at all makes it wait.
+// pong answers a ping. The socket's buffer has room for as many pongs as there
+// can be pings, so it waits only for a peer that reads nothing at all.
 func (x *exchange) pong(payload []byte) error {
 	left := time.Until(x.until)
 	if left <= 0 {
 		return errAuthTimeout
 	}
-	return x.write(wsframe.Pong, payload, min(left, lingerTimeout))
+	return x.write(wsframe.Pong, payload, min(left, live.Linger))
 }
 
-// welcome tells a peer that it is in.
+// welcome sends auth_ok: the client is admitted.
 func (x *exchange) welcome(grant ticket.Grant) error {
-	return x.write(wsframe.Text, greet("auth_ok", grant), lingerTimeout)
+	return x.write(wsframe.Text, greet("auth_ok", grant), live.Linger)
 }
 
-// write is bounded by timeout. A frame of which a part may be out cannot be
-// followed by another: nothing is left to say then.
+// write is bounded by timeout. After a frame that may be written in part no
+// other can follow, so every error is errLeft.
 func (x *exchange) write(op wsframe.Opcode, payload []byte, timeout time.Duration) error {
 	if x.conn.SetWriteDeadline(time.Now().Add(timeout)) != nil {
 		return errLeft
@@ -132,7 +133,8 @@ func (x *exchange) write(op wsframe.Opcode, payload []byte, timeout time.Duratio
 	return nil
 }
 
-// broken tells a deadline from a peer who is gone.
+// broken turns an error of the socket into a passed deadline or a peer that is
+// gone.
 func broken(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errAuthTimeout

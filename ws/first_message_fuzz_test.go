@@ -13,10 +13,9 @@ import (
 
 	"wsticket/internal/wsframe"
 	"wsticket/ticket"
-	"wsticket/ws"
 )
 
-// script is a socket whose peer has said all it will say.
+// script is a socket whose peer has sent everything.
 type script struct {
 	in      io.Reader
 	out     bytes.Buffer
@@ -40,7 +39,7 @@ func (*script) SetDeadline(time.Time) error      { return nil }
 func (*script) SetReadDeadline(time.Time) error  { return nil }
 func (*script) SetWriteDeadline(time.Time) error { return nil }
 
-// Redeem implements [ws.Redeemer].
+// Redeem implements [gate.Redeemer].
 func (s *script) Redeem(_ context.Context, token ticket.Token, _ ticket.Presentation) (ticket.Grant, error) {
 	if token.Reveal() != wellFormed {
 		return ticket.Grant{}, ticket.ErrNotFound
@@ -49,15 +48,16 @@ func (s *script) Redeem(_ context.Context, token ticket.Token, _ ticket.Presenta
 	return ticket.Grant{ID: "id"}, nil
 }
 
-// Authenticate implements [ws.Authenticator].
+// Authenticate implements [gate.Authenticator].
 func (s *script) Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
 	identity, err := fakeAuth{}.Authenticate(ctx, bearer)
 	s.granted = s.granted || err == nil && bearer.Reveal() == goodBearer
 	return identity, err
 }
 
-// Whatever comes before authentication: no panic, no Endpoint without a
-// grant, whole frames of known kinds only, and an end.
+// For all input before authentication there is no panic, the Endpoint does not
+// run without a grant, all frames that are sent are complete and of known
+// kinds, and the exchange ends.
 func FuzzFirstMessage(f *testing.F) {
 	for _, seed := range []string{
 		"", auth(wellFormed), auth(wellFormed) + frame(opText, "after") + frame(opClose, "\x03\xe8"), auth("wst1_x"), auth("x.y.z"),
@@ -70,13 +70,10 @@ func FuzzFirstMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		s := &script{in: bytes.NewReader(input)}
 		ran := false
-		handler := mustNew(t, ws.Options{
-			AllowMissingOrigin: true, Redeemer: s, Authenticator: s,
-			Endpoint: func(context.Context, *websocket.Conn, ticket.Grant) error {
-				ran = true
-				return nil
-			},
-		})
+		handler := bare(t, s, func(context.Context, *websocket.Conn, ticket.Grant) error {
+			ran = true
+			return nil
+		}, func(o *setup) { o.gate.Authenticator = s })
 		handler.ServeHTTP(hijacker{httptest.NewRecorder(), s}, handshakeRequest("/ws"))
 		if ran && !s.granted {
 			t.Error("the endpoint ran without a grant")
@@ -84,12 +81,16 @@ func FuzzFirstMessage(f *testing.F) {
 		if !s.closed {
 			t.Error("the connection is left open")
 		}
-		checkAnswers(t, s.out.Bytes(), ran)
+		_, frames, ok := bytes.Cut(s.out.Bytes(), []byte("\r\n\r\n"))
+		if !ok {
+			t.Fatalf("no 101 in %q", s.out.Bytes())
+		}
+		checkAnswers(t, frames, ran)
 	})
 }
 
 // checkAnswers reads what a peer got: pongs, then at most one answer to the
-// auth message, which tells whether it is in, then at most one close frame.
+// auth message, which says whether it is admitted, then at most one close frame.
 func checkAnswers(t *testing.T, out []byte, in bool) {
 	t.Helper()
 	welcomed, last := false, wsframe.Pong

@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"wsticket/ticket"
-	"wsticket/ws"
 )
 
-// Whatever is wrong with a ticket, its bytes on the wire are the same; what
-// else is wrong has a code that says what to do.
+// All wrong tickets get the same bytes, whatever is wrong with them. Other
+// faults have a code that says what to do.
 func TestFirstMessageIsRefused(t *testing.T) {
-	f := messageFixture(t, func(o *ws.Options) { o.Audience = "chat" })
+	f := messageFixture(t, func(s *setup) { s.ws.Audience = "chat" })
 	spent := f.issue(nil).Token
 	if _, err := f.service.Redeem(t.Context(), spent, ticket.Presentation{Audience: "chat"}); err != nil {
 		t.Fatal(err)
@@ -43,7 +42,7 @@ func TestFirstMessageIsRefused(t *testing.T) {
 				t.Errorf("got %s, close %d %q, want %s, close %d %q", text, code, reason, want, tt.close, tt.text)
 			}
 			got.gone(t)
-			f.logs.waitFor(t, "handshake settled", `"reason":"`+tt.reason+`"`)
+			f.settled(t, tt.reason)
 			f.noneOf(t, answer{Response: got.Response}, marker)
 		})
 	}
@@ -51,7 +50,7 @@ func TestFirstMessageIsRefused(t *testing.T) {
 
 // Without an Authenticator there are no bearers, in the message as elsewhere.
 func TestFirstMessageWithoutBearers(t *testing.T) {
-	f := messageFixture(t, func(o *ws.Options) { o.Authenticator = nil })
+	f := messageFixture(t, func(s *setup) { s.gate.Authenticator = nil })
 	text, code, _ := f.await(t, auth(goodBearer)).farewell(t)
 	if text != `{"type":"auth_fail","code":"invalid_ticket"}` || code != 4001 {
 		t.Errorf("a bearer: %s, close %d, want invalid_ticket and 4001", text, code)
@@ -61,8 +60,8 @@ func TestFirstMessageWithoutBearers(t *testing.T) {
 	}
 }
 
-// An origin is asked of the handshake here as at every other door, and a
-// ticket that is bound to it is good with it.
+// The origin of the handshake is checked here as at every other door, and a
+// ticket that is bound to it is accepted.
 func TestFirstMessageWithOrigin(t *testing.T) {
 	f := messageFixture(t, nil)
 	bound := f.issue(func(r *ticket.Request) { r.Origin = appOrigin }).Token.Reveal()
@@ -75,35 +74,32 @@ func TestFirstMessageWithOrigin(t *testing.T) {
 // W24: a peer that leaves while its ticket is redeemed has spent it.
 func TestCloseDuringVerification(t *testing.T) {
 	asked, answered := make(chan struct{}), make(chan struct{})
-	f := messageFixture(t, nil)
-	handler := mustNew(t, ws.Options{
-		AllowMissingOrigin: true, Endpoint: ws.Echo, Logger: f.logger(),
-		Redeemer: redeemFunc(func(context.Context) (ticket.Grant, error) {
+	f := messageFixture(t, func(s *setup) {
+		s.gate.Redeemer = redeemFunc(func(context.Context) (ticket.Grant, error) {
 			close(asked)
 			<-answered
 			return ticket.Grant{ID: "id"}, nil
-		}),
+		})
 	})
-	f.server.Config.Handler = handler
 	got := f.await(t, auth(wellFormed))
 	<-asked
 	got.say(t, frame(opClose, "\x0f\xa5bye"))
 	close(answered)
 	got.authenticated(t)
-	f.logs.waitFor(t, "connection closed", `"id":"id"`, `"close_code":4005`)
+	if e := f.disconnected(t, 4005); e.TicketID != "id" {
+		t.Errorf("the event names the ticket %q", e.TicketID)
+	}
 }
 
-// Shutdown ends what waits for its first message, and spends nothing of what
-// has come.
+// Shutdown ends connections that wait for their first message, and spends no
+// ticket.
 func TestShutdownEndsWaiting(t *testing.T) {
-	var handler *ws.Handler
-	f := messageFixture(t, func(o *ws.Options) { handler = mustNew(t, *o) })
-	f.server.Config.Handler = handler
+	f := messageFixture(t, nil)
 	polite, silent := f.await(t, ""), f.await(t, frame(opText, `{"type":"hello"}`)[:9])
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	stopped := make(chan error, 1)
-	go func() { stopped <- handler.Shutdown(ctx) }()
+	go func() { stopped <- f.handler.Shutdown(ctx) }()
 	if _, code, reason := polite.farewell(t); code != 1001 || reason != "server is draining" {
 		t.Errorf("closed with %d %q, want 1001", code, reason)
 	}
@@ -113,5 +109,5 @@ func TestShutdownEndsWaiting(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Errorf("Shutdown: %v, want nil although one peer is silent", err)
 	}
-	f.logs.waitFor(t, "handshake settled", `"outcome":"refused"`, `"reason":"stopping"`)
+	f.settled(t, "stopping")
 }

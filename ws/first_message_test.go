@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"wsticket/ticket"
-	"wsticket/ws"
 )
 
 const (
@@ -26,12 +23,12 @@ const (
 
 // messageFixture is a server with every door open but cookie, and with more
 // time than a busy machine needs.
-func messageFixture(t *testing.T, change func(*ws.Options)) *fixture {
+func messageFixture(t *testing.T, change func(*setup)) *fixture {
 	t.Helper()
-	return newFixture(t, func(o *ws.Options) {
-		o.Doors, o.AuthTimeout = nil, time.Minute
+	return newFixture(t, func(s *setup) {
+		s.gate.Doors, s.ws.AuthTimeout = nil, time.Minute
 		if change != nil {
-			change(o)
+			change(s)
 		}
 	})
 }
@@ -90,7 +87,7 @@ func (a answer) farewell(t *testing.T) (text string, code int, reason string) {
 	}
 }
 
-// gone checks that nothing more comes.
+// gone checks that nothing more arrives.
 func (a answer) gone(t *testing.T) {
 	t.Helper()
 	if rest, err := io.ReadAll(a.rest); len(rest) > 0 || isTimeout(err) {
@@ -104,15 +101,7 @@ func isTimeout(err error) bool {
 }
 
 func TestFirstMessage(t *testing.T) {
-	var mu sync.Mutex
-	var events []ws.HandshakeEvent
-	f := messageFixture(t, func(o *ws.Options) {
-		o.Observe = func(_ context.Context, e ws.HandshakeEvent) {
-			mu.Lock()
-			defer mu.Unlock()
-			events = append(events, e)
-		}
-	})
+	f := messageFixture(t, nil)
 	issued := f.issue(nil)
 	got := f.await(t, "", "Sec-WebSocket-Protocol: wsticket.v1, app.v2", "X-Request-Id: one")
 	if accept := got.Header.Get("Sec-WebSocket-Accept"); accept != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
@@ -140,26 +129,29 @@ func TestFirstMessage(t *testing.T) {
 	if _, echo := got.readFrame(t); echo != "after" {
 		t.Errorf("echo %q, want what was sent", echo)
 	}
-	if seen := f.lastSeen.Load(); seen.Transport != "first_message" || len(seen.Attempt) != 22 || !seen.ClientIP.IsLoopback() {
+	if seen := f.lastSeen.Load(); seen.Door != "first_message" || len(seen.Attempt) != 22 || !seen.ClientIP.IsLoopback() {
 		t.Errorf("presentation %+v, want the door, an attempt and a loopback address", seen)
 	}
 	got.say(t, frame(opClose, "\x03\xe8"))
 	if _, code, _ := got.farewell(t); code != 1000 {
 		t.Errorf("close code %d, want 1000", code)
 	}
-	id := string(issued.ID)
-	f.logs.waitFor(t, `"Status":101`, `"Door":"first_message"`, `"Outcome":"accepted"`, `"Reason":"pending"`)
-	f.logs.waitFor(t, "handshake settled", `"request_id":"one"`, id, `"door":"first_message"`, `"outcome":"connected"`, `"reason":"ok"`)
-	f.logs.waitFor(t, "connection closed", id, `"door":"first_message"`, `"close_code":1000`)
-	f.noneOf(t, answer{Response: got.Response}, issued.Token.Reveal())
-	mu.Lock()
-	defer mu.Unlock()
-	if event := (ws.HandshakeEvent{Door: ws.DoorFirstMessage, TicketID: issued.ID, Outcome: "connected", Reason: "ok"}); !slices.Equal(events, []ws.HandshakeEvent{event}) {
-		t.Errorf("observed %+v, want %+v", events, event)
+	door, one := ticket.Presentation{Door: ticket.DoorFirstMessage}, ticket.RequestInfo{ID: "one"}
+	for _, want := range []ticket.Event{
+		{Kind: ticket.EventRequest, Request: one, Presentation: door, Outcome: "accepted", Reason: "pending", HTTP: ticket.HTTPAnswer{Status: switching}},
+		{Kind: ticket.EventRedeem, Request: one, Presentation: door, TicketID: issued.ID},
+		{Kind: ticket.EventConnect, Request: one, Presentation: door, TicketID: issued.ID, Outcome: "connected", Reason: "ok"},
+		{Kind: ticket.EventDisconnect, Request: one, Presentation: door, TicketID: issued.ID, Closed: ticket.Closed{Code: 1000, By: ticket.ByClient}},
+	} {
+		f.events.AwaitLike(t, want)
 	}
+	if f.events.Has(ticket.Event{Kind: ticket.EventRefuse}) {
+		t.Error("there is an event of a refusal")
+	}
+	f.noneOf(t, answer{Response: got.Response}, issued.Token.Reveal())
 }
 
-// What the auth message may be, and how it may come.
+// Forms of the auth message that are accepted, and ways in which it may arrive.
 func TestFirstMessageIsTaken(t *testing.T) {
 	f := messageFixture(t, nil)
 	long := func(n int) string { // an auth message of n bytes
@@ -195,11 +187,12 @@ func TestFirstMessageIsTaken(t *testing.T) {
 	}
 }
 
-// W23: what is glued behind the auth frame is the application's, all of it.
+// W23: all bytes that arrive together with the auth frame belong to the
+// application.
 func TestFramesBehindTheAuthFrame(t *testing.T) {
 	f := messageFixture(t, nil)
 	first, large := frame(opText, "one"), strings.Repeat("x", 3000)
-	// More than any buffer on the way holds.
+	// More than fits into any buffer on the way.
 	behind := first + strings.Repeat(frame(opText, large), 10)
 	for how, got := range map[string]answer{
 		"glued to the auth frame": f.await(t, ""), "all glued to the handshake": f.await(t, auth(goodBearer)+behind),
@@ -221,8 +214,8 @@ func TestFramesBehindTheAuthFrame(t *testing.T) {
 	}
 }
 
-// W21: after auth_ok an auth message is one of the application's, whosever
-// ticket it holds, and that ticket is not spent.
+// W21: after auth_ok an auth message belongs to the application,
+// whatever ticket it holds, and that ticket is not spent.
 func TestSecondAuthMessage(t *testing.T) {
 	f := messageFixture(t, nil)
 	token := f.issue(func(r *ticket.Request) { r.Identity.Subject = "bob" }).Token.Reveal()
@@ -244,8 +237,8 @@ func TestSecondAuthMessage(t *testing.T) {
 // first speaks after it.
 func TestEndpointSeesNothingBefore(t *testing.T) {
 	seen := make(chan string, 1)
-	f := messageFixture(t, func(o *ws.Options) {
-		o.Endpoint = func(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) error {
+	f := messageFixture(t, func(s *setup) {
+		s.ws.Endpoint = func(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) error {
 			_, text, err := conn.Read(ctx)
 			seen <- string(text) + " for " + grant.Identity.Subject + " by " + conn.Subprotocol()
 			return err

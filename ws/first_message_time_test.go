@@ -23,9 +23,9 @@ import (
 	"wsticket/ws"
 )
 
-// peer is the client's end of a connection in a bubble, where time is exact.
-// A pipe has no buffer: a peer who does not read makes every write wait, as
-// one does whose window is closed.
+// peer is the client's end of a connection in a bubble, where time is exact. A
+// pipe has no buffer: if the peer does not read, every write waits, as with a
+// closed TCP window.
 type peer struct {
 	conn  net.Conn
 	start time.Time
@@ -36,13 +36,10 @@ type peer struct {
 // connectPipe makes a handshake without a credential over a pipe.
 func connectPipe(t *testing.T, redeem redeemFunc) *peer {
 	t.Helper()
-	handler := mustNew(t, ws.Options{
-		Redeemer: redeem, AllowMissingOrigin: true,
-		Endpoint: func(context.Context, *websocket.Conn, ticket.Grant) error {
-			t.Error("the endpoint ran")
-			return nil
-		},
-	})
+	handler := bare(t, redeem, func(context.Context, *websocket.Conn, ticket.Grant) error {
+		t.Error("the endpoint ran")
+		return nil
+	}, nil)
 	client, server := net.Pipe()
 	p := &peer{conn: client, start: time.Now(), done: make(chan struct{})}
 	r := handshakeRequest("/ws")
@@ -50,6 +47,9 @@ func connectPipe(t *testing.T, redeem redeemFunc) *peer {
 		handler.ServeHTTP(hijacker{httptest.NewRecorder(), server}, r)
 		close(p.done)
 	}()
+	if err := skipHeader(client); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
@@ -82,8 +82,8 @@ func (p *peer) note(what string) {
 	p.sent = append(p.sent, fmt.Sprint(time.Since(p.start), " ", what))
 }
 
-// Rows that only time ends. Whatever the peer and the store do, it is over 1.5
-// seconds after the time for the first message.
+// Rows that end by a time-out. Whatever the peer and the store do, the
+// connection is closed 1.5 seconds after the time for the first message.
 func TestTimeBeforeAuthentication(t *testing.T) {
 	hang := func(ctx context.Context) (ticket.Grant, error) {
 		<-ctx.Done()
@@ -190,7 +190,7 @@ func drip(text string, pause time.Duration) func(*peer) {
 	}
 }
 
-// wait is false where the connection is over.
+// wait is false if the connection is over.
 func (p *peer) wait(pause time.Duration) bool {
 	select {
 	case <-time.After(pause):
@@ -202,12 +202,12 @@ func (p *peer) wait(pause time.Duration) bool {
 
 // A shorter time is the configured one.
 func TestAuthTimeout(t *testing.T) {
-	f := messageFixture(t, func(o *ws.Options) { o.AuthTimeout = 50 * time.Millisecond })
+	f := messageFixture(t, func(s *setup) { s.ws.AuthTimeout = 50 * time.Millisecond })
 	text, code, reason := f.await(t, "").farewell(t)
 	if text != "" || code != 4001 || reason != authTimeout {
 		t.Errorf("got %q, close %d %q, want only 4001 %q", text, code, reason, authTimeout)
 	}
-	f.logs.waitFor(t, "handshake settled", `"outcome":"refused"`, `"reason":"auth_timeout"`)
+	f.settled(t, "auth_timeout")
 }
 
 // A slow peer does not keep the others waiting.
@@ -226,8 +226,8 @@ func TestSlowPeersAreAlone(t *testing.T) {
 func TestFirstMessageOverTLS(t *testing.T) {
 	f := messageFixture(t, nil)
 	for timeout, token := range map[time.Duration]string{time.Minute: goodBearer, 50 * time.Millisecond: ""} {
-		server := httptest.NewTLSServer(mustNew(t, ws.Options{
-			Redeemer: f, Authenticator: fakeAuth{}, Endpoint: ws.Echo, AllowMissingOrigin: true, AuthTimeout: timeout,
+		server := httptest.NewTLSServer(bare(t, f, ws.Echo, func(s *setup) {
+			s.gate.Authenticator, s.ws.AuthTimeout = fakeAuth{}, timeout
 		}))
 		t.Cleanup(server.Close)
 		conn, _, err := websocket.Dial(t.Context(), server.URL, &websocket.DialOptions{HTTPClient: server.Client()})

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"wsticket/ticket"
-	"wsticket/ws"
 )
 
 // exchange is a row of testdata/vectors/first_message.json.
@@ -38,7 +37,7 @@ func TestFirstMessageVectors(t *testing.T) {
 		t.Fatalf("only %d exchanges", len(file.Exchanges))
 	}
 	f := messageFixture(t, nil)
-	hurried := messageFixture(t, func(o *ws.Options) { o.AuthTimeout = 50 * time.Millisecond })
+	hurried := messageFixture(t, func(s *setup) { s.ws.AuthTimeout = 50 * time.Millisecond })
 	for _, row := range file.Exchanges {
 		t.Run(row.Rule, func(t *testing.T) {
 			if len(row.Client) == 0 {

@@ -9,14 +9,16 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"wsticket/gate"
 	"wsticket/internal/accesslog"
-	"wsticket/internal/clientip"
+	"wsticket/internal/test"
+	"wsticket/live"
+	"wsticket/store/memstore"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
@@ -24,75 +26,144 @@ import (
 const (
 	appOrigin  = "https://app.example.com"
 	goodBearer = "bearer.of.alice" // what fakeAuth knows
-	lateBearer = "bearer.past.end" // known, but at its end
+	lateBearer = "bearer.past.end" // known, but expired
 	deadBearer = "bearer.no.answer"
 )
+
+// setup is what a handler is made of.
+type setup struct {
+	ticket ticket.Options
+	gate   gate.Options
+	live   live.Options
+	ws     ws.Options
+	// front is what stands in front of the handler. Default: the access log.
+	front func(http.Handler) http.Handler
+}
 
 // fixture is a server on loopback with a real ticket.Service behind it.
 type fixture struct {
 	t         *testing.T
 	service   *ticket.Service
-	redeemed  atomic.Int64 // calls of Redeem
-	lastSeen  atomic.Pointer[ticket.Presentation]
+	handler   *ws.Handler
+	live      *live.Registry
 	server    *httptest.Server
-	logs      *logBuffer
+	events    test.Events
+	logs      logBuffer // of panics, and of net/http
+	redeemed  atomic.Int64
+	lastSeen  atomic.Pointer[ticket.Presentation]
 	timeShift atomic.Int64 // how far the service's clock is ahead
 }
 
 // newFixture starts a server; change may alter the options before.
-func newFixture(t *testing.T, change func(*ws.Options)) *fixture {
+func newFixture(t *testing.T, change func(*setup)) *fixture {
 	t.Helper()
-	f := &fixture{t: t, logs: &logBuffer{}}
-	service, err := ticket.New(ticket.Options{
-		Store: &mapStore{entries: make(map[ticket.ID]ticket.Entry)}, Audiences: []string{"chat", "admin"}, Now: f.now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.service = service
-	logger := f.logger()
-	options := ws.Options{
-		Redeemer: f, Authenticator: fakeAuth{}, Endpoint: ws.Echo,
-		Origins: []string{appOrigin}, AllowMissingOrigin: true, Hosts: []string{"api.example.com"},
-		Subprotocols: []string{"app.v1", "app.v2"}, Logger: logger,
-		// Of first_message there are tests of its own: where it is open, no
-		// credential is no refusal.
-		Doors: []ws.Door{ws.DoorQuery, ws.DoorSubprotocol, ws.DoorHeader},
+	f := &fixture{t: t}
+	s := setup{
+		ticket: ticket.Options{Store: newStore(t), Audiences: []string{"chat", "admin"}, Now: f.now, Events: f.events.Record},
+		gate: gate.Options{
+			Redeemer: f, Authenticator: fakeAuth{}, Events: f.events.Record,
+			Origins: []string{appOrigin}, AllowMissingOrigin: true, Hosts: []string{"api.example.com"},
+			// The first message has its own tests: while its door is open, a
+			// handshake without a credential is not refused.
+			Doors:        []ticket.Door{ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorHeader},
+			AddressLimit: gate.NewRateLimiter(0, 0),
+		},
+		live: live.Options{DrainWindow: 100 * time.Millisecond, Events: f.events.Record},
+		ws: ws.Options{
+			Endpoint: ws.Echo, Subprotocols: []string{"app.v1", "app.v2"},
+			Logger: slog.New(slog.NewJSONHandler(&f.logs, nil)), Events: f.events.Record,
+		},
+		front: f.logged,
 	}
 	if change != nil {
-		change(&options)
+		change(&s)
 	}
-	f.server = httptest.NewUnstartedServer(chain(mustNew(t, options), logger))
+	var err error
+	if f.service, err = ticket.New(s.ticket); err != nil {
+		t.Fatal(err)
+	}
+	f.handler, f.live = build(t, s)
+	f.server = httptest.NewUnstartedServer(s.front(f.handler))
 	f.server.Config.MaxHeaderBytes = 16 << 10
-	f.server.Config.ErrorLog = log.New(f.logs, "", 0)
+	f.server.Config.ErrorLog = log.New(&f.logs, "", 0)
 	f.server.Start()
 	t.Cleanup(f.server.Close)
 	return f
 }
 
-func (f *fixture) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(f.logs, nil)) }
-
-func mustNew(t *testing.T, o ws.Options) *ws.Handler {
+// build makes a handler of its parts.
+func build(t *testing.T, s setup) (*ws.Handler, *live.Registry) {
 	t.Helper()
-	handler, err := ws.New(o)
+	var err error
+	if s.ws.Gate, err = gate.New(s.gate); err != nil {
+		t.Fatal(err)
+	}
+	if s.ws.Live, err = live.New(s.live); err != nil {
+		t.Fatal(err)
+	}
+	handler, err := ws.New(s.ws)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return handler, s.ws.Live
+}
+
+// bare makes a handler for clients that send no Origin, without a server.
+func bare(t *testing.T, redeemer gate.Redeemer, endpoint ws.Endpoint, change func(*setup)) *ws.Handler {
+	t.Helper()
+	s := setup{gate: gate.Options{Redeemer: redeemer, AllowMissingOrigin: true}, ws: ws.Options{Endpoint: endpoint}}
+	if change != nil {
+		change(&s)
+	}
+	handler, _ := build(t, s)
 	return handler
 }
 
-// chain is what stands before the handler in the service.
-func chain(h http.Handler, logger *slog.Logger) http.Handler {
-	sink := func(ctx context.Context, e accesslog.Entry) {
-		logger.InfoContext(ctx, "request", "entry", e)
+func newStore(tb testing.TB) ticket.Store {
+	tb.Helper()
+	memory, err := memstore.New(memstore.Options{})
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return clientip.Middleware(nil)(accesslog.Middleware(nil, sink)(h))
+	tb.Cleanup(func() { _ = memory.Close() })
+	return memory
+}
+
+// logged records each entry of the access log as an event.
+func (f *fixture) logged(h http.Handler) http.Handler {
+	return accesslog.Middleware(nil, func(ctx context.Context, e accesslog.Entry) {
+		f.events.Record(ctx, ticket.Event{
+			Kind: ticket.EventRequest, Request: ticket.RequestInfo{ID: e.RequestID}, TicketID: ticket.ID(e.TicketID),
+			Presentation: ticket.Presentation{Door: ticket.Door(e.Door)}, Outcome: e.Outcome, Reason: e.Reason,
+			HTTP: ticket.HTTPAnswer{Status: e.Status},
+		})
+	})(h)
+}
+
+// answered waits for the entry of the access log with that reason.
+func (f *fixture) answered(t *testing.T, reason string) ticket.Event {
+	t.Helper()
+	return f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventRequest, Reason: reason})
+}
+
+// settled waits for a refusal after the 101.
+func (f *fixture) settled(t *testing.T, reason string) ticket.Event {
+	t.Helper()
+	return f.events.AwaitLike(t, ticket.Event{
+		Kind: ticket.EventRefuse, Action: ticket.ActionHandshake, Reason: reason, AfterUpgrade: true,
+	})
+}
+
+// disconnected waits for the end of a connection with that close code.
+func (f *fixture) disconnected(t *testing.T, code uint16) ticket.Event {
+	t.Helper()
+	return f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventDisconnect, Closed: ticket.Closed{Code: code}})
 }
 
 // now is the service's clock.
 func (f *fixture) now() time.Time { return time.Now().Add(time.Duration(f.timeShift.Load())) }
 
-// Redeem implements [ws.Redeemer] and counts.
+// Redeem implements [gate.Redeemer] and counts.
 func (f *fixture) Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error) {
 	f.redeemed.Add(1)
 	f.lastSeen.Store(&p)
@@ -102,7 +173,7 @@ func (f *fixture) Redeem(ctx context.Context, token ticket.Token, p ticket.Prese
 // issue makes a ticket for alice.
 func (f *fixture) issue(change func(*ticket.Request)) ticket.Ticket {
 	f.t.Helper()
-	req := ticket.Request{Identity: alice(), Audience: "chat"}
+	req := ticket.Request{Identity: test.Alice(), Audience: "chat"}
 	if change != nil {
 		change(&req)
 	}
@@ -113,18 +184,11 @@ func (f *fixture) issue(change func(*ticket.Request)) ticket.Ticket {
 	return issued
 }
 
-func alice() ticket.Identity {
-	return ticket.Identity{
-		Issuer: "https://id.example.com", Subject: "alice", Scope: "read write",
-		ExpiresAt: time.Now().Add(time.Hour),
-	}
-}
-
 // fakeAuth knows three bearers.
 type fakeAuth struct{}
 
 func (fakeAuth) Authenticate(_ context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
-	identity := alice()
+	identity := test.Alice()
 	switch bearer.Reveal() {
 	case goodBearer:
 		return identity, nil
@@ -138,55 +202,7 @@ func (fakeAuth) Authenticate(_ context.Context, bearer ticket.Bearer) (ticket.Id
 	}
 }
 
-// mapStore is the least that the contract of ticket.Store allows for.
-type mapStore struct {
-	mu      sync.Mutex
-	entries map[ticket.ID]ticket.Entry
-}
-
-func (s *mapStore) Create(_ context.Context, id ticket.ID, rec ticket.Record, _ time.Duration) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.entries[id] = ticket.Entry{Record: rec, Mark: ticket.Mark{State: ticket.Pending}}
-	return nil
-}
-
-func (s *mapStore) Consume(_ context.Context, id ticket.ID, mark ticket.Mark, _ time.Duration) (ticket.Entry, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before, ok := s.entries[id]
-	if !ok {
-		return ticket.Entry{}, ticket.ErrNotFound
-	}
-	if before.Mark.State != ticket.Pending {
-		return ticket.Entry{}, &ticket.SpentError{Mark: before.Mark}
-	}
-	after := before
-	after.Mark = mark
-	s.entries[id] = after
-	return before, nil
-}
-
-func (s *mapStore) Settle(_ context.Context, id ticket.ID, mark ticket.Mark) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	entry := s.entries[id]
-	entry.Mark = mark
-	s.entries[id] = entry
-	return nil
-}
-
-func (s *mapStore) Lookup(_ context.Context, id ticket.ID) (ticket.Entry, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	entry, ok := s.entries[id]
-	if !ok {
-		return ticket.Entry{}, ticket.ErrNotFound
-	}
-	return entry, nil
-}
-
-// logBuffer holds everything that the server wrote down.
+// logBuffer holds everything that the server logged.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -204,36 +220,7 @@ func (b *logBuffer) String() string {
 	return b.buf.String()
 }
 
-// waitFor returns the first line that holds all of parts, which may come when
-// the client has its answer already.
-func (b *logBuffer) waitFor(t *testing.T, parts ...string) string {
-	t.Helper()
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	for deadline := time.After(5 * time.Second); ; {
-		for line := range strings.SplitSeq(b.String(), "\n") {
-			if holdsAll(line, parts) {
-				return line
-			}
-		}
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatalf("no line with %q in the log:\n%s", parts, b.String())
-		}
-	}
-}
-
-func holdsAll(s string, parts []string) bool {
-	for _, part := range parts {
-		if !strings.Contains(s, part) {
-			return false
-		}
-	}
-	return true
-}
-
-// problemCode returns the code of a problem, empty where text is none.
+// problemCode returns the code of a problem, empty if text is none.
 func problemCode(text []byte) string {
 	var p struct{ Code string }
 	if json.Unmarshal(text, &p) != nil {

@@ -3,203 +3,144 @@ package ws
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
-	"slices"
-	"time"
 
+	"wsticket/gate"
 	"wsticket/internal/accesslog"
-	"wsticket/internal/handshake"
-	"wsticket/internal/limit"
-	"wsticket/internal/origin"
 	"wsticket/internal/relay"
+	"wsticket/internal/upgrade"
+	"wsticket/live"
 	"wsticket/ticket"
 )
 
-// The outcomes of a handshake in logs.
+// The outcomes of a handshake that is not refused.
 const (
 	outcomeConnected = "connected"
-	// outcomeAccepted: the peer has to show yet who it is.
+	// outcomeAccepted: the 101 is sent, and the client has to authenticate.
 	outcomeAccepted = "accepted"
-	outcomeRefused  = "refused"
-	outcomeError    = "error"
 )
-
-// admitTimeout bounds redemption and authentication. Their own time-outs are
-// shorter; this one is for those that have none.
-const admitTimeout = 5 * time.Second
 
 // Handler is the WebSocket endpoint. It is safe for concurrent use.
 type Handler struct {
-	options Options
-	origins *origin.List
-	hosts   *origin.Hosts
-	doors   handshake.Doors
-	live    *live
-	relay   *relay.Relay // nil where there is an Endpoint
-
+	o               Options
+	relay           *relay.Relay // nil if there is an Endpoint
 	unauthenticated *unauthenticated
+	choose          func(gate.Offer) (subprotocol string, err error)
 }
 
-// admission is what the checks of a handshake have found out.
-type admission struct {
-	offered handshake.Offer
-	// subprotocol is the one to answer, unless the application that is relayed
-	// to chooses one.
-	subprotocol string
-	// upgradable tells that a 101 could be sent, whatever the credential is.
-	upgradable   bool
-	presentation ticket.Presentation
-	door         Door
-	// grant is still to come where the door is DoorFirstMessage.
-	grant ticket.Grant
+// handshake is one that is under way.
+type handshake struct {
+	w    http.ResponseWriter
+	r    *http.Request
+	ctx  context.Context // the request's, with its RequestInfo
+	note *accesslog.Note
+
+	candidate gate.Candidate
+	// upgradable reports whether a 101 could be sent, apart from the
+	// credential.
+	upgradable bool
+	grant      ticket.Grant // after Gate.Admit
 }
 
 // ServeHTTP admits the handshake, runs the Endpoint, and returns when the
-// connection is closed; or it refuses with a problem (RFC 9457). Where it
-// relays to an upstream it returns when the tunnel stands.
+// connection is closed; or it refuses the handshake with a problem (RFC 9457).
+// If it relays to an Upstream, it returns when the tunnel is established.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	note := accesslog.NoteOf(r.Context())
-	if !h.live.enter() {
-		note.Outcome, note.Reason = h.refuse(w, errStopping)
+	s := &handshake{w: w, r: r, ctx: r.Context(), note: accesslog.NoteOf(r.Context())}
+	leave, ok := h.o.Live.Enter()
+	if !ok {
+		h.refuse(s, errStopping)
 		return
 	}
-	defer h.live.leave()
-	admitted, err := h.admit(w, r, note)
+	defer leave()
+	err := h.admit(s)
 	switch {
-	case err != nil && !h.refuseByClose(w, r, admitted, err, note):
-		note.Outcome, note.Reason = h.refuse(w, err)
 	case err != nil:
-	case admitted.door == DoorFirstMessage:
-		h.awaitMessage(w, r, admitted, note)
+		h.refuseOrClose(s, err)
+	case s.candidate.Presentation.Door == ticket.DoorFirstMessage:
+		h.awaitMessage(s)
 	case h.relay != nil:
-		h.relayTo(w, r, admitted, note)
+		h.connectUpstream(s)
 	default:
-		h.connect(w, r, admitted, note)
+		h.connectEndpoint(s)
 	}
 }
 
-// admit makes all checks, the cheap and harmless ones first, and spends the
-// ticket last. Nothing after it may refuse: a ticket that is spent is not
-// given back. Where it refuses, it tells how far the handshake had come.
-func (h *Handler) admit(w http.ResponseWriter, r *http.Request, note *accesslog.Note) (a admission, err error) {
-	if err := handshake.Check(r); err != nil {
-		return a, err
-	}
-	if a.offered, err = handshake.ParseOffer(r.Header["Sec-Websocket-Protocol"]); err != nil {
-		return a, err
-	}
-	if a.subprotocol, err = h.choose(a.offered); err != nil {
-		return a, err
-	}
-	a.upgradable = canHijack(w)
-	if a.presentation, err = h.presentation(r); err != nil {
-		return a, err
-	}
-	c, err := h.credential(r, a.offered)
-	a.door, a.presentation.Transport, note.Door = c.Door, string(c.Door), string(c.Door)
+// admit makes all checks, and redeems the ticket last. Everything that can be
+// checked before must be checked before, because a spent ticket is not given
+// back.
+func (h *Handler) admit(s *handshake) (err error) {
+	request := h.o.Gate.Received(s.r)
+	request.Audience, request.Choose, request.FirstMessage = h.o.Audience, h.choose, true
+	s.ctx = ticket.WithRequest(s.ctx, ticket.RequestInfo{
+		ID: accesslog.RequestID(s.ctx), Caller: ticket.RequestOf(s.ctx).Caller, ClientIP: request.ClientIP,
+	})
+	s.candidate, err = h.o.Gate.Check(s.ctx, request)
+	s.upgradable = s.candidate.WellFormed && upgrade.Possible(s.w)
 	switch {
 	case err != nil:
-		return a, err
-	case c.Kind == handshake.Session && a.presentation.Origin == "":
-		// A browser sends cookies unasked, and an Origin with each handshake.
-		return a, errOrigin
-	case !a.upgradable:
-		return a, errNoHijack
-	case c.Door == DoorFirstMessage:
-		return a, nil
+		return err
+	case !s.upgradable:
+		return errNoHijack
+	case s.candidate.Presentation.Door == ticket.DoorFirstMessage:
+		return nil
 	}
-	a.grant, err = h.grantInTime(r.Context(), c, a.presentation, note)
-	return a, err
+	s.grant, err = h.o.Gate.Admit(s.ctx, s.candidate)
+	return err
 }
 
-// choose chooses the subprotocol to answer.
-func (h *Handler) choose(o handshake.Offer) (string, error) {
+// earlySubprotocol is the one to answer before the application is asked: its
+// own first one, else ours, else none.
+func (h *Handler) earlySubprotocol(s *handshake) string {
+	if own := s.candidate.Offer.Application(); h.relay != nil && len(own) > 0 {
+		return own[0]
+	}
+	return s.candidate.Subprotocol
+}
+
+// register counts the connection that the grant opens. Its 101 comes next.
+func (h *Handler) register(s *handshake) *live.Connection {
+	c := &live.Connection{Grant: s.grant, Presentation: s.candidate.Presentation, Request: ticket.RequestOf(s.ctx)}
+	h.o.Live.Add(c)
+	return c
+}
+
+// upgrade sends the 101. The entry of the access log, with the outcome, is
+// written while the connection is taken over.
+func (h *Handler) upgrade(s *handshake, outcome, reason, subprotocol string, header http.Header) (upgrade.Conn, error) {
+	s.note.Outcome, s.note.Reason = outcome, reason
+	if subprotocol != "" {
+		s.w.Header().Set("Sec-WebSocket-Protocol", subprotocol)
+	}
+	conn, err := upgrade.Accept(s.w, s.r.Header.Get("Sec-WebSocket-Key"), header)
+	switch {
+	case errors.Is(err, upgrade.ErrHijack):
+		h.refuse(s, errNoHijack)
+	case err != nil:
+		// The ticket stays spent: the client may have got the answer.
+		h.settled(s, s.grant.ID, errLost)
+	}
+	return conn, err
+}
+
+// Shutdown stops the Handler; see [live.Registry.Shutdown].
+func (h *Handler) Shutdown(ctx context.Context) error { return h.o.Live.Shutdown(ctx) }
+
+// Stats are counts of a [Handler].
+type Stats struct {
+	// Unauthenticated connections there are now: those that wait for their
+	// first message, or are being closed because of it.
+	Unauthenticated int
+	// FromClient and FromUpstream are what was relayed since the start.
+	FromClient, FromUpstream ticket.Traffic
+}
+
+// Stats returns the counts. Those of open connections are in [live.Registry].
+func (h *Handler) Stats() Stats {
+	s := Stats{Unauthenticated: h.unauthenticated.count()}
 	if h.relay != nil {
-		return o.Relayed()
+		relayed := h.relay.Stats()
+		s.FromClient, s.FromUpstream = ticket.Traffic(relayed.FromClient), ticket.Traffic(relayed.FromUpstream)
 	}
-	return o.Choose(h.options.Subprotocols)
-}
-
-// presentation checks from where the handshake comes: Host, Origin and the
-// rate of its address.
-func (h *Handler) presentation(r *http.Request) (ticket.Presentation, error) {
-	p := ticket.Presentation{
-		Audience: h.options.Audience, ClientIP: h.options.ClientAddr(r), Attempt: attempt(r),
-	}
-	if len(h.options.Hosts) > 0 && !h.hosts.Allows(r.Host) {
-		return p, errHost
-	}
-	var allowed bool
-	if p.Origin, allowed = h.origins.Check(r, h.options.AllowMissingOrigin); !allowed {
-		return p, errOrigin
-	}
-	if h.options.AddressLimit != nil {
-		if after, ok := h.options.AddressLimit.Allow(limit.AddrKey(p.ClientIP)); !ok {
-			return p, &rateError{after}
-		}
-	}
-	return p, nil
-}
-
-// credential finds the one credential. Where there is none, and its door is
-// open, that is the first message.
-func (h *Handler) credential(r *http.Request, o handshake.Offer) (handshake.Credential, error) {
-	c, err := h.doors.Credential(r.URL.RawQuery, r.Header, o)
-	if errors.Is(err, handshake.ErrNoCredential) && slices.Contains(h.doors.Open, DoorFirstMessage) {
-		return handshake.Credential{Door: DoorFirstMessage}, nil
-	}
-	return c, err
-}
-
-// grantInTime is grant, given up after admitTimeout. Who gives up waiting
-// knows nothing about the ticket.
-func (h *Handler) grantInTime(ctx context.Context, c handshake.Credential, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
-	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
-	defer cancel()
-	grant, err := h.grant(ctx, c, p, note)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
-	}
-	return grant, err
-}
-
-// grant turns the credential into a grant, or spends it in vain.
-func (h *Handler) grant(ctx context.Context, c handshake.Credential, p ticket.Presentation, note *accesslog.Note) (ticket.Grant, error) {
-	if c.Kind != handshake.Ticket {
-		grant, err := h.authenticate(ctx, c)
-		note.TicketID = string(grant.ID)
-		return grant, err
-	}
-	token, err := ticket.ParseToken(c.Text)
-	if err != nil {
-		return ticket.Grant{}, err
-	}
-	note.TicketID = string(token.ID())
-	grant, err := h.options.Redeemer.Redeem(ctx, token, p)
-	if err != nil {
-		return ticket.Grant{}, fmt.Errorf("redeem: %w", err)
-	}
-	return grant, nil
-}
-
-// authenticate makes a grant of a bearer or a session.
-func (h *Handler) authenticate(ctx context.Context, c handshake.Credential) (ticket.Grant, error) {
-	who := h.options.Authenticator
-	if c.Kind == handshake.Session {
-		who = h.options.Sessions
-	}
-	identity, err := who.Authenticate(ctx, ticket.NewBearer(c.Text))
-	if err != nil {
-		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
-	}
-	return ticket.GrantOf(identity, h.options.Audience, h.options.Now())
-}
-
-// attempt names this handshake.
-func attempt(r *http.Request) string {
-	// What has no port is no TCP peer and has no host to tell.
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	return handshake.Attempt(r.Header.Get("Sec-WebSocket-Key"), host)
+	return s
 }

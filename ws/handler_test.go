@@ -3,17 +3,16 @@ package ws_test
 import (
 	"bufio"
 	"context"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
 
+	"wsticket/internal/test"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
@@ -54,7 +53,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
 }
 
-// wrapped is what a middleware makes of a ResponseWriter.
+// wrapped is a ResponseWriter as a middleware passes it on.
 type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -63,15 +62,12 @@ func (w wrapped) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
-// A writer that hides the connection is found out before the ticket is spent.
+// A writer that hides the connection is noticed before the ticket is spent.
 func TestNoHijackBurnsNothing(t *testing.T) {
-	handler := mustNew(t, ws.Options{
-		Endpoint: ws.Echo, AllowMissingOrigin: true,
-		Redeemer: redeemFunc(func(context.Context) (ticket.Grant, error) {
-			t.Error("the ticket was spent")
-			return ticket.Grant{}, ticket.ErrNotFound
-		}),
-	})
+	handler := bare(t, redeemFunc(func(context.Context) (ticket.Grant, error) {
+		t.Error("the ticket was spent")
+		return ticket.Grant{}, ticket.ErrNotFound
+	}), ws.Echo, nil)
 	for rule, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
 		"no Hijacker":                       func(w http.ResponseWriter) http.ResponseWriter { return w },
 		"a Hijacker before what is none":    func(w http.ResponseWriter) http.ResponseWriter { return wrapped{w} },
@@ -87,16 +83,13 @@ func TestNoHijackBurnsNothing(t *testing.T) {
 	}
 }
 
-// A redeemer that waits for ever is given up, and nobody is admitted.
+// A redeemer that never answers is given up, and nobody is admitted.
 func TestRedeemerHasADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		handler := mustNew(t, ws.Options{
-			Endpoint: ws.Echo, AllowMissingOrigin: true,
-			Redeemer: redeemFunc(func(ctx context.Context) (ticket.Grant, error) {
-				<-ctx.Done()
-				return ticket.Grant{}, ctx.Err()
-			}),
-		})
+		handler := bare(t, redeemFunc(func(ctx context.Context) (ticket.Grant, error) {
+			<-ctx.Done()
+			return ticket.Grant{}, ctx.Err()
+		}), ws.Echo, nil)
 		recorder, start := httptest.NewRecorder(), time.Now()
 		handler.ServeHTTP(hijacker{ResponseRecorder: recorder}, handshake(wellFormed))
 		if recorder.Code != 503 || recorder.Header().Get("Retry-After") != "1" {
@@ -108,62 +101,46 @@ func TestRedeemerHasADeadline(t *testing.T) {
 	})
 }
 
-// Where the connection cannot be had after all, the ticket stays spent and
+// If the connection is lost at the last moment, the ticket stays spent and
 // the Endpoint does not run.
-func TestFailedTakeover(t *testing.T) {
-	logs := &logBuffer{}
-	spent := 0
-	handler := mustNew(t, ws.Options{
-		AllowMissingOrigin: true, Logger: slog.New(slog.NewJSONHandler(logs, nil)),
-		Endpoint: func(context.Context, *websocket.Conn, ticket.Grant) error {
-			t.Error("the endpoint ran")
-			return nil
-		},
-		Redeemer: redeemFunc(func(context.Context) (ticket.Grant, error) {
+func TestFailedUpgrade(t *testing.T) {
+	gone, server := net.Pipe()
+	_ = gone.Close()
+	answer := httptest.NewRecorder()
+	for reason, w := range map[string]http.ResponseWriter{
+		"no_hijack": wrapped{hijacker{ResponseRecorder: answer}},
+		"accept":    hijacker{httptest.NewRecorder(), server},
+	} {
+		var events test.Events
+		spent := 0
+		handler := bare(t, redeemFunc(func(context.Context) (ticket.Grant, error) {
 			spent++
 			return ticket.Grant{ID: "id"}, nil
-		}),
-	})
-	handler.ServeHTTP(wrapped{hijacker{ResponseRecorder: httptest.NewRecorder()}}, handshake(wellFormed))
-	if spent != 1 || !strings.Contains(logs.String(), "handshake failed") || strings.Contains(logs.String(), wellFormed) {
-		t.Errorf("%d tickets were spent, log %s, want one and a line without it", spent, logs)
-	}
-}
-
-// The same where no ticket is spent yet, or none is going to be.
-func TestFailedTakeoverWithoutATicket(t *testing.T) {
-	for target, reason := range map[string]string{"/ws": "a first message to come", "/ws?ticket=x": "a refusal by close frame"} {
-		logs := &logBuffer{}
-		logger := slog.New(slog.NewJSONHandler(logs, nil))
-		handler := mustNew(t, ws.Options{
-			AllowMissingOrigin: true, Logger: logger, AcceptThenClose: true, Endpoint: ws.Echo, Redeemer: redeemFunc(nil),
-		})
-		chain(handler, logger).ServeHTTP(wrapped{hijacker{ResponseRecorder: httptest.NewRecorder()}}, handshakeRequest(target))
-		if !strings.Contains(logs.String(), "handshake failed") || !strings.Contains(logs.String(), `"Outcome":"error","Reason":"accept"`) {
-			t.Errorf("%s: log %s, want a line and an error", reason, logs)
+		}), func(context.Context, *websocket.Conn, ticket.Grant) error {
+			t.Error("the endpoint ran")
+			return nil
+		}, func(s *setup) { s.ws.Events, s.live.Events = events.Record, events.Record })
+		handler.ServeHTTP(w, handshake(wellFormed))
+		if spent != 1 || len(events.All()) != 1 || !events.Has(ticket.Event{Kind: ticket.EventRefuse, TicketID: "id", Reason: reason, Outcome: "error"}) {
+			t.Errorf("%s: %d tickets were spent, events %+v, want one of each", reason, spent, events.All())
+		}
+		if err := handler.Shutdown(t.Context()); err != nil {
+			t.Errorf("%s: Shutdown: %v, want nil: no connection is left", reason, err)
 		}
 	}
+	if answer.Code != 500 || problemCode(answer.Body.Bytes()) != "internal" {
+		t.Errorf("a client that can still be answered got %d %s, want 500 internal", answer.Code, answer.Body)
+	}
 }
 
-// ginWriter holds the header back until it is asked for it, as Gin's does.
-type ginWriter struct {
-	hijacker
-	status, sent int
-}
-
-func (g *ginWriter) WriteHeader(status int) { g.status = status }
-func (g *ginWriter) WriteHeaderNow()        { g.sent = g.status }
-
-func TestGinSendsTheHeader(t *testing.T) {
-	client, server := net.Pipe()
-	_ = client.Close()
-	handler := mustNew(t, ws.Options{
-		Endpoint: ws.Echo, AllowMissingOrigin: true,
-		Redeemer: redeemFunc(func(context.Context) (ticket.Grant, error) { return ticket.Grant{}, nil }),
-	})
-	w := &ginWriter{hijacker: hijacker{httptest.NewRecorder(), server}}
-	handler.ServeHTTP(w, handshake(wellFormed))
-	if w.sent != http.StatusSwitchingProtocols {
-		t.Errorf("status sent %d, want 101", w.sent)
+// The same if no ticket is spent yet, or there is none.
+func TestFailedUpgradeWithoutATicket(t *testing.T) {
+	for target, rule := range map[string]string{"/ws": "a first message to come", "/ws?ticket=x": "a refusal by Close frame"} {
+		var f fixture
+		handler := bare(t, redeemFunc(nil), ws.Echo, func(s *setup) { s.ws.AcceptThenClose = true })
+		f.logged(handler).ServeHTTP(wrapped{hijacker{ResponseRecorder: httptest.NewRecorder()}}, handshakeRequest(target))
+		if !f.events.Has(ticket.Event{Kind: ticket.EventRequest, Outcome: "error", Reason: "no_hijack"}) {
+			t.Errorf("%s: %+v, want an error", rule, f.events.All())
+		}
 	}
 }

@@ -4,87 +4,46 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/coder/websocket"
 
-	"wsticket/internal/clientip"
-	"wsticket/internal/handshake"
-	"wsticket/internal/origin"
+	"wsticket/gate"
+	"wsticket/internal/header"
 	"wsticket/internal/relay"
+	"wsticket/live"
 	"wsticket/ticket"
 )
 
-// Redeemer spends a ticket. [*ticket.Service] is one. Its error wraps a
-// sentinel of package ticket, and whatever it is, nobody is admitted.
-type Redeemer interface {
-	Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error)
-}
-
-// Authenticator verifies a bearer. Its error wraps [ticket.ErrInvalidBearer]
-// or [ticket.ErrUnavailable].
-type Authenticator interface {
-	Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error)
-}
-
-// Identifier tells an application that is relayed to who is there.
+// Identifier names the user to an application that is relayed to.
 type Identifier interface {
-	// Headers returns a value for each identity header, empty where the
+	// Headers returns a value for each identity header, empty if the
 	// identity has none. An error refuses the connection.
 	Headers(grant ticket.Grant) (http.Header, error)
 	// Names lists the headers that a client must not send: those of Headers,
-	// and whatever else could be taken for one of them.
+	// and others that an application could read as one of them.
 	Names() []string
 }
 
-// Limiter counts an event of key and tells whether it is one too many, and
-// then after which time to come again. It must not block.
-type Limiter interface {
-	Allow(key string) (retryAfter time.Duration, ok bool)
-}
-
-// Endpoint is the application behind the handshake. It runs in the goroutine
-// of the request, one per connection, until it returns; the Handler closes the
-// connection then, so the Endpoint need not. What it returns becomes the close
-// code: nil is 1000; an error that holds a [websocket.CloseError] is that code
-// and reason; any other error is 1011, and its text goes neither to the peer
-// nor to the log. A panic is recovered, logged without its value, and is 1011.
+// Endpoint is the application behind the handshake. It runs in the goroutine of
+// the request, one per connection, until it returns; the Handler then closes the
+// connection, so the Endpoint need not. What it returns becomes the close code:
+// nil is 1000; an error that wraps a [websocket.CloseError] is that code and
+// reason; any other error is 1011, and its text goes neither to the peer nor to
+// the log. A panic is recovered, logged without its value, and is 1011.
 //
 // ctx carries the values of the request's context and lives exactly as long as
-// the Endpoint runs: a time limit on requests does not end connections, and
-// neither does the peer's leaving. That, and [Handler.Shutdown], show as an
-// error of conn.Read.
-// Take care that a deadline on conn.Read or conn.Write, when it passes, closes
-// the connection without a close code.
+// the Endpoint runs. Neither a time limit on requests nor a peer that leaves
+// ends it. If the peer leaves, at [live.Registry.Shutdown] and at
+// grant.ConnectionExpiresAt, conn.Read returns an error. Note that a deadline
+// on conn.Read or conn.Write, when it passes, closes the connection without a
+// close code.
 type Endpoint func(ctx context.Context, conn *websocket.Conn, grant ticket.Grant) error
 
-// Door is a place in the handshake where a credential may stand.
-type Door = handshake.Door
-
-// The doors.
-const (
-	// DoorQuery is the query parameter of [Options.TicketParameter].
-	DoorQuery = handshake.DoorQuery
-	// DoorSubprotocol is an entry "ticket.<token>" of Sec-WebSocket-Protocol.
-	DoorSubprotocol = handshake.DoorSubprotocol
-	// DoorHeader is Authorization with the scheme Ticket, or Bearer where
-	// there is an [Authenticator].
-	DoorHeader = handshake.DoorHeader
-	// DoorCookie is the cookie of [Options.SessionCookie].
-	DoorCookie = handshake.DoorCookie
-	// DoorFirstMessage is the first message after a handshake without a
-	// credential: {"type":"auth","token":"…"} with a ticket, or with a bearer
-	// where there is an [Authenticator].
-	DoorFirstMessage = handshake.DoorFirstMessage
-)
-
-// What is taken where nothing is configured.
+// The defaults of the options.
 const (
 	// DefaultMaxMessage is the largest message in bytes.
 	DefaultMaxMessage = 64 << 10
@@ -96,156 +55,108 @@ const (
 	DefaultUnauthenticatedPerAddress = 20
 )
 
+// The limits of the options.
+const (
+	// minMessage is the largest control frame (RFC 6455 5.5).
+	minMessage     = 125
+	maxAuthTimeout = time.Minute
+)
+
 // Options are the parts and settings of a [Handler].
 type Options struct {
-	// Redeemer spends the tickets. Required.
-	Redeemer Redeemer
-	// Authenticator verifies bearers in the header and in the first message.
-	// Where it is nil, bearers are not accepted.
-	Authenticator Authenticator
-	// Sessions verifies the values of SessionCookie, each handed to it as a
-	// bearer. Both or none; none closes the cookie door.
-	Sessions Authenticator
-	// SessionCookie is the name of the session cookie. Cookies count as a
-	// credential only where the cookie door is open.
-	SessionCookie string
-	// Endpoint is the application. Required where there is no Upstream.
+	// Gate judges the handshakes. Required.
+	Gate *gate.Gate
+	// Live keeps the open connections. Default: a registry of its own.
+	Live *live.Registry
+
+	// Endpoint is the application in this process, Upstream one elsewhere, to
+	// which the connections are relayed. Exactly one of them is required.
 	Endpoint Endpoint
+	Upstream *Upstream
 
-	// Upstream is an application elsewhere, in place of an Endpoint, to which
-	// admitted handshakes and then the frames are relayed: "http://host:port",
-	// "https://host:port" or "unix:/path". It gets no credential.
-	Upstream string
-	// UpstreamTLS is for an Upstream with https. Nil: the system's authorities.
-	UpstreamTLS *tls.Config
-	// Identity tells the Upstream who is there. Required with it.
-	Identity Identifier
-	// TrustedProxies are those whose X-Forwarded-* headers are continued
-	// towards the Upstream. From anybody else they are begun anew.
-	TrustedProxies []netip.Prefix
-	// Ping is after how long a silence of the client a relayed connection is
-	// pinged; after as long again it is cut. 0: never.
-	Ping time.Duration
-	// IdleTimeout is after how long without anything from either side, pings
-	// and pongs included, a relayed connection is closed with 1001. 0: never.
-	IdleTimeout time.Duration
-
-	// Doors are those that are open. Default: all, DoorCookie only with
-	// Sessions. What stands at a closed door never admits; beside another
-	// credential it is one too many.
-	Doors []Door
-	// Origins are the web origins that may connect, such as
-	// "https://app.example.com", compared whole. None: no browser may.
-	Origins []string
-	// AllowMissingOrigin admits handshakes without an Origin header, which
-	// browsers always send: programs and native apps. With neither this nor
-	// Origins nobody could connect, which is an error. The cookie door wants
-	// an Origin in any case.
-	AllowMissingOrigin bool
-	// Hosts are the names by which this server may be addressed, with or
-	// without a port. None: not checked here, for example because the router
-	// has done it; a server that browsers in its network can reach needs it
-	// against DNS rebinding.
-	Hosts []string
 	// Audience is what a ticket has to be for. Empty: the Redeemer's default.
 	Audience string
-	// TicketParameter names the parameter of the query door: lower-case
-	// letters, digits, - and _. Default: "ticket".
-	TicketParameter string
-	// Subprotocols are the application's own. The first one that the client
-	// offers is answered, instead of "wsticket.v1".
+	// Subprotocols are the Endpoint's own. The first one that the client offers
+	// is answered, instead of "wsticket.v1".
 	Subprotocols []string
-	// MaxMessage bounds a message from the peer, in bytes; a larger one is
-	// close code 1009. Default: 64 KiB.
+	// MaxMessage bounds a message from the client, in bytes and as it is on the
+	// wire; a larger one is close code 1009. At least 125. Default: 64 KiB.
 	MaxMessage int64
 
-	// DrainWindow is the time over which [Handler.Shutdown] closes what there
-	// is. Default: 5 s; negative: all at once.
-	DrainWindow time.Duration
-
-	// AuthTimeout is how long after the 101 the first message has to be there.
-	// Nothing that the peer sends prolongs it. Default: 5 s.
+	// AuthTimeout is the time from the 101 until the whole first message has
+	// arrived. Nothing that the client sends extends it. At most 1 m. Default:
+	// 5 s.
 	AuthTimeout time.Duration
-	// Unauthenticated bounds the connections of peers that have not shown yet
-	// who they are, and UnauthenticatedPerAddress those of one address, as in
-	// AddressLimit. One more is refused with 503. Default: 1000 and 20.
+	// Unauthenticated bounds the connections that have not authenticated yet,
+	// and UnauthenticatedPerAddress those of one client address, an IPv6 one by
+	// its /64. One more is refused with 503. Default: 1000 and 20.
 	Unauthenticated, UnauthenticatedPerAddress int
-	// AcceptThenClose completes a handshake that is refused for its
-	// credential or a limit, and closes with a code that tells why: pages see
-	// the code, where they do not see a status. Refusals for the shape of the
-	// handshake, the Host or the Origin keep their status.
+	// AcceptThenClose completes a handshake that is refused for its credential
+	// or a limit, and closes it with a code that says why: pages see the code,
+	// but not a status. Refusals for the shape of the handshake, the Host or
+	// the Origin keep their status.
 	AcceptThenClose bool
 
-	// AddressLimit bounds the handshakes from one address: an IPv4 address or
-	// an IPv6 /64. Nil: no bound.
-	AddressLimit Limiter
-	// ClientAddr tells who the client is, for AddressLimit and the audit
-	// trail. Default: what wsticket's own middleware found out; in other
-	// programs that is nothing, and all clients are as one address.
-	ClientAddr func(*http.Request) netip.Addr
-	// Logger gets one line for each connection that ends, and for each first
-	// message. Default: none.
+	// Events gets what this package refuses itself: handshakes that cannot be
+	// upgraded or are beyond a limit, and refusals after a 101. Others are
+	// events of Gate, and connections are events of Live. Default: none.
+	Events ticket.Sink
+	// Logger gets the panics of an Endpoint. Default: none.
 	Logger *slog.Logger
-	// Observe, if set, is called with what became of each handshake that was
-	// completed before its peer had shown who it is, when that is known. It
-	// must not block.
-	Observe func(context.Context, HandshakeEvent)
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
 
-// New returns a Handler, or an error that lists every fault of o.
+// Upstream is an application to which handshakes that were admitted, and then
+// the frames, are relayed. It gets no credential.
+type Upstream struct {
+	// URL is "http://host:port", "https://host:port" or "unix:/path". Required.
+	URL string
+	// TLS is for a URL with https. Nil: the system's authorities.
+	TLS *tls.Config
+	// Identity names the user to the application. Required.
+	Identity Identifier
+	// Ping is how long the client may be silent before it is pinged. After the
+	// same time again the connection is cut. 0: never.
+	Ping time.Duration
+	// IdleTimeout is how long neither side may send anything, pings included,
+	// before the connection is closed with 1001. 0: no limit.
+	IdleTimeout time.Duration
+}
+
+// New returns a Handler. The error joins a [*ticket.OptionError] for each
+// fault.
 func New(o Options) (*Handler, error) {
 	o = o.withDefaults()
 	faults := o.faults()
-	origins, err := origin.NewList(o.Origins)
-	if err != nil {
-		faults = append(faults, fmt.Errorf("ws: origins: %w", err))
+	h := &Handler{o: o, unauthenticated: newUnauthenticated(o.Unauthenticated, o.UnauthenticatedPerAddress)}
+	h.choose = func(offer gate.Offer) (string, error) { return offer.Choose(o.Subprotocols) }
+	if o.Upstream != nil {
+		h.choose = gate.Offer.ChooseRelayed
+		var err error
+		h.relay, err = relay.New(relay.Options{
+			Upstream: o.Upstream.URL, TLSConfig: o.Upstream.TLS, Ping: o.Upstream.Ping,
+			IdleTimeout: o.Upstream.IdleTimeout, Linger: live.Linger, MaxMessage: o.MaxMessage,
+		})
+		faults.Add("Upstream.URL", err)
 	}
-	hosts, err := origin.NewHosts(o.Hosts)
-	if err != nil {
-		faults = append(faults, fmt.Errorf("ws: hosts: %w", err))
-	}
-	upstream, err := o.newRelay()
-	if err != nil {
-		faults = append(faults, fmt.Errorf("ws: %w", err))
-	}
-	if err := errors.Join(faults...); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Handler{
-		options: o, origins: origins, hosts: hosts, live: newLive(), relay: upstream,
-		doors: handshake.Doors{
-			Open: o.Doors, Parameter: o.TicketParameter, Bearers: o.Authenticator != nil, Cookie: o.SessionCookie,
-		},
-		unauthenticated: newUnauthenticated(o.Unauthenticated, o.UnauthenticatedPerAddress),
-	}, nil
+	return h, nil
 }
 
-// withDefaults returns o with its own copies of all lists.
 func (o Options) withDefaults() Options {
-	o.Doors, o.Origins = slices.Clone(o.Doors), slices.Clone(o.Origins)
-	o.Hosts, o.Subprotocols = slices.Clone(o.Hosts), slices.Clone(o.Subprotocols)
-	if len(o.Doors) == 0 {
-		o.Doors = []Door{DoorQuery, DoorSubprotocol, DoorHeader, DoorFirstMessage}
-		if o.Sessions != nil {
-			o.Doors = append(o.Doors, DoorCookie)
-		}
-	}
-	o.DrainWindow = cmp.Or(o.DrainWindow, DefaultDrainWindow)
-	o.TicketParameter = cmp.Or(o.TicketParameter, "ticket")
+	o.Subprotocols = slices.Clone(o.Subprotocols)
 	o.MaxMessage = cmp.Or(o.MaxMessage, DefaultMaxMessage)
 	o.AuthTimeout = cmp.Or(o.AuthTimeout, DefaultAuthTimeout)
 	o.Unauthenticated = cmp.Or(o.Unauthenticated, DefaultUnauthenticated)
 	o.UnauthenticatedPerAddress = cmp.Or(o.UnauthenticatedPerAddress, DefaultUnauthenticatedPerAddress)
-	if o.ClientAddr == nil {
-		o.ClientAddr = func(r *http.Request) netip.Addr { return clientip.From(r.Context()) }
+	if o.Live == nil {
+		o.Live, _ = live.New(live.Options{Events: o.Events, Now: o.Now}) // these Options have no fault
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Observe == nil {
-		o.Observe = func(context.Context, HandshakeEvent) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -253,13 +164,23 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// newRelay returns nil where there is no Upstream.
-func (o Options) newRelay() (*relay.Relay, error) {
-	if o.Upstream == "" {
-		return nil, nil //nolint:nilnil // There is an Endpoint.
+// faults checks o, whose defaults are filled in.
+func (o Options) faults() ticket.OptionErrors {
+	f := ticket.OptionErrors{Package: "ws"}
+	f.Check(o.Gate != nil, "Gate", "required")
+	f.Check((o.Endpoint == nil) != (o.Upstream == nil), "Endpoint", "exactly one of Endpoint and Upstream is required")
+	if o.Upstream != nil {
+		f.Check(o.Upstream.Identity != nil, "Upstream.Identity", "required")
+		f.Check(o.Upstream.Ping >= 0, "Upstream.Ping", "must not be negative (got %s)", o.Upstream.Ping)
+		f.Check(o.Upstream.IdleTimeout >= 0, "Upstream.IdleTimeout", "must not be negative (got %s)", o.Upstream.IdleTimeout)
 	}
-	return relay.New(relay.Options{
-		Upstream: o.Upstream, TLSConfig: o.UpstreamTLS, Ping: o.Ping, IdleTimeout: o.IdleTimeout,
-		Linger: lingerTimeout, MaxMessage: o.MaxMessage,
-	})
+	for i, name := range o.Subprotocols {
+		ok := header.IsToken(name) && !gate.IsReserved(name) && !header.ContainsFold(o.Subprotocols[:i], name)
+		f.Check(ok, "Subprotocols", "must be different tokens, not wsticket.v1 and not ticket.… (got %q)", name)
+	}
+	f.Check(o.MaxMessage >= minMessage, "MaxMessage", "must be at least %d bytes (got %d)", minMessage, o.MaxMessage)
+	f.Check(o.AuthTimeout > 0 && o.AuthTimeout <= maxAuthTimeout, "AuthTimeout", "must be more than 0s and at most %s (got %s)", maxAuthTimeout, o.AuthTimeout)
+	f.Check(o.Unauthenticated > 0, "Unauthenticated", "must be positive (got %d)", o.Unauthenticated)
+	f.Check(o.UnauthenticatedPerAddress > 0, "UnauthenticatedPerAddress", "must be positive (got %d)", o.UnauthenticatedPerAddress)
+	return f
 }

@@ -4,52 +4,34 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"wsticket/internal/test"
 )
 
-// The raw client: bytes over a socket, because no HTTP client sends what has
-// to be refused.
+// The raw client sends bytes over a socket, because no HTTP client sends the
+// requests that have to be refused.
 
 const (
-	key   = "dGhlIHNhbXBsZSBub25jZQ==" // of RFC 6455 1.3
+	key   = test.HandshakeKey
 	query = "GET /ws?ticket=$T HTTP/1.1"
 	plain = "GET /ws HTTP/1.1"
+	// Problem codes.
+	wrong  = "invalid_ticket"
+	absent = "missing_credential"
+	denied = "origin_not_allowed"
 	// marker stands for what must not be echoed or logged.
 	marker = "MARKER-7f3a"
 )
 
-// request writes a handshake under the request line. An edit "Name: value"
-// replaces the header of that name, "+Name: value" adds one more, and "-Name"
-// takes it away.
-func request(line string, edits ...string) string {
-	headers := []string{
-		"Host: api.example.com", "Connection: Upgrade", "Upgrade: websocket",
-		"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + key,
-	}
-	for _, edit := range edits {
-		if added, ok := strings.CutPrefix(edit, "+"); ok {
-			headers = append(headers, added)
-			continue
-		}
-		name, _, valued := strings.Cut(strings.TrimPrefix(edit, "-"), ":")
-		var kept []string
-		for _, header := range headers {
-			if !strings.HasPrefix(header, name+":") {
-				kept = append(kept, header)
-			}
-		}
-		headers = kept
-		if valued {
-			headers = append(headers, edit)
-		}
-	}
-	return line + "\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n"
-}
+// request is short for [test.Handshake].
+func request(line string, edits ...string) string { return test.Handshake(line, edits...) }
 
 // answer is what came back.
 type answer struct {
@@ -144,18 +126,18 @@ func (a answer) readClose(t *testing.T) (code int, reason string) {
 	}
 }
 
-// row is one handshake and what has to come of it. $T in the request is the
-// token of a ticket made for the row.
+// row is one handshake and its expected result. $T in the request is the token
+// of a ticket made for the row.
 type row struct {
 	rule    string
 	request string
 	status  int
-	code    string // of the problem; empty where net/http answers by itself
+	code    string // of the problem; empty if net/http answers by itself
 	burned  bool   // whether the ticket is worthless afterwards
 }
 
-// check sends the handshake of a row, and then the ticket once more as it
-// ought to be sent.
+// check sends the handshake of a row, and then the ticket once more in a good
+// handshake.
 func (f *fixture) check(t *testing.T, tt row) answer {
 	t.Helper()
 	issued := f.issue(nil)
@@ -181,12 +163,22 @@ func (f *fixture) check(t *testing.T, tt row) answer {
 	return got
 }
 
-// noneOf checks that no secret stands in the answer or in the log.
+// noneOf checks that no secret is in the answer, in the log or in one of the
+// last events.
 func (f *fixture) noneOf(t *testing.T, got answer, secrets ...string) {
 	t.Helper()
 	var header strings.Builder
-	_ = got.Header.Write(&header)
-	for where, text := range map[string]string{"header": header.String(), "body": string(got.body), "log": f.logs.String()} {
+	if got.Response != nil {
+		_ = got.Header.Write(&header)
+	}
+	var events strings.Builder
+	for _, e := range f.events.Last(10) {
+		e.Err = nil // its text is for nobody
+		fmt.Fprintf(&events, "%+v\n", e)
+	}
+	for where, text := range map[string]string{
+		"header": header.String(), "body": string(got.body), "log": f.logs.String(), "events": events.String(),
+	} {
 		for _, secret := range secrets {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s holds %q:\n%s", where, secret, text)

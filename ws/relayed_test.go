@@ -11,11 +11,12 @@ import (
 
 	"github.com/coder/websocket"
 
+	"wsticket/live"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
 
-// who stands where auth.Forwarder does in the service.
+// who is an Identifier in place of package identity.
 type who struct{}
 
 func (who) Headers(g ticket.Grant) (http.Header, error) {
@@ -57,19 +58,18 @@ func newUpstream(t *testing.T, protocols ...string) *upstream {
 }
 
 // relayed is a fixture whose application is u.
-func relayed(t *testing.T, u *upstream, change func(*ws.Options)) (*fixture, *ws.Handler) {
+func relayed(t *testing.T, u *upstream, change func(*setup)) *fixture {
 	t.Helper()
-	return stoppable(t, func(o *ws.Options) {
-		o.Endpoint, o.Upstream, o.Identity = nil, u.URL, who{}
-		o.Doors = append(ws.Options{}.Doors, ws.DoorQuery, ws.DoorSubprotocol, ws.DoorHeader, ws.DoorFirstMessage, ws.DoorCookie)
-		o.Sessions, o.SessionCookie = fakeAuth{}, "sid"
+	return newFixture(t, func(s *setup) {
+		s.ws.Endpoint, s.ws.Upstream = nil, &ws.Upstream{URL: u.URL, Identity: who{}}
+		s.gate.Doors, s.gate.Sessions, s.gate.SessionCookie = nil, fakeAuth{}, "sid"
 		if change != nil {
-			change(o)
+			change(s)
 		}
 	})
 }
 
-// echoes tells that the application is at the other end.
+// echoes checks that the application is at the other end.
 func (a answer) echoes(t *testing.T, text string) {
 	t.Helper()
 	if _, err := io.WriteString(a.conn, frame(opText, text)); err != nil {
@@ -80,11 +80,11 @@ func (a answer) echoes(t *testing.T, text string) {
 	}
 }
 
-// By each door the application gets the handshake without any credential, and
-// with the identity that we vouch for.
+// At each door the application gets the handshake without any credential, and
+// with the identity from wsticket.
 func TestRelayThroughEachDoor(t *testing.T) {
 	u := newUpstream(t, "app.v1")
-	f, _ := relayed(t, u, nil)
+	f := relayed(t, u, nil)
 	forged := []string{
 		"+X-User: mallory", "+X_User: mallory", "+x-email: m@example.com", "+X-Wsticket-Id: forged",
 		"+X-Forwarded-For: 192.0.2.9", "+Accept-Language: en", "+Cookie: theme=dark; sid=" + marker,
@@ -118,7 +118,8 @@ func TestRelayThroughEachDoor(t *testing.T) {
 		if got.StatusCode != switching || got.Header.Get("Sec-WebSocket-Protocol") != "app.v1" {
 			t.Fatalf("got %d, protocol %q", got.StatusCode, got.Header.Get("Sec-WebSocket-Protocol"))
 		}
-		// What is glued to the auth frame is the application's.
+		// Bytes that arrive together with the auth frame belong to the
+		// application.
 		got.say(t, auth(token)+frame(opText, "glued"))
 		got.authenticated(t)
 		if _, text := got.readFrame(t); text != "glued" {
@@ -163,7 +164,7 @@ func wantClean(t *testing.T, r *http.Request, token, query, cookie string) {
 
 func TestRelayContinuesWhatATrustedProxySays(t *testing.T) {
 	u := newUpstream(t)
-	f, _ := relayed(t, u, func(o *ws.Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	f := relayed(t, u, func(s *setup) { s.gate.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	f.send(t, strings.ReplaceAll(request(query, "+X-Forwarded-For: 192.0.2.9", "+X-Forwarded-Proto: https"), "$T", f.issue(nil).Token.Reveal()))
 	seen := <-u.seen
 	if got := seen.Header.Get("X-Forwarded-For"); got != "192.0.2.9, 127.0.0.1" {
@@ -174,16 +175,16 @@ func TestRelayContinuesWhatATrustedProxySays(t *testing.T) {
 	}
 }
 
-// A refusal of the application goes back as it is; one that cannot be reached
-// is 502. In either case the ticket is spent.
+// A refusal of the application is passed on unchanged; an application that
+// cannot be reached is 502. In both cases the ticket is spent.
 func TestRelayToAnApplicationThatRefuses(t *testing.T) {
 	u := newUpstream(t)
-	f, handler := relayed(t, u, nil)
+	f := relayed(t, u, nil)
 	refused := strings.ReplaceAll(request("GET /other?ticket=$T HTTP/1.1"), "$T", f.issue(nil).Token.Reveal())
 	if got := f.send(t, refused); got.StatusCode != 403 || string(got.body) != "not here\n" {
 		t.Errorf("got %d %q, want the application's own refusal", got.StatusCode, got.body)
 	}
-	f.logs.waitFor(t, `"Outcome":"refused"`, `"Reason":"upstream_refused"`)
+	f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventRequest, Outcome: "refused", Reason: "upstream_refused"})
 	if got := f.send(t, refused); got.StatusCode != 401 {
 		t.Errorf("the same ticket again: %d, want 401", got.StatusCode)
 	}
@@ -195,10 +196,10 @@ func TestRelayToAnApplicationThatRefuses(t *testing.T) {
 	late := f.send(t, request(plain))
 	late.say(t, auth(f.issue(nil).Token.Reveal()))
 	late.authenticated(t)
-	if code, reason := late.readClose(t); code != 1014 || reason != closeCodes(t)[1014].Reason {
+	if code, reason := late.readClose(t); code != 1014 || reason != ticket.EndUpstreamFailed.Reason {
 		t.Errorf("by first message: closed with %d %q, want 1014", code, reason)
 	}
-	if open := handler.Stats().Connections[ws.DoorQuery][ws.StateOpen]; open != 0 {
+	if open := f.live.Stats().Connections[ticket.DoorQuery][live.StateOpen]; open != 0 {
 		t.Errorf("%d connections are open, want none", open)
 	}
 }
@@ -207,7 +208,7 @@ func TestRelayToAnApplicationThatRefuses(t *testing.T) {
 // the drain, and accounted for.
 func TestRelayDrains(t *testing.T) {
 	u := newUpstream(t)
-	f, handler := relayed(t, u, nil)
+	f := relayed(t, u, nil)
 	const peers = 5
 	var all []answer
 	for range peers {
@@ -215,11 +216,11 @@ func TestRelayDrains(t *testing.T) {
 		got.echoes(t, "hello")
 		all = append(all, got)
 	}
-	if open := handler.Stats().Connections[ws.DoorQuery][ws.StateOpen]; open != peers {
+	if open := f.live.Stats().Connections[ticket.DoorQuery][live.StateOpen]; open != peers {
 		t.Errorf("before: %d open connections, want %d", open, peers)
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- handler.Shutdown(t.Context()) }()
+	go func() { stopped <- f.handler.Shutdown(t.Context()) }()
 	for _, peer := range all {
 		if code, reason := peer.readClose(t); code != 1001 || reason != "server is draining" {
 			t.Errorf("closed with %d %q, want 1001", code, reason)
@@ -233,12 +234,14 @@ func TestRelayDrains(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the drain does not end")
 	}
-	s := handler.Stats()
-	if s.Drained != (ws.Drained{Total: peers, Closed: peers}) {
-		t.Errorf("drained %+v, want all %d closed and none cut", s.Drained, peers)
+	if got := f.live.Stats().Drained; got != (live.Drained{Total: peers, Closed: peers}) {
+		t.Errorf("drained %+v, want all %d closed and none cut", got, peers)
 	}
+	s := f.handler.Stats()
 	if s.FromClient.Messages != peers || s.FromUpstream.Messages != peers {
 		t.Errorf("relayed %+v and %+v, want %d messages each way", s.FromClient, s.FromUpstream, peers)
 	}
-	f.logs.waitFor(t, "connection closed", `"close_code":1001`, `"by":"relay"`, `"from_client":{"messages":1`)
+	if e := f.disconnected(t, 1001); e.Closed.By != ticket.ByServer || !e.Closed.Relayed || e.Closed.FromClient.Messages != 1 {
+		t.Errorf("closed %+v, want one message of a relayed connection, ended by us", e.Closed)
+	}
 }

@@ -1,18 +1,9 @@
 package ws
 
-import (
-	"errors"
-	"sync"
-)
+import "sync"
 
-// Which of the bounds is reached. Both look the same to the peer.
-var (
-	errCrowd        = errors.New("too many unauthenticated connections")
-	errCrowdAddress = errors.New("too many unauthenticated connections of an address")
-)
-
-// unauthenticated counts the connections whose peers have not shown yet who
-// they are, in all and by address. It is safe for concurrent use.
+// unauthenticated counts the connections that have not authenticated yet, in all
+// and by client address. It is safe for concurrent use.
 type unauthenticated struct {
 	max, maxOfAddress int
 
@@ -25,23 +16,23 @@ func newUnauthenticated(all, ofAddress int) *unauthenticated {
 	return &unauthenticated{max: all, maxOfAddress: ofAddress, ofAddress: make(map[string]int)}
 }
 
-// enter counts one more, which leave takes back, the first time it is called.
-// The error is errCrowd or errCrowdAddress.
+// enter counts one more. leave subtracts it again, the first time it is called.
+// The error is errCrowded or errCrowdedAddress.
 func (u *unauthenticated) enter(addr string) (leave func(), err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
 	case u.ofAddress[addr] >= u.maxOfAddress:
-		return nil, errCrowdAddress
+		return nil, errCrowdedAddress
 	case u.all >= u.max:
-		return nil, errCrowd
+		return nil, errCrowded
 	}
 	u.all++
 	u.ofAddress[addr]++
 	return sync.OnceFunc(func() { u.leave(addr) }), nil
 }
 
-// count is how many there are now.
+// count returns how many there are now.
 func (u *unauthenticated) count() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()

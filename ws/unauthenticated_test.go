@@ -13,19 +13,21 @@ import (
 	"testing"
 	"time"
 
+	"wsticket/internal/test"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
 
-// addressOf takes a client's word for its address, which no server does.
+// addressOf reads the address from a header of the client. A server must not do
+// that.
 func addressOf(r *http.Request) netip.Addr {
 	addr, _ := netip.ParseAddr(r.Header.Get("X-Address"))
 	return addr
 }
 
 func TestUnauthenticatedBounds(t *testing.T) {
-	f := messageFixture(t, func(o *ws.Options) {
-		o.Unauthenticated, o.UnauthenticatedPerAddress, o.ClientAddr = 5, 2, addressOf
+	f := messageFixture(t, func(s *setup) {
+		s.ws.Unauthenticated, s.ws.UnauthenticatedPerAddress, s.gate.ClientAddr = 5, 2, addressOf
 	})
 	tests := []struct {
 		rule, address string
@@ -54,14 +56,17 @@ func TestUnauthenticatedBounds(t *testing.T) {
 		if problemCode(got.body) != "unavailable" || got.Header.Get("Retry-After") != "1" {
 			t.Errorf("%s: %s, Retry-After %q, want unavailable and 1", tt.rule, got.body, got.Header.Get("Retry-After"))
 		}
-		f.logs.waitFor(t, `"Status":503`, `"Door":"first_message"`, `"Reason":"`+tt.reason+`"`)
+		f.events.AwaitLike(t, ticket.Event{
+			Kind: ticket.EventRequest, Reason: tt.reason, Outcome: "error", HTTP: ticket.HTTPAnswer{Status: 503},
+			Presentation: ticket.Presentation{Door: ticket.DoorFirstMessage},
+		})
 	}
-	// Who has authenticated no longer counts, and who is gone neither.
+	// Clients that have authenticated, or are gone, no longer count.
 	held[0].say(t, auth(goodBearer))
 	held[0].authenticated(t)
 	f.await(t, "", "X-Address: 192.0.2.1")
 	_ = held[3].conn.Close()
-	f.logs.waitFor(t, "handshake settled", `"reason":"left"`)
+	f.settled(t, "left")
 	f.eventually(t, "2001:db8::4")
 	// Other doors have no such bound.
 	for range 3 {
@@ -71,47 +76,38 @@ func TestUnauthenticatedBounds(t *testing.T) {
 	}
 }
 
-// eventually makes handshakes from address until one is taken: a place is
-// free a moment after what held it is settled.
-func (f *fixture) eventually(t *testing.T, address string) answer {
+// eventually makes handshakes from address until one is accepted: a place
+// becomes free a moment after the handshake that held it is settled.
+func (f *fixture) eventually(t *testing.T, address string) (got answer) {
 	t.Helper()
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	for deadline := time.After(10 * time.Second); ; {
-		if got := f.send(t, request(plain, "X-Address: "+address)); got.StatusCode == switching {
-			return got
-		}
-		select {
-		case <-poll.C:
-		case <-deadline:
-			t.Fatal("the place is not free again")
-		}
-	}
+	test.Wait(t, "the place is free again", func() bool {
+		got = f.send(t, request(plain, "X-Address: "+address))
+		return got.StatusCode == switching
+	})
+	return got
 }
 
-// A place is free again whatever the redeemer does.
+// A place is free again whatever the redeemer does, and the socket is closed.
 func TestPanicFreesThePlace(t *testing.T) {
-	f := messageFixture(t, nil)
-	f.server.Config.Handler = mustNew(t, ws.Options{
-		AllowMissingOrigin: true, Endpoint: ws.Echo, Unauthenticated: 1, UnauthenticatedPerAddress: 1,
-		Redeemer: redeemFunc(func(context.Context) (ticket.Grant, error) { panic(marker) }),
+	f := messageFixture(t, func(s *setup) {
+		s.ws.Unauthenticated, s.ws.UnauthenticatedPerAddress = 1, 1
+		s.gate.Redeemer = redeemFunc(func(context.Context) (ticket.Grant, error) { panic(marker) })
 	})
 	for range 3 {
-		f.eventually(t, "").say(t, auth(wellFormed))
+		got := f.eventually(t, "")
+		got.say(t, auth(wellFormed))
+		got.gone(t)
 	}
 }
 
-// The flood of SECURITY.md R54: 5 000 sockets that say nothing. Those beyond
-// the bound are refused at the door, and what the others hold is bounded.
+// The flood of R54: 5 000 sockets that send nothing. Those beyond the limit are
+// refused, and the memory of the others is limited.
 func TestIdleFlood(t *testing.T) {
 	const attempts, bound = 5000, ws.DefaultUnauthenticated
-	var handler *ws.Handler
-	f := messageFixture(t, func(o *ws.Options) {
-		o.UnauthenticatedPerAddress, o.AuthTimeout = bound, time.Minute
-		o.Logger = nil
-		handler = mustNew(t, *o)
+	f := messageFixture(t, func(s *setup) {
+		s.ws.UnauthenticatedPerAddress = bound
+		s.front = func(next http.Handler) http.Handler { return next }
 	})
-	f.server.Config.Handler = handler
 	goroutines, memory := usage()
 	var held []net.Conn
 	for range attempts {
@@ -122,12 +118,12 @@ func TestIdleFlood(t *testing.T) {
 	if len(held) != bound {
 		t.Errorf("%d connections were taken, want %d", len(held), bound)
 	}
-	if n := handler.Stats().Unauthenticated; n != bound {
+	if n := f.handler.Stats().Unauthenticated; n != bound {
 		t.Errorf("the statistics say %d, want %d", n, bound)
 	}
 	moreGoroutines, moreMemory := usage()
-	// One goroutine each, and a few of the server's own that are on their way
-	// out; buffers of net/http and a stack each.
+	// One goroutine for each, and a few of the server that are ending; buffers
+	// of net/http and a stack for each.
 	if n := moreGoroutines - goroutines; n > bound+100 {
 		t.Errorf("%d goroutines more, want about %d", n, bound)
 	}
@@ -145,7 +141,7 @@ func TestIdleFlood(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	stopped := make(chan error, 1)
-	go func() { stopped <- handler.Shutdown(ctx) }()
+	go func() { stopped <- f.handler.Shutdown(ctx) }()
 	for _, conn := range held {
 		answer{conn: conn, rest: bufio.NewReader(conn)}.farewell(t)
 		_ = conn.Close()
@@ -155,8 +151,8 @@ func TestIdleFlood(t *testing.T) {
 	}
 }
 
-// knock makes a handshake without a credential by as little as is needed, and
-// returns the socket where it is taken.
+// knock makes a minimal handshake without a credential, and returns the socket
+// if it is accepted.
 func (f *fixture) knock(t *testing.T) net.Conn {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", f.server.Listener.Addr().String())
@@ -191,7 +187,7 @@ func skipHeader(conn net.Conn) error {
 	return nil
 }
 
-// usage is what this process holds, without what is garbage.
+// usage returns the goroutines and the memory of this process, without garbage.
 func usage() (goroutines int, memory int64) {
 	runtime.GC()
 	var m runtime.MemStats

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"wsticket/internal/test"
 )
 
 func TestHelp(t *testing.T) {
@@ -76,7 +78,7 @@ func TestBearerFile(t *testing.T) {
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			t.Parallel()
-			for _, file := range []string{"-", writeFile(t, "bearers", row.text)} {
+			for _, file := range []string{"-", test.WriteFile(t, "bearers", row.text)} {
 				got, err := readBearers(file, strings.NewReader(row.text))
 				switch {
 				case row.ok && (err != nil || strings.Join(got, " ") != row.want):

@@ -13,19 +13,19 @@ import (
 
 type command struct {
 	URL        string        `name:"url" placeholder:"URL" help:"A running server, such as http://localhost:8080. Without it wsticket-bench starts one itself."`
-	BearerFile string        `placeholder:"FILE" help:"Bearers, one a line; callers take them in turn. - reads standard input. Needed with --url."`
+	BearerFile string        `placeholder:"FILE" help:"File with bearers, one per line, which callers take in turn. - reads standard input. Required with --url."`
 	Internal   string        `placeholder:"URL" help:"Internal listener of --url, such as http://localhost:8081, to read the server's CPU and memory from."`
-	Wsticket   string        `placeholder:"FILE" help:"The wsticket to start. Default: the one beside this program, else the one in PATH."`
-	Config     string        `short:"c" placeholder:"FILE" help:"Configuration for a server that is started. In the environment: WSTICKET_CONFIG. Needs --key or --bearer-file."`
+	Wsticket   string        `placeholder:"FILE" help:"The wsticket to start. Default: the one next to this program, or else the one in PATH."`
+	Config     string        `short:"c" placeholder:"FILE" help:"Configuration of the server that is started. In the environment: WSTICKET_CONFIG. Requires --key or --bearer-file."`
 	Key        string        `placeholder:"FILE" help:"Private key (PEM) or shared secret of the first issuer in the configuration. Signs a bearer for each of up to 256 callers."`
-	Set        []string      `sep:"none" placeholder:"KEY=VALUE" help:"Sets any key of the configuration of a server that is started. May be repeated."`
+	Set        []string      `sep:"none" placeholder:"KEY=VALUE" help:"Sets any key of the configuration of the server that is started. May be repeated."`
 	Storm      []string      `default:"issue,redeem,connect" enum:"issue,redeem,connect" help:"What to measure (default: issue,redeem,connect)."`
 	Callers    int           `default:"16" placeholder:"N" help:"Clients at the same time, each waiting for its answer (default: 16)."`
-	Duration   time.Duration `placeholder:"TIME" help:"How long each storm lasts, at most 1h (default: 5s; with --count 10m, as a bound)."`
-	Count      int64         `placeholder:"N" help:"So many requests in each storm, instead of a time."`
+	Duration   time.Duration `placeholder:"TIME" help:"How long each storm lasts, at most 1h (default: 5s; with --count 10m, as a limit)."`
+	Count      int64         `placeholder:"N" help:"Number of requests in each storm, instead of a duration."`
 	WarmUp     time.Duration `name:"warm-up" default:"1s" placeholder:"TIME" help:"How long each storm runs before it is measured (default: 1s)."`
 	Timeout    time.Duration `default:"5s" placeholder:"TIME" help:"How long to wait for a connection or an answer, at most 1m (default: 5s)."`
-	Origin     string        `placeholder:"URL" help:"Origin header, for servers that demand one."`
+	Origin     string        `placeholder:"URL" help:"Origin header, for servers that require one."`
 	JSON       bool          `name:"json" help:"Print one JSON document."`
 }
 
@@ -39,9 +39,9 @@ Storms:
     connect  one after the other: a ticket, a handshake, the first message
              that the application sends
 
-Callers wait for each answer before they go on, so the figures are those of as many clients, not of arrivals at a fixed rate. Latencies are exact to 0.1 % and those of successes; each WebSocket is closed before its caller goes on, which counts in the throughput and not in the latency. Server and clients share this machine's processors unless --url is elsewhere.
+Each caller waits for its answer before it sends the next request, so the figures are those of so many clients, not of requests at a fixed rate. Latencies are exact to 0.1 % and count successes only. A caller closes its WebSocket before it goes on, which counts in the throughput but not in the latency. Server and clients share the processors of this machine unless --url is elsewhere.
 
-Without --url, a wsticket is started on free ports of the loopback, without TLS, and ended afterwards: with --config and --key as that file says, else with the memory store, no limits and a key made on the spot.
+Without --url, a wsticket is started on free loopback ports, without TLS, and stopped afterwards: with --config and --key it uses that configuration, otherwise the memory store, no limits and a new key.
 
 Examples:
 
@@ -51,9 +51,9 @@ Examples:
     wsticket token --sub alice --key issuer.pem --config wsticket.yaml | wsticket-bench --url http://localhost:8080 --internal http://localhost:8081 --bearer-file -
     wsticket-bench --json | jq '.storms[] | [.storm, .per_second, .latency_ms.p99]'
 
-Ctrl-C ends it early and prints what there is. Measure only servers that are yours: this is load.
+Ctrl-C stops it early and prints what was measured until then. Measure only your own servers: this puts load on them.
 
-Exit status: 0 done, 1 failed or a storm had no success at all, 2 wrong usage.`
+Exit status: 0 success, 1 failure or a storm without any success, 2 wrong usage.`
 
 // run makes the storms one after the other and prints the report.
 func (c *command) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {

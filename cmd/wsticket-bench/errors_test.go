@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"wsticket/internal/test"
 )
 
 // TestErrors plays servers that fail in every way, and checks what is reported
@@ -111,7 +113,7 @@ func TestRequests(t *testing.T) {
 	mux.HandleFunc("GET /chat", func(w http.ResponseWriter, r *http.Request) { seen <- r; sends(switching+"\x81\x02hi")(w, r) })
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	r, status := benchJSON(t, "--url", server.URL, "--bearer-file", writeFile(t, "bearers", "one.x.y\ntwo.x.y\n"),
+	r, status := benchJSON(t, "--url", server.URL, "--bearer-file", test.WriteFile(t, "bearers", "one.x.y\ntwo.x.y\n"),
 		"--count", "8", "--storm", "connect", "--origin", "https://app.example.com")
 	if status != 0 || r.Storms[0].Succeeded != 8 {
 		t.Fatalf("wsticket-bench = %d, %+v", status, r)

@@ -13,10 +13,12 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"wsticket/internal/test"
 )
 
-// programs is the folder of the two programs, which is there as long as this
-// process.
+// programs is the folder of the two programs. It exists until this process
+// ends.
 var programs string
 
 func TestMain(m *testing.M) {
@@ -85,14 +87,12 @@ func wsticket(tb testing.TB, args ...string) string {
 
 // startWsticket starts a server, and returns the output that it writes first, up
 // to a line with the part. The server is stopped when the test ends.
-func startWsticket(tb testing.TB, until string, args ...string) (out string) {
+func startWsticket(tb testing.TB, until string, args ...string) string {
 	tb.Helper()
 	cmd := exec.CommandContext(context.Background(), built(tb, "wsticket"), args...)
 	cmd.SysProcAttr = childAttributes()
-	pipe, err := cmd.StdoutPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	stdout := new(test.Output)
+	cmd.Stdout = stdout
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
@@ -100,15 +100,8 @@ func startWsticket(tb testing.TB, until string, args ...string) (out string) {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 	})
-	buffer := make([]byte, 4096)
-	for !strings.Contains(out, until) {
-		n, err := pipe.Read(buffer)
-		if err != nil {
-			tb.Fatalf("wsticket %q ended: %s", args, out)
-		}
-		out += string(buffer[:n])
-	}
-	return out
+	stdout.WaitFor(tb, until)
+	return stdout.String()
 }
 
 // addresses reads the start line of a server.
@@ -119,14 +112,4 @@ func addresses(tb testing.TB, out string) (public, internal string) {
 		tb.Fatalf("start line of %q: %v", out, err)
 	}
 	return line.Public, line.Internal
-}
-
-// writeFile puts a file into the test's own folder and returns its name.
-func writeFile(tb testing.TB, name, text string) string {
-	tb.Helper()
-	file := filepath.Join(tb.TempDir(), name)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	return file
 }

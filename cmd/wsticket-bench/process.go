@@ -27,8 +27,8 @@ type process struct {
 
 // startProcess runs a wsticket and returns when it listens.
 func startProcess(ctx context.Context, p program, args ...string) (*process, error) {
-	// Only stop ends it, and not the end of ctx: after Ctrl-C it is asked once
-	// more what it has used.
+	// The end of ctx does not end it, only stop does: after Ctrl-C its metrics
+	// are read once more.
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	cmd := exec.CommandContext(running, p.file, args...) //nolint:gosec // wsticket, with our flags
 	cmd.Env, cmd.SysProcAttr = p.env, childAttributes()

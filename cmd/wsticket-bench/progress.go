@@ -75,7 +75,7 @@ func (p progress) show(line string) {
 	} else {
 		line += "\n"
 	}
-	// Progress that cannot be shown is no fault of the run.
+	// The run does not fail if progress cannot be shown.
 	_, _ = io.WriteString(p.out, line)
 }
 

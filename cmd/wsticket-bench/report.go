@@ -11,7 +11,7 @@ import (
 	"wsticket/cmd/wsticket-bench/internal/load"
 )
 
-// report is what is printed. Its JSON names are a promise to scripts.
+// report is what is printed. Scripts depend on its JSON names.
 type report struct {
 	Version     string        `json:"version"`
 	URL         string        `json:"url"`
@@ -21,8 +21,8 @@ type report struct {
 	Storms      []stormReport `json:"storms"`
 }
 
-// stormReport is one storm. What is unknown is null: processor time that could
-// not be read, latencies where nothing succeeded.
+// stormReport is one storm. Unknown values are null: processor time that could
+// not be read, latencies if nothing succeeded.
 type stormReport struct {
 	Storm     string           `json:"storm"`
 	Seconds   float64          `json:"seconds"`
@@ -75,7 +75,7 @@ func newLatencyReport(h *hdrhistogram.Histogram) *latencyReport {
 	}
 }
 
-// known returns a value of u, nil where it is unknown or was never read.
+// known returns a value of u, nil if it is unknown or was never read.
 func known(u load.Usage, value float64) *float64 {
 	if u.Parts == 0 || math.IsNaN(value) {
 		return nil

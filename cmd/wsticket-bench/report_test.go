@@ -11,7 +11,7 @@ import (
 	"wsticket/cmd/wsticket-bench/internal/load"
 )
 
-// example is a report with all that one can say.
+// example is a report in which everything is known.
 func example() report {
 	latencies := func(times ...time.Duration) *hdrhistogram.Histogram {
 		h := hdrhistogram.New(1, int64(time.Minute), 3)

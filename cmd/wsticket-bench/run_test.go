@@ -2,18 +2,15 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
@@ -39,7 +36,7 @@ func TestRunningServer(t *testing.T) {
 	}
 
 	r, status := benchJSON(t, "--url", "http://"+public+"/", "--internal", "http://"+internal+"/",
-		"--bearer-file", writeFile(t, "bearer", bearer), "--duration", "200ms")
+		"--bearer-file", test.WriteFile(t, "bearer", bearer), "--duration", "200ms")
 	if status != 0 || r.Server != "running server" {
 		t.Errorf("wsticket-bench = %d, %+v", status, r)
 	}
@@ -80,15 +77,15 @@ func checkStorms(t *testing.T, r report, storms ...string) {
 	}
 }
 
-// operator writes the configuration of somebody with an identity provider, and
-// returns its file and that of the provider's key.
+// operator writes a configuration with an identity provider, and returns its
+// file and that of the provider's key.
 func operator(t *testing.T, storeURL string) (config, key string) {
 	t.Helper()
-	key = writeFile(t, "issuer.pem", "")
-	public := writeFile(t, "issuer.pub.pem", "")
+	key = test.WriteFile(t, "issuer.pem", "")
+	public := test.WriteFile(t, "issuer.pub.pem", "")
 	openssl(t, "genpkey", "-algorithm", "ed25519", "-out", key)
 	openssl(t, "pkey", "-in", key, "-pubout", "-out", public)
-	return writeFile(t, "wsticket.yaml", fmt.Sprintf(`
+	return test.WriteFile(t, "wsticket.yaml", fmt.Sprintf(`
 public:   {url: "https://api.example.com", listen: "0.0.0.0:443", tls: {cert_file: /nowhere, key_file: /nowhere}}
 ticket:   {seal_key_file: %q}
 store:    {url: %q}
@@ -96,7 +93,7 @@ issuers:  [{issuer: "https://id.example.com", audience: [ws], algorithms: [EdDSA
 origins:  ["https://app.example.com"]
 ws:       {path: /chat, ticket_parameter: t, allow_missing_origin: false}
 limits:   {per_subject: "0", per_address: "0"}
-`, writeFile(t, "seal.keys", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n"), storeURL, public)), key
+`, test.WriteFile(t, "seal.keys", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n"), storeURL, public)), key
 }
 
 func openssl(t *testing.T, args ...string) {
@@ -110,7 +107,7 @@ func openssl(t *testing.T, args ...string) {
 // and without its certificate.
 func TestConfiguration(t *testing.T) {
 	config, key := operator(t, testenv.Redis(t).URL())
-	bearer := writeFile(t, "bearer", wsticket(t, "token", "--sub", "alice", "--key", key, "--config", config))
+	bearer := test.WriteFile(t, "bearer", wsticket(t, "token", "--sub", "alice", "--key", key, "--config", config))
 	flags := []string{"--wsticket", built(t, "wsticket"), "--count", "20"}
 	for name, args := range map[string][]string{
 		"signed by its key":   {"--config", config, "--key", key},
@@ -153,11 +150,11 @@ func TestServerThatDoesNotStart(t *testing.T) {
 		{"a fault of the configuration", []string{"--config", config, "--key", key, "--set", "ticket.ttl=1h"}, "ticket.ttl: "},
 		{"no configuration", []string{"--config", "/nowhere", "--key", key}, "/nowhere"},
 		{"no key", []string{"--config", config, "--key", "/nowhere"}, "/nowhere"},
-		{"a key that is none", []string{"--config", config, "--key", writeFile(t, "key", "short")}, "wsticket token: "},
+		{"a key that is none", []string{"--config", config, "--key", test.WriteFile(t, "key", "short")}, "wsticket token: "},
 		{"no bearers", []string{"--config", config, "--bearer-file", "/nowhere"}, "/nowhere"},
 		{"an unknown setting", []string{"--set", "nope=1"}, "nope: no such key"},
 		{"no wsticket", []string{"--wsticket", "/nowhere"}, "/nowhere"},
-		{"another program", []string{"--wsticket", "/bin/true", "--config", config, "--bearer-file", writeFile(t, "bearer", "a.b.c")}, "the server did not start"},
+		{"another program", []string{"--wsticket", "/bin/true", "--config", config, "--bearer-file", test.WriteFile(t, "bearer", "a.b.c")}, "the server did not start"},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +168,7 @@ func TestServerThatDoesNotStart(t *testing.T) {
 
 func TestServerThatIsNotThere(t *testing.T) {
 	t.Parallel()
-	bearer := writeFile(t, "bearer", "a.b.c")
+	bearer := test.WriteFile(t, "bearer", "a.b.c")
 	dead := "http://" + testenv.FreeAddr(t)
 	out, errs, status := bench(t, "", "--url", dead, "--bearer-file", bearer)
 	if want := "wsticket-bench: " + dead + ": connection refused\n"; status != 1 || errs != want || out != "" {
@@ -187,19 +184,16 @@ func TestServerThatIsNotThere(t *testing.T) {
 // trusted are read once in a process.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	cert, key, bearer := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), ""
-	openssl(t, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-		"-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+	certs := testenv.TLS(t)
 	config, issuer := operator(t, "memory:")
-	bearer = wsticket(t, "token", "--sub", "alice", "--key", issuer, "--config", config)
+	bearer := wsticket(t, "token", "--sub", "alice", "--key", issuer, "--config", config)
 	public, _ := addresses(t, startWsticket(t, "\n", "serve", "--config", config, "--public", "127.0.0.1:0", "--internal", "127.0.0.1:0",
-		"--set", "public.hosts=127.0.0.1", "--set", "public.tls.cert_file="+cert, "--set", "public.tls.key_file="+key))
-	for trusted, want := range map[string]string{cert: `"succeeded": 10,`, "/nowhere": `"certificate not trusted": `} {
+		"--set", "public.hosts=127.0.0.1", "--set", "public.tls.cert_file="+certs.ServerCertFile, "--set", "public.tls.key_file="+certs.ServerKeyFile))
+	for trusted, want := range map[string]string{certs.CAFile: `"succeeded": 10,`, "/nowhere": `"certificate not trusted": `} {
 		cmd := exec.CommandContext(t.Context(), built(t, "wsticket-bench"), "--json", "--url", "https://"+public, "--bearer-file", "-",
 			"--origin", "https://app.example.com", "--count", "10", "--warm-up", "0s")
 		cmd.Env, cmd.Stdin = append(os.Environ(), "SSL_CERT_FILE="+trusted, "SSL_CERT_DIR=/nowhere"), strings.NewReader(bearer)
-		if out, err := cmd.Output(); !strings.Contains(string(out), want) || (err == nil) != (trusted == cert) {
+		if out, err := cmd.Output(); !strings.Contains(string(out), want) || (err == nil) != (trusted == certs.CAFile) {
 			t.Errorf("trusting %s: %v\n%s", trusted, err, out)
 		}
 	}
@@ -221,52 +215,19 @@ func TestInterrupt(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), built(t, "wsticket-bench"), "--storm", "issue,connect", "--duration", "1h", "--warm-up", row.warmUp, "--callers", "2")
 			var out bytes.Buffer
-			errs := &awaited{part: row.progress, found: make(chan struct{})}
-			cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &out, errs, childAttributes()
+			var errs test.Output
+			cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &out, &errs, childAttributes()
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			errs.wait(t)
+			errs.WaitFor(t, row.progress)
 			_ = cmd.Process.Signal(os.Interrupt)
 			_ = cmd.Wait()
-			if text := out.String() + errs.text.String(); cmd.ProcessState.ExitCode() != row.status || !strings.Contains(text, row.want) || strings.Contains(text, "unknown") {
+			if text := out.String() + errs.String(); cmd.ProcessState.ExitCode() != row.status || !strings.Contains(text, row.want) || strings.Contains(text, "unknown") {
 				t.Errorf("wsticket-bench = %v, want status %d and %q\n%s", cmd.ProcessState, row.status, row.want, text)
 			}
 			checkGone(t, out.String())
 		})
-	}
-}
-
-// awaited is output in which a part is waited for.
-type awaited struct {
-	part  string
-	found chan struct{} // closed when the part is there
-	mu    sync.Mutex
-	text  bytes.Buffer
-	over  bool
-}
-
-func (a *awaited) Write(p []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.text.Write(p)
-	if !a.over && strings.Contains(a.text.String(), a.part) {
-		a.over = true
-		close(a.found)
-	}
-	return len(p), nil
-}
-
-func (a *awaited) wait(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	select {
-	case <-a.found:
-	case <-ctx.Done():
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		t.Fatalf("no %q in %q", a.part, a.text.String())
 	}
 }
 

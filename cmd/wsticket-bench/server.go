@@ -19,7 +19,7 @@ import (
 // envPrefix begins the name of every setting of wsticket in the environment.
 const envPrefix = "WSTICKET_"
 
-// server is what storms are made against.
+// server is the server that is measured.
 type server struct {
 	what    string // for the report
 	base    *url.URL
@@ -79,7 +79,7 @@ func (c *command) locate() (string, error) {
 	}
 	found, err := exec.LookPath("wsticket")
 	if err != nil {
-		return "", errors.New("no wsticket beside this program or in PATH: name one by --wsticket, or a running server by --url")
+		return "", errors.New("no wsticket next to this program or in PATH: name one with --wsticket, or a running server with --url")
 	}
 	return found, nil
 }

@@ -98,7 +98,7 @@ func grouped(n int64) string {
 }
 
 // hints say what to do about kinds of error that have a part in their name.
-var hints = []struct{ part, text string }{ //nolint:gochecknoglobals // A table; nobody assigns it.
+var hints = []struct{ part, text string }{
 	{"invalid_bearer", "invalid_bearer says that the server does not accept the bearers: wsticket token can sign others (--type, --algorithm, --ttl), for --bearer-file"},
 	{"429", "429 says that limits are on: limits.per_address and limits.per_subject bound a client, and wsticket-bench is one. 0 switches a limit off"},
 	{"503", "503 says that the store did not answer, or is full: memory: holds 1,000,000 tickets, live and spent"},

@@ -1,64 +1,82 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"wsticket/cmd/wsticket/internal/devidp"
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
-// BenchmarkNginxHandshake is a whole WebSocket handshake through nginx, each on
-// a connection of its own: with the printed configuration, where nginx asks
-// wsticket by auth_request (store memory:), against the same without the
-// question. The two take turns, so that a machine that is busy for a while is
-// busy for both. Tickets are issued beforehand. Client and application are in
-// this process, and take their share of the machine in both.
+// BenchmarkNginxHandshake measures whole WebSocket handshakes through nginx,
+// each on a connection of its own: with the printed configuration, where nginx
+// asks wsticket by auth_request (store memory:), and with the same
+// configuration without the question. The two take turns, so that load on the
+// machine affects both. Tickets are issued beforehand. Client and application
+// are in this process.
 func BenchmarkNginxHandshake(b *testing.B) {
-	bearer, keyFile := benchBearer(b)
-	service := start(b, "serve", "--config", writeFile(b, "wsticket.yaml", fmt.Sprintf(`
-public:   {listen: "127.0.0.1:0", trusted_proxies: [127.0.0.1]}
-internal: {listen: "127.0.0.1:0"}
-issuers:  [{issuer: "https://id.example.com", audience: [ws], algorithms: [EdDSA], public_key_file: %q}]
-limits:   {per_subject: "0", per_address: "0"}
-log:      {level: error}
-`, keyFile)))
-	text := benchPrint(b, "nginx", "--public", service.public, "--internal", service.internal, "--upstream", accepts(b))
+	service, bearer := startBench(b, "--set", "public.trusted_proxies=127.0.0.1", "--set", "log.level=error")
+	text := mustPrint(b, "nginx", "--public", service.public, "--internal", service.internal, "--upstream", accepts(b))
 	asking := nginxAddr(b, text)
 	plain := nginxAddr(b, regexp.MustCompile(`(?m)^\s*auth_request /.*\n`).ReplaceAllString(text, ""))
+	compare(b, service, bearer, [2]string{"asked", "plain"}, [2]string{asking, plain})
+}
+
+// compare measures handshakes with tickets at the first address, and without at
+// the second one.
+func compare(b *testing.B, service *process, bearer string, names, addrs [2]string) {
+	b.Helper()
 	for _, callers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprint(callers), func(b *testing.B) {
-			with, without := new(latencies), new(latencies)
+			var measured [2]latencies
 			for done := 0; done < b.N; done += turn {
-				tickets := make(chan string, min(turn, b.N-done))
-				for range cap(tickets) {
-					tickets <- issue(b, service.public, bearer).Ticket
+				tickets := make([]string, min(turn, b.N-done))
+				for i := range tickets {
+					tickets[i] = issue(b, service.public, bearer).Ticket
 				}
-				with.shake(b, callers, cap(tickets), func() error { return upgrade(b.Context(), asking, <-tickets) })
-				without.shake(b, callers, cap(tickets), func() error { return upgrade(b.Context(), plain, "none") })
+				measured[0].shake(b, callers, addrs[0], tickets)
+				measured[1].shake(b, callers, addrs[1], make([]string, len(tickets)))
 			}
-			for name, l := range map[string]*latencies{"asked": with, "plain": without} {
+			for i, name := range names {
+				l := &measured[i]
 				b.ReportMetric(l.quantile(0.5), name+"-p50-ms")
 				b.ReportMetric(l.quantile(0.99), name+"-p99-ms")
+				b.ReportMetric(float64(b.N)/l.took.Seconds(), name+"/s")
 			}
-			b.ReportMetric(float64(b.N)/with.took.Seconds(), "asked/s")
-			b.ReportMetric(float64(b.N)/without.took.Seconds(), "plain/s")
+			b.ReportMetric(measured[1].took.Seconds()/measured[0].took.Seconds(), "ratio")
 			b.ReportMetric(0, "ns/op") // of both together, which says nothing
 		})
 	}
+}
+
+// turn is the number of handshakes in one turn.
+const turn = 2000
+
+// startBench starts wsticket without limits, and returns a bearer for it.
+func startBench(b *testing.B, args ...string) (service *process, bearer string) {
+	b.Helper()
+	key, keyFile, err := devidp.NewKey(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	bearer, err = devidp.Bearer{
+		Issuer: "https://id.example.com", Subject: "alice", Audience: []string{"ws"}, TTL: time.Hour, Type: "at+jwt",
+	}.Sign(key, time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return start(b, append([]string{"serve", "--config", test.WriteFile(b, "wsticket.yaml", fmt.Sprintf(`
+public:   {listen: "127.0.0.1:0"}
+internal: {listen: "127.0.0.1:0"}
+issuers:  [{issuer: "https://id.example.com", audience: [ws], algorithms: [ES256], public_key_file: %q}]
+limits:   {per_subject: "0", per_address: "0"}
+`, keyFile))}, args...)...), bearer
 }
 
 // nginxAddr starts an nginx with a printed configuration.
@@ -69,87 +87,30 @@ func nginxAddr(b *testing.B, text string) string {
 	}).Addr()
 }
 
-// benchPrint is print-config.
-func benchPrint(b *testing.B, args ...string) string {
-	b.Helper()
-	var out strings.Builder
-	err := run(b.Context(), world{Args: append([]string{"print-config"}, args...), Stdout: &out, Stderr: io.Discard})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return out.String()
-}
-
-// latencies are how long handshakes took, each and all together.
+// latencies has the time of each handshake, and of all together.
 type latencies struct {
-	mu   sync.Mutex
 	all  []time.Duration
 	took time.Duration
 }
 
-// shake makes handshakes, so many at once.
-func (l *latencies) shake(b *testing.B, callers, times int, do func() error) {
+// shake makes a handshake with each ticket, several at once.
+func (l *latencies) shake(b *testing.B, callers int, addr string, tickets []string) {
 	b.Helper()
-	began := time.Now()
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	var workers sync.WaitGroup
-	for range callers {
-		workers.Go(func() {
-			for next.Add(1) <= int64(times) {
-				began := time.Now()
-				if err := do(); err != nil {
-					failed.Store(&err)
-				}
-				l.add(time.Since(began))
-			}
-		})
-	}
-	workers.Wait()
+	each, began := make([]time.Duration, len(tickets)), time.Now()
+	test.Together(b, callers, len(tickets), func(n int) error {
+		began := time.Now()
+		status, err := handshake(b.Context(), addr, tickets[n])
+		if each[n] = time.Since(began); err == nil && status != http.StatusSwitchingProtocols {
+			err = fmt.Errorf("status %d, want 101", status)
+		}
+		return err
+	})
 	l.took += time.Since(began)
-	if err := failed.Load(); err != nil {
-		b.Fatal(*err)
-	}
+	l.all = append(l.all, each...)
 }
 
-func (l *latencies) add(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all = append(l.all, d)
-}
-
-// quantile is in milliseconds.
+// quantile returns a quantile in milliseconds.
 func (l *latencies) quantile(q float64) float64 {
 	slices.Sort(l.all)
 	return l.all[int(q*float64(len(l.all)-1))].Seconds() * 1000
-}
-
-// upgrade makes one handshake on a new connection and leaves.
-func upgrade(ctx context.Context, addr, token string) error {
-	d := net.Dialer{Timeout: patience}
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		// Else thousands of ports could not be used for a minute.
-		_ = tcp.SetLinger(0)
-	}
-	var key [16]byte
-	_, _ = rand.Read(key[:])
-	_, err = fmt.Fprintf(conn, "GET /ws?ticket=%s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", token, base64.StdEncoding.EncodeToString(key[:]))
-	if err != nil {
-		return err
-	}
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusSwitchingProtocols {
-		return errors.New(res.Status)
-	}
-	return nil
 }

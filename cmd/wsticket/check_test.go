@@ -7,18 +7,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 
-	"github.com/coder/websocket"
-
+	"wsticket/gate"
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 	"wsticket/ticket"
 	"wsticket/ticket/remote"
 	"wsticket/ws"
 )
 
-// As long as those of openssl rand -hex 32.
+// As long as the keys of openssl rand -hex 32.
 const (
 	chatKey  = "ca4a12c4a7000000000000000000000000000000000000000000000000000001"
 	otherKey = "ca4a12c4a7000000000000000000000000000000000000000000000000000002"
@@ -75,82 +75,85 @@ func (p *process) asNginx(t testing.TB, token, requestID string, header ...strin
 	}, header...)...)
 }
 
+// TestOneOfAHundredConsumesIsActive: also if two processes share the store.
 func TestOneOfAHundredConsumesIsActive(t *testing.T) {
 	redis := testenv.Redis(t)
 	idp := newProvider(t)
 	config := idp.config(t, redis.URL())
 	processes := []*process{startWithKeys(t, config), startWithKeys(t, config)}
 	got := issue(t, processes[0].public, idp.bearer(t, "alice"))
-	var mu sync.Mutex
-	counts := make(map[string]int)
-	var wg sync.WaitGroup
-	for n := range 100 {
-		wg.Go(func() {
-			// As many attempts as callers, so that none comes again.
-			a := processes[n%2].consume(t, chatKey, fmt.Sprintf(`{"ticket":%q,"attempt":"a-%d"}`, got.Ticket, n))
-			mu.Lock()
-			defer mu.Unlock()
-			counts[fmt.Sprint(a.status, " ", a.body[:min(14, len(a.body))])]++
-		})
-	}
-	wg.Wait()
-	if counts[`200 {"active":true`] != 1 || counts[`200 {"active":fals`] != 99 {
-		t.Errorf("got %v, want one active and 99 not", counts)
+	var active, refused atomic.Int32
+	test.Together(t, 100, 100, func(n int) error {
+		// Each caller has an attempt of its own, so that none is a retry.
+		switch a := processes[n%2].consume(t, chatKey, fmt.Sprintf(`{"ticket":%q,"attempt":"a-%d"}`, got.Ticket, n)); {
+		case a.status == http.StatusOK && strings.HasPrefix(a.body, `{"active":true,`):
+			active.Add(1)
+		case a.status == http.StatusOK && a.body == `{"active":false}`:
+			refused.Add(1)
+		}
+		return nil
+	})
+	if active.Load() != 1 || refused.Load() != 99 {
+		t.Errorf("got %d active and %d refused, want 1 and 99", active.Load(), refused.Load())
 	}
 }
 
-func TestConsumeAttempts(t *testing.T) {
-	redis := testenv.Redis(t)
-	idp := newProvider(t)
-	p := startWithKeys(t, idp.config(t, redis.URL()))
-	bearer := idp.bearer(t, "alice")
-	body := func(got issued, attempt string) string {
-		return fmt.Sprintf(`{"ticket":%q,"attempt":%q}`, got.Ticket, attempt)
-	}
-	got := issue(t, p.public, bearer)
-	first := p.consume(t, chatKey, body(got, "a"))
-	if first.status != http.StatusOK || !strings.Contains(first.body, `"sub":"alice"`) {
-		t.Fatalf("consume = %d %s, want alice", first.status, first.body)
-	}
-	if again := p.consume(t, chatKey, body(got, "a")); again.body != first.body {
-		t.Errorf("the same attempt = %s, want %s", again.body, first.body)
-	}
-	for rule, a := range map[string]answer{
-		"another attempt":                   p.consume(t, chatKey, body(got, "b")),
-		"another caller's of the same name": p.consume(t, otherKey, body(got, "a")),
-		"no attempt":                        p.consume(t, chatKey, fmt.Sprintf(`{"ticket":%q}`, got.Ticket)),
-	} {
-		if a.status != http.StatusOK || a.body != `{"active":false}` {
-			t.Errorf("%s = %d %s, want it refused", rule, a.status, a.body)
-		}
-	}
-	nameless := issue(t, p.public, bearer)
-	for _, want := range []string{`{"active":true`, `{"active":false}`} {
-		if a := p.consume(t, chatKey, fmt.Sprintf(`{"ticket":%q}`, nameless.Ticket)); !strings.HasPrefix(a.body, want) {
-			t.Errorf("without an attempt = %s, want %s", a.body, want)
-		}
-	}
-	p.stderr.waitFor(t, `"caller":"key:another"`)
-	metrics := exchange(t, http.MethodGet, "http://"+p.internal+"/metrics", "").body
-	for _, want := range []string{
-		`wsticket_http_requests_total{method="POST",reason="ok",route="/consume",status="200"} 3`,
-		`wsticket_http_requests_total{method="POST",reason="spent",route="/consume",status="200"} 4`,
-		`wsticket_actions_total{action="redeem",reason="retried"} 1`,
-	} {
-		if !strings.Contains(metrics, want) {
-			t.Errorf("metrics have no %s", want)
-		}
-	}
-}
-
-func TestForwardAuthAttempts(t *testing.T) {
+// TestKeyHolders: what the two scopes of keys are good for, retries, and what
+// operators see of both.
+func TestKeyHolders(t *testing.T) {
 	redis := testenv.Redis(t)
 	idp := newProvider(t)
 	p := startWithKeys(t, idp.config(t, redis.URL()))
 	got := issue(t, p.public, idp.bearer(t, "alice"))
-	for range 2 { // nginx asks again where its connection to us died
-		a := p.asNginx(t, got.Ticket, "r-1")
-		if a.status != http.StatusOK || a.body != "" || a.header.Get("X-Wsticket-Id") != got.TicketID || a.header.Get("Content-Length") != "0" {
+	look := func() answer {
+		return exchange(t, http.MethodPost, "http://"+p.internal+"/introspect", "token="+got.Ticket,
+			"Authorization", "Bearer "+watchKey, "Content-Type", "application/x-www-form-urlencoded")
+	}
+	attempt := fmt.Sprintf(`{"ticket":%q,"attempt":"a"}`, got.Ticket)
+	if a := look(); !strings.HasPrefix(a.body, `{"active":true,"consumed":false,`) {
+		t.Errorf("introspect = %d %s, want it active and not consumed", a.status, a.body)
+	}
+	first := p.consume(t, chatKey, attempt)
+	if first.status != http.StatusOK || !strings.Contains(first.body, `"sub":"alice"`) {
+		t.Fatalf("consume = %d %s, want alice", first.status, first.body)
+	}
+	if again := p.consume(t, chatKey, attempt); again.body != first.body {
+		t.Errorf("the same attempt = %s, want %s", again.body, first.body)
+	}
+	if a := p.consume(t, otherKey, attempt); a.status != http.StatusOK || a.body != `{"active":false}` {
+		t.Errorf("another caller's attempt of the same name = %d %s, want it refused", a.status, a.body)
+	}
+	if a := look(); a.body != `{"active":false,"consumed":false}` {
+		t.Errorf("introspect after it = %s, want it not active", a.body)
+	}
+	p.stderr.WaitFor(t, `"caller":"key:another"`)
+	p.hasMetrics(
+		t, `wsticket_http_requests_total{method="POST",reason="ok",route="/consume",status="200"} 2`,
+		`wsticket_http_requests_total{method="POST",reason="spent",route="/consume",status="200"} 1`,
+		`wsticket_actions_total{action="redeem",reason="retried"} 1`,
+	)
+}
+
+// hasMetrics looks for parts of the metrics.
+func (p *process) hasMetrics(t testing.TB, parts ...string) {
+	t.Helper()
+	metrics := send(t, http.MethodGet, "http://"+p.internal+"/metrics", "", "").body
+	for _, want := range parts {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+}
+
+func TestForwardAuth(t *testing.T) {
+	redis := testenv.Redis(t)
+	idp := newProvider(t)
+	p := startWithKeys(t, idp.config(t, redis.URL()))
+	got := issue(t, p.public, idp.bearer(t, "alice"))
+	for range 2 { // nginx asks again if its connection to us died
+		// Headers that nginx accepts from its client must not be too large here.
+		a := p.asNginx(t, got.Ticket, "r-1", "Cookie", "a="+strings.Repeat("b", 40<<10))
+		if a.status != http.StatusOK || a.body != "" || a.header.Get("X-Wsticket-Id") != got.TicketID {
 			t.Errorf("the same request = %d %q %v, want 200 with the ID", a.status, a.body, a.header)
 		}
 	}
@@ -158,67 +161,11 @@ func TestForwardAuthAttempts(t *testing.T) {
 	if a.status != http.StatusUnauthorized || a.header.Get("X-Wsticket-Error") != "invalid_ticket" {
 		t.Errorf("another request = %d %v, want 401 invalid_ticket", a.status, a.header)
 	}
-	// What nginx accepts of its client must not be too much for us.
-	a = p.asNginx(t, issue(t, p.public, idp.bearer(t, "alice")).Ticket, "r-3", "Cookie", "a="+strings.Repeat("b", 40<<10))
-	if a.status != http.StatusOK {
-		t.Errorf("with 40 KiB of cookies = %d, want 200", a.status)
-	}
-	p.stderr.waitFor(t, `"path":"/auth/nginx","status":200`)
-	metrics := exchange(t, http.MethodGet, "http://"+p.internal+"/metrics", "").body
-	for _, want := range []string{
-		`wsticket_handshakes_total{door="query",outcome="allowed",reason="ok"} 3`,
+	p.stderr.WaitFor(t, `"path":"/auth/nginx","status":200`)
+	p.hasMetrics(
+		t, `wsticket_handshakes_total{door="query",outcome="allowed",reason="ok"} 2`,
 		`wsticket_handshakes_total{door="query",outcome="refused",reason="spent"} 1`,
-	} {
-		if !strings.Contains(metrics, want) {
-			t.Errorf("metrics have no %s", want)
-		}
-	}
-}
-
-func TestChecksWhileTheStoreIsAway(t *testing.T) {
-	redis := testenv.Redis(t)
-	idp := newProvider(t)
-	p := startWithKeys(t, idp.config(t, redis.URL()))
-	got := issue(t, p.public, idp.bearer(t, "alice"))
-	redis.Freeze()
-	form := []string{"Authorization", "Bearer " + watchKey, "Content-Type", "application/x-www-form-urlencoded"}
-	for rule, a := range map[string]answer{
-		"consume":    p.consume(t, chatKey, fmt.Sprintf(`{"ticket":%q,"attempt":"a"}`, got.Ticket)),
-		"introspect": exchange(t, http.MethodPost, "http://"+p.internal+"/introspect", "token="+got.Ticket, form...),
-	} {
-		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || strings.Contains(a.body, "active") {
-			t.Errorf("%s = %d %s, want 503 with Retry-After and no verdict", rule, a.status, a.body)
-		}
-	}
-	if a := p.asNginx(t, got.Ticket, "r-1"); a.status != http.StatusForbidden || a.header.Get("X-Wsticket-Error") != "unavailable" {
-		t.Errorf("nginx = %d %v, want 403 unavailable", a.status, a.header)
-	}
-	redis.Thaw()
-	fresh := issue(t, p.public, idp.bearer(t, "alice"))
-	if a := p.consume(t, chatKey, fmt.Sprintf(`{"ticket":%q}`, fresh.Ticket)); !strings.HasPrefix(a.body, `{"active":true`) {
-		t.Errorf("after it = %d %s, want it active", a.status, a.body)
-	}
-}
-
-func TestIntrospectLeavesTheTicketAlone(t *testing.T) {
-	idp := newProvider(t)
-	p := startWithKeys(t, idp.config(t, "memory:"))
-	got := issue(t, p.public, idp.bearer(t, "alice"))
-	form := []string{"Authorization", "Bearer " + watchKey, "Content-Type", "application/x-www-form-urlencoded"}
-	look := func() answer {
-		return exchange(t, http.MethodPost, "http://"+p.internal+"/introspect", "token="+got.Ticket, form...)
-	}
-	for range 2 {
-		if a := look(); !strings.HasPrefix(a.body, `{"active":true,"consumed":false,`) {
-			t.Errorf("introspect = %d %s, want it active and not consumed", a.status, a.body)
-		}
-	}
-	if a := p.consume(t, chatKey, fmt.Sprintf(`{"ticket":%q}`, got.Ticket)); !strings.HasPrefix(a.body, `{"active":true`) {
-		t.Errorf("consume after it = %s, want it active", a.body)
-	}
-	if a := look(); a.body != `{"active":false,"consumed":false}` {
-		t.Errorf("introspect after it = %s, want it not active", a.body)
-	}
+	)
 }
 
 // TestSameHandlerWithARemoteService: ws.Handler in another program, which
@@ -228,35 +175,23 @@ func TestSameHandlerWithARemoteService(t *testing.T) {
 	idp := newProvider(t)
 	p := startWithKeys(t, idp.config(t, redis.URL()))
 	bearer := idp.bearer(t, "alice")
-	url := remoteHandler(t, p, chatKey)
-	for rule, present := range map[string]func(issued) (string, *websocket.DialOptions){
-		"query": func(got issued) (string, *websocket.DialOptions) { return url + "?ticket=" + got.Ticket, nil },
-		"subprotocol": func(got issued) (string, *websocket.DialOptions) {
-			return url, &websocket.DialOptions{Subprotocols: got.Protocols}
-		},
-		"header": func(got issued) (string, *websocket.DialOptions) {
-			return url, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Ticket " + got.Ticket}}}
-		},
-	} {
-		got := issue(t, p.public, bearer)
-		target, options := present(got)
-		conn, hello, _ := dial(t, target, options)
-		if hello.UserID != "alice" || hello.ConnectionID != got.TicketID {
-			t.Errorf("%s: greeted as %+v, want alice on %s", rule, hello, got.TicketID)
-		}
-		echoes(t, conn)
-		if _, _, res := dial(t, target, options); res.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%s: the same ticket again = %d, want 401", rule, res.StatusCode)
+	got, url := issue(t, p.public, bearer), remoteHandler(t, p, chatKey)
+	conn, hello, _ := dial(t, url+"?ticket="+got.Ticket, nil)
+	if hello.UserID != "alice" || hello.ConnectionID != got.TicketID {
+		t.Errorf("greeted as %+v, want alice on %s", hello, got.TicketID)
+	}
+	echoes(t, conn)
+	refused := func(rule, url string, want int) {
+		t.Helper()
+		if _, _, res := dial(t, url, nil); res.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", rule, res.StatusCode, want)
 		}
 	}
-	got := issue(t, p.public, bearer)
-	if _, _, res := dial(t, remoteHandler(t, p, "wrong")+"?ticket="+got.Ticket, nil); res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("with a wrong key = %d, want 503", res.StatusCode)
-	}
+	refused("the same ticket again", url+"?ticket="+got.Ticket, http.StatusUnauthorized)
+	got = issue(t, p.public, bearer)
+	refused("with a wrong key", remoteHandler(t, p, "wrong")+"?ticket="+got.Ticket, http.StatusServiceUnavailable)
 	redis.Freeze()
-	if _, _, res := dial(t, url+"?ticket="+got.Ticket, nil); res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("without the store = %d, want 503", res.StatusCode)
-	}
+	refused("without the store", url+"?ticket="+got.Ticket, http.StatusServiceUnavailable)
 	redis.Thaw()
 }
 
@@ -268,7 +203,11 @@ func remoteHandler(t *testing.T, p *process, key string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(redeemer.Close)
-	handler, err := ws.New(ws.Options{Redeemer: redeemer, Endpoint: ws.Echo, AllowMissingOrigin: true})
+	judge, err := gate.New(gate.Options{Redeemer: redeemer, AllowMissingOrigin: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := ws.New(ws.Options{Gate: judge, Endpoint: ws.Echo})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,32 +216,7 @@ func remoteHandler(t *testing.T, p *process, key string) string {
 	return "ws" + strings.TrimPrefix(server.URL, "http") + "/ws"
 }
 
-func TestKeysOnThePublicListenerAreNothing(t *testing.T) {
-	idp := newProvider(t)
-	p := startWithKeys(t, idp.config(t, "memory:"))
-	got := issue(t, p.public, idp.bearer(t, "alice"))
-	body := fmt.Sprintf(`{"ticket":%q}`, got.Ticket)
-	for _, path := range []string{"/consume", "//consume", "/ws/../consume", "/%63onsume", "/consume/", "/introspect", "/auth/nginx", "/auth/envoy/ws"} {
-		if a := send(t, http.MethodPost, "http://"+p.public+path, chatKey, body); a.status != http.StatusNotFound {
-			t.Errorf("public %s = %d, want 404", path, a.status)
-		}
-	}
-	for _, target := range []string{"/consume?key=" + chatKey, "/consume?x=" + chatKey, "/introspect?access_token=" + chatKey} {
-		a := send(t, http.MethodPost, "http://"+p.internal+target, chatKey, body)
-		if a.status != http.StatusBadRequest || !strings.Contains(a.body, `"credential_in_url"`) || strings.Contains(a.body, chatKey) {
-			t.Errorf("a key in the URL = %d %s, want 400 credential_in_url", a.status, a.body)
-		}
-	}
-	metrics := exchange(t, http.MethodGet, "http://"+p.internal+"/metrics", "").body
-	if want := `reason="credential_in_url",route="/consume",status="400"} 2`; !strings.Contains(metrics, want) {
-		t.Errorf("metrics have no %s", want)
-	}
-	if a := p.consume(t, chatKey, body); !strings.HasPrefix(a.body, `{"active":true`) {
-		t.Errorf("after all of it = %s, want the ticket to be good still", a.body)
-	}
-}
-
-// TestGuesses: whoever guesses keys is told to wait, as configured.
+// TestGuesses: a caller that guesses keys gets 429, as configured.
 func TestGuesses(t *testing.T) {
 	idp := newProvider(t)
 	p := startWithKeys(t, idp.config(t, "memory:"), "--set", "limits.per_address=2/h")

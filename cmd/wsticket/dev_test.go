@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
@@ -15,16 +16,16 @@ import (
 func TestThePastedLinesWork(t *testing.T) {
 	testenv.Need(t, "curl")
 	p := start(t, "dev", "--public", "localhost:0", "--internal", "localhost:0")
-	p.stdout.waitFor(t, "Ctrl-C here")
+	p.stdout.WaitFor(t, "Ctrl-C here")
 	getTicket, connect := pastedLines(t, p.stdout.String())
 
-	out := newOutput()
+	out := new(test.Output)
 	shell := exec.CommandContext(t.Context(), "sh", "-c", getTicket+"\necho \"got=$TICKET\"\nexec "+connect)
 	shell.Stdout, shell.Stderr = out, out
 	if err := shell.Start(); err != nil {
 		t.Fatal(err)
 	}
-	out.waitFor(t, `"userId":"demo"`)
+	test.Wait(t, "the greeting", func() bool { return strings.Contains(out.String(), `"userId":"demo"`) })
 	_ = shell.Process.Kill()
 	_ = shell.Wait()
 	if !strings.Contains(out.String(), "101 Switching Protocols") {
@@ -33,8 +34,9 @@ func TestThePastedLinesWork(t *testing.T) {
 
 	_, rest, _ := strings.Cut(out.String(), "got=")
 	ticket, _, _ := strings.Cut(rest, "\n")
-	if again := paste(t, ticket, connect); !strings.Contains(again, "401 Unauthorized") || !strings.Contains(again, `"code":"invalid_ticket"`) {
-		t.Errorf("the spent ticket gets\n%s", again)
+	again, err := exec.CommandContext(t.Context(), "sh", "-c", "TICKET="+ticket+"\n"+connect).CombinedOutput()
+	if text := string(again); err != nil || !strings.Contains(text, "401 Unauthorized") || !strings.Contains(text, `"code":"invalid_ticket"`) {
+		t.Errorf("the spent ticket gets %v\n%s", err, text)
 	}
 }
 
@@ -55,26 +57,18 @@ func pastedLines(t *testing.T, text string) (getTicket, connect string) {
 	return getTicket, connect
 }
 
-func paste(t *testing.T, ticket, line string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", "TICKET="+ticket+"\n"+line).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return string(out)
-}
-
 func TestDevIsForLoopbackOnly(t *testing.T) {
 	for _, flag := range []string{"--public", "--internal"} {
 		for _, addr := range []string{":8080", "0.0.0.0:0", "192.0.2.1:0", "example.com:80", "localhost"} {
-			if _, _, err := runIn(t, nil, "dev", flag, addr); err == nil || !strings.Contains(err.Error(), "must be a loopback address") {
+			_, _, err := runIn(t, nil, "dev", flag, addr)
+			if _, ok := errors.AsType[usageError](err); !ok || !strings.Contains(err.Error(), "must be a loopback address") {
 				t.Errorf("dev %s %s = %v, want a refusal", flag, addr, err)
 			}
 		}
 	}
 }
 
-// A bearer that this very server would refuse is worse than none.
+// dev must not print a bearer that its own server would refuse.
 func TestDevRefusesABearerThatIsNoGood(t *testing.T) {
 	for flag, value := range map[string]string{"--ttl": "25h", "--sub": ""} {
 		_, _, err := runIn(t, nil, "dev", "--public", "localhost:0", "--internal", "localhost:0", flag, value)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,18 +9,21 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"wsticket/internal/test"
+	"wsticket/internal/testenv"
 )
 
 // asProgram makes the test binary behave as wsticket itself, so that tests
 // can start real processes of it.
 const asProgram = "RUN_AS_WSTICKET"
+
+// sealKeyA is a seal key as the file has it.
+const sealKeyA = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
@@ -31,74 +33,20 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience bounds every wait for another process; nothing usually waits.
-const patience = 20 * time.Second
-
-// output is what a process has written, safe to read while it writes.
-type output struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	grown chan struct{} // closed and replaced by each write
-	ended bool
-}
-
-func newOutput() *output { return &output{grown: make(chan struct{})} }
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	close(o.grown)
-	o.grown = make(chan struct{})
-	return o.text.Write(p)
-}
-
-// end says that nothing more will come.
-func (o *output) end() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	close(o.grown)
-	o.grown, o.ended = make(chan struct{}), true
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// waitFor returns when the output holds part.
-func (o *output) waitFor(t testing.TB, part string) {
-	t.Helper()
-	deadline := time.After(patience)
-	for {
-		o.mu.Lock()
-		found, grown, ended := strings.Contains(o.text.String(), part), o.grown, o.ended
-		o.mu.Unlock()
-		if found {
-			return
-		}
-		if ended {
-			t.Fatalf("no %q in all of the output:\n%s", part, o)
-		}
-		select {
-		case <-grown:
-		case <-deadline:
-			t.Fatalf("no %q in the output:\n%s", part, o)
-		}
-	}
-}
+// patience limits requests, and the wait for the end of a process.
+const patience = test.Patience
 
 // process is a running wsticket.
 type process struct {
 	public, internal string // host:port
-	stdout, stderr   *output
+	stdout, stderr   *test.Output
 	cmd              *exec.Cmd
 	exited           chan struct{} // closed when it has ended, with err
 	err              error
 }
 
-// command prepares a wsticket with nothing of this process's environment but
-// what it needs to start.
+// command prepares a wsticket, with only what it needs to start of this
+// process's environment.
 func command(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
@@ -118,15 +66,15 @@ func start(t testing.TB, args ...string) *process {
 func launch(t testing.TB, args ...string) *process {
 	t.Helper()
 	cmd := command(context.Background(), t, args...)
-	p := &process{stdout: newOutput(), stderr: newOutput(), cmd: cmd, exited: make(chan struct{})}
+	p := &process{stdout: new(test.Output), stderr: new(test.Output), cmd: cmd, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { // ends with the process
 		p.err = cmd.Wait()
-		p.stdout.end()
-		p.stderr.end()
+		p.stdout.End()
+		p.stderr.End()
 		close(p.exited)
 	}()
 	t.Cleanup(func() { _ = p.stop(t) })
@@ -141,13 +89,7 @@ func (p *process) await(t testing.TB) {
 			t.Logf("wsticket said:\n%s", p.stderr)
 		}
 	}()
-	p.stdout.waitFor(t, "\n")
-	line, _, _ := strings.Cut(p.stdout.String(), "\n")
-	p.readStartLine(t, line)
-}
-
-func (p *process) readStartLine(t testing.TB, text string) {
-	t.Helper()
+	text := p.stdout.WaitFor(t)
 	var start struct{ Event, Public, Internal string }
 	if err := json.Unmarshal([]byte(text), &start); err != nil || start.Event != "listening" {
 		t.Fatalf("start line %q: %v", text, err)
@@ -170,21 +112,11 @@ func (p *process) stop(t testing.TB) error {
 }
 
 // runIn runs one command inside this process and returns its output.
-func runIn(t *testing.T, env []string, args ...string) (stdout, stderr string, err error) {
+func runIn(t testing.TB, env []string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
-	out, errs := newOutput(), newOutput()
+	out, errs := new(test.Output), new(test.Output)
 	err = run(t.Context(), world{Args: args, Env: env, Stdout: out, Stderr: errs})
 	return out.String(), errs.String(), err
-}
-
-// writeFile puts a file into the test's own folder and returns its name.
-func writeFile(t testing.TB, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // answer is an HTTP answer that has been read.
@@ -196,17 +128,14 @@ type answer struct {
 
 func send(t testing.TB, method, url, bearer, body string) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	var header []string
 	if bearer != "" {
-		req.Header.Set("Authorization", "Bearer "+bearer)
+		header = append(header, "Authorization", "Bearer "+bearer)
 	}
 	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
+		header = append(header, "Content-Type", "application/json")
 	}
-	return do(t, &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}, req)
+	return exchange(t, method, url, body, header...)
 }
 
 // do makes a request and reads the answer.
@@ -245,11 +174,11 @@ func issue(t testing.TB, host, bearer string) issued {
 	return got
 }
 
-// tlsTrusting is a client's configuration that knows one certificate.
-func tlsTrusting(t testing.TB, certPEM []byte) *tls.Config {
+// trusting is a client's configuration that knows the authority.
+func trusting(t testing.TB, certs testenv.Certificates) *tls.Config {
 	t.Helper()
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(certPEM) {
+	if !pool.AppendCertsFromPEM([]byte(mustRead(t, certs.CAFile))) {
 		t.Fatal("no certificate in the file")
 	}
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}

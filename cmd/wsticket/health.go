@@ -7,20 +7,23 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/internal/httpclient"
 )
 
-// healthTimeout bounds the question; Docker's own default is 30 s.
+// healthTimeout bounds the request. Docker's own default is 30 s.
 const healthTimeout = 3 * time.Second
 
 type healthCmd struct {
-	configFlags
+	config.Flags
 }
 
-// Run asks /readyz of the internal listener that the configuration names, of
-// which nothing else is needed. It lets a container without a shell check
-// itself.
+// Run asks /readyz of the internal listener. It reads only that address from
+// the configuration. A container without a shell can use it as its health
+// check.
 func (c *healthCmd) Run(ctx context.Context, w world) error {
-	cfg, err := c.loadFor(w, Config.validateInternal)
+	cfg, err := c.Load(w.Env, func(cfg config.Config) error { return config.Only(cfg.Validate(), "internal") })
 	if err != nil {
 		return err
 	}
@@ -41,12 +44,11 @@ func (c *healthCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return fmt.Errorf("health: %w", err)
 	}
-	// A transport of its own obeys no proxy variables. Which certificate this
-	// machine shows to itself does not matter: nothing secret is asked or said,
-	// and the one on the disk may be newer than that of the running service.
-	res, err := (&http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
-	}}).Do(req)
+	// The certificate does not matter: the machine asks itself, nothing secret is
+	// sent or received, and the file may be newer than what the service shows.
+	res, err := httpclient.New(httpclient.Options{
+		TLS: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
+	}).Do(req)
 	if err != nil {
 		return fmt.Errorf("health: %w", err)
 	}

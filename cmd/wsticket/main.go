@@ -12,8 +12,8 @@ import (
 )
 
 func main() {
-	// Never undone: a second signal while the service ends must not turn its
-	// exit status into the signal's.
+	// The handler stays installed, so that a second signal during the shutdown
+	// does not change the exit status.
 	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, world{Args: os.Args[1:], Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 	if err == nil {

@@ -18,15 +18,13 @@ var deployed = map[string]string{
 }
 
 // printConfig runs the command.
-func printConfig(t *testing.T, args ...string) (stdout, stderr string, err error) {
+func printConfig(t testing.TB, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
-	var out, errs strings.Builder
-	err = run(t.Context(), world{Args: append([]string{"print-config"}, args...), Stdout: &out, Stderr: &errs})
-	return out.String(), errs.String(), err
+	return runIn(t, nil, append([]string{"print-config"}, args...)...)
 }
 
-// mustPrint is what it prints for a proxy.
-func mustPrint(t *testing.T, args ...string) string {
+// mustPrint returns what print-config prints for a proxy.
+func mustPrint(t testing.TB, args ...string) string {
 	t.Helper()
 	text, _, err := printConfig(t, args...)
 	if err != nil {
@@ -38,7 +36,7 @@ func mustPrint(t *testing.T, args ...string) string {
 // TestDeployedConfigurations holds deploy/ to the program. To write it anew:
 // go test ./cmd/wsticket -run TestDeployedConfigurations -update
 func TestDeployedConfigurations(t *testing.T) {
-	for proxy := range edgeNames() {
+	for proxy := range deployed {
 		file := filepath.Join("../../deploy", deployed[proxy])
 		want := mustPrint(t, proxy)
 		if *update {
@@ -56,8 +54,8 @@ func TestDeployedConfigurations(t *testing.T) {
 	}
 }
 
-// TestPrintConfigFollowsTheConfiguration looks for each setting where it
-// matters.
+// TestPrintConfigFollowsTheConfiguration checks that each setting appears where
+// it matters.
 func TestPrintConfigFollowsTheConfiguration(t *testing.T) {
 	args := []string{
 		"--upstream", "app.internal:9100", "--public", ":8000", "--internal", "10.0.0.7:8001",
@@ -145,7 +143,7 @@ func TestPrintConfigIsYAML(t *testing.T) {
 }
 
 func TestPrintConfigRefuses(t *testing.T) {
-	tests := []struct {
+	for _, tt := range []struct {
 		rule string
 		args []string
 		want string
@@ -159,14 +157,11 @@ func TestPrintConfigRefuses(t *testing.T) {
 		{"a header that is none", []string{"--set", "identity.headers=sub=X-User;"}, "identity.headers"},
 		{"TLS between the proxy and the internal listener", []string{"--set", "internal.tls.cert_file=c", "--set", "internal.tls.key_file=k"}, "internal.tls: print-config"},
 		{"TLS between the proxy and the public listener", []string{"--set", "public.tls.cert_file=c", "--set", "public.tls.key_file=k"}, "public.tls: print-config"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.rule, func(t *testing.T) {
-			stdout, _, err := printConfig(t, append([]string{"nginx"}, tt.args...)...)
-			if err == nil || !strings.Contains(err.Error(), tt.want) || stdout != "" {
-				t.Errorf("got %q, %v; want nothing, and a fault with %q", stdout, err, tt.want)
-			}
-		})
+	} {
+		stdout, _, err := printConfig(t, append([]string{"nginx"}, tt.args...)...)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || stdout != "" {
+			t.Errorf("%s: got %q, %v; want nothing, and a fault with %q", tt.rule, stdout, err, tt.want)
+		}
 	}
 	if _, _, err := printConfig(t, "apache"); err == nil {
 		t.Error("got no error for an unknown proxy")

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
@@ -61,7 +61,7 @@ func (p provider) bearer(t testing.TB, sub string) string {
 // config is a file as an operator would write it.
 func (p provider) config(t testing.TB, storeURL string) string {
 	t.Helper()
-	return writeFile(t, "wsticket.yaml", fmt.Sprintf(`
+	return test.WriteFile(t, "wsticket.yaml", fmt.Sprintf(`
 public:   {listen: "127.0.0.1:0", hosts: [127.0.0.1, localhost]}
 internal: {listen: "127.0.0.1:0"}
 store:    {url: %q}
@@ -78,7 +78,7 @@ type greeting struct {
 	Type, UserID, ConnectionID string
 }
 
-// dial connects and returns the greeting, and the answer where it was no 101.
+// dial connects and returns the greeting, or the answer if it was not 101.
 func dial(t testing.TB, url string, options *websocket.DialOptions) (*websocket.Conn, greeting, *http.Response) {
 	t.Helper()
 	conn, res, err := websocket.Dial(t.Context(), url, options)
@@ -100,7 +100,7 @@ func dial(t testing.TB, url string, options *websocket.DialOptions) (*websocket.
 	return conn, hello, res
 }
 
-// through lists the three doors, each with a handshake that shows a ticket.
+// through lists three doors, each with a handshake that presents a ticket.
 func through(host string, got issued) map[string]func(testing.TB) (*websocket.Conn, greeting, *http.Response) {
 	type result = func(testing.TB) (*websocket.Conn, greeting, *http.Response)
 	return map[string]result{
@@ -155,52 +155,6 @@ func echoes(t testing.TB, conn *websocket.Conn) {
 	}
 }
 
-func TestSpentAndInventedTicketsLookTheSame(t *testing.T) {
-	redis := testenv.Redis(t)
-	idp := newProvider(t)
-	p := start(t, "serve", "--config", idp.config(t, redis.URL()))
-	got := issue(t, p.public, idp.bearer(t, "alice"))
-	dial(t, got.URL, nil)
-	_, _, spent := dial(t, got.URL, nil)
-	invented := strings.Replace(got.URL, got.Ticket, "wst1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh81JhHht", 1)
-	_, _, unknown := dial(t, invented, nil)
-	if a, b := wire(t, spent), wire(t, unknown); a != b {
-		t.Errorf("answers differ:\n%s\n%s", a, b)
-	}
-}
-
-// wire is an answer without what is each answer's own.
-func wire(t testing.TB, res *http.Response) string {
-	t.Helper()
-	var body map[string]any
-	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
-		t.Fatal(err)
-	}
-	if body["code"] != "invalid_ticket" {
-		t.Errorf("code = %v, want invalid_ticket", body["code"])
-	}
-	delete(body, "request_id")
-	header := res.Header.Clone()
-	header.Del("X-Request-Id")
-	header.Del("Date")
-	return fmt.Sprint(res.StatusCode, header, body)
-}
-
-func TestTwoProcessesShareTickets(t *testing.T) {
-	redis := testenv.Redis(t)
-	idp := newProvider(t)
-	one := start(t, "serve", "--config", idp.config(t, redis.URL()))
-	two := start(t, "serve", "--config", idp.config(t, redis.URL()))
-	got := issue(t, one.public, idp.bearer(t, "bob"))
-	at := func(p *process) string { return "ws://" + p.public + "/ws?ticket=" + got.Ticket }
-	if _, hello, _ := dial(t, at(two), nil); hello.UserID != "bob" {
-		t.Errorf("greeted as %+v, want bob", hello)
-	}
-	if _, _, res := dial(t, at(one), nil); res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("the other process admits it again: %d", res.StatusCode)
-	}
-}
-
 func TestStoreAwayAtStart(t *testing.T) {
 	redis := testenv.Redis(t)
 	redis.Kill()
@@ -221,7 +175,7 @@ func TestServeWaitsForTheStoreWhereToldTo(t *testing.T) {
 	redis.Kill()
 	idp := newProvider(t)
 	p := launch(t, "serve", "--wait", "15s", "--config", idp.config(t, redis.URL()))
-	p.stderr.waitFor(t, "waiting for it")
+	p.stderr.WaitFor(t, "waiting for it")
 	redis.Restart()
 	p.await(t)
 	issue(t, p.public, idp.bearer(t, "alice"))
@@ -296,7 +250,7 @@ func TestHealth(t *testing.T) {
 func TestPublicListenerHasNothingInternal(t *testing.T) {
 	idp := newProvider(t)
 	p := start(t, "serve", "--config", idp.config(t, "memory:"))
-	for _, path := range []string{"/metrics", "/livez", "/readyz", "/openapi.yaml", "//metrics", "/ws/../metrics", "/%6detrics", "/debug/pprof/"} {
+	for _, path := range []string{"/metrics", "/livez", "/readyz", "/openapi.yaml", "//metrics", "/ws/../metrics", "/%6detrics", "/debug/pprof/", "/consume", "/introspect", "/auth/nginx", "/auth/envoy/ws"} {
 		if a := send(t, http.MethodGet, "http://"+p.public+path, "", ""); a.status != http.StatusNotFound {
 			t.Errorf("public %s = %d, want 404", path, a.status)
 		}
@@ -313,35 +267,26 @@ func TestPublicListenerHasNothingInternal(t *testing.T) {
 
 func TestWebSocketsOverTLS(t *testing.T) {
 	idp := newProvider(t)
-	dir := t.TempDir()
-	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	openssl(t, nil, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-		"-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "public.tls.cert_file="+cert, "--set", "public.tls.key_file="+key)
-	client := trusting(t, cert)
+	certs := testenv.TLS(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"),
+		"--set", "public.tls.cert_file="+certs.ServerCertFile, "--set", "public.tls.key_file="+certs.ServerKeyFile)
+	transport := &http.Transport{TLSClientConfig: trusting(t, certs), DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, Timeout: patience}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+p.public+"/ws-ticket", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+idp.bearer(t, "alice"))
-	res, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
+	a := do(t, client, req)
 	var got issued
-	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || !strings.HasPrefix(got.URL, "wss://") {
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil || !strings.HasPrefix(got.URL, "wss://") {
 		t.Fatalf("url = %q, %v, want wss://", got.URL, err)
 	}
 	if _, hello, _ := dial(t, got.URL, &websocket.DialOptions{HTTPClient: client}); hello.UserID != "alice" {
 		t.Errorf("greeted as %+v", hello)
 	}
-	if res.Header.Get("Strict-Transport-Security") == "" {
+	if a.header.Get("Strict-Transport-Security") == "" {
 		t.Error("no Strict-Transport-Security over TLS")
-	}
-	text, err := os.ReadFile(cert)
-	if err != nil {
-		t.Fatal(err)
 	}
 	for _, row := range []struct {
 		rule      string
@@ -354,7 +299,7 @@ func TestWebSocketsOverTLS(t *testing.T) {
 		{"TLS 1.3", tls.VersionTLS13, []string{"h2", "http/1.1"}, "http/1.1"},
 		{"nothing but HTTP/2, which has no such handshake", tls.VersionTLS13, []string{"h2"}, "none"},
 	} {
-		config := tlsTrusting(t, text)
+		config := trusting(t, certs)
 		config.MinVersion, config.MaxVersion, config.NextProtos = row.version, row.version, row.protocols
 		if got := negotiated(t, p.public, config); got != row.want {
 			t.Errorf("%s: got protocol %q, want %q", row.rule, got, row.want)
@@ -372,15 +317,4 @@ func negotiated(t *testing.T, addr string, config *tls.Config) string {
 	defer func() { _ = conn.Close() }()
 	secure, _ := conn.(*tls.Conn)
 	return secure.ConnectionState().NegotiatedProtocol
-}
-
-func trusting(t *testing.T, certFile string) *http.Client {
-	t.Helper()
-	text, err := os.ReadFile(certFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{TLSClientConfig: tlsTrusting(t, text)}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: patience}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // drip sends head at once and then a byte of rest every tenth of a second. It
-// returns what came back when the server has ended the connection, nil where it
-// has not in time.
+// returns what it has received when the server has closed the connection, or
+// nil if that does not happen in time.
 func drip(t *testing.T, addr, head, rest string) []byte {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
@@ -50,8 +50,8 @@ func drip(t *testing.T, addr, head, rest string) []byte {
 	}
 }
 
-// TestSlowClientsAreCut: whoever sends nothing, or too little, has a connection
-// for seconds, and nobody else is the worse for it (SECURITY.md R51).
+// TestSlowClientsAreCut: a client that sends nothing, or too little, is
+// disconnected after seconds, and other clients are not affected (R51).
 func TestSlowClientsAreCut(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	idp := newProvider(t)
@@ -85,8 +85,8 @@ func TestSlowClientsAreCut(t *testing.T) {
 	}
 }
 
-// TestLongHeaders: what is kept of a request before anything is known of it is
-// bounded, at the internal listener by what proxies hand on.
+// TestLongHeaders: the size of headers is limited. The internal listener
+// accepts what proxies pass on.
 func TestLongHeaders(t *testing.T) {
 	idp := newProvider(t)
 	p := start(t, "serve", "--config", idp.config(t, "memory:"))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto"
 	"encoding/json"
 	"errors"
@@ -11,12 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"wsticket/auth"
-	"wsticket/internal/layered"
+	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/cmd/wsticket/internal/devidp"
+	"wsticket/identity"
 )
-
-// minSecret is the length of the shortest HS256 secret in bytes (RFC 7518 3.2).
-const minSecret = 32
 
 type tokenCmd struct {
 	Sub       string        `required:"" placeholder:"NAME" help:"Subject: who the bearer speaks for."`
@@ -28,30 +25,31 @@ type tokenCmd struct {
 	KeyID     string        `name:"kid" placeholder:"ID" help:"The kid header."`
 	Algorithm string        `placeholder:"ALG" help:"Signature algorithm. Default: that of the key."`
 	Type      string        `default:"at+jwt" help:"The typ header (default: at+jwt, RFC 9068)."`
-	Config    string        `short:"c" placeholder:"FILE" help:"Configuration file, for defaults and to know its keys."`
+	Config    string        `short:"c" placeholder:"FILE" help:"Configuration file, for the defaults of --issuer and --audience, and to refuse key files that it names for another purpose."`
 }
 
 // Run prints the bearer on standard output, and nothing else.
 func (c *tokenCmd) Run(w world) error {
-	cfg, err := c.loadConfig(w)
+	// The file need not be valid as a whole: only issuers and key files matter.
+	cfg, err := config.LoadFile(config.FileName(c.Config, w.Env))
 	if err != nil {
 		return err
 	}
-	if err := c.refuseOtherKeys(cfg); err != nil {
+	if err := refuseOtherKeys(cfg, c.Key); err != nil {
 		return err
 	}
-	key, err := c.loadKey()
+	key, err := devidp.LoadKey(c.Key, c.Algorithm)
 	if err != nil {
-		return err
+		return fmt.Errorf("token: key: %w", err)
 	}
 	if signsAssertions(cfg, key) {
 		return errors.New("token: key: is one of identity.assertion_key_file of the configuration; a key has one purpose")
 	}
-	spec, err := c.spec(cfg)
+	bearer, err := c.bearer(cfg)
 	if err != nil {
 		return err
 	}
-	signed, err := signBearer(key, spec, time.Now())
+	signed, err := bearer.Sign(key, time.Now())
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
@@ -59,28 +57,10 @@ func (c *tokenCmd) Run(w world) error {
 	return err
 }
 
-// loadConfig reads the file where one is given. It need not be valid in all:
-// this command looks at issuers and key files only.
-func (c *tokenCmd) loadConfig(w world) (Config, error) {
-	cfg := defaultConfig()
-	name := c.Config
-	if name == "" {
-		name = w.getenv(configEnv)
-	}
-	if name == "" {
-		return cfg, nil
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
-	}
-	return cfg, layered.Load(&cfg, layered.Sources{FileName: name, File: text})
-}
-
-// refuseOtherKeys keeps a key from being used for two purposes: a signature
-// for one would be good for the other.
-func (c *tokenCmd) refuseOtherKeys(cfg Config) error {
-	mine, err := os.Stat(c.Key)
+// refuseOtherKeys refuses a file that the configuration names for another
+// purpose: a signature for one purpose would be good for the other.
+func refuseOtherKeys(cfg config.Config, file string) error {
+	mine, err := os.Stat(file)
 	if err != nil {
 		return fmt.Errorf("token: key: %w", err)
 	}
@@ -97,65 +77,43 @@ func (c *tokenCmd) refuseOtherKeys(cfg Config) error {
 	return nil
 }
 
-// signsAssertions tells whether a key is one of those that serve signs
-// assertions with, in whatever file it stands. A file that cannot be read here
-// has no such key for serve either.
-func signsAssertions(cfg Config, key any) bool {
+// signsAssertions reports whether serve signs assertions with a key, whatever
+// file the key came from. A file that cannot be read here cannot be read by
+// serve either.
+func signsAssertions(cfg config.Config, key any) bool {
 	signer, ok := key.(crypto.Signer)
 	if !ok || cfg.Identity.AssertionKeyFile == "" {
 		return false
 	}
 	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
-	taken, err := auth.AssertionKeys(cfg.Identity.AssertionKeyFile)
+	taken, err := identity.AssertionKeys(cfg.Identity.AssertionKeyFile)
 	return ok && err == nil && slices.ContainsFunc(taken, public.Equal)
 }
 
-func (c *tokenCmd) loadKey() (any, error) {
-	data, err := os.ReadFile(c.Key)
-	if err != nil {
-		return nil, fmt.Errorf("token: key: %w", err)
-	}
-	if !strings.HasPrefix(c.Algorithm, "HS") {
-		signer, err := parseSigningKey(data)
-		if err != nil {
-			return nil, fmt.Errorf("token: key: %s: %w", c.Key, err)
-		}
-		return signer, nil
-	}
-	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		return nil, fmt.Errorf("token: key: %s: is PEM, which is no HMAC secret", c.Key)
-	}
-	secret := bytes.TrimRight(data, "\r\n")
-	if len(secret) < minSecret {
-		return nil, fmt.Errorf("token: key: %s: an HMAC secret must have at least %d bytes", c.Key, minSecret)
-	}
-	return secret, nil
-}
-
-func (c *tokenCmd) spec(cfg Config) (bearerSpec, error) {
-	spec := bearerSpec{
+func (c *tokenCmd) bearer(cfg config.Config) (devidp.Bearer, error) {
+	b := devidp.Bearer{
 		Issuer: c.Issuer, Subject: c.Sub, Audience: c.Audience, TTL: c.TTL,
 		Claims: map[string]any{}, KeyID: c.KeyID, Type: c.Type, Algorithm: c.Algorithm,
 	}
 	if len(cfg.Issuers) > 0 {
 		first := cfg.Issuers[0]
-		if spec.Issuer == "" {
-			spec.Issuer = first.Issuer
+		if b.Issuer == "" {
+			b.Issuer = first.Issuer
 		}
-		if len(spec.Audience) == 0 && len(first.Audience) > 0 {
-			spec.Audience = first.Audience[:1]
+		if len(b.Audience) == 0 && len(first.Audience) > 0 {
+			b.Audience = first.Audience[:1]
 		}
 	}
-	if spec.Issuer == "" {
-		spec.Issuer = "wsticket-token"
+	if b.Issuer == "" {
+		b.Issuer = "wsticket-token"
 	}
 	if c.Sub == "" {
-		return spec, usageError{errors.New("token: --sub must not be empty")}
+		return b, usageError{errors.New("token: --sub must not be empty")}
 	}
 	if c.TTL <= 0 {
-		return spec, usageError{errors.New("token: --ttl must be positive")}
+		return b, usageError{errors.New("token: --ttl must be positive")}
 	}
-	return spec, c.addClaims(spec.Claims)
+	return b, c.addClaims(b.Claims)
 }
 
 func (c *tokenCmd) addClaims(claims map[string]any) error {

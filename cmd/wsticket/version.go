@@ -5,8 +5,8 @@ import (
 	"runtime"
 )
 
-// version is set by the linker, which can only set a package variable: see
-// the Makefile.
+// version is set by the linker, which can only set package variables: see the
+// Makefile.
 var version = "dev"
 
 type versionCmd struct{}

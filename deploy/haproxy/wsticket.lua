@@ -1,18 +1,18 @@
--- wsticket for HAProxy: the question whether a WebSocket may pass, and what
--- removes the ticket afterwards. Printed by "wsticket print-config haproxy-lua".
+-- wsticket for HAProxy: asks whether a WebSocket may pass, and removes the ticket
+-- afterwards. Printed by "wsticket print-config haproxy-lua".
 -- Load it in the global section: lua-load /etc/haproxy/wsticket.lua
 
--- Headers that belong to a connection, or would make of the question an upgrade
--- or a request with a body (RFC 9110 7.6.1).
+-- Headers that belong to a connection (RFC 9110 7.6.1), or would turn the request
+-- to wsticket into an upgrade or a request with a body.
 local unsent = {
 	["host"] = true, ["connection"] = true, ["upgrade"] = true, ["keep-alive"] = true, ["te"] = true,
 	["trailer"] = true, ["transfer-encoding"] = true, ["content-length"] = true, ["expect"] = true,
 	["proxy-authorization"] = true, ["proxy-connection"] = true,
 }
 
--- ask sends the headers of the request to wsticket and keeps the status of the
--- answer in txn.wsticket_status (0 where there is none) and each of its headers
--- in txn.wsticket_<name>, with underscores for dashes.
+-- ask sends the headers of the request to wsticket. It stores the status of the
+-- answer in txn.wsticket_status (0 if there is none), and each of its headers in
+-- txn.wsticket_<name>, with underscores instead of dashes.
 local function ask(txn, url, timeout)
 	local headers = {}
 	for name, values in pairs(txn.http:req_get_headers()) do
@@ -32,7 +32,7 @@ end
 
 core.register_action("wsticket_auth", { "http-req" }, ask, 2)
 
--- without takes the entries of a list for which drop says so out of it.
+-- without returns the list without the entries for which drop returns true.
 local function without(text, separator, joint, drop)
 	local kept = {}
 	for entry in text:gmatch("[^" .. separator .. "]+") do
@@ -43,8 +43,8 @@ local function without(text, separator, joint, drop)
 	return table.concat(kept, joint)
 end
 
--- The query without the parameter. What has it twice, escaped or in other
--- letters has been refused by wsticket.
+-- The query without the parameter. wsticket has refused a parameter that is
+-- duplicated, escaped or in other case.
 core.register_converters("wsticket_query", function(query, parameter)
 	return without(query, "&", "&", function(pair)
 		return pair:match("^[^=]*") == parameter

@@ -21,7 +21,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"wsticket/auth"
+	"wsticket/identity"
 	"wsticket/internal/testenv"
 	"wsticket/ticket"
 )
@@ -65,14 +65,14 @@ type assertionCase struct {
 // assertionCases are signed by the code that signs for serve, with its keys.
 func assertionCases(t testing.TB, dir, url string, ed ed25519.PrivateKey, p256 *ecdsa.PrivateKey) []assertionCase {
 	t.Helper()
-	sign := func(key any, edit func(*auth.ForwarderOptions)) presented {
-		o := auth.ForwarderOptions{
+	sign := func(key any, edit func(*identity.Options)) presented {
+		o := identity.Options{
 			AssertionKeyFile: writeFile(t, dir, "key.pem", privatePEM(t, key)), AssertionAudience: "chat", Issuer: url,
 		}
 		if edit != nil {
 			edit(&o)
 		}
-		f, err := auth.NewForwarder(o)
+		f, err := identity.New(o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,16 +91,16 @@ func assertionCases(t testing.TB, dir, url string, ed ed25519.PrivateKey, p256 *
 	other.ID = string(ticket.NewID())
 	cut := good
 	cut.Assertion = good.Assertion[:strings.LastIndex(good.Assertion, ".")+1]
-	past := func(o *auth.ForwarderOptions) { o.Now = func() time.Time { return time.Now().Add(-2 * time.Minute) } }
-	future := func(o *auth.ForwarderOptions) { o.Now = func() time.Time { return time.Now().Add(2 * time.Minute) } }
+	past := func(o *identity.Options) { o.Now = func() time.Time { return time.Now().Add(-2 * time.Minute) } }
+	future := func(o *identity.Options) { o.Now = func() time.Time { return time.Now().Add(2 * time.Minute) } }
 	return []assertionCase{
 		{"signed by the first key", good, true},
 		{"signed by the second key", sign(p256, nil), true},
 		{"of another connection", other, false},
 		{"an hour old", sign(ed, past), false},
 		{"from the future", sign(ed, future), false},
-		{"for another application", sign(ed, func(o *auth.ForwarderOptions) { o.AssertionAudience = "feed" }), false},
-		{"of another wsticket", sign(ed, func(o *auth.ForwarderOptions) { o.Issuer = "https://evil.example.com" }), false},
+		{"for another application", sign(ed, func(o *identity.Options) { o.AssertionAudience = "feed" }), false},
+		{"of another wsticket", sign(ed, func(o *identity.Options) { o.Issuer = "https://evil.example.com" }), false},
 		{"by a key of somebody else's", sign(newEd25519(t), nil), false},
 		{"without a signature", cut, false},
 		{"of type JWT", forge(t, good, jwt.SigningMethodEdDSA, ed, map[string]any{"typ": "JWT"}), false},

@@ -169,15 +169,10 @@ func TestRequestID(t *testing.T) {
 			t.Errorf("%s: got ID %q, want a random one", row.rule, got)
 		}
 	}
-	if a, b := newID(t), newID(t); a == b {
-		t.Errorf("got the ID %q for two requests", a)
+	_, one := serve(t, request(t, http.MethodGet, "/"), nothing)
+	if _, two := serve(t, request(t, http.MethodGet, "/"), nothing); one.RequestID == two.RequestID {
+		t.Errorf("got the ID %q for two requests", one.RequestID)
 	}
-}
-
-func newID(t *testing.T) string {
-	t.Helper()
-	_, entry := serve(t, request(t, http.MethodGet, "/"), nothing)
-	return entry.RequestID
 }
 
 func TestPath(t *testing.T) {
@@ -258,46 +253,37 @@ func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return ours, nil, nil
 }
 
-func TestHijackWritesTheEntryAtOnce(t *testing.T) {
+// A hijack writes the entry at once; one that fails is no end.
+func TestHijack(t *testing.T) {
 	t.Parallel()
-	var l log
-	h := accesslog.Middleware(ticking(), l.sink)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		accesslog.NoteOf(r.Context()).Outcome = "redeemed"
-		w.WriteHeader(http.StatusSwitchingProtocols)
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Errorf("hijack: got %v, want nil", err)
-			return
+	inUse := errors.New("in use")
+	for _, row := range []struct {
+		cause error
+		want  accesslog.Entry
+	}{
+		{nil, accesslog.Entry{Status: 101, Outcome: "redeemed"}},
+		{inUse, accesslog.Entry{Status: 500, Outcome: "later"}},
+	} {
+		var l log
+		accesslog.Middleware(ticking(), l.sink)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			accesslog.NoteOf(r.Context()).Outcome = "redeemed"
+			if row.cause == nil {
+				w.WriteHeader(http.StatusSwitchingProtocols)
+			}
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if done := row.cause == nil; !errors.Is(err, row.cause) || (len(l) == 1) != done || accesslog.Answered(r.Context()) != done {
+				t.Errorf("got (%v, %d entries), want (%v, %t)", err, len(l), row.cause, done)
+			}
+			accesslog.NoteOf(r.Context()).Outcome = "later"
+			if err != nil {
+				w.WriteHeader(500)
+				return
+			}
+			_ = conn.Close()
+		})).ServeHTTP(hijackable{httptest.NewRecorder(), row.cause}, request(t, http.MethodGet, "/ws"))
+		if got := l.one(t); got.Status != row.want.Status || got.Outcome != row.want.Outcome || got.Took != time.Second {
+			t.Errorf("hijack with %v: got %+v, want %+v after 1 s", row.cause, got, row.want)
 		}
-		defer conn.Close()
-		if got := l.one(t); got.Status != 101 || got.Outcome != "redeemed" || got.Took != time.Second {
-			t.Errorf("got %+v, want status 101, outcome redeemed, 1 s", got)
-		}
-		if !accesslog.Answered(r.Context()) {
-			t.Error("got not answered, want answered")
-		}
-		accesslog.NoteOf(r.Context()).Outcome = "later"
-	}))
-	h.ServeHTTP(hijackable{ResponseRecorder: httptest.NewRecorder()}, request(t, http.MethodGet, "/ws"))
-	if got := l.one(t); got.Outcome != "redeemed" {
-		t.Errorf("got outcome %q, want the one at the time of the hijack", got.Outcome)
-	}
-}
-
-func TestHijackThatFailsIsNoEnd(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("in use")
-	var l log
-	h := accesslog.Middleware(nil, l.sink)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _, err := http.NewResponseController(w).Hijack()
-		if !errors.Is(err, cause) || len(l) != 0 || accesslog.Answered(r.Context()) {
-			t.Errorf("got (%v, %d entries), want (%v, 0), not answered", err, len(l), cause)
-		}
-		w.WriteHeader(500)
-	}))
-	h.ServeHTTP(hijackable{httptest.NewRecorder(), cause}, request(t, http.MethodGet, "/ws"))
-	if got := l.one(t).Status; got != 500 {
-		t.Errorf("got status %d, want 500", got)
 	}
 }
 

@@ -29,6 +29,18 @@ func Middleware(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	return middleware.ClientIPFromXFF(texts(trusted)...)
 }
 
+type contextKey struct{}
+
+// Store stores the address that find returns in the context of each request, for
+// [From].
+func Store(find func(*http.Request) netip.Addr) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, find(r))))
+		})
+	}
+}
+
 func texts(prefixes []netip.Prefix) []string {
 	all := make([]string, len(prefixes))
 	for i, p := range prefixes {
@@ -59,6 +71,21 @@ func Forwarded(trusted []netip.Prefix) func(*http.Request) netip.Addr {
 	}
 }
 
+// Finder returns a function that returns the client's address of a request: the one
+// that [Middleware] has stored, or the one that it would store if it did not run.
+func Finder(trusted []netip.Prefix) func(*http.Request) netip.Addr {
+	read := Middleware(trusted)
+	return func(r *http.Request) (found netip.Addr) {
+		if found = From(r.Context()); found.IsValid() {
+			return found
+		}
+		read(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			found = From(r.Context())
+		})).ServeHTTP(nil, r)
+		return found
+	}
+}
+
 // Peer returns the address of the TCP peer in the form of [From], or the zero
 // value if the request has none.
 func Peer(r *http.Request) netip.Addr {
@@ -74,8 +101,12 @@ func Within(a netip.Addr, prefixes []netip.Prefix) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// From returns the client's address that [Middleware] has stored, or the zero
-// value if it is unknown. An IPv4 address is never in its IPv6-mapped form.
+// From returns the client's address that [Middleware] or [Store] has stored, or the
+// zero value if it is unknown. An IPv4 address that Middleware has stored is never in
+// its IPv6-mapped form.
 func From(ctx context.Context) netip.Addr {
+	if stored, ok := ctx.Value(contextKey{}).(netip.Addr); ok {
+		return stored
+	}
 	return middleware.GetClientIPAddr(ctx)
 }

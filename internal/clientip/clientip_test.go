@@ -95,6 +95,37 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
+// Finder needs no middleware, and does not contradict it.
+func TestFinder(t *testing.T) {
+	t.Parallel()
+	find := clientip.Finder([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	r.RemoteAddr, r.Header = "10.0.0.1:80", xff("192.0.2.1")
+	if got := find(r); got != netip.MustParseAddr("192.0.2.1") {
+		t.Errorf("without middleware: got %v, want the address that the proxy has added", got)
+	}
+	clientip.Middleware(nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if got := find(r); got != netip.MustParseAddr("10.0.0.1") {
+			t.Errorf("behind a middleware: got %v, want the address that it has stored", got)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	found := netip.MustParseAddr("192.0.2.7")
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	clientip.Store(func(*http.Request) netip.Addr { return found })(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if got := clientip.From(r.Context()); got != found {
+			t.Errorf("got %v, want %v", got, found)
+		}
+		r.RemoteAddr, r.Header = "10.0.0.1:80", xff("203.0.113.5")
+		if got := clientip.Forwarded(nil)(r); got != netip.MustParseAddr("203.0.113.5") {
+			t.Errorf("what a proxy asks about: got %v, want its client", got)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
 func TestPeerWithin(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}

@@ -3,7 +3,6 @@ package limit_test
 import (
 	"net/netip"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"wsticket/internal/limit"
+	"wsticket/internal/test"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,10 +23,15 @@ func newClock() *clock                   { return &clock{time.Date(2026, 11, 23,
 func (c *clock) now() time.Time          { return c.at }
 func (c *clock) advance(d time.Duration) { c.at = c.at.Add(d) }
 
+// limited returns a limiter and its clock.
+func limited(events int, per time.Duration, bound int) (*clock, *limit.Limiter) {
+	c := newClock()
+	return c, limit.New(limit.Rate{Events: events, Per: per}, bound, c.now)
+}
+
 func TestBurstThenTrickle(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	l := limit.New(limit.Rate{Events: 3, Per: time.Second}, 100, c.now)
+	c, l := limited(3, time.Second, 100)
 	for i := range 3 {
 		allowed(t, l, "a", "event "+strconv.Itoa(i)+" of the burst")
 	}
@@ -47,8 +52,7 @@ func TestBurstThenTrickle(t *testing.T) {
 
 func TestExhaustedCountsNothing(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	l := limit.New(limit.Rate{Events: 2, Per: time.Second}, 100, c.now)
+	c, l := limited(2, time.Second, 100)
 	for range 5 {
 		if after, exhausted := l.Exhausted("a"); exhausted {
 			t.Errorf("got exhausted for %s, want nothing counted", after)
@@ -73,8 +77,7 @@ func TestExhaustedCountsNothing(t *testing.T) {
 
 func TestClockThatGoesBackOnlyDelays(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	l := limit.New(limit.Rate{Events: 1, Per: time.Second}, 100, c.now)
+	c, l := limited(1, time.Second, 100)
 	allowed(t, l, "a", "first")
 	c.advance(-time.Minute)
 	denied(t, l, "a", time.Minute+time.Second, "a minute earlier")
@@ -97,8 +100,7 @@ func TestNilAndZeroAllowAll(t *testing.T) {
 // The interval between two events is never zero, which would be no limit.
 func TestMoreEventsThanNanoseconds(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	l := limit.New(limit.Rate{Events: 5, Per: 2}, 10, c.now)
+	_, l := limited(5, 2, 10)
 	for range 5 {
 		allowed(t, l, "a", "burst")
 	}
@@ -136,8 +138,7 @@ func TestRateHoldsWithinTheBound(t *testing.T) {
 
 func TestKeysBeyondTheBoundAreForgotten(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	l := limit.New(limit.Rate{Events: 1, Per: time.Hour}, 4, c.now)
+	_, l := limited(1, time.Hour, 4)
 	allowed(t, l, "old", "first")
 	denied(t, l, "old", time.Hour, "second")
 	for i := range 4 {
@@ -146,39 +147,27 @@ func TestKeysBeyondTheBoundAreForgotten(t *testing.T) {
 	allowed(t, l, "old", "four keys later the bound has pushed it out")
 }
 
-func TestZeroBoundStillLimits(t *testing.T) {
+func TestZeroBoundAndDefaultClock(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	l := limit.New(limit.Rate{Events: 1, Per: time.Hour}, 0, c.now)
+	l := limit.New(limit.Rate{Events: 1, Per: time.Hour}, 0, nil)
 	allowed(t, l, "a", "first")
-	denied(t, l, "a", time.Hour, "second")
+	if wait, ok := l.Allow("a"); ok || wait < 59*time.Minute {
+		t.Errorf("second: got (%s, %t), want it refused for an hour", wait, ok)
+	}
 }
 
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	l := limit.New(limit.Rate{Events: 50, Per: time.Hour}, 1000, c.now)
+	_, l := limited(50, time.Hour, 1000)
 	var admitted atomic.Int64
-	var wg sync.WaitGroup
-	for range 100 {
-		wg.Go(func() {
-			if _, ok := l.Allow("a"); ok {
-				admitted.Add(1)
-			}
-		})
-	}
-	wg.Wait()
+	test.Together(t, 100, 100, func(int) error {
+		if _, ok := l.Allow("a"); ok {
+			admitted.Add(1)
+		}
+		return nil
+	})
 	if got := admitted.Load(); got != 50 {
 		t.Errorf("got %d of 100 concurrent events admitted, want 50", got)
-	}
-}
-
-func TestDefaultClock(t *testing.T) {
-	t.Parallel()
-	l := limit.New(limit.Rate{Events: 1, Per: time.Hour}, 10, nil)
-	allowed(t, l, "a", "first")
-	if _, ok := l.Allow("a"); ok {
-		t.Error("second: got admitted, want refused")
 	}
 }
 

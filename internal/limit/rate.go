@@ -7,16 +7,18 @@ import (
 	"time"
 )
 
-// maxEvents bounds the number in the text of a rate.
+// maxEvents is the largest number of events that the text of a rate may have.
 const maxEvents = 1_000_000
 
-// Rate is a number of events in a time. The zero value is no limit.
+// Rate is a number of events per duration. The zero value means no limit.
 type Rate struct {
 	Events int
 	Per    time.Duration
 }
 
-// UnmarshalText reads "10/s", "600/m" or "100/h", and "0" for no limit.
+// UnmarshalText parses a rate per second, minute or hour, such as "10/s",
+// "600/m" or "100/h", with 1 to 1,000,000 events. "0" means no limit. After an
+// error r is unchanged.
 func (r *Rate) UnmarshalText(text []byte) error {
 	if string(text) == "0" {
 		*r = Rate{}
@@ -24,7 +26,7 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	}
 	number, unit, _ := strings.Cut(string(text), "/")
 	events, err := strconv.ParseUint(number, 10, 32)
-	per, known := units()[unit]
+	per, known := units[unit]
 	if err != nil || !known || events < 1 || events > maxEvents {
 		return fmt.Errorf("rate: must be N/s, N/m or N/h with N 1..%d, or 0 for no limit (got %q)", maxEvents, text)
 	}
@@ -32,13 +34,13 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes what [Rate.UnmarshalText] reads. A rate that is not per
-// second, minute or hour has no text and is an error.
+// MarshalText returns the text that [Rate.UnmarshalText] parses. It returns an
+// error for a rate that is not per second, minute or hour.
 func (r Rate) MarshalText() ([]byte, error) {
 	if r == (Rate{}) {
 		return []byte("0"), nil
 	}
-	for unit, per := range units() {
+	for unit, per := range units {
 		if r.Per == per {
 			return fmt.Appendf(nil, "%d/%s", r.Events, unit), nil
 		}
@@ -46,6 +48,5 @@ func (r Rate) MarshalText() ([]byte, error) {
 	return nil, fmt.Errorf("rate: per %s has no text", r.Per)
 }
 
-func units() map[string]time.Duration {
-	return map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
-}
+// units are the durations by the letters that stand for them.
+var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}

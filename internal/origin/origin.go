@@ -58,11 +58,11 @@ func (l *List) Allows(value string) (canonical string, ok bool) {
 	return value, true
 }
 
-// FromRequest returns the Origin header of r. present reports whether there is
-// one, even with an empty value. ok is false if there is more than one: no browser
-// sends that, and two programs may read it differently.
-func FromRequest(r *http.Request) (value string, present, ok bool) {
-	values := r.Header["Origin"]
+// FromHeader returns the Origin header. present reports whether there is one, even
+// with an empty value. ok is false if there is more than one: no browser sends that,
+// and two programs may read it differently.
+func FromHeader(h http.Header) (value string, present, ok bool) {
+	values := h["Origin"]
 	switch len(values) {
 	case 0:
 		return "", false, true
@@ -77,8 +77,8 @@ func FromRequest(r *http.Request) (value string, present, ok bool) {
 // returns it in canonical form. A handshake without the header is accepted, with
 // an empty origin, if allowMissing is true. Sec-Fetch-Site is not considered,
 // because an allowed origin may belong to another site.
-func (l *List) Check(r *http.Request, allowMissing bool) (canonical string, ok bool) {
-	value, present, once := FromRequest(r)
+func (l *List) Check(h http.Header, allowMissing bool) (canonical string, ok bool) {
+	value, present, once := FromHeader(h)
 	if !present {
 		return "", allowMissing
 	}

@@ -19,8 +19,6 @@ type Problem struct {
 
 // All problems. Codes and titles are part of the wire
 // contract: testdata/vectors/errors.json holds them for all clients.
-//
-//nolint:gochecknoglobals // Values that nobody assigns; Go has no constants of a struct type.
 var (
 	// InvalidRequest: the request is malformed, and sending it again will not
 	// help.

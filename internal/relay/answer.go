@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,41 +11,40 @@ import (
 	"time"
 )
 
-// ErrNotSwitched is that an answer is no 101, so that there is nothing to
-// relay.
-var ErrNotSwitched = errors.New("the application has not switched protocols")
+// ErrNotSwitched is returned by [Answer.Join] if the application's answer is
+// not 101 Switching Protocols, so that there is no WebSocket to relay.
+var ErrNotSwitched = errors.New("the application did not switch protocols")
 
 const (
-	// maxRefusal bounds the body of a refusal in bytes.
+	// maxRefusal is the largest body of a refusal that is forwarded, in bytes.
 	maxRefusal = 1 << 20
-	// refusalTimeout bounds the copying of a refusal.
+	// refusalTimeout limits the time to forward a refusal.
 	refusalTimeout = 10 * time.Second
 )
 
-// readers are for answers.
-//
-//nolint:gochecknoglobals // A pool, which nobody assigns.
+// readers holds the readers with which answers are parsed.
 var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
 
-// Answer is what the application says to a handshake. It belongs to one
-// goroutine, which has to close it.
+// Answer is the application's answer to a handshake. The caller must call
+// [Answer.Close]. An Answer is not safe for concurrent use.
 type Answer struct {
 	relay    *Relay
-	conn     net.Conn // nil: closed, or a Tunnel's
-	limit    io.LimitedReader
+	conn     net.Conn // nil after Close, or after Join has taken it over
+	limited  io.LimitedReader
 	reader   *bufio.Reader
 	response *http.Response
 }
 
 func (r *Relay) newAnswer(conn net.Conn) *Answer {
-	a := &Answer{relay: r, conn: conn, limit: io.LimitedReader{R: conn, N: maxAnswerHeader}}
-	a.reader = readers.Get().(*bufio.Reader) //nolint:errcheck // Nothing else is in there.
-	a.reader.Reset(&a.limit)
+	a := &Answer{relay: r, conn: conn, limited: io.LimitedReader{R: conn, N: maxAnswerHeader}}
+	a.reader = readers.Get().(*bufio.Reader) //nolint:errcheck // The pool holds nothing else.
+	a.reader.Reset(&a.limited)
 	return a
 }
 
-// release hands the connection over to the caller.
-func (a *Answer) release() net.Conn {
+// detach hands the connection over to the caller and recycles the reader. It
+// returns nil if the connection was detached before.
+func (a *Answer) detach() net.Conn {
 	conn := a.conn
 	if conn != nil {
 		a.reader.Reset(nil)
@@ -56,39 +54,42 @@ func (a *Answer) release() net.Conn {
 	return conn
 }
 
-// Switched tells whether the application has accepted the handshake.
+// Switched reports whether the application has accepted the handshake, with
+// status 101.
 func (a *Answer) Switched() bool { return a.response.StatusCode == http.StatusSwitchingProtocols }
 
-// Status is that of the answer.
+// Status returns the HTTP status code of the answer.
 func (a *Answer) Status() int { return a.response.StatusCode }
 
-// Header is that of the answer, without what belongs to its connection.
+// Header returns the header of the answer without its hop-by-hop fields
+// (RFC 9110 7.6.1).
 func (a *Answer) Header() http.Header { return withoutHopByHop(a.response.Header) }
 
-// Close closes the connection to the application, except where it has become
-// a [Tunnel]'s. It may be called twice.
+// Close closes the connection to the application, unless [Answer.Join] has
+// taken it over. It may be called more than once.
 func (a *Answer) Close() {
-	if conn := a.release(); conn != nil {
-		cut(conn)
+	if conn := a.detach(); conn != nil {
+		closeNow(conn)
 	}
 }
 
-// Refuse answers w what the application has answered, a body of up to 1 MiB
-// included, and closes the connection to the application. What stands in
-// w.Header() already goes along, except where the application says otherwise.
+// Refuse forwards the application's answer to w, with a body of up to 1 MiB,
+// and closes the connection to the application. The headers in w.Header() are
+// kept, except that the application's value replaces one of the same name and
+// its cookies are added to those of Set-Cookie.
 //
-// A body that is longer, or does not end in time, cannot be answered any more:
-// Refuse then panics with [http.ErrAbortHandler], which is net/http's way to
-// let the client know.
+// If the body is longer or does not arrive within 10 s, the status has been
+// sent and cannot be changed any more. Refuse then panics with
+// [http.ErrAbortHandler], so that net/http aborts the response.
 func (a *Answer) Refuse(w http.ResponseWriter) {
 	defer a.Close()
 	until := time.Now().Add(refusalTimeout)
-	_ = a.conn.SetDeadline(until) // What is closed will say so.
-	// Where the server cannot bound it, its own time-out does.
+	_ = a.conn.SetDeadline(until) // If conn is closed, reading it fails.
+	// If the writer does not support deadlines, the server's timeout applies.
 	_ = http.NewResponseController(w).SetWriteDeadline(until)
-	addHeader(w.Header(), a.Header())
+	mergeHeader(w.Header(), a.Header())
 	if _, typed := w.Header()["Content-Type"]; !typed {
-		w.Header()["Content-Type"] = nil // Or net/http would make one up.
+		w.Header()["Content-Type"] = nil // This keeps net/http from guessing one.
 	}
 	w.WriteHeader(a.response.StatusCode)
 	n, err := io.Copy(w, io.LimitReader(a.response.Body, maxRefusal+1))
@@ -97,87 +98,49 @@ func (a *Answer) Refuse(w http.ResponseWriter) {
 	}
 }
 
-// addHeader lets the application have the last word, except that both may set
-// cookies.
-func addHeader(to, from http.Header) {
-	for name, values := range from {
+// mergeHeader adds the fields of src to dst. They replace fields of the same
+// name, except that cookies of both are kept.
+func mergeHeader(dst, src http.Header) {
+	for name, values := range src {
 		if name == "Set-Cookie" {
-			values = append(to[name], values...)
+			values = append(dst[name], values...)
 		}
-		to[name] = values
+		dst[name] = values
 	}
 }
 
-// Accept takes over the connection of the client, answers 101 with the
-// application's header, and starts the tunnel. What stands in w.Header() goes
-// along, except where the application says otherwise. The subprotocol is
-// answered where the application has chosen none; it may be empty.
+// Join connects client with the application and returns the running tunnel,
+// which from then on owns both connections. early is what was already read
+// from client.
 //
-// When the tunnel has ended, ended is called, once and from another goroutine,
-// possibly before Accept returns. Neither the tunnel nor ended should keep
-// anything of the request alive: the handler is to return at once, so that its
-// goroutine and buffers go.
+// The caller has answered 101 to client. If it did so after the application's
+// answer, it used that answer's [Answer.Header]. If it did so before the
+// application was asked, it agreed to no extensions, and must not have offered
+// any to the application.
 //
-// Where the error is [http.ErrNotSupported] or [ErrNotSwitched], the client
-// can still be answered. In any other case its connection is closed.
-func (a *Answer) Accept(w http.ResponseWriter, subprotocol string, ended func(Result)) (*Tunnel, error) {
+// The tunnel calls onEnd once when it has ended, from another goroutine and
+// possibly before Join returns. onEnd may be nil. It should not reference the
+// request: a handler returns right after Join, which frees its goroutine and
+// buffers while the tunnel runs on.
+//
+// The only error is [ErrNotSwitched]. The client's connection then still
+// belongs to the caller.
+func (a *Answer) Join(client net.Conn, early []byte, onEnd func(Result)) (*Tunnel, error) {
 	if !a.Switched() {
 		return nil, ErrNotSwitched
 	}
-	client, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return nil, fmt.Errorf("relay hijack: %w", err)
-	}
-	header := withoutHopByHop(w.Header())
-	addHeader(header, a.Header())
-	delete(header, "Content-Length") // RFC 9110 8.6: none with a 101.
-	if _, chosen := header["Sec-Websocket-Protocol"]; !chosen && subprotocol != "" {
-		header.Set("Sec-WebSocket-Protocol", subprotocol)
-	}
-	if err := a.relay.switchProtocols(client, header); err != nil {
-		cut(client)
-		return nil, fmt.Errorf("relay accept: %w", err)
-	}
-	return a.Join(client, rest(buffered.Reader), ended)
-}
-
-// switchProtocols answers 101. A connection that was taken over has no
-// deadline any more.
-func (r *Relay) switchProtocols(client net.Conn, header http.Header) error {
-	var text bytes.Buffer
-	text.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
-	_ = onTheWire(header).Write(&text)
-	text.WriteString("\r\n")
-	if err := client.SetDeadline(time.Now().Add(r.options.WriteTimeout)); err != nil {
-		return err
-	}
-	if _, err := client.Write(text.Bytes()); err != nil {
-		return err
-	}
-	return client.SetDeadline(time.Time{})
-}
-
-// Join starts the tunnel on a client's connection that is upgraded already. The
-// caller has answered 101 without extensions, so that the application must not
-// have been offered any. What was read of the connection already is early; the
-// connection is the tunnel's from now on. For ended see [Answer.Accept]. The
-// only error is [ErrNotSwitched], and then the connection is still the
-// caller's.
-func (a *Answer) Join(client net.Conn, early []byte, ended func(Result)) (*Tunnel, error) {
-	if !a.Switched() {
-		return nil, ErrNotSwitched
-	}
-	ahead := rest(a.reader)
-	t := a.relay.newTunnel(client, a.release(), ended)
-	t.run(early, ahead)
+	earlyUpstream := buffered(a.reader)
+	t := a.relay.newTunnel(client, a.detach(), onEnd)
+	t.run(early, earlyUpstream)
 	return t, nil
 }
 
-// rest is what a reader has read ahead, without the reader.
-func rest(r *bufio.Reader) []byte {
+// buffered returns a copy of the bytes that r has buffered. A copy allows to
+// recycle r.
+func buffered(r *bufio.Reader) []byte {
 	if r.Buffered() == 0 {
 		return nil
 	}
-	ahead, _ := r.Peek(r.Buffered())
-	return bytes.Clone(ahead)
+	b, _ := r.Peek(r.Buffered())
+	return bytes.Clone(b)
 }

@@ -139,9 +139,10 @@ func TestRefusalsThatDoNotEnd(t *testing.T) {
 	}
 }
 
-func TestAcceptErrors(t *testing.T) {
-	t.Parallel()
-	r, err := relay.New(relay.Options{Upstream: "http://" + saying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")})
+// ask opens a handshake of a relay without a server.
+func ask(t *testing.T, upstream string) *relay.Answer {
+	t.Helper()
+	r, err := relay.New(relay.Options{Linger: patience, Upstream: "http://" + upstream})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,26 +150,18 @@ func TestAcceptErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
+	t.Cleanup(a.Close)
+	return a
+}
+
+func TestJoinOfARefusal(t *testing.T) {
+	t.Parallel()
+	a := ask(t, saying(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"))
 	if a.Switched() || a.Status() != 403 {
 		t.Errorf("status %d, want 403", a.Status())
 	}
-	if _, err := a.Accept(httptest.NewRecorder(), "", nil); !errors.Is(err, relay.ErrNotSwitched) {
-		t.Errorf("a refusal: got %v, want %v", err, relay.ErrNotSwitched)
-	}
 	if _, err := a.Join(nil, nil, nil); !errors.Is(err, relay.ErrNotSwitched) {
 		t.Errorf("a refusal: got %v, want %v", err, relay.ErrNotSwitched)
-	}
-	r, err = relay.New(relay.Options{Upstream: "http://" + saying(t, switching(key))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, err = r.Open(t.Context(), outbound(t, false)); err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	if _, err := a.Accept(httptest.NewRecorder(), "", nil); !errors.Is(err, http.ErrNotSupported) {
-		t.Errorf("no connection to take over: got %v, want %v", err, http.ErrNotSupported)
 	}
 }
 
@@ -176,21 +169,13 @@ func TestAcceptErrors(t *testing.T) {
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	apps := make(chan *peer, 1)
-	r, err := relay.New(relay.Options{Linger: patience, Upstream: "http://" + application(t, func(p *peer, _ *http.Request) {
+	a := ask(t, application(t, func(p *peer, _ *http.Request) {
 		p.send(switching(key), plain(wsframe.Text, "welcome"))
 		apps <- p
-	})})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))
 	// A pipe is not one of the connections that are optimised.
 	far, near := net.Pipe()
 	client := newPeer(t, far, bufio.NewReader(far))
-	a, err := r.Open(t.Context(), outbound(t, false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
 	ended := make(chan relay.Result, 1)
 	tunnel, err := a.Join(near, []byte(masked(wsframe.Text, "early")), func(r relay.Result) { ended <- r })
 	if err != nil {
@@ -220,11 +205,10 @@ func TestTransports(t *testing.T) {
 		t.Fatal(err)
 	}
 	authority, err := os.ReadFile(certs.CAFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(authority)
+	if err != nil || !roots.AppendCertsFromPEM(authority) {
+		t.Fatalf("%s: %v", certs.CAFile, err)
+	}
 	clients := map[string]func(*httptest.Server){"plain": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS}
 	upstreams := map[string]func(*testing.T) net.Listener{
 		"http://": func(t *testing.T) net.Listener { return listen(t, "tcp", "127.0.0.1:0") },
@@ -269,8 +253,7 @@ func transport(t *testing.T, f *fixture) {
 	client.send(masked(wsframe.Close, ""))
 	client.expectEnd()
 	app.expectClose(1001, "")
-	_, _ = client.conn.Close(), app.conn.Close()
-	f.expectResult(1001, relay.ByRelay)
+	f.leaveAfter(client, app, 1001, relay.ByRelay)
 
 	client, app, _ = f.open()
 	client.send(masked(wsframe.Text, "last"))
@@ -306,6 +289,5 @@ func TestNothingStays(t *testing.T) {
 	})
 	client.send(masked(wsframe.Text, "still here"))
 	app.expect(masked(wsframe.Text, "still here"))
-	_, _ = client.conn.Close(), app.conn.Close()
-	next(t, f.results)
+	f.leave(client, app)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"wsticket/internal/test"
 )
 
 // The benchmarks compare the relay with nginx and httputil.ReverseProxy, before the
@@ -58,17 +60,17 @@ func BenchmarkIdle(b *testing.B) {
 	all := contenders(b)
 	measured := make([]figures, len(all))
 	for i, c := range all {
-		before := c.use(b)
+		before := test.UseOf(b, c.pids...)
 		l := dialLoad(b, c.addr, count, 100)
 		l.once(b)
-		at := c.use(b)
+		at := test.UseOf(b, c.pids...)
 		c.settle()
-		settled := c.use(b)
+		settled := test.UseOf(b, c.pids...)
 		l.close()
 		measured[i] = figures{
-			"KiB/conn":         {float64(at.rss-before.rss) / count / 1024},
-			"settled-KiB/conn": {float64(settled.rss-before.rss) / count / 1024},
-			"fd/conn":          {float64(at.descriptors-before.descriptors) / count},
+			"KiB/conn":         {float64(at.Resident-before.Resident) / count / 1024},
+			"settled-KiB/conn": {float64(settled.Resident-before.Resident) / count / 1024},
+			"fd/conn":          {float64(at.Descriptors-before.Descriptors) / count},
 		}
 	}
 	report(b, all, measured)
@@ -87,11 +89,11 @@ func BenchmarkEcho(b *testing.B) {
 			}
 			for range turns {
 				for i, c := range all {
-					before, start := c.use(b), time.Now()
+					before, start := test.UseOf(b, c.pids...), time.Now()
 					count, p99 := loads[i].run(b, turn)
 					measured[i].add("msg/s", float64(count)/time.Since(start).Seconds())
 					measured[i].add("p99-ms", p99.Seconds()*1e3)
-					measured[i].add("cpu-us/msg", (c.use(b).cpu-before.cpu).Seconds()*1e6/float64(count))
+					measured[i].add("cpu-us/msg", (test.UseOf(b, c.pids...).CPU-before.CPU).Seconds()*1e6/float64(count))
 				}
 			}
 			report(b, all, measured)
@@ -108,10 +110,10 @@ func BenchmarkHandshake(b *testing.B) {
 	}
 	for range turns {
 		for i, c := range all {
-			before, start := c.use(b), time.Now()
+			before, start := test.UseOf(b, c.pids...), time.Now()
 			count := handshakes(b, c.addr, turn)
 			measured[i].add("handshakes/s", float64(count)/time.Since(start).Seconds())
-			measured[i].add("cpu-us/handshake", (c.use(b).cpu-before.cpu).Seconds()*1e6/float64(count))
+			measured[i].add("cpu-us/handshake", (test.UseOf(b, c.pids...).CPU-before.CPU).Seconds()*1e6/float64(count))
 		}
 	}
 	report(b, all, measured)

@@ -68,7 +68,7 @@ func proxyTo(kind, upstream string) http.Handler {
 			return
 		}
 		defer a.Close()
-		_, _ = a.Accept(w, "", nil)
+		_, _ = accept(a, w, in, nil)
 	})
 }
 
@@ -140,37 +140,4 @@ proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwa
 		return len(c.pids) >= runtime.NumCPU()
 	})
 	return c
-}
-
-// use is what a server uses of the machine.
-type use struct {
-	cpu         time.Duration
-	rss         int // bytes
-	descriptors int
-}
-
-// use reads proc(5).
-func (c child) use(b *testing.B) use {
-	b.Helper()
-	var sum use
-	for _, pid := range c.pids {
-		dir := filepath.Join("/proc", strconv.Itoa(pid))
-		stat, err := os.ReadFile(filepath.Join(dir, "stat"))
-		if err != nil {
-			b.Skip("no /proc here")
-		}
-		// The name may contain spaces. After it come the state as the 3rd field,
-		// the ticks in user and system mode as the 14th and 15th, and the pages of
-		// resident memory as the 24th.
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		for _, field := range fields[11:13] {
-			ticks, _ := strconv.Atoi(field)
-			sum.cpu += time.Duration(ticks) * 10 * time.Millisecond
-		}
-		pages, _ := strconv.Atoi(fields[21])
-		sum.rss += pages * os.Getpagesize()
-		open, _ := os.ReadDir(filepath.Join(dir, "fd"))
-		sum.descriptors += len(open)
-	}
-	return sum
 }

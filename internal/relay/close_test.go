@@ -16,8 +16,7 @@ func soon(o *relay.Options) { o.Linger = time.Second }
 
 func TestClose(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
-	client, app, tunnel := f.open()
+	f, client, app, tunnel := open(t, nil)
 	tunnel.Close(4003, "revoked")
 	tunnel.Close(1001, "the first one counts")
 	client.expect(plain(wsframe.Close, closing(4003, "revoked")))
@@ -30,8 +29,7 @@ func TestClose(t *testing.T) {
 	app.send(plain(wsframe.Text, "late"), plain(wsframe.Close, closing(4003, "")))
 	client.expectEnd()
 	app.expectEnd()
-	_, _ = client.conn.Close(), app.conn.Close()
-	got := f.expectResult(4003, relay.ByRelay)
+	got := f.leaveAfter(client, app, 4003, relay.ByRelay)
 	if got.FromClient != (relay.Traffic{}) || got.FromUpstream != (relay.Traffic{}) {
 		t.Errorf("passed on: got %+v, want nothing", got)
 	}
@@ -54,8 +52,7 @@ func TestCloseBetweenFrames(t *testing.T) {
 				"within the second payload": len(stream) - 1,
 			} {
 				t.Run(fmt.Sprintf("%s of %d of the %s", rule, size, name), func(t *testing.T) {
-					f := newFixture(t, nil)
-					client, app, tunnel := f.open()
+					f, client, app, tunnel := open(t, nil)
 					from, to := client, app
 					if name == "application" {
 						from, to = app, client
@@ -76,8 +73,7 @@ func TestCloseBetweenFrames(t *testing.T) {
 					to.expect(whole[len(begun):])
 					to.expectClose(1001, "")
 					from.expectClose(1001, "")
-					_, _ = client.conn.Close(), app.conn.Close()
-					f.expectResult(1001, relay.ByRelay)
+					f.leaveAfter(client, app, 1001, relay.ByRelay)
 				})
 			}
 		}
@@ -87,8 +83,7 @@ func TestCloseBetweenFrames(t *testing.T) {
 // A close frame may come between the fragments of a message.
 func TestCloseBetweenFragments(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
-	client, app, tunnel := f.open()
+	f, client, app, tunnel := open(t, nil)
 	client.send(fragment(masked(wsframe.Text, "begin")))
 	app.send(fragment(plain(wsframe.Text, "begin")))
 	client.expect(fragment(plain(wsframe.Text, "begin")))
@@ -96,16 +91,14 @@ func TestCloseBetweenFragments(t *testing.T) {
 	tunnel.Close(1001, "")
 	client.expect(plain(wsframe.Close, closing(1001, "")))
 	app.expectClose(1001, "")
-	_, _ = client.conn.Close(), app.conn.Close()
-	f.expectResult(1001, relay.ByRelay)
+	f.leaveAfter(client, app, 1001, relay.ByRelay)
 }
 
 // No peer delays the end for longer than the linger.
 func TestCloseIsNotAwaited(t *testing.T) {
 	t.Parallel()
 	t.Run("no peer answers", func(t *testing.T) {
-		f := newFixture(t, soon)
-		client, app, tunnel := f.open()
+		f, client, app, tunnel := open(t, soon)
 		tunnel.Close(1001, "")
 		client.expect(plain(wsframe.Close, closing(1001, "")))
 		app.expectClose(1001, "")
@@ -114,8 +107,7 @@ func TestCloseIsNotAwaited(t *testing.T) {
 		app.expectEnd()
 	})
 	t.Run("a frame that does not end", func(t *testing.T) {
-		f := newFixture(t, soon)
-		client, app, tunnel := f.open()
+		f, client, app, tunnel := open(t, soon)
 		app.send(plain(wsframe.Text, "hello")[:4])
 		client.expect(plain(wsframe.Text, "hello")[:4])
 		tunnel.Close(1001, "")
@@ -123,8 +115,7 @@ func TestCloseIsNotAwaited(t *testing.T) {
 		f.expectResult(1001, relay.ByRelay)
 	})
 	t.Run("peers do not read", func(t *testing.T) {
-		f := newFixture(t, soon)
-		client, app, tunnel := f.open()
+		f, client, app, tunnel := open(t, soon)
 		flooding := flood(client, app)
 		test.Wait(t, "something passes", func() bool {
 			s := f.relay.Stats()
@@ -140,8 +131,7 @@ func TestCloseIsNotAwaited(t *testing.T) {
 // second close frame.
 func TestCloseWhileClosing(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
-	client, app, tunnel := f.open()
+	f, client, app, tunnel := open(t, nil)
 	client.send(masked(wsframe.Close, closing(1000, "")))
 	app.expect(masked(wsframe.Close, closing(1000, "")))
 	tunnel.Close(1001, "")
@@ -149,15 +139,13 @@ func TestCloseWhileClosing(t *testing.T) {
 	client.expectEnd()
 	app.send(plain(wsframe.Close, closing(1000, "")))
 	app.expectEnd()
-	_, _ = client.conn.Close(), app.conn.Close()
-	f.expectResult(1000, relay.ByClient)
+	f.leaveAfter(client, app, 1000, relay.ByClient)
 }
 
 // What follows a close frame is dropped (RFC 6455 5.5.1).
 func TestNothingAfterClose(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
-	client, app, _ := f.open()
+	f, client, app, _ := open(t, nil)
 	client.send(masked(wsframe.Close, closing(1000, "")), "rubbish")
 	app.expect(masked(wsframe.Close, closing(1000, "")))
 	client.send(masked(wsframe.Text, "late"))
@@ -165,8 +153,7 @@ func TestNothingAfterClose(t *testing.T) {
 	client.expect(plain(wsframe.Close, ""))
 	client.expectEnd()
 	app.expectEnd()
-	_, _ = client.conn.Close(), app.conn.Close()
-	f.expectResult(1000, relay.ByClient)
+	f.leaveAfter(client, app, 1000, relay.ByClient)
 }
 
 // The result has the code of the first close frame, in whatever pieces that comes.
@@ -179,8 +166,7 @@ func TestCloseCodes(t *testing.T) {
 		"masked, which no server should": masked(wsframe.Close, closing(3000, "reason")),
 	} {
 		t.Run(rule, func(t *testing.T) {
-			f := newFixture(t, nil)
-			client, app, _ := f.open()
+			f, client, app, _ := open(t, nil)
 			for _, b := range []byte(frame) {
 				app.send(string([]byte{b}))
 			}

@@ -1,12 +1,14 @@
-// Package relay relays WebSockets to an application: it passes a handshake on,
-// and when the application has accepted it, both connections become one
-// [Tunnel]. It knows no tickets: what it relays has been admitted before.
+// Package relay forwards WebSocket connections to one upstream application. It
+// sends the handshake of a client to the application. Once the application has
+// accepted it, the two connections form a [Tunnel]. The package knows nothing
+// of tickets: its callers admit clients before they relay them.
 //
-// A tunnel is two pumps, one for each direction, each in a goroutine of its
-// own. Frames pass as they are. Their headers are read on the way, and nothing
-// else of them (RFC 6455 5.2), so that at any time it is known where a frame
-// ends: between two frames a Close or a Ping of ours may be put. A pump is the
-// only writer of its connection, and holds a buffer only while it has
-// something to pass on. An idle tunnel costs two small stacks, two descriptors,
-// a timer where silence is watched, and a kilobyte and a half beside.
+// A tunnel has two pumps, one for each direction, each in its own goroutine. A
+// pump forwards frames unchanged and parses only their headers (RFC 6455 5.2).
+// It therefore always knows where the current frame ends, and can insert a
+// Close or Ping frame of its own between two frames. Each connection has one
+// pump as its only writer. A pump holds a buffer only while it has data to
+// forward. An idle tunnel costs two small goroutine stacks, two file
+// descriptors, a timer if [Options.Ping] or [Options.IdleTimeout] is set, and
+// about 1.5 KiB.
 package relay

@@ -22,8 +22,8 @@ func (t *tracker) Between() bool { return t.left == 0 }
 // ErrTooBig is errTooBig.
 var ErrTooBig = errTooBig
 
-// WatchPeer is watchPeer.
-func WatchPeer(conn net.Conn) { watchPeer(conn) }
+// WatchPeer is enableKeepalive.
+func WatchPeer(conn net.Conn) { enableKeepalive(conn) }
 
 // MaxPartial is maxPartial.
 const MaxPartial = maxPartial

@@ -20,6 +20,7 @@ import (
 
 	"wsticket/internal/relay"
 	"wsticket/internal/test"
+	"wsticket/internal/upgrade"
 	"wsticket/internal/wsframe"
 )
 
@@ -290,12 +291,24 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		a.Refuse(w)
 		return
 	}
-	tunnel, err := a.Accept(w, f.subprotocol, func(r relay.Result) { f.results <- r })
+	if f.subprotocol != "" {
+		w.Header().Set("Sec-WebSocket-Protocol", f.subprotocol)
+	}
+	tunnel, err := accept(a, w, in, func(r relay.Result) { f.results <- r })
 	if err != nil {
 		f.t.Errorf("accept: %v", err)
 		return
 	}
 	f.tunnels <- tunnel
+}
+
+// accept answers the client 101 with the application's header, and joins them.
+func accept(a *relay.Answer, w http.ResponseWriter, in *http.Request, ended func(relay.Result)) (*relay.Tunnel, error) {
+	client, err := upgrade.Accept(w, in.Header.Get("Sec-WebSocket-Key"), a.Header())
+	if err != nil {
+		return nil, err
+	}
+	return a.Join(client.Conn, client.Early(), ended)
 }
 
 const request = "GET /ws HTTP/1.1\r\nHost: api.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
@@ -356,6 +369,14 @@ func (f *fixture) open() (client, app *peer, tunnel *relay.Tunnel) {
 	return client, next(f.t, f.apps), next(f.t, f.tunnels)
 }
 
+// open opens a tunnel of a fixture of its own.
+func open(t testing.TB, change func(*relay.Options)) (f *fixture, client, app *peer, tunnel *relay.Tunnel) {
+	t.Helper()
+	f = newFixture(t, change)
+	client, app, tunnel = f.open()
+	return f, client, app, tunnel
+}
+
 // next returns the next value from a channel.
 func next[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
@@ -378,6 +399,20 @@ func (f *fixture) expectResult(code uint16, by string) relay.Result {
 		f.t.Errorf("ended with %d by %s, want %d by %s", got.Code, got.By, code, by)
 	}
 	return got
+}
+
+// leave closes both peers and waits for the end of their tunnel.
+func (f *fixture) leave(client, app *peer) {
+	f.t.Helper()
+	_, _ = client.conn.Close(), app.conn.Close()
+	next(f.t, f.results)
+}
+
+// leaveAfter closes both peers of a tunnel that has ended with code.
+func (f *fixture) leaveAfter(client, app *peer, code uint16, by string) relay.Result {
+	f.t.Helper()
+	_, _ = client.conn.Close(), app.conn.Close()
+	return f.expectResult(code, by)
 }
 
 // flood sends frames from both peers, which read nothing, until the tunnel ends.

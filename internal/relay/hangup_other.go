@@ -2,9 +2,10 @@
 
 package relay
 
-// hangups is Linux's: elsewhere pumps read until there is no more.
+// hangups does nothing: EPOLLRDHUP exists on Linux only. Elsewhere pumps read
+// again after each short read.
 type hangups struct{}
 
-func (*hangups) watch(*Tunnel) {}
+func (*hangups) add(*Tunnel) {}
 
-func (*hangups) unwatch(*Tunnel) {}
+func (*hangups) remove(*Tunnel) {}

@@ -32,33 +32,27 @@ func TestMaxMessage(t *testing.T) {
 		}, masked(wsframe.Binary, fits+"x")},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
-			client, app, _ := f.open()
+			f, client, app, _ := open(t, func(o *relay.Options) { o.MaxMessage = limit })
 			client.send(strings.Join(tt.passes, ""), tt.over)
 			app.expect(tt.passes...)
 			app.expectClose(1001, "")
 			client.expect(plain(wsframe.Close, closing(1009, "too big")))
-			_, _ = client.conn.Close(), app.conn.Close()
-			f.expectResult(1009, relay.ByRelay)
+			f.leaveAfter(client, app, 1009, relay.ByRelay)
 		})
 	}
 	t.Run("the close frame of the client is found after it", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.MaxMessage = limit })
 		client.send(masked(wsframe.Text, fits+"x"), masked(wsframe.Text, "next"), masked(wsframe.Close, closing(1009, "")))
 		client.expect(plain(wsframe.Close, closing(1009, "too big")))
 		client.expectEnd()
 		app.expectClose(1001, "")
-		_, _ = client.conn.Close(), app.conn.Close()
-		f.expectResult(1009, relay.ByRelay)
+		f.leaveAfter(client, app, 1009, relay.ByRelay)
 	})
 	t.Run("it does not apply to the application", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.MaxMessage = limit })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.MaxMessage = limit })
 		app.send(plain(wsframe.Text, fits+"x"))
 		client.expect(plain(wsframe.Text, fits+"x"))
-		_, _ = client.conn.Close(), app.conn.Close()
-		next(t, f.results)
+		f.leave(client, app)
 	})
 }
 
@@ -69,33 +63,27 @@ func TestMalformed(t *testing.T) {
 		"the highest bit of a length": "\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x01",
 		"a length in too long a form": "\x82\x7e\x00\x01",
 	} {
-		t.Run(rule+", from the application", func(t *testing.T) {
-			f := newFixture(t, nil)
-			client, app, _ := f.open()
-			app.send(plain(wsframe.Text, "good"), bad, "rubbish")
-			client.expect(plain(wsframe.Text, "good"))
-			client.expectClose(1002, "malformed frame")
-			app.expectClose(1002, "malformed frame")
-			_, _ = client.conn.Close(), app.conn.Close()
-			f.expectResult(1002, relay.ByRelay)
-		})
-		t.Run(rule+", from the client", func(t *testing.T) {
-			f := newFixture(t, nil)
-			client, app, _ := f.open()
-			client.send(masked(wsframe.Text, "good"), bad[:1]+string([]byte{bad[1] | 0x80})+bad[2:], "\x00\x00\x00\x00rubbish")
-			app.expect(masked(wsframe.Text, "good"))
-			app.expectClose(1002, "malformed frame")
-			client.expectClose(1002, "malformed frame")
-			_, _ = client.conn.Close(), app.conn.Close()
-			f.expectResult(1002, relay.ByRelay)
-		})
+		for _, sender := range []string{"application", "client"} {
+			t.Run(rule+", from the "+sender, func(t *testing.T) {
+				f, client, app, _ := open(t, nil)
+				from, to, good, bad := app, client, plain(wsframe.Text, "good"), bad
+				if sender == "client" {
+					from, to, good = client, app, masked(wsframe.Text, "good")
+					bad = bad[:1] + string([]byte{bad[1] | 0x80}) + bad[2:] + "\x00\x00\x00\x00"
+				}
+				from.send(good, bad, "rubbish")
+				to.expect(good)
+				to.expectClose(1002, "malformed frame")
+				from.expectClose(1002, "malformed frame")
+				f.leaveAfter(client, app, 1002, relay.ByRelay)
+			})
+		}
 	}
 }
 
 // W4 and W5: announced lengths and endless messages take no memory.
 func TestMemory(t *testing.T) {
-	f := newFixture(t, nil)
-	client, app, _ := f.open()
+	f, client, app, _ := open(t, nil)
 	before := heap()
 	// Frames without payload: fragments of a message that does not end.
 	empty := fragment(masked(wsframe.Text, "")) + strings.Repeat(fragment(masked(wsframe.Continuation, "")), 10_000)
@@ -112,8 +100,7 @@ func TestMemory(t *testing.T) {
 	if grown := heap() - before; grown > 1<<20 {
 		t.Errorf("%d bytes more than before, want less than 1 MiB", grown)
 	}
-	_, _ = client.conn.Close(), app.conn.Close()
-	next(t, f.results)
+	f.leave(client, app)
 }
 
 // An idle tunnel holds no buffer, also after messages have passed.

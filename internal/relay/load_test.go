@@ -8,10 +8,11 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"wsticket/internal/test"
 	"wsticket/internal/wsframe"
 )
 
@@ -83,18 +84,12 @@ func (l *load) run(b *testing.B, d time.Duration) (count int, p99 time.Duration)
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), d)
 	defer cancel()
-	var mu sync.Mutex
-	var all []time.Duration
-	var running sync.WaitGroup
-	for _, conn := range l.conns {
-		running.Go(func() {
-			took := l.drive(ctx, conn)
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, took...)
-		})
-	}
-	running.Wait()
+	each := make([][]time.Duration, len(l.conns))
+	test.Together(b, len(l.conns), len(l.conns), func(n int) error {
+		each[n] = l.drive(ctx, l.conns[n])
+		return nil
+	})
+	all := slices.Concat(each...)
 	if len(all) == 0 {
 		b.Fatal("no message came back")
 	}
@@ -124,25 +119,17 @@ func handshakes(b *testing.B, addr string, d time.Duration) int {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), d)
 	defer cancel()
-	var counts [16]int
-	var running sync.WaitGroup
-	for i := range counts {
-		running.Go(func() {
-			for ctx.Err() == nil {
-				conn, err := dialWebSocket(b.Context(), addr)
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				discard(conn) // leaves no port in TIME_WAIT
-				counts[i]++
+	var count atomic.Int64
+	test.Together(b, 16, 16, func(int) error {
+		for ctx.Err() == nil {
+			conn, err := dialWebSocket(b.Context(), addr)
+			if err != nil {
+				return err
 			}
-		})
-	}
-	running.Wait()
-	sum := 0
-	for _, n := range counts {
-		sum += n
-	}
-	return sum
+			discard(conn) // leaves no port in TIME_WAIT
+			count.Add(1)
+		}
+		return nil
+	})
+	return int(count.Load())
 }

@@ -119,18 +119,10 @@ func TestOptions(t *testing.T) {
 	}
 	for _, upstream := range []string{
 		"", "app:80", "ws://app", "ftp://app", "http://", "http://:80", "http://app/", "http://app/path", "http://app?q", "http://app#f",
-		"http://me@app", "HTTP://app", "unix:", "unix:run/app.sock", "unix://run/app.sock?x=\x00", "http://app:port", "http://a b",
+		"http://me@app", "HTTP://app", "unix:", "unix:run/app.sock", "http://app:port", "http://a b",
 	} {
-		if _, err := relay.New(relay.Options{Upstream: upstream}); upstream != "unix://run/app.sock?x=\x00" && err == nil {
+		if _, err := relay.New(relay.Options{Upstream: upstream}); err == nil {
 			t.Errorf("upstream %q is taken", upstream)
-		}
-	}
-	_, err := relay.New(relay.Options{
-		DialTimeout: -1, HandshakeTimeout: -1, WriteTimeout: -1, IdleTimeout: -1, Ping: -1, Linger: -1, MaxMessage: -1,
-	})
-	for _, fault := range []string{"upstream", "dial timeout", "handshake timeout", "write timeout", "idle timeout", "ping", "linger", "max message"} {
-		if err == nil || !strings.Contains(err.Error(), "relay: "+fault+": must be ") {
-			t.Errorf("got %v, want a fault of %s", err, fault)
 		}
 	}
 }

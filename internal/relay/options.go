@@ -1,8 +1,8 @@
 package relay
 
 import (
+	"cmp"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -18,84 +18,67 @@ const (
 	DefaultLinger           = time.Second
 )
 
-// Options are the settings of a [Relay].
+// Options are the settings of a [Relay]. Durations and sizes must not be
+// negative.
 type Options struct {
-	// Upstream is the application: "http://host:port", "https://host:port" or
-	// "unix:/path". The port may be left out where it is that of the scheme.
-	// Required.
+	// Upstream is the address of the application: "http://host:port",
+	// "https://host:port" or "unix:/path". The port defaults to 80 for http
+	// and to 443 for https. Required.
 	Upstream string
-	// TLSConfig is for an Upstream with https. Nil: the system's authorities,
-	// and the host of Upstream as the name.
+	// TLSConfig is used if Upstream is an https address. By default the
+	// certificate is verified against the system's certificate authorities and
+	// the host name in Upstream.
 	TLSConfig *tls.Config
 
-	// DialTimeout bounds the connecting. Default: 5 s.
+	// DialTimeout limits the time to connect to the application, and then the
+	// time of the TLS handshake. Default: 5 s.
 	DialTimeout time.Duration
-	// HandshakeTimeout bounds the time from dialling to the header of the
-	// answer. Default: 10 s.
+	// HandshakeTimeout limits the time from the start of dialing until the
+	// header of the application's answer has been read. Default: 10 s.
 	HandshakeTimeout time.Duration
-	// WriteTimeout is how long a peer may take nothing of what is sent to it
-	// until its tunnel is cut. Default: 10 s.
+	// WriteTimeout is how long a write to a peer may make no progress before
+	// the tunnel is cut. Default: 10 s.
 	WriteTimeout time.Duration
-	// IdleTimeout is after how long without a byte from either side a tunnel
-	// is closed with 1001. 0: never.
+	// IdleTimeout is how long neither peer may send a byte before the tunnel
+	// is closed with code 1001. 0: no limit.
 	IdleTimeout time.Duration
-	// Ping is after how long without a byte from the client a Ping is put
-	// between two frames to it. Where nothing came for as long again, the
-	// client is gone, and its tunnel is cut. 0: no pings.
+	// Ping is how long the client may send nothing before the relay sends it a
+	// Ping frame. A client that then sends nothing for the same time again is
+	// considered gone, and its tunnel is cut. 0: no pings.
 	Ping time.Duration
-	// Linger is how long a tunnel may last that is being closed. Default: 1 s.
+	// Linger is how long a tunnel may remain open after it has begun to close.
+	// Then it is cut. Default: 1 s.
 	Linger time.Duration
-	// MaxMessage bounds the payload of a message from the client in bytes, as
-	// it is on the wire, which is compressed where client and application have
-	// agreed on that, and over all its fragments. A larger one is close code
-	// 1009. 0: no bound.
+	// MaxMessage limits the payload of a message from the client, in bytes and
+	// summed over its fragments. The size on the wire counts, which is the
+	// compressed size if client and application have negotiated compression. A
+	// larger message closes the tunnel with code 1009. 0: no limit.
 	MaxMessage int64
 }
 
-// target is where an application listens.
+// target is the address at which the application listens.
 type target struct {
 	network, address string
-	tls              *tls.Config // nil: none
+	tls              *tls.Config // nil: no TLS
 }
 
-// New returns a Relay, or an error that lists every fault of o.
+// New returns a Relay for the application at o.Upstream. The error says that
+// Upstream is invalid; the other options are not checked. New does not connect.
 func New(o Options) (*Relay, error) {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("relay: "+format, args...)) }
-	to, ok := parseUpstream(o.Upstream, o.TLSConfig)
+	t, ok := parseUpstream(o.Upstream, o.TLSConfig)
 	if !ok {
-		fault("upstream: must be http://host:port, https://host:port or unix:/path (got %q)", o.Upstream)
+		return nil, fmt.Errorf("must be http://host:port, https://host:port or unix:/path (got %q)", o.Upstream)
 	}
-	for _, d := range []struct {
-		name  string
-		value *time.Duration
-		usual time.Duration
-	}{
-		{"dial timeout", &o.DialTimeout, DefaultDialTimeout},
-		{"handshake timeout", &o.HandshakeTimeout, DefaultHandshakeTimeout},
-		{"write timeout", &o.WriteTimeout, DefaultWriteTimeout},
-		{"idle timeout", &o.IdleTimeout, 0},
-		{"ping", &o.Ping, 0},
-		{"linger", &o.Linger, DefaultLinger},
-	} {
-		if *d.value < 0 {
-			fault("%s: must be positive (got %s)", d.name, *d.value)
-		}
-		if *d.value == 0 {
-			*d.value = d.usual
-		}
-	}
-	if o.MaxMessage < 0 {
-		fault("max message: must be positive (got %d)", o.MaxMessage)
-	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-	return &Relay{options: o, to: to}, nil
+	o.DialTimeout = cmp.Or(o.DialTimeout, DefaultDialTimeout)
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, DefaultHandshakeTimeout)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, DefaultWriteTimeout)
+	o.Linger = cmp.Or(o.Linger, DefaultLinger)
+	return &Relay{options: o, target: t}, nil
 }
 
-// parseUpstream is false where text is more or less than an address: a path,
-// say, would be one that requests do not have.
+// parseUpstream parses [Options.Upstream] and reports whether it is valid.
+// Anything besides scheme, host and port is an error: a path, for example,
+// would be ignored, because requests have their own.
 func parseUpstream(text string, config *tls.Config) (target, bool) {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
 		return target{network: "unix", address: path}, strings.HasPrefix(path, "/")
@@ -104,17 +87,19 @@ func parseUpstream(text string, config *tls.Config) (target, bool) {
 	if err != nil || u.Hostname() == "" || text != u.Scheme+"://"+u.Host {
 		return target{}, false
 	}
-	to := target{network: "tcp", address: u.Host}
+	t := target{network: "tcp", address: u.Host}
 	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	if u.Port() == "" {
-		to.address = net.JoinHostPort(u.Hostname(), port)
+		t.address = net.JoinHostPort(u.Hostname(), port)
 	}
 	if u.Scheme == "https" {
-		to.tls = clientConfig(config, u.Hostname())
+		t.tls = clientConfig(config, u.Hostname())
 	}
-	return to, port != ""
+	return t, port != ""
 }
 
+// clientConfig returns a copy of config, which may be nil, completed for
+// connections to host.
 func clientConfig(config *tls.Config, host string) *tls.Config {
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -123,7 +108,7 @@ func clientConfig(config *tls.Config, host string) *tls.Config {
 	if config.ServerName == "" {
 		config.ServerName = host
 	}
-	// WebSockets are upgraded from HTTP/1.1 (RFC 6455 4.1).
+	// A WebSocket handshake is an HTTP/1.1 request (RFC 6455 4.1).
 	config.NextProtos = []string{"http/1.1"}
 	return config
 }

@@ -6,11 +6,12 @@ import (
 	"net/url"
 	"strings"
 
-	"wsticket/internal/handshake"
+	"wsticket/internal/header"
 )
 
-// isHopByHop tells of the headers that belong to one connection: the known
-// ones, and those that Connection names (RFC 9110 7.6.1).
+// isHopByHop reports whether a header field belongs to one connection and is
+// not forwarded: a well-known one, or one of named, which the Connection field
+// lists (RFC 9110 7.6.1).
 func isHopByHop(name string, named map[string]bool) bool {
 	switch name {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
@@ -21,12 +22,13 @@ func isHopByHop(name string, named map[string]bool) bool {
 	}
 }
 
-// namedIn returns the headers that Connection names.
-func namedIn(connection []string) map[string]bool {
+// connectionNames returns the field names that the Connection field lists,
+// without "upgrade".
+func connectionNames(connection []string) map[string]bool {
 	var named map[string]bool
-	for _, name := range handshake.ListOf(connection) {
+	for _, name := range header.List(connection) {
 		if strings.EqualFold(name, "upgrade") {
-			continue // Nearly always that is all.
+			continue // Usually it is the only one, and no map is needed.
 		}
 		if named == nil {
 			named = make(map[string]bool)
@@ -36,25 +38,27 @@ func namedIn(connection []string) map[string]bool {
 	return named
 }
 
-// Outbound makes the request for the application out of the handshake in. The
-// caller may change it, and then hands it to [Relay.Open].
+// Outbound returns the request for the application that corresponds to the
+// handshake in. The caller may change it before it passes it to [Relay.Open].
 //
-// Method, path, raw query and Host stay as they are, and so do all headers,
-// Sec-WebSocket-* byte for byte, but for: what belongs to the connection of
-// the client; names with an underscore, which many applications take for a
-// dash; and what proxies say of a client. Where in comes from a trusted proxy,
-// X-Forwarded-For is continued, and all else that it says is kept. From
-// anybody else, nothing is: Forwarded, X-Real-Ip and X-Forwarded-* go, and
-// X-Forwarded-For, -Host and -Proto are what is seen here.
+// Method, path, raw query, Host and header fields are copied, Sec-WebSocket-*
+// byte for byte. Not copied are hop-by-hop fields; names with an underscore,
+// which many applications do not distinguish from a dash; and, unless trusted,
+// the fields in which proxies describe a client.
+//
+// trusted says that in comes from a trusted proxy. Then its Forwarded,
+// X-Real-Ip and X-Forwarded-* fields are kept, and the peer's address is
+// appended to X-Forwarded-For. Otherwise they are dropped, and X-Forwarded-For,
+// X-Forwarded-Host and X-Forwarded-Proto are set from the connection itself.
 func (r *Relay) Outbound(in *http.Request, trusted bool) *http.Request {
-	named := namedIn(in.Header["Connection"])
+	named := connectionNames(in.Header["Connection"])
 	header := make(http.Header, len(in.Header)+3)
 	for name, values := range in.Header {
 		switch {
 		case strings.HasPrefix(name, "Sec-Websocket-"):
-			// Nobody can have the handshake itself taken out by naming it in
-			// Connection.
-		case isHopByHop(name, named), strings.Contains(name, "_"), !trusted && isOfProxies(name),
+			// Kept even if Connection lists it: a client must not be able to
+			// have parts of the handshake removed.
+		case isHopByHop(name, named), strings.Contains(name, "_"), !trusted && isProxyField(name),
 			name == "Content-Length", name == "Expect": // A handshake has no body.
 			continue
 		}
@@ -68,15 +72,16 @@ func (r *Relay) Outbound(in *http.Request, trusted bool) *http.Request {
 	}
 }
 
-// isOfProxies tells of the headers by which proxies say who a client is and
-// what it has asked for.
-func isOfProxies(name string) bool {
+// isProxyField reports whether name is a field in which proxies state who a
+// client is and what it has requested.
+func isProxyField(name string) bool {
 	return name == "Forwarded" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-")
 }
 
-// setForwarded continues what trusted proxies have said, or begins it.
+// setForwarded appends the peer's address to X-Forwarded-For, and sets
+// X-Forwarded-Host and X-Forwarded-Proto if no trusted proxy has.
 func setForwarded(header http.Header, in *http.Request) {
-	// What has no port is no TCP peer and has no address to tell.
+	// An address without a port is that of a Unix socket, which has no IP.
 	if peer, _, err := net.SplitHostPort(in.RemoteAddr); err == nil {
 		before := header["X-Forwarded-For"]
 		header["X-Forwarded-For"] = []string{strings.Join(append(before[:len(before):len(before)], peer), ", ")}
@@ -93,21 +98,22 @@ func setForwarded(header http.Header, in *http.Request) {
 	}
 }
 
-// RemoveHeaders removes every header whose name equals one of names, ignoring
-// case and taking an underscore or a full stop for a dash.
+// RemoveHeaders removes every field of h whose name equals one of names. Case
+// is ignored, and underscores and full stops are treated as dashes, because
+// applications may not distinguish them.
 func RemoveHeaders(h http.Header, names []string) {
 	for present := range h {
 		for _, name := range names {
-			if len(present) == len(name) && strings.EqualFold(dashes(present), dashes(name)) {
+			if len(present) == len(name) && strings.EqualFold(withDashes(present), withDashes(name)) {
 				delete(h, present)
 			}
 		}
 	}
 }
 
-// dashes folds names that some applications take for one (RFC 3875 4.1.18 and
-// those who go further).
-func dashes(name string) string {
+// withDashes replaces the characters that some applications treat as a dash:
+// the underscore (RFC 3875 4.1.18) and, with some of them, the full stop.
+func withDashes(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c == '_' || c == '.' {
 			return '-'
@@ -116,10 +122,10 @@ func dashes(name string) string {
 	}, name)
 }
 
-// withoutHopByHop returns what of the header of an answer goes on to the
-// client.
+// withoutHopByHop returns the fields of an answer's header that are forwarded
+// to the client.
 func withoutHopByHop(h http.Header) http.Header {
-	named := namedIn(h["Connection"])
+	named := connectionNames(h["Connection"])
 	kept := make(http.Header, len(h))
 	for name, values := range h {
 		if !isHopByHop(name, named) {
@@ -127,17 +133,4 @@ func withoutHopByHop(h http.Header) http.Header {
 		}
 	}
 	return kept
-}
-
-// onTheWire returns h with the names of RFC 6455 as it spells them, where
-// net/http has Sec-Websocket-Key: some applications and clients compare bytes.
-func onTheWire(h http.Header) http.Header {
-	spelled := make(http.Header, len(h))
-	for name, values := range h {
-		if rest, ok := strings.CutPrefix(name, "Sec-Websocket-"); ok {
-			name = "Sec-WebSocket-" + rest
-		}
-		spelled[name] = values
-	}
-	return spelled
 }

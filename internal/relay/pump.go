@@ -9,79 +9,83 @@ import (
 	"wsticket/internal/wsframe"
 )
 
-// bufferSize is that of the buffers in which bytes pass. A message of 64 KiB
-// fits with its header: the fewer calls of the system the better.
+// bufferSize is the size of the pumps' buffers in bytes. A message of 64 KiB
+// fits together with its header, so that it takes as few system calls as
+// possible.
 const bufferSize = 72 << 10
 
-// buffers are for pumps that have something to pass on.
-//
-//nolint:gochecknoglobals // A pool, which nobody assigns.
+// buffers holds the buffers of pumps that have nothing to forward.
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// pump passes on what comes from one peer to the other one. All of it belongs
-// to its goroutine, but for the atomics.
+// pump forwards what comes from one peer to the other one. All fields except
+// the atomic ones belong to its goroutine.
 type pump struct {
 	tunnel   *Tunnel
-	src, dst *leg
-	total    *counter // of the relay
-	own      Traffic
+	src, dst *peerConn
+	total    *counter // of all tunnels, in this direction
+	traffic  Traffic  // of this tunnel, in this direction
 	frames   tracker
-	// held is a header that is not complete: it goes on together with its
-	// rest, so that what has gone on ends within a payload or between frames.
-	held  [maxPartial]byte
-	holds uint8
-	// mute is that a Close frame has gone on, theirs or ours, after which
-	// nothing may. What comes is still followed.
-	mute bool
-	// broken is that dst takes nothing any more.
-	broken bool
-	// patient is that writable is to wait until something can be written.
-	patient bool
+	// partial holds the first partialLen bytes of a header that is not
+	// complete. They are forwarded together with the rest of the header, so
+	// that no write ends within a header.
+	partial    [maxPartial]byte
+	partialLen uint8
+	// discarding is set when a Close frame has been sent to dst, from src or
+	// from the relay. No frame may follow it (RFC 6455 5.5.1): what src sends
+	// is still parsed, but not forwarded.
+	discarding bool
+	// writeFailed is set when a write to dst has failed.
+	writeFailed bool
+	// mustWrite makes writable wait until it has written at least one byte.
+	mustWrite bool
 
-	// last is when something came at last, since the start of the tunnel.
-	last atomic.Int64
-	// alert asks the pump to look, as soon as it stands between two frames,
-	// whether a frame of ours is wanted: a Close, or by ping a Ping.
-	alert, ping atomic.Bool
+	// lastRead is when src last sent something, as an age of the tunnel.
+	lastRead atomic.Int64
+	// frameWanted makes the pump call insertFrame between two frames.
+	// pingWanted says that the frame is a Ping, unless the tunnel is closing.
+	frameWanted, pingWanted atomic.Bool
 
-	// onReadable and onWritable are methods of the pump, made values once: to
-	// do so for each call would cost an allocation. The rest is what they have
-	// and leave.
+	// onReadable and onWritable are the method values of readable and writable.
+	// They are made once, because each method value costs an allocation. The
+	// other fields are their arguments and results.
 	onReadable, onWritable func(fd uintptr) bool
 	buffer                 *[bufferSize]byte
-	out                    []byte
+	unsent                 []byte
 	readErr, writeErr      error
 }
 
-func (p *pump) init(t *Tunnel, src, dst *leg, total *counter, limit int64) {
+func (p *pump) init(t *Tunnel, src, dst *peerConn, total *counter, limit int64) {
 	p.tunnel, p.src, p.dst, p.total = t, src, dst, total
 	p.frames.limit = limit
 	p.onReadable, p.onWritable = p.readable, p.writable
 }
 
-// run passes on what was read early, and then what comes. It ends when src has
-// no more, or dst takes no more, at the latest when the tunnel is cut.
+// run forwards early, which was read before, and then everything that src
+// sends. It returns when src has finished sending, when a write to dst fails,
+// or when the tunnel is cut.
 func (p *pump) run(early []byte) {
 	err := p.forward(early)
 	for err == nil {
-		if p.alert.Load() {
-			err = p.attend()
+		if p.frameWanted.Load() {
+			err = p.insertFrame()
 		}
 		if err == nil {
 			err = p.read()
 		}
 	}
-	p.release()
-	p.tunnel.leave(p, err)
+	p.releaseBuffer()
+	p.tunnel.pumpEnded(p, err)
 }
 
-// disturb makes the pump look at what is wanted of it. It does not wait.
-func (p *pump) disturb() {
-	p.alert.Store(true)
-	p.src.wake()
+// requestFrame makes the pump call insertFrame between two frames. It may be
+// called from any goroutine and does not wait.
+func (p *pump) requestFrame() {
+	p.frameWanted.Store(true)
+	p.src.interruptRead()
 }
 
-// read passes on what comes until it fails or is disturbed.
+// read forwards what src sends. It returns nil when it was interrupted,
+// otherwise the error.
 func (p *pump) read() error {
 	var err error
 	if p.src.raw != nil {
@@ -94,170 +98,183 @@ func (p *pump) read() error {
 	if !isTimeout(err) {
 		return err
 	}
-	p.src.calm()
-	if p.tunnel.over.Load() { // Asked now, lest abort is what calm has undone.
+	p.src.allowRead()
+	if p.tunnel.isCut.Load() { // Checked after allowRead, which may have undone abort.
 		return errCut
 	}
 	return nil
 }
 
-// readable is called at once, and again whenever something may be there, until
-// it is true.
+// readable forwards what can be read from the socket without waiting. The
+// network poller calls it first at once, and again whenever the socket may be
+// readable, until it returns true, after it has set p.readErr.
 func (p *pump) readable(fd uintptr) bool {
 	for {
-		into := p.acquire()
+		into := p.acquireBuffer()
 		n, ok, err := tryRead(fd, into)
 		if !ok {
-			p.release()
+			p.releaseBuffer()
 			return false
 		}
 		if err == nil {
-			err = p.take(n)
+			err = p.forwardRead(n)
 		}
 		if err != nil {
 			p.readErr = err
 			return true
 		}
-		if n < len(into) && p.src.watched && !p.src.hungUp.Load() {
-			p.release()
+		// A short read has emptied the socket. Whether the end of the stream
+		// follows, hangups tells; without it only another read can.
+		if n < len(into) && p.src.registered && !p.src.hungUp.Load() {
+			p.releaseBuffer()
 			return false
 		}
 	}
 }
 
-// readWaiting is for a connection that is read into a buffer of its own while
-// nothing is there.
+// readWaiting reads and forwards once, from a connection that is no plain
+// socket. It waits with a small buffer, and takes a large one only when data
+// has come.
 func (p *pump) readWaiting() error {
-	n, err := p.src.conn.Read(p.src.wait)
+	n, err := p.src.conn.Read(p.src.waitBuffer)
 	if n > 0 {
-		into := p.acquire()
-		n = copy(into, p.src.wait[:n])
+		into := p.acquireBuffer()
+		n = copy(into, p.src.waitBuffer[:n])
 		n += p.src.readMore(into[n:], n)
-		if failed := p.take(n); failed != nil {
+		if failed := p.forwardRead(n); failed != nil {
 			err = failed
 		}
-		p.release()
+		p.releaseBuffer()
 	}
 	return err
 }
 
-// acquire returns where to read to, in a buffer that begins with what is held.
-func (p *pump) acquire() []byte {
+// acquireBuffer takes a buffer from the pool, unless the pump has one, and
+// returns the part of it to read into, which begins after the partial header.
+func (p *pump) acquireBuffer() []byte {
 	if p.buffer == nil {
-		p.buffer = buffers.Get().(*[bufferSize]byte) //nolint:errcheck // Nothing else is in there.
+		p.buffer = buffers.Get().(*[bufferSize]byte) //nolint:errcheck // The pool holds nothing else.
 	}
-	if p.holds == 0 {
+	if p.partialLen == 0 {
 		return p.buffer[:]
 	}
-	return p.buffer[copy(p.buffer[:], p.held[:p.holds]):]
+	return p.buffer[copy(p.buffer[:], p.partial[:p.partialLen]):]
 }
 
-func (p *pump) release() {
+func (p *pump) releaseBuffer() {
 	if p.buffer != nil {
 		buffers.Put(p.buffer)
 		p.buffer = nil
 	}
 }
 
-// take passes on the n bytes that have come into the buffer.
-func (p *pump) take(n int) error {
-	if p.tunnel.timed {
-		p.last.Store(int64(p.tunnel.age()))
+// forwardRead forwards n bytes that were read into what acquireBuffer returned.
+func (p *pump) forwardRead(n int) error {
+	if p.tunnel.tracksActivity {
+		p.lastRead.Store(int64(p.tunnel.age()))
 	}
-	n += int(p.holds)
-	p.holds = 0
+	n += int(p.partialLen)
+	p.partialLen = 0
 	return p.forward(p.buffer[:n])
 }
 
-// forward passes b on. Where a frame of ours is wanted, it comes at the first
-// end of a frame within b.
+// forward forwards b. If a frame of the relay is wanted, it is inserted at the
+// end of the current frame, provided that b reaches that far.
 func (p *pump) forward(b []byte) error {
-	if left := p.frames.left; left <= int64(len(b)) && p.alert.Load() {
-		if err := p.pass(b[:left]); err != nil {
+	if left := p.frames.left; left <= int64(len(b)) && p.frameWanted.Load() {
+		if err := p.copyFrames(b[:left]); err != nil {
 			return err
 		}
-		if err := p.attend(); err != nil {
+		if err := p.insertFrame(); err != nil {
 			return err
 		}
 		b = b[left:]
 	}
-	return p.pass(b)
+	return p.copyFrames(b)
 }
 
-// pass follows b and writes what of it may be written.
-func (p *pump) pass(b []byte) error {
+// copyFrames parses the frame headers in b and writes b to dst, except for an
+// incomplete header at its end, which it keeps, and what must not be forwarded.
+func (p *pump) copyFrames(b []byte) error {
 	messages := p.frames.messages
-	n, malformed := p.frames.feed(b)
+	n, invalid := p.frames.feed(b)
 	if p.frames.closing {
-		p.tunnel.hearClose(p)
+		p.tunnel.closeHeaderRead(p)
 	}
-	if n > 0 && !p.mute {
+	if n > 0 && !p.discarding {
 		if err := p.write(b[:n]); err != nil {
 			return err
 		}
 		p.count(p.frames.messages-messages, uint64(n))
 	}
 	switch {
-	case malformed != nil:
-		return p.refuse(malformed, b[n:])
-	case p.frames.ended():
-		p.mute = true
-		p.tunnel.passedClose(p)
+	case invalid != nil:
+		return p.rejectFrame(invalid, b[n:])
+	case p.frames.closeComplete():
+		p.discarding = true
+		p.tunnel.closeRead(p)
 	default:
-		p.holds = uint8(copy(p.held[:], b[n:])) //nolint:gosec // At most maxPartial.
+		p.partialLen = uint8(copy(p.partial[:], b[n:])) //nolint:gosec // At most maxPartial.
 	}
 	return nil
 }
 
 func (p *pump) count(messages, bytes uint64) {
-	p.own.Messages += messages
-	p.own.Bytes += bytes
+	p.traffic.Messages += messages
+	p.traffic.Bytes += bytes
 	p.total.add(messages, bytes)
 }
 
-// refuse closes the tunnel for the sake of a frame, which does not go on.
-func (p *pump) refuse(err error, rest []byte) error {
+// rejectFrame closes the tunnel because of the frame at the start of rest,
+// which is not forwarded. err is an error of tracker.feed.
+func (p *pump) rejectFrame(err error, rest []byte) error {
 	tooBig := errors.Is(err, errTooBig)
 	if tooBig {
-		// To the application the client just goes: it was not its message.
-		p.tunnel.close(farewell{closing{codeTooBig, "too big"}, closing{codeGoingAway, ""}})
+		// The application has not sent the message, so that for it the client
+		// just goes away.
+		p.tunnel.close(closeFrames{
+			toClient:   closeFrame{codeTooBig, "too big"},
+			toUpstream: closeFrame{codeGoingAway, ""},
+		})
 	} else {
 		p.tunnel.Close(codeProtocolError, "malformed frame")
 	}
-	if err := p.attend(); err != nil {
+	if err := p.insertFrame(); err != nil {
 		return err
 	}
 	if tooBig {
-		// A Close frame behind it is waited for.
+		// Parse on without a limit, to find the Close frame that ends the
+		// close handshake.
 		p.frames.limit = 0
-		return p.pass(rest)
+		return p.copyFrames(rest)
 	}
-	// Nothing behind it is a frame: it is like a payload without an end.
+	// After a malformed header no frame can be found any more: treat everything
+	// as the payload of one endless frame, which is discarded.
 	p.frames.left = math.MaxInt64
 	return nil
 }
 
-// attend puts a frame of ours between two frames, where the stream stands
-// there and one is wanted. Control frames may stand within a fragmented
-// message, too (RFC 6455 5.4).
-func (p *pump) attend() error {
+// insertFrame sends the frame of the relay that is wanted, a Close or a Ping,
+// if the last forwarded frame is complete. A control frame may also stand
+// between the fragments of a message (RFC 6455 5.4).
+func (p *pump) insertFrame() error {
 	if p.frames.left > 0 {
 		return nil
 	}
-	p.alert.Store(false)
-	if p.mute {
+	p.frameWanted.Store(false)
+	if p.discarding {
 		return nil
 	}
-	if bye := p.tunnel.bye.Load(); bye != nil {
-		p.mute = true
-		err := p.write(p.tunnel.closeFrame(p, bye))
-		p.tunnel.toldClose(p)
+	if frames := p.tunnel.ownClose.Load(); frames != nil {
+		p.discarding = true
+		err := p.write(p.tunnel.encodeClose(p, frames))
+		p.tunnel.ownCloseSent(p)
 		return err
 	}
-	if p.ping.CompareAndSwap(true, false) {
-		// The Pong goes on to the application, which ignores it, as it has not
-		// asked for one (RFC 6455 5.5.3).
-		p.tunnel.pinged.Store(int64(p.tunnel.age()))
+	if p.pingWanted.CompareAndSwap(true, false) {
+		// The client's Pong is forwarded to the application, which ignores an
+		// unsolicited one (RFC 6455 5.5.3).
+		p.tunnel.lastPing.Store(int64(p.tunnel.age()))
 		return p.write(wsframe.Append(nil, wsframe.Ping, nil, nil))
 	}
 	return nil

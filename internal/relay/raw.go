@@ -5,14 +5,15 @@ import (
 	"syscall"
 )
 
-// rawConn returns the socket of a connection that is nothing else, so that it
-// can be asked without waiting; else nil.
+// rawConn returns the socket of a plain TCP or Unix connection, for [tryRead] and
+// [tryWrite]. It returns nil for any other connection, such as TLS, and where
+// these are not supported.
 func rawConn(conn net.Conn) syscall.RawConn {
-	if !canTry {
+	if !hasTryIO {
 		return nil
 	}
 	var raw syscall.RawConn
-	// An error says that conn is closed, as its methods will.
+	// SyscallConn fails only if conn is closed, which its methods report later.
 	switch conn := conn.(type) {
 	case *net.TCPConn:
 		raw, _ = conn.SyscallConn()

@@ -4,11 +4,12 @@ package relay
 
 import "syscall"
 
-// How to ask a socket without waiting is known for Unix. Elsewhere connections
-// are read as any other.
+// hasTryIO says that [tryRead] and [tryWrite] are not supported: they exist for
+// Unix only. Elsewhere sockets are read and written like any other connection.
+const hasTryIO = false
 
-const canTry = false
-
+// tryRead is never called.
 func tryRead(uintptr, []byte) (n int, ok bool, err error) { return 0, true, syscall.EINVAL }
 
+// tryWrite is never called.
 func tryWrite(uintptr, []byte) (n int, ok bool, err error) { return 0, true, syscall.EINVAL }

@@ -8,9 +8,11 @@ import (
 	"syscall"
 )
 
-const canTry = true
+// hasTryIO says that [tryRead] and [tryWrite] are supported.
+const hasTryIO = true
 
-// tryRead reads without waiting. It is false where nothing is there.
+// tryRead reads from a socket without waiting. It returns io.EOF at the end of
+// the stream, and ok is false if there is nothing to read yet.
 func tryRead(fd uintptr, b []byte) (n int, ok bool, err error) {
 	for {
 		n, err = syscall.Read(int(fd), b)
@@ -26,8 +28,8 @@ func tryRead(fd uintptr, b []byte) (n int, ok bool, err error) {
 	}
 }
 
-// tryWrite writes what can be written without waiting, and is false where
-// nothing can.
+// tryWrite writes to a socket without waiting. n may be less than len(b), and
+// ok is false if nothing can be written yet.
 func tryWrite(fd uintptr, b []byte) (n int, ok bool, err error) {
 	for {
 		n, err = syscall.Write(int(fd), b)

@@ -2,20 +2,22 @@ package relay
 
 import "sync/atomic"
 
-// Relay relays WebSockets to one application. It is safe for concurrent use.
+// Relay forwards WebSocket connections to one application. [New] creates one.
+// It is safe for concurrent use.
 type Relay struct {
-	options Options
-	to      target
-	open    atomic.Int64
-	hangups hangups
-	// What both directions count all the time lies on cache lines of its own.
+	options     Options
+	target      target
+	openTunnels atomic.Int64
+	hangups     hangups
+	// All pumps update these counters. Each has a cache line of its own, so
+	// that the two directions do not slow each other down.
 	_            [64]byte
 	fromClient   counter
 	_            [64]byte
 	fromUpstream counter
 }
 
-// counter is Traffic while it grows.
+// counter counts the traffic of one direction over all tunnels.
 type counter struct{ messages, bytes atomic.Uint64 }
 
 func (c *counter) add(messages, bytes uint64) {
@@ -29,26 +31,27 @@ func (c *counter) traffic() Traffic {
 	return Traffic{Messages: c.messages.Load(), Bytes: c.bytes.Load()}
 }
 
-// Traffic is what was passed on in one direction.
+// Traffic is what was forwarded in one direction.
 type Traffic struct {
-	// Messages are those of the application, of any number of frames. Control
-	// frames are none.
+	// Messages is the number of text and binary messages. A fragmented message
+	// counts once, and control frames do not count.
 	Messages uint64
-	// Bytes are those of whole frames, with their headers, but for frames of
-	// our own.
+	// Bytes is the size of all forwarded frames, headers included. Frames that
+	// the relay itself sent do not count.
 	Bytes uint64
 }
 
-// Stats is what a [Relay] does and has done since its start.
+// Stats are the figures of a [Relay].
 type Stats struct {
-	// Open is the number of tunnels.
+	// Open is the number of tunnels that are open now.
 	Open int64
-	// FromClient and FromUpstream grow as bytes pass.
+	// FromClient and FromUpstream are the totals of all tunnels since the
+	// start. They grow while data is forwarded, not only when a tunnel ends.
 	FromClient, FromUpstream Traffic
 }
 
-// Stats returns the present figures. Each is right by itself; together they
-// are not of one moment.
+// Stats returns the current figures. Each of them is exact, but they are not
+// read at the same instant.
 func (r *Relay) Stats() Stats {
-	return Stats{Open: r.open.Load(), FromClient: r.fromClient.traffic(), FromUpstream: r.fromUpstream.traffic()}
+	return Stats{Open: r.openTunnels.Load(), FromClient: r.fromClient.traffic(), FromUpstream: r.fromUpstream.traffic()}
 }

@@ -7,23 +7,26 @@ import (
 )
 
 const (
-	// peerTimeout is after how long a peer that acknowledges nothing is given
-	// up, whether something was sent or only the system has asked.
+	// peerTimeout is how long a peer may acknowledge nothing, neither data nor
+	// keepalive probes, before the system drops the connection.
 	peerTimeout = 60 * time.Second
-	probeIdle   = 30 * time.Second
-	probeEvery  = 10 * time.Second
-	probes      = 3
+	// The first keepalive probe is sent after probeIdle without traffic, and
+	// up to probes of them with probeInterval between. This adds up to
+	// peerTimeout.
+	probeIdle     = 30 * time.Second
+	probeInterval = 10 * time.Second
+	probes        = 3
 )
 
-// watchPeer lets the system ask a silent peer whether it is still there, and
-// give up one that is gone without a word. Where it fails, the system's own
-// bounds hold, which are hours.
-func watchPeer(conn net.Conn) {
+// enableKeepalive makes the system probe a silent TCP peer and drop the
+// connection if the peer has gone without closing it. If the options cannot be
+// set, the system's own timeouts apply, which are hours.
+func enableKeepalive(conn net.Conn) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: probeIdle, Interval: probeEvery, Count: probes})
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: probeIdle, Interval: probeInterval, Count: probes})
 		setUserTimeout(tcp, peerTimeout)
 	}
 }

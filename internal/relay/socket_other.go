@@ -7,6 +7,6 @@ import (
 	"time"
 )
 
-// setUserTimeout does nothing: the option is Linux's. Write deadlines and
-// keepalive bound the waiting elsewhere.
+// setUserTimeout does nothing, because the option exists on Linux only.
+// Elsewhere, write deadlines and keepalive detect a peer that is gone.
 func setUserTimeout(*net.TCPConn, time.Duration) {}

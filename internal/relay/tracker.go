@@ -7,40 +7,44 @@ import (
 	"wsticket/internal/wsframe"
 )
 
-// errTooBig is a message beyond the limit of a tracker.
+// errTooBig is returned for a message that is larger than the tracker's limit.
 var errTooBig = errors.New("message too big")
 
-// maxPartial is the longest piece that a tracker leaves over: a header, or the
-// header and code of a close frame, without its last byte.
+// maxPartial is the size of the longest incomplete header that a tracker leaves
+// to be fed again, in bytes: one byte less than the header and code of a Close
+// frame.
 const maxPartial = wsframe.MaxHeader + 2 - 1
 
-// tracker follows the frames of one direction by their headers alone.
+// tracker finds the frame boundaries in the stream of one direction. It parses
+// frame headers and skips payloads. Sizes are in bytes.
 type tracker struct {
-	// left is what is missing of the payload of the current frame. At 0 the
-	// stream stands between two frames.
+	// left is the size of the rest of the current frame's payload. At 0 the
+	// stream is between two frames.
 	left int64
-	// limit bounds the payload of a message, over all its fragments. 0: none.
+	// limit is the largest payload of a message, summed over its fragments. 0:
+	// no limit.
 	limit int64
-	// size is the payload of the current message by now.
+	// size is the payload of the current message so far.
 	size int64
-	// messages counts those whose last frame has begun.
+	// messages is the number of messages whose last frame has begun.
 	messages uint64
-	// closing is set from the header of a close frame on. What follows it is
-	// no frame any more (RFC 6455 5.5.1).
+	// closing is set when the header of a Close frame has been read. No frame
+	// follows that one (RFC 6455 5.5.1).
 	closing bool
-	// code is that of the close frame.
+	// code is the code of the Close frame.
 	code uint16
 }
 
-// ended tells that a whole close frame has gone by.
-func (t *tracker) ended() bool { return t.closing && t.left == 0 }
+// closeComplete reports whether a whole Close frame has been read.
+func (t *tracker) closeComplete() bool { return t.closing && t.left == 0 }
 
-// feed follows b and returns how much of it may be passed on: all but a header
-// that is not complete, which is to be fed again with what comes after it, and
-// all but what follows a close frame.
+// feed parses b, the next part of the stream, and returns how many bytes of it
+// may be forwarded. These are all but an incomplete header at the end, which
+// the caller has to feed again together with the bytes that follow it, and all
+// but what follows a Close frame.
 //
-// The error is [wsframe.ErrMalformed] or errTooBig. It is about the header at
-// b[n:], so that what may be passed on ends between two frames.
+// The error is [wsframe.ErrMalformed] or errTooBig, and concerns the header at
+// b[n:]. What may be forwarded therefore ends between two frames.
 func (t *tracker) feed(b []byte) (n int, err error) {
 	for {
 		step := min(t.left, int64(len(b)-n))
@@ -49,7 +53,7 @@ func (t *tracker) feed(b []byte) (n int, err error) {
 		if t.left > 0 || t.closing {
 			return n, nil
 		}
-		size, err := t.header(b[n:])
+		size, err := t.readHeader(b[n:])
 		if size == 0 {
 			return n, err
 		}
@@ -57,17 +61,17 @@ func (t *tracker) feed(b []byte) (n int, err error) {
 	}
 }
 
-// header reads the header at the start of b and returns its size, 0 where it
-// is not complete or is refused. The code of a close frame counts as a part of
-// its header.
-func (t *tracker) header(b []byte) (size int, err error) {
+// readHeader parses the header at the start of b and returns its size, which is
+// 0 if the header is incomplete or there is an error. The code of a Close frame
+// counts as part of its header.
+func (t *tracker) readHeader(b []byte) (size int, err error) {
 	h, size, err := wsframe.ParseHeader(b)
 	if size == 0 {
 		return 0, err
 	}
 	switch {
 	case h.Opcode == wsframe.Close:
-		return t.closeHeader(h, b, size), nil
+		return t.readClose(h, b, size), nil
 	case h.Opcode.IsControl():
 	case h.Opcode == wsframe.Continuation && t.limit > 0 && h.Length > t.limit-t.size,
 		h.Opcode != wsframe.Continuation && t.limit > 0 && h.Length > t.limit:
@@ -86,14 +90,16 @@ func (t *tracker) header(b []byte) (size int, err error) {
 	return size, nil
 }
 
-// closeHeader is header for that of a close frame, which has a size.
-func (t *tracker) closeHeader(h wsframe.Header, b []byte, size int) int {
+// readClose reads the code of the Close frame at the start of b, whose header h
+// has this size. It returns the size of header and code, or 0 if b ends before
+// the code is complete.
+func (t *tracker) readClose(h wsframe.Header, b []byte, size int) int {
 	code := uint16(wsframe.NoStatus)
 	if h.Length >= 2 {
 		if len(b) < size+2 {
 			return 0
 		}
-		// Without a mask, the mask is 0.
+		// The mask of a frame without one is 0.
 		code = binary.BigEndian.Uint16(b[size:]) ^ binary.BigEndian.Uint16(h.Mask[:])
 		size, h.Length = size+2, h.Length-2
 	}

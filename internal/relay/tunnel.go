@@ -12,7 +12,8 @@ import (
 	"wsticket/internal/wsframe"
 )
 
-// The codes that this package sends by itself or reports (RFC 6455 7.4.1).
+// The close codes that this package sends or reports by itself (RFC 6455
+// 7.4.1).
 const (
 	codeGoingAway     = 1001
 	codeProtocolError = 1002
@@ -20,66 +21,69 @@ const (
 	codeTooBig        = 1009
 )
 
-// Whoever ended a tunnel.
+// The values of [Result.By].
 const (
 	ByClient   = "client"
 	ByUpstream = "upstream"
 	ByRelay    = "relay"
 )
 
-// Result is how a [Tunnel] has ended.
+// Result describes how a [Tunnel] ended.
 type Result struct {
-	// Code is that of the first Close frame, 1005 where it had none, and 1006
-	// where there was no Close frame.
+	// Code is the close code of the first Close frame, 1005 if that frame had
+	// no code, and 1006 if there was no Close frame.
 	Code uint16
-	// By is who sent that frame, or ended the connection without one.
+	// By is who sent that frame, or who ended the connection without one:
+	// [ByClient], [ByUpstream] or [ByRelay].
 	By string
-	// FromClient and FromUpstream are what was passed on.
+	// FromClient and FromUpstream are what the tunnel forwarded.
 	FromClient, FromUpstream Traffic
-	// Duration is from the start of the tunnel to its end.
+	// Duration is the time from the start of the tunnel to its end.
 	Duration time.Duration
 }
 
-// Tunnel is a connection that is relayed. Its methods may be called from any
-// goroutine and do not block.
+// Tunnel is a relayed connection. Its methods are safe for concurrent use and
+// do not block.
 type Tunnel struct {
 	relay            *Relay
-	ended            func(Result)
+	onEnd            func(Result)
 	start            time.Time
-	client, upstream leg
-	up, down         pump // from the client, and to it
+	client, upstream peerConn
+	up, down         pump // from the client, and to the client
 
-	// timed is that pumps note when something came.
-	timed bool
-	// pinged is when a Ping was written at last, since the start.
-	pinged atomic.Int64
-	bye    atomic.Pointer[farewell]
-	// over is that pumps are to end.
-	over atomic.Bool
+	// tracksActivity makes pumps record the time of each read.
+	tracksActivity bool
+	// lastPing is when a Ping was last sent to the client, as an age.
+	lastPing atomic.Int64
+	// ownClose is what the relay itself closes the tunnel with. nil: it does
+	// not.
+	ownClose atomic.Pointer[closeFrames]
+	// isCut tells the pumps to end.
+	isCut atomic.Bool
 
 	mu sync.Mutex
-	// timer is for the silence of peers, and once the tunnel lingers, for its
-	// end at until. Nil: nothing is waited for.
-	timer     *time.Timer
-	lingering bool
-	until     time.Duration
-	running   int // pumps; at 0 the tunnel is over
-	code      uint16
-	by        string
+	// timer first limits the silence of the peers. Once the tunnel is
+	// lingering, it cuts the tunnel at the age lingerUntil. nil: not started.
+	timer       *time.Timer
+	lingering   bool
+	lingerUntil time.Duration
+	running     int // number of pumps that have not ended
+	code        uint16
+	by          string // empty until the code is known
 }
 
-// farewell is with what we close, to either side.
-type farewell struct{ client, upstream closing }
+// closeFrames are the contents of the Close frames that the relay sends.
+type closeFrames struct{ toClient, toUpstream closeFrame }
 
-type closing struct {
+type closeFrame struct {
 	code   uint16
 	reason string
 }
 
-func (r *Relay) newTunnel(client, upstream net.Conn, ended func(Result)) *Tunnel {
+func (r *Relay) newTunnel(client, upstream net.Conn, onEnd func(Result)) *Tunnel {
 	t := &Tunnel{
-		relay: r, ended: ended, start: time.Now(), running: 2,
-		timed: r.options.Ping > 0 || r.options.IdleTimeout > 0,
+		relay: r, onEnd: onEnd, start: time.Now(), running: 2,
+		tracksActivity: r.options.Ping > 0 || r.options.IdleTimeout > 0,
 	}
 	t.client.init(client)
 	t.upstream.init(upstream)
@@ -88,161 +92,169 @@ func (r *Relay) newTunnel(client, upstream net.Conn, ended func(Result)) *Tunnel
 	return t
 }
 
-// run starts the pumps. They end with the tunnel.
+// run starts the pumps with what was already read from the two peers, and
+// returns. The pumps run until the tunnel ends.
 func (t *Tunnel) run(fromClient, fromUpstream []byte) {
-	t.relay.open.Add(1)
-	if t.timed {
-		t.watch(0, false)
+	t.relay.openTunnels.Add(1)
+	if t.tracksActivity {
+		t.checkSilence(0, false)
 	}
-	t.relay.hangups.watch(t)
+	t.relay.hangups.add(t)
 	go t.up.run(fromClient)
 	go t.down.run(fromUpstream)
 }
 
-// age is the time since the start of the tunnel.
+// age returns the time since the start of the tunnel.
 func (t *Tunnel) age() time.Duration { return time.Since(t.start) }
 
-// Close closes the tunnel, unless somebody has done so before: a Close frame
-// goes to either side as soon as its stream stands between two frames, and
-// nothing after it. What peers send then is dropped. They have as long as
-// [Options.Linger] to answer and to leave, then the tunnel is cut. The code is
-// one that may be sent (RFC 6455 7.4), and a reason of more than 123 bytes is
-// cut short.
+// Close starts to close the tunnel and returns at once. Both peers are sent a
+// Close frame as soon as the frame being forwarded to them is complete, and
+// nothing after it; what they still send is discarded. After [Options.Linger]
+// the tunnel is cut, if the peers have not completed the close handshake and
+// left before.
+//
+// code must be one that may be sent (RFC 6455 7.4). A reason of more than 123
+// bytes is truncated. Only the first call has an effect.
 func (t *Tunnel) Close(code uint16, reason string) {
-	t.close(farewell{closing{code, reason}, closing{code, reason}})
+	t.close(closeFrames{closeFrame{code, reason}, closeFrame{code, reason}})
 }
 
-func (t *Tunnel) close(bye farewell) {
-	if !t.bye.CompareAndSwap(nil, &bye) {
+func (t *Tunnel) close(frames closeFrames) {
+	if !t.ownClose.CompareAndSwap(nil, &frames) {
 		return
 	}
 	t.mu.Lock()
-	t.note(bye.client.code, ByRelay)
-	t.linger()
+	t.recordEnd(frames.toClient.code, ByRelay)
+	t.startLinger()
 	t.mu.Unlock()
-	t.up.disturb()
-	t.down.disturb()
+	t.up.requestFrame()
+	t.down.requestFrame()
 }
 
-// Cut ends the tunnel at once, without a word to anybody.
+// Cut ends the tunnel at once, without Close frames.
 func (t *Tunnel) Cut() {
 	t.mu.Lock()
-	t.note(codeAbnormal, ByRelay)
+	t.recordEnd(codeAbnormal, ByRelay)
 	t.mu.Unlock()
-	t.over.Store(true)
+	t.isCut.Store(true)
 	t.client.abort()
 	t.upstream.abort()
 }
 
-// note keeps how the tunnel ends. The first to say so is right. Locked.
-func (t *Tunnel) note(code uint16, by string) {
+// recordEnd records how the tunnel ends. Only the first call counts, because
+// everything later is a consequence. The caller holds t.mu.
+func (t *Tunnel) recordEnd(code uint16, by string) {
 	if t.by == "" {
 		t.code, t.by = code, by
 	}
 }
 
-// closeFrame is the one of ours to where p writes. Only what goes to the
-// application is masked (RFC 6455 5.1).
-func (t *Tunnel) closeFrame(p *pump, bye *farewell) []byte {
+// encodeClose returns the Close frame of the relay that p has to send. It is
+// masked for the application, to which the relay is a client (RFC 6455 5.1).
+func (t *Tunnel) encodeClose(p *pump, frames *closeFrames) []byte {
 	if p == &t.down {
-		return wsframe.Append(nil, wsframe.Close, wsframe.ClosePayload(bye.client.code, bye.client.reason), nil)
+		return wsframe.Append(nil, wsframe.Close, wsframe.ClosePayload(frames.toClient.code, frames.toClient.reason), nil)
 	}
 	var mask [4]byte
-	_, _ = rand.Read(mask[:]) // It does not fail.
-	return wsframe.Append(nil, wsframe.Close, wsframe.ClosePayload(bye.upstream.code, bye.upstream.reason), &mask)
+	_, _ = rand.Read(mask[:]) // It never returns an error.
+	return wsframe.Append(nil, wsframe.Close, wsframe.ClosePayload(frames.toUpstream.code, frames.toUpstream.reason), &mask)
 }
 
-// toldClose notes that p has written a Close frame of ours.
-func (t *Tunnel) toldClose(p *pump) {
+// closeHeaderRead records how the tunnel ends when p has read the header of a
+// Close frame.
+func (t *Tunnel) closeHeaderRead(p *pump) {
 	t.mu.Lock()
-	p.dst.told = true
-	t.mu.Unlock()
-	t.settle()
-}
-
-// hearClose notes that a peer begins to send a Close frame.
-func (t *Tunnel) hearClose(p *pump) {
-	t.mu.Lock()
-	t.note(p.frames.code, t.nameOf(p.src))
+	t.recordEnd(p.frames.code, t.nameOf(p.src))
 	t.mu.Unlock()
 }
 
-// passedClose notes that a peer has sent a Close frame, and that one has gone
-// on: that one, or ours.
-func (t *Tunnel) passedClose(p *pump) {
+// ownCloseSent records that p has sent the Close frame of the relay.
+func (t *Tunnel) ownCloseSent(p *pump) {
 	t.mu.Lock()
-	p.src.said, p.dst.told = true, true
+	p.dst.closeSent = true
 	t.mu.Unlock()
-	t.settle()
+	t.finishCloseHandshakes()
 }
 
-// settle says nothing more to a peer with whom Close frames were exchanged
-// (RFC 6455 7.1.1), and lets the tunnel end soon.
-func (t *Tunnel) settle() {
-	for _, l := range []*leg{&t.client, &t.upstream} {
+// closeRead records that p has read a whole Close frame. By then one has been
+// sent to p.dst as well: this frame, or the relay's own one before it.
+func (t *Tunnel) closeRead(p *pump) {
+	t.mu.Lock()
+	p.src.closeReceived, p.dst.closeSent = true, true
+	t.mu.Unlock()
+	t.finishCloseHandshakes()
+}
+
+// finishCloseHandshakes shuts down the write side of each peer with which the
+// close handshake is complete (RFC 6455 7.1.1), and starts the linger time.
+func (t *Tunnel) finishCloseHandshakes() {
+	for _, c := range []*peerConn{&t.client, &t.upstream} {
 		t.mu.Lock()
-		over := l.said && l.told && !l.shut
-		if over {
-			l.shut = true
-			t.linger()
+		complete := c.closeReceived && c.closeSent && !c.writeClosed
+		if complete {
+			c.writeClosed = true
+			t.startLinger()
 		}
 		t.mu.Unlock()
-		if over {
-			l.closeWrite() // Not locked: with TLS it may wait.
+		if complete {
+			c.closeWrite() // Without the lock, because it may block with TLS.
 		}
 	}
 }
 
-func (t *Tunnel) nameOf(l *leg) string {
-	if l == &t.client {
+func (t *Tunnel) nameOf(c *peerConn) string {
+	if c == &t.client {
 		return ByClient
 	}
 	return ByUpstream
 }
 
-// leave notes that a pump has ended, and passes the end on. The last one ends
-// the tunnel.
-func (t *Tunnel) leave(p *pump, err error) {
+// pumpEnded records that p has ended because of err, and shuts down the write
+// side of its destination. The last pump ends the tunnel.
+func (t *Tunnel) pumpEnded(p *pump, err error) {
 	if errors.Is(err, errStalled) {
 		t.Cut()
 	}
-	at := p.src
-	if p.broken {
-		at = p.dst
+	failed := p.src
+	if p.writeFailed {
+		failed = p.dst
 	}
 	t.mu.Lock()
-	t.note(codeAbnormal, t.nameOf(at))
+	t.recordEnd(codeAbnormal, t.nameOf(failed))
 	t.mu.Unlock()
-	passedOn := !p.broken && p.dst.closeWrite()
+	shutDown := !p.writeFailed && p.dst.closeWrite()
 	t.mu.Lock()
-	// A peer may have said all that it has to say and go on listening. But
-	// where it has said Close, or is gone, the other one has a last moment.
-	if !errors.Is(err, io.EOF) || p.src.said || !passedOn {
-		t.linger()
+	// A peer that has only shut down its write side may go on reading, for any
+	// time. If it has sent a Close frame or is gone, the other peer has the
+	// linger time left.
+	if !errors.Is(err, io.EOF) || p.src.closeReceived || !shutDown {
+		t.startLinger()
 	}
 	t.running--
 	last := t.running == 0
 	t.mu.Unlock()
 	if last {
-		t.end()
+		t.finish()
 	}
 }
 
-func (t *Tunnel) end() {
-	t.relay.hangups.unwatch(t)
-	cut(t.client.conn)
-	cut(t.upstream.conn)
+// finish closes the connections, frees what the tunnel holds and reports the
+// result. The pump that ends last calls it.
+func (t *Tunnel) finish() {
+	t.relay.hangups.remove(t)
+	closeNow(t.client.conn)
+	closeNow(t.upstream.conn)
 	t.mu.Lock()
 	if t.timer != nil {
 		t.timer.Stop()
 	}
 	result := Result{
 		Code: t.code, By: t.by, Duration: t.age(),
-		FromClient: t.up.own, FromUpstream: t.down.own,
+		FromClient: t.up.traffic, FromUpstream: t.down.traffic,
 	}
 	t.mu.Unlock()
-	t.relay.open.Add(-1)
-	if t.ended != nil {
-		t.ended(result)
+	t.relay.openTunnels.Add(-1)
+	if t.onEnd != nil {
+		t.onEnd(result)
 	}
 }

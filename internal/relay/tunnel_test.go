@@ -14,8 +14,7 @@ import (
 
 func TestRelay(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
-	client, app, _ := f.open()
+	f, client, app, _ := open(t, nil)
 	client.send(masked(wsframe.Text, "hello"))
 	app.expect(masked(wsframe.Text, "hello"))
 	app.send(plain(wsframe.Binary, "world"), plain(wsframe.Ping, ""))
@@ -83,40 +82,30 @@ func TestEarlyBytes(t *testing.T) {
 // A peer that has half-closed its connection still receives.
 func TestHalfClose(t *testing.T) {
 	t.Parallel()
-	t.Run("the client", func(t *testing.T) {
-		f := newFixture(t, nil)
-		client, app, _ := f.open()
-		client.send(masked(wsframe.Text, "last"))
-		client.closeWrite()
-		app.expect(masked(wsframe.Text, "last"))
-		app.expectEnd()
-		app.send(plain(wsframe.Text, "answer"))
-		client.expect(plain(wsframe.Text, "answer"))
-		app.closeWrite()
-		client.expectEnd()
-		f.expectResult(1006, relay.ByClient)
-	})
-	t.Run("the application", func(t *testing.T) {
-		f := newFixture(t, nil)
-		client, app, _ := f.open()
-		app.closeWrite()
-		client.expectEnd()
-		client.send(masked(wsframe.Text, "answer"))
-		app.expect(masked(wsframe.Text, "answer"))
-		client.closeWrite()
-		app.expectEnd()
-		f.expectResult(1006, relay.ByUpstream)
-	})
+	for _, by := range []string{relay.ByClient, relay.ByUpstream} {
+		t.Run(by, func(t *testing.T) {
+			f, client, app, _ := open(t, nil)
+			first, second, last, answer := client, app, masked(wsframe.Text, "last"), plain(wsframe.Text, "answer")
+			if by == relay.ByUpstream {
+				first, second, last, answer = app, client, answer, last
+			}
+			first.send(last)
+			first.closeWrite()
+			second.expect(last)
+			second.expectEnd()
+			second.send(answer)
+			first.expect(answer)
+			second.closeWrite()
+			first.expectEnd()
+			f.expectResult(1006, by)
+		})
+	}
 }
 
 // The end of a stream may arrive together with its last bytes.
 func TestEndBehindBytes(t *testing.T) {
 	t.Parallel()
-	endBehindBytes(t, newFixture(t, nil))
-}
-
-func endBehindBytes(t *testing.T, f *fixture) {
-	t.Helper()
+	f := newFixture(t, nil)
 	for i := range 300 {
 		client, app, _ := f.open()
 		first, second := client, app
@@ -140,8 +129,7 @@ func TestDeadPeers(t *testing.T) {
 	t.Parallel()
 	half := plain(wsframe.Text, "a message")[:6]
 	t.Run("the application ends within a message", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Linger = time.Millisecond })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.Linger = time.Millisecond })
 		app.send(plain(wsframe.Text, "whole"), half)
 		_ = app.conn.Close()
 		client.expect(plain(wsframe.Text, "whole"), half)
@@ -149,24 +137,20 @@ func TestDeadPeers(t *testing.T) {
 		client.closeWrite()
 		f.expectResult(1006, relay.ByUpstream)
 	})
-	t.Run("the application is reset", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Linger = time.Millisecond })
-		client, app, _ := f.open()
-		app.send(plain(wsframe.Text, "whole"))
-		client.expect(plain(wsframe.Text, "whole"))
-		discard(app.conn)
-		client.expectCut()
-		f.expectResult(1006, relay.ByUpstream)
-	})
-	t.Run("the client is reset", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Linger = time.Millisecond })
-		client, app, _ := f.open()
-		client.send(masked(wsframe.Text, "whole"))
-		app.expect(masked(wsframe.Text, "whole"))
-		discard(client.conn)
-		app.expectCut()
-		f.expectResult(1006, relay.ByClient)
-	})
+	for _, by := range []string{relay.ByClient, relay.ByUpstream} {
+		t.Run(by+" is reset", func(t *testing.T) {
+			f, client, app, _ := open(t, func(o *relay.Options) { o.Linger = time.Millisecond })
+			first, second, frame := client, app, masked(wsframe.Text, "whole")
+			if by == relay.ByUpstream {
+				first, second, frame = app, client, plain(wsframe.Text, "whole")
+			}
+			first.send(frame)
+			second.expect(frame)
+			discard(first.conn)
+			second.expectCut()
+			f.expectResult(1006, by)
+		})
+	}
 }
 
 // A peer that does not read is cut off; a slow one is not.
@@ -174,24 +158,21 @@ func TestStalledPeers(t *testing.T) {
 	t.Parallel()
 	flood := plain(wsframe.Binary, string(make([]byte, 1<<20)))
 	f := newFixture(t, func(o *relay.Options) { o.WriteTimeout = time.Second })
-	t.Run("the client", func(t *testing.T) {
-		_, app, _ := f.open()
-		for {
-			if _, err := io.WriteString(app.conn, flood); err != nil {
-				break
+	for _, reader := range []string{"client", "application"} {
+		t.Run("the "+reader, func(t *testing.T) {
+			client, app, _ := f.open()
+			writer := app
+			if reader == "application" {
+				writer = client
 			}
-		}
-		f.expectResult(1006, relay.ByRelay)
-	})
-	t.Run("the application", func(t *testing.T) {
-		client, _, _ := f.open()
-		for {
-			if _, err := io.WriteString(client.conn, flood); err != nil {
-				break
+			for {
+				if _, err := io.WriteString(writer.conn, flood); err != nil {
+					break
+				}
 			}
-		}
-		f.expectResult(1006, relay.ByRelay)
-	})
+			f.expectResult(1006, relay.ByRelay)
+		})
+	}
 	t.Run("a slow one", func(t *testing.T) {
 		const pieces = 6
 		client, app, _ := f.open()
@@ -216,8 +197,7 @@ func TestStalledPeers(t *testing.T) {
 
 func TestCut(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
-	client, app, tunnel := f.open()
+	f, client, app, tunnel := open(t, nil)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(tunnel.Cut)
@@ -233,8 +213,7 @@ func TestCut(t *testing.T) {
 // A tunnel that is blocked in writing to both peers can be cut.
 func TestCutStalled(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
-	client, app, tunnel := f.open()
+	f, client, app, tunnel := open(t, nil)
 	flooding := flood(client, app)
 	test.Wait(t, "both directions are blocked", func() bool {
 		before := f.relay.Stats()

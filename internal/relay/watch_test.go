@@ -13,38 +13,32 @@ func TestPing(t *testing.T) {
 	t.Parallel()
 	ping, pong := plain(wsframe.Ping, ""), masked(wsframe.Pong, "")
 	t.Run("a silent client gets pings, and its pongs pass", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Ping = time.Second })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.Ping = time.Second })
 		for range 2 {
 			client.expect(ping)
 			client.send(pong)
 			app.expect(pong)
 		}
-		_, _ = client.conn.Close(), app.conn.Close()
-		next(t, f.results)
+		f.leave(client, app)
 	})
 	t.Run("a client that does not answer is cut off", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
 		client.expect(ping)
 		f.expectResult(1006, relay.ByRelay)
 		client.expectEnd()
 		app.expectEnd()
 	})
 	t.Run("between the fragments of a message", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Ping = 2 * time.Second })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.Ping = 2 * time.Second })
 		begin, end := fragment(plain(wsframe.Text, "begin")), plain(wsframe.Continuation, "end")
 		app.send(begin)
 		client.expect(begin, ping)
 		app.send(end)
 		client.expect(end)
-		_, _ = client.conn.Close(), app.conn.Close()
-		next(t, f.results)
+		f.leave(client, app)
 	})
 	t.Run("not within a frame, and a client that is reading one is not cut off", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Ping = time.Second })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.Ping = time.Second })
 		frame := plain(wsframe.Text, "a long one")
 		app.send(frame[:5])
 		if early, err := client.in.Peek(len(ping)); err == nil && string(early) == ping {
@@ -63,12 +57,10 @@ func TestPing(t *testing.T) {
 		}
 		app.send(frame[5:])
 		client.expect(frame[5:], ping)
-		_, _ = client.conn.Close(), app.conn.Close()
-		next(t, f.results)
+		f.leave(client, app)
 	})
 	t.Run("a client that stays after the application has ended is cut off", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.Ping = 20 * time.Millisecond })
 		app.closeWrite()
 		client.expectCut()
 		if got := next(t, f.results); got.Code != 1006 {
@@ -80,17 +72,14 @@ func TestPing(t *testing.T) {
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	t.Run("a silent tunnel is closed", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.IdleTimeout = 20 * time.Millisecond })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.IdleTimeout = 20 * time.Millisecond })
 		client.expect(plain(wsframe.Close, closing(1001, "idle")))
 		app.expectClose(1001, "idle")
-		_, _ = client.conn.Close(), app.conn.Close()
-		f.expectResult(1001, relay.ByRelay)
+		f.leaveAfter(client, app, 1001, relay.ByRelay)
 	})
 	t.Run("a byte from either side keeps it open", func(t *testing.T) {
 		const timeout = 2 * time.Second
-		f := newFixture(t, func(o *relay.Options) { o.IdleTimeout = timeout })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.IdleTimeout = timeout })
 		start := time.Now()
 		pause := time.NewTicker(timeout / 10)
 		defer pause.Stop()
@@ -103,19 +92,16 @@ func TestIdle(t *testing.T) {
 			other.expect(frame)
 			<-pause.C
 		}
-		_, _ = client.conn.Close(), app.conn.Close()
-		next(t, f.results)
+		f.leave(client, app)
 	})
 	t.Run("answered pings keep it open", func(t *testing.T) {
-		f := newFixture(t, func(o *relay.Options) { o.Ping, o.IdleTimeout = time.Second, 3*time.Second })
-		client, app, _ := f.open()
+		f, client, app, _ := open(t, func(o *relay.Options) { o.Ping, o.IdleTimeout = time.Second, 3*time.Second })
 		go func() { _, _ = io.Copy(io.Discard, app.conn) }() // ends with the connection
 		start := time.Now()
 		for time.Since(start) < 4*time.Second {
 			client.expect(plain(wsframe.Ping, ""))
 			client.send(masked(wsframe.Pong, ""))
 		}
-		_, _ = client.conn.Close(), app.conn.Close()
-		next(t, f.results)
+		f.leave(client, app)
 	})
 }

@@ -6,19 +6,24 @@ import (
 	"time"
 )
 
+// maxRecord is the largest payload of a TLS record in bytes (RFC 8446 5.1).
+const maxRecord = 16 << 10
+
 var (
-	// errStalled is a peer that takes nothing for too long.
+	// errStalled is returned when a peer has read nothing for
+	// [Options.WriteTimeout].
 	errStalled = errors.New("peer does not read")
-	// errCut is a tunnel that is cut.
+	// errCut is returned when the tunnel was cut.
 	errCut = errors.New("tunnel is cut")
 )
 
-// write writes all of b.
+// write writes all of b to p.dst. It returns errStalled when the peer does not
+// read.
 func (p *pump) write(b []byte) error {
 	err := p.writeAll(b)
-	p.out = nil // It would keep the buffer.
+	p.unsent = nil // It would keep the buffer from being freed.
 	if err != nil {
-		p.broken = true
+		p.writeFailed = true
 		if isTimeout(err) {
 			return errStalled
 		}
@@ -26,36 +31,39 @@ func (p *pump) write(b []byte) error {
 	return err
 }
 
-// writeAll sets no deadline where it does not have to wait.
+// writeAll first writes what the socket takes without waiting. It sets a
+// deadline, which costs more than a small write, only for the rest.
 func (p *pump) writeAll(b []byte) error {
 	if p.dst.raw == nil {
-		return p.writePieces(b)
+		return p.writeRecords(b)
 	}
-	p.out, p.patient = b, false
-	if err := p.writeRaw(); err != nil || len(p.out) == 0 {
+	p.unsent, p.mustWrite = b, false
+	if err := p.writeSocket(); err != nil || len(p.unsent) == 0 {
 		return err
 	}
-	p.patient = true
-	for len(p.out) > 0 {
-		// A peer that takes a part each time is slow and not stalled.
-		if err := p.expectWrite(); err != nil {
+	p.mustWrite = true
+	for len(p.unsent) > 0 {
+		// Each write has its own deadline: a peer that reads a little each time
+		// is slow, but has not stalled.
+		if err := p.setWriteDeadline(); err != nil {
 			return err
 		}
-		if err := p.writeRaw(); err != nil {
+		if err := p.writeSocket(); err != nil {
 			return err
 		}
 	}
 	return p.dst.conn.SetWriteDeadline(time.Time{})
 }
 
-// writePieces is for what cannot be asked without waiting: TLS, above all. A
-// piece is a record of it (RFC 8446 5.1).
-func (p *pump) writePieces(b []byte) error {
+// writeRecords writes b to a connection that is no plain socket, mostly TLS. It
+// does so by records, so that the deadline is for one record and not for all
+// of b.
+func (p *pump) writeRecords(b []byte) error {
 	for len(b) > 0 {
-		if err := p.expectWrite(); err != nil {
+		if err := p.setWriteDeadline(); err != nil {
 			return err
 		}
-		n, err := p.dst.conn.Write(b[:min(len(b), 16<<10)])
+		n, err := p.dst.conn.Write(b[:min(len(b), maxRecord)])
 		if err != nil {
 			return err
 		}
@@ -64,34 +72,35 @@ func (p *pump) writePieces(b []byte) error {
 	return nil
 }
 
-// expectWrite sets the deadline for what is written next.
-func (p *pump) expectWrite() error {
+// setWriteDeadline sets the deadline of the next write.
+func (p *pump) setWriteDeadline() error {
 	err := p.dst.conn.SetWriteDeadline(time.Now().Add(p.tunnel.relay.options.WriteTimeout))
-	if p.tunnel.over.Load() { // Asked now, lest it is abort that was undone.
+	if p.tunnel.isCut.Load() { // Checked after the call, which may have undone abort.
 		return errCut
 	}
 	return err
 }
 
-// writeRaw writes what of out can be written, and removes it there. Where it
-// is patient, that is something.
-func (p *pump) writeRaw() error {
+// writeSocket writes what the socket takes of p.unsent, and removes it there.
+// With p.mustWrite it waits until the socket takes something.
+func (p *pump) writeSocket() error {
 	if err := p.dst.raw.Write(p.onWritable); err != nil {
 		return err
 	}
 	return p.writeErr
 }
 
-// writable is called at once, and again whenever something can be written,
-// until it is true.
+// writable writes what can be written to the socket without waiting. The
+// network poller calls it first at once, and again whenever the socket may be
+// writable, until it returns true.
 func (p *pump) writable(fd uintptr) bool {
-	for len(p.out) > 0 {
-		n, ok, err := tryWrite(fd, p.out)
+	for len(p.unsent) > 0 {
+		n, ok, err := tryWrite(fd, p.unsent)
 		if !ok {
-			return !p.patient
+			return !p.mustWrite
 		}
-		p.out, p.writeErr = p.out[n:], err
-		if err != nil || p.patient {
+		p.unsent, p.writeErr = p.unsent[n:], err
+		if err != nil || p.mustWrite {
 			return true
 		}
 	}

@@ -1,8 +1,8 @@
-// Package strictjson checks JSON from outside and refuses what two parsers could
-// understand differently. encoding/json takes the last of two equal names, ignores
-// the case of names, and silently replaces invalid text by U+FFFD. RFC 8259
-// (4, 8.1, 8.2) leaves all of this to the parser; RFC 7515 (4) and RFC 7519 (4)
-// allow parsers to refuse it.
+// Package strictjson parses JSON from untrusted sources and rejects what two
+// parsers could interpret differently. encoding/json, for example, takes the
+// last of two equal names, matches names ignoring case, and silently replaces
+// invalid text by U+FFFD. RFC 8259 (4, 8.1, 8.2) leaves these cases to the
+// parser, and RFC 7515 (4) and RFC 7519 (4) allow rejecting duplicate names.
 package strictjson
 
 import (
@@ -17,7 +17,8 @@ import (
 	"unicode/utf8"
 )
 
-// The errors. Their texts contain nothing of the input.
+// The reasons for which input is rejected. Their texts contain nothing of the
+// input, so that they may be logged and returned to a client.
 var (
 	errEncoding  = errors.New("not valid UTF-8")
 	errSyntax    = errors.New("not exactly one JSON value")
@@ -28,12 +29,13 @@ var (
 )
 
 // Check returns an error unless data is exactly one JSON value that every parser
-// reads in the same way: valid UTF-8 without a byte order mark, no unpaired
-// surrogate escape, no object (at any depth) with two names that are equal or
-// differ only by case, nothing after the value, and at most maxDepth nested
-// objects and arrays (0 allows only a scalar). The error contains nothing of data.
+// interprets the same way: valid UTF-8 without a byte order mark, no unpaired
+// surrogate escape, no two names of one object that are equal or differ only by
+// case (at any depth), and nothing after the value. Objects and arrays may be
+// nested at most maxDepth levels deep; 0 allows only a scalar. The error
+// contains nothing of data.
 //
-// Check takes time linear in len(data). The caller limits the length.
+// Check takes time linear in len(data), which the caller must limit.
 func Check(data []byte, maxDepth int) error {
 	w := walker{data: data, maxDepth: maxDepth}
 	if err := w.check(); err != nil {
@@ -42,9 +44,9 @@ func Check(data []byte, maxDepth int) error {
 	return nil
 }
 
-// Members checks data as [Check] does and returns the members of the object that
-// data must be, by their decoded names. The values are slices of data. The error
-// contains nothing of data.
+// Members checks data like [Check] and returns the members of the object in it,
+// by their decoded names. The values are the raw text in data, which they alias.
+// Data that is not an object is an error. The error contains nothing of data.
 func Members(data []byte, maxDepth int) (map[string]json.RawMessage, error) {
 	w := walker{data: data, maxDepth: maxDepth, members: make(map[string]json.RawMessage)}
 	if err := w.check(); err != nil {
@@ -59,7 +61,8 @@ func Members(data []byte, maxDepth int) (map[string]json.RawMessage, error) {
 // whiteSpace is the white space of JSON (RFC 8259 2).
 const whiteSpace = " \t\r\n"
 
-// Text decodes a value of [Members]. It returns false if that is not a string.
+// Text decodes a value that [Members] has returned, and reports whether it is a
+// string.
 func Text(value json.RawMessage) (string, bool) {
 	if !bytes.HasPrefix(value, []byte{'"'}) {
 		return "", false
@@ -71,22 +74,22 @@ func Text(value json.RawMessage) (string, bool) {
 	return s, json.Unmarshal(value, &s) == nil
 }
 
-// walker makes one pass over data that is known to be valid JSON. So it needs no
-// grammar and only follows brackets and strings.
+// walker scans data once. json.Valid has accepted data before, so that the
+// walker needs no grammar: it only tracks brackets and strings.
 type walker struct {
 	data     []byte
 	maxDepth int
 	open     []container
-	members  map[string]json.RawMessage // of the outermost object; nil: not wanted
-	name     string                     // the latest name in the outermost object
-	value    int                        // the offset of its value, 0 for none
+	members  map[string]json.RawMessage // of the outermost object; nil if not wanted
+	name     string                     // the last name in the outermost object
+	value    int                        // the index at which its value begins; 0: none
 }
 
-// container is an object or array that is not closed yet.
+// container is an object or array whose closing bracket has not been read.
 type container struct {
 	object bool
-	inName bool // the next string of the object is a name
-	names  map[string]struct{}
+	inName bool                // the next string is a name
+	names  map[string]struct{} // the folded names so far
 }
 
 func (w *walker) check() error {
@@ -131,8 +134,8 @@ func (w *walker) walk() error {
 	return nil
 }
 
-// member stores the member of the outermost object that ends at end, if there is
-// one.
+// member stores the member of the outermost object whose value ends at index
+// end, if there is one.
 func (w *walker) member(end int) {
 	if len(w.open) != 1 || w.value == 0 {
 		return
@@ -154,7 +157,8 @@ func (w *walker) text(raw []byte) error {
 	}
 	name := string(raw)
 	if escaped {
-		// A name with escapes equals the same name without them.
+		// Names are compared decoded: an escape is another spelling of the same
+		// name.
 		if err := json.Unmarshal([]byte(`"`+name+`"`), &name); err != nil {
 			return errSyntax
 		}
@@ -165,6 +169,7 @@ func (w *walker) text(raw []byte) error {
 	return w.open[len(w.open)-1].add(fold(name))
 }
 
+// add records a folded name. It returns an error if the object has it already.
 func (c *container) add(name string) error {
 	if _, taken := c.names[name]; taken {
 		return errDuplicate
@@ -176,8 +181,8 @@ func (c *container) add(name string) error {
 	return nil
 }
 
-// closingQuote returns the index of the quote that ends the string literal that
-// begins at start.
+// closingQuote returns the index of the quote that ends the string literal whose
+// opening quote is at start.
 func closingQuote(data []byte, start int) int {
 	for i := start + 1; ; i++ {
 		switch data[i] {
@@ -189,13 +194,14 @@ func closingQuote(data []byte, start int) int {
 	}
 }
 
-// paired reports whether each \uD800-\uDFFF escape in raw is part of a pair.
+// paired reports whether each surrogate escape (\uD800 to \uDFFF) in raw is half
+// of a pair.
 func paired(raw []byte) bool {
 	for i := 0; i < len(raw); i++ {
 		if raw[i] != '\\' {
 			continue
 		}
-		i++ // a backslash is never the last byte
+		i++ // A backslash is never the last byte.
 		if raw[i] != 'u' {
 			continue
 		}
@@ -220,8 +226,9 @@ func hex4(digits []byte) rune {
 	return rune(unit)
 }
 
-// fold returns the same string for all names that encoding/json treats as equal:
-// it replaces each rune by the smallest of those that differ from it only by case.
+// fold returns the same string for all names that encoding/json would match with
+// each other. It replaces each rune by the smallest one that differs from it
+// only by case.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		for {

@@ -1,6 +1,6 @@
-// Package wsframe reads and writes WebSocket frames (RFC 6455 5.2), as far as the
-// relay and the exchange before authentication need it. It knows nothing of
-// connections.
+// Package wsframe parses and encodes WebSocket frames (RFC 6455 5.2). It has what
+// the relay and the exchange before authentication need, and keeps no state of
+// a connection.
 package wsframe
 
 import (
@@ -22,40 +22,46 @@ const (
 	Pong         Opcode = 0xA
 )
 
-// IsControl reports whether o is the opcode of a control frame, which may occur
-// between the fragments of a message (RFC 6455 5.5).
+// IsControl reports whether o is the opcode of a control frame. Control frames
+// may stand between the fragments of a message (RFC 6455 5.5).
 func (o Opcode) IsControl() bool { return o&0x8 != 0 }
 
 // Sizes in bytes.
 const (
-	// MaxHeader is the size of the longest header, that of a masked frame whose
-	// payload is longer than 65535 bytes.
+	// MaxHeader is the longest header, that of a masked frame with a payload of
+	// 64 KiB or more.
 	MaxHeader = 14
-	// MaxControl is the maximum payload of a control frame (RFC 6455 5.5).
+	// MaxControl is the longest payload of a control frame (RFC 6455 5.5).
 	MaxControl = 125
-	// maxReason is the maximum length of the reason in a close frame.
-	maxReason = MaxControl - 2
+	// MaxReason is the longest reason of a Close frame, whose payload begins
+	// with the code of two bytes.
+	MaxReason = MaxControl - 2
 )
 
-// ErrMalformed is the error for a header that RFC 6455 5.2 does not allow.
+// ErrMalformed is returned for a header that is invalid by RFC 6455 5.2, whatever
+// follows it.
 var ErrMalformed = errors.New("malformed frame")
 
 // Header is the header of one frame.
 type Header struct {
+	// Fin is set for the last frame of a message.
 	Fin bool
-	// RSV has the three reserved bits in its lowest bits: RSV1 is 4, RSV3 is 1.
+	// RSV are the reserved bits: RSV1 is 4, RSV2 is 2 and RSV3 is 1.
 	RSV    byte
 	Opcode Opcode
 	Masked bool
-	Mask   [4]byte
-	// Length is the length of the payload in bytes.
+	// Mask is the masking key. It is zero if Masked is not set.
+	Mask [4]byte
+	// Length is the size of the payload in bytes.
 	Length int64
 }
 
 // ParseHeader parses the header at the start of b and returns its size in bytes,
-// or 0 if b ends before the header does. The error is [ErrMalformed], for a length
-// that has its highest bit set or a shorter encoding. Reserved bits, opcodes and
-// the presence of a mask are for the caller to check.
+// which is 0 if b ends before the header does.
+//
+// The error is [ErrMalformed], for a length whose highest bit is set or that is
+// not encoded in the shortest form. Reserved bits, opcodes and a missing mask
+// are left for the caller to check.
 func ParseHeader(b []byte) (h Header, size int, err error) {
 	if len(b) < 2 {
 		return Header{}, 0, nil
@@ -102,8 +108,9 @@ func HeaderSize(second byte) int {
 	return size
 }
 
-// Append appends an unfragmented frame to dst. If mask is not nil the payload is
-// masked in the result, as RFC 6455 5.3 demands of clients.
+// Append appends an unfragmented frame to dst and returns the extended slice. If
+// mask is not nil, the payload is masked with it, as a client must do (RFC 6455
+// 5.3). payload itself is not changed.
 func Append(dst []byte, op Opcode, payload []byte, mask *[4]byte) []byte {
 	var masked byte
 	if mask != nil {
@@ -130,28 +137,35 @@ func Append(dst []byte, op Opcode, payload []byte, mask *[4]byte) []byte {
 	return dst
 }
 
-// Unmask masks or unmasks a complete payload in place (RFC 6455 5.3).
+// Unmask masks or unmasks a whole payload in place (RFC 6455 5.3). The two are
+// the same operation.
 func Unmask(payload []byte, mask [4]byte) {
 	for i := range payload {
 		payload[i] ^= mask[i&3]
 	}
 }
 
-// ClosePayload returns the payload of a close frame. A reason that is too long
-// is cut at the end of a character.
+// ClosePayload returns the payload of a Close frame. A reason of more than
+// [MaxReason] bytes is truncated between two characters, and one that is not
+// UTF-8 before its first invalid byte.
 func ClosePayload(code uint16, reason string) []byte {
-	for len(reason) > maxReason || !utf8.ValidString(reason) {
-		reason = reason[:min(len(reason)-1, maxReason)]
+	for len(reason) > MaxReason || !utf8.ValidString(reason) {
+		reason = reason[:min(len(reason)-1, MaxReason)]
 	}
 	return append(binary.BigEndian.AppendUint16(nil, code), reason...)
 }
 
-// NoStatus is the code that stands for a close frame without a code (RFC 6455
-// 7.4.1). It is never sent.
-const NoStatus = 1005
+// Close codes that are reported but never sent (RFC 6455 7.4.1).
+const (
+	// NoStatus stands for a Close frame without a code.
+	NoStatus = 1005
+	// Abnormal stands for a connection that ended without a Close frame.
+	Abnormal = 1006
+)
 
-// ParseClose parses the payload of a close frame. ok is false if RFC 6455 5.5.1
-// and 7.4 do not allow the payload: if it is a single byte, has a code that must
+// ParseClose parses the payload of a Close frame, already unmasked. The code of
+// an empty payload is [NoStatus]. ok is false if the payload is invalid by RFC
+// 6455 5.5, 5.5.1 or 7.4: one byte or more than [MaxControl], a code that must
 // not be sent, or a reason that is not UTF-8.
 func ParseClose(payload []byte) (code uint16, reason string, ok bool) {
 	if len(payload) == 0 {
@@ -164,10 +178,10 @@ func ParseClose(payload []byte) (code uint16, reason string, ok bool) {
 	return code, string(payload[2:]), IsSendable(code)
 }
 
-// IsSendable reports whether a close frame may have this code (RFC 6455 7.4).
+// IsSendable reports whether a Close frame may contain this code (RFC 6455 7.4).
 func IsSendable(code uint16) bool {
 	switch code {
-	case 1004, NoStatus, 1006, 1015:
+	case 1004, NoStatus, Abnormal, 1015:
 		return false
 	default:
 		return code >= 1000 && code <= 1014 || code >= 3000 && code <= 4999

@@ -53,7 +53,7 @@ func TestMalformedHeaders(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	tests := []struct {
+	for _, tt := range []struct {
 		rule    string
 		payload []byte
 		code    uint16
@@ -71,8 +71,7 @@ func TestClose(t *testing.T) {
 		{"999", []byte{0x03, 0xE7}, 999, "", false},
 		{"5000", []byte{0x13, 0x88}, 5000, "", false},
 		{"a reason that is not UTF-8", []byte{0x03, 0xE8, 0xFF}, 0, "", false},
-	}
-	for _, tt := range tests {
+	} {
 		code, reason, ok := wsframe.ParseClose(tt.payload)
 		if code != tt.code || reason != tt.reason || ok != tt.ok {
 			t.Errorf("%s: got %d, %q, %t, want %d, %q, %t", tt.rule, code, reason, ok, tt.code, tt.reason, tt.ok)

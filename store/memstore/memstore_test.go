@@ -127,6 +127,31 @@ func TestExpiresExactly(t *testing.T) {
 	fixture.WantRefused(t, m, early, ticket.ErrNotFound)
 }
 
+// Each ticket ends at its own time, whatever ends before and after it. Many share
+// a shard.
+func TestEndsInOrder(t *testing.T) {
+	const tickets = 2000
+	c := &clock{}
+	m := newStore(t, memstore.Options{Retention: time.Millisecond * tickets, Now: c.now})
+	ends := make(map[ticket.ID]int)
+	for i := range tickets {
+		id, n := ticket.NewID(), i*7919%tickets // in no order
+		fixture.WantErr(t, "create", m.Create(t.Context(), id, fixture.Record(), time.Duration(n+1)*time.Millisecond), nil)
+		if ends[id] = n + 1; n%2 == 0 { // Its mark ends later than all the others.
+			fixture.Consume(t, m, id)
+			ends[id] = tickets
+		}
+	}
+	for now := 100; now <= tickets; now += 100 {
+		c.advance(100 * time.Millisecond)
+		for id, end := range ends {
+			if _, err := m.Lookup(t.Context(), id); (err == nil) != (now < end) {
+				t.Fatalf("after %d ms: lookup of a ticket that ends after %d: got %v", now, end, err)
+			}
+		}
+	}
+}
+
 // A clock that goes back neither ends a ticket nor revives one.
 func TestClockGoesBack(t *testing.T) {
 	c := &clock{}

@@ -3,11 +3,11 @@ package redisstore_test
 import (
 	"fmt"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"wsticket/internal/testenv"
+	"wsticket/store/internal/fixture"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
 )
@@ -41,27 +41,12 @@ func BenchmarkLive(b *testing.B) {
 // fill creates n tickets from many callers, because that is faster.
 func fill(b *testing.B, s *redisstore.Store, n int) []ticket.ID {
 	b.Helper()
-	const callers = 128
 	ids := make([]ticket.ID, n)
-	faults := make(chan error, callers)
-	var workers sync.WaitGroup
-	for c := range callers {
-		workers.Go(func() {
-			for i := c; i < n; i += callers {
-				ids[i] = ticket.NewID()
-				rec := ticket.Record{IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Payload: make([]byte, 200)}
-				if err := s.Create(b.Context(), ids[i], rec, time.Hour); err != nil {
-					faults <- err
-					return
-				}
-			}
-		})
-	}
-	workers.Wait()
-	close(faults)
-	for err := range faults {
-		b.Fatal(err)
-	}
+	fixture.Each(b, 128, n, func(i int) error {
+		ids[i] = ticket.NewID()
+		rec := ticket.Record{IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Payload: make([]byte, 200)}
+		return s.Create(b.Context(), ids[i], rec, time.Hour)
+	})
 	return ids
 }
 

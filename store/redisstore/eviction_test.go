@@ -69,25 +69,6 @@ func TestCheckEvictionCluster(t *testing.T) {
 	wantEvicting(t, s.CheckEviction(t.Context()), "volatile-random")
 }
 
-// saying is a hook of the client library that replies to every command with a
-// text.
-type saying struct{ text string }
-
-func (saying) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (s saying) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(_ context.Context, cmd redis.Cmder) error {
-		if c, ok := cmd.(interface{ SetVal(text string) }); ok {
-			c.SetVal(s.text)
-		}
-		return nil
-	}
-}
-
-func (saying) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
 func TestEvictionPolicies(t *testing.T) {
 	const silent = "redis: maxmemory-policy: the server does not report it, want noeviction"
 	tests := []struct{ rule, info, want string }{
@@ -104,7 +85,10 @@ func TestEvictionPolicies(t *testing.T) {
 		t.Run(tt.rule, func(t *testing.T) {
 			c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 			t.Cleanup(func() { mustClose(t, c) })
-			c.AddHook(saying{tt.info})
+			c.AddHook(replying(func(cmd redis.Cmder) error {
+				cmd.(interface{ SetVal(text string) }).SetVal(tt.info) //nolint:errcheck,forcetypeassert // It is INFO.
+				return nil
+			}))
 			s := redisstore.NewOn(c, redisstore.Options{})
 			var got string
 			if err := s.CheckEviction(t.Context()); err != nil {

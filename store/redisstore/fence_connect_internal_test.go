@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net"
-	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,48 +12,26 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// lateConn is a connection on which the reply to the first EVAL is late.
+// lateConn is a connection on which the first EVAL, and so its reply, is late.
 type lateConn struct {
 	net.Conn
-	by time.Duration
-
-	mu       sync.Mutex
-	asked    bool
-	from     time.Time // when the late answer arrives
-	deadline time.Time
+	by   time.Duration
+	sent chan struct{}
 }
 
 func (c *lateConn) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	if !c.asked && bytes.Contains(b, []byte("eval")) {
-		c.asked, c.from = true, time.Now().Add(c.by)
+	if c.sent != nil {
+		<-c.sent
 	}
-	c.mu.Unlock()
-	return c.Conn.Write(b)
-}
-
-func (c *lateConn) SetDeadline(t time.Time) error     { return c.until(t, c.Conn.SetDeadline) }
-func (c *lateConn) SetReadDeadline(t time.Time) error { return c.until(t, c.Conn.SetReadDeadline) }
-
-func (c *lateConn) until(t time.Time, set func(time.Time) error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.deadline = t
-	return set(t)
-}
-
-func (c *lateConn) Read(b []byte) (int, error) {
-	c.mu.Lock()
-	from, deadline := c.from, c.deadline
-	c.mu.Unlock()
-	if wait := time.Until(from); wait > 0 {
-		if !deadline.IsZero() && deadline.Before(from) {
-			<-time.After(time.Until(deadline))
-			return 0, os.ErrDeadlineExceeded
-		}
-		<-time.After(wait)
+	if c.sent != nil || !bytes.Contains(b, []byte("eval")) {
+		return c.Conn.Write(b)
 	}
-	return c.Conn.Read(b)
+	c.sent, b = make(chan struct{}), bytes.Clone(b)
+	time.AfterFunc(c.by, func() {
+		defer close(c.sent)
+		_, _ = c.Conn.Write(b)
+	})
+	return len(b), nil
 }
 
 // A connection on which the identity of the server has not arrived in time is not

@@ -180,17 +180,17 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// failing is a hook of the client library that fails every command.
-type failing struct{ err error }
+// replying is a hook of the client library that replies to every command.
+type replying func(redis.Cmder) error
 
-func (f failing) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (replying) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (f failing) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(context.Context, redis.Cmder) error { return f.err }
+func (r replying) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(_ context.Context, cmd redis.Cmder) error { return r(cmd) }
 }
 
-func (f failing) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(context.Context, []redis.Cmder) error { return f.err }
+func (r replying) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(_ context.Context, cmds []redis.Cmder) error { return r(cmds[0]) }
 }
 
 // serverError is an error reply.
@@ -239,7 +239,7 @@ func TestOutageKinds(t *testing.T) {
 		t.Run(tt.rule, func(t *testing.T) {
 			c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 			t.Cleanup(func() { mustClose(t, c) })
-			c.AddHook(failing{tt.err})
+			c.AddHook(replying(func(redis.Cmder) error { return tt.err }))
 			s := redisstore.NewOn(c, redisstore.Options{Retention: fixture.Retention})
 			for _, from := range []int64{-1, 1} {
 				redisstore.UsePipeline(s, from, nil)

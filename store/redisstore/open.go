@@ -30,7 +30,8 @@ import (
 // sentinel_username and sentinel_password. Single use depends on the other
 // settings of the client, which are fixed.
 //
-// Open does not connect; see [Store.Ping]. The caller must call [Store.Close].
+// Open does not connect, but for the min_idle_conns, which the client begins to
+// open in the background; see [Store.Ping]. The caller must call [Store.Close].
 // The error joins a [*ticket.OptionError] for each fault of o, and for each
 // fault of the URL one with the field URL, which repeats nothing of the URL: it
 // may have a password in it.
@@ -45,15 +46,6 @@ func Open(rawURL string, o Options) (*Store, error) {
 	}
 	fences := newFenceTable(o.Fence, t.topology == cluster)
 	return newStore(newClient(t, o.Timeout, fences.onConnect), fences, o), nil
-}
-
-// CheckURL returns the faults that [Open] would find in a URL and in the files
-// that it names. It does not connect.
-func CheckURL(rawURL string) error {
-	faults := ticket.OptionErrors{Package: "redisstore"}
-	_, err := readURL(rawURL)
-	faults.Add("URL", err)
-	return faults.Err()
 }
 
 // readURL reads a URL and the files that it names. Its error joins the faults.

@@ -1,13 +1,12 @@
 package redisstore_test
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 	"wsticket/store/redisstore"
 )
@@ -34,29 +33,6 @@ func TestOpenListsEveryFault(t *testing.T) {
 	}
 }
 
-// CheckURL accepts the URLs that Open accepts.
-func TestCheckURL(t *testing.T) {
-	for url, want := range map[string]string{
-		"redis://127.0.0.1:1/3":                 "",
-		"rediss://127.0.0.1:1":                  "",
-		"redis://h/abc":                         "database: must be a number",
-		"rediss://h?ca_file=/gone&pool_size=no": "pool_size: must be 1 to",
-		"rediss://h?ca_file=/gone":              "ca_file: no such file",
-	} {
-		err := redisstore.CheckURL(url)
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("CheckURL(%q) = %v, want %q", url, err, want)
-		}
-		opened, openErr := redisstore.Open(url, redisstore.Options{})
-		if (openErr == nil) != (err == nil) {
-			t.Errorf("Open(%q) = %v, where CheckURL says %v", url, openErr, err)
-		}
-		if openErr == nil {
-			mustClose(t, opened)
-		}
-	}
-}
-
 func TestClose(t *testing.T) {
 	s := openStore(t, testenv.Redis(t).URL())
 	if err := s.Ping(t.Context()); err != nil {
@@ -74,7 +50,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestQuietLogger(t *testing.T) {
-	var out lockedBuffer
+	var out test.Output
 	redisstore.QuietLogger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	t.Cleanup(func() { redisstore.QuietLogger(slog.New(slog.DiscardHandler)) })
 	addr := testenv.FreeAddr(t)
@@ -83,22 +59,4 @@ func TestQuietLogger(t *testing.T) {
 	if got := out.String(); !strings.Contains(got, "redis client reports trouble") || strings.Contains(got, addr) {
 		t.Errorf("log: got %q, want the fixed text and no address", got)
 	}
-}
-
-// lockedBuffer is written by the goroutines of the client library.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -38,10 +38,12 @@ func TestFrozenQueue(t *testing.T) {
 	const callers = 256
 	server := testenv.Redis(t)
 	stores := map[string]*redisstore.Store{
-		"pipelined": openPipelined(t, server.URL()), "by threshold": openStore(t, server.URL()),
+		"pipelined": openPipelined(t, server.URL()), "by threshold": openStore(t, server.URL()), "one by one": openStore(t, server.URL()),
 	}
+	redisstore.UsePipeline(stores["one by one"], -1, nil)
 	for name, s := range stores {
 		t.Run(name, func(t *testing.T) {
+			cold := openStore(t, server.URL()) // It has no connection yet.
 			ids := make([]ticket.ID, callers)
 			for i := range ids {
 				ids[i] = fixture.Create(t, s)
@@ -51,7 +53,8 @@ func TestFrozenQueue(t *testing.T) {
 				if i%2 == 0 {
 					return create(t, s)
 				}
-				_, err := s.Consume(t.Context(), ids[i], fixture.Redeemed("a"), fixture.Retry)
+				from := map[bool]*redisstore.Store{true: s, false: cold}[i%4 == 1]
+				_, err := from.Consume(t.Context(), ids[i], fixture.Redeemed("a"), fixture.Retry)
 				return err
 			})
 			server.Thaw()

@@ -29,7 +29,6 @@ type scheme struct {
 	port     string // the default
 }
 
-//nolint:gochecknoglobals // A table; nobody assigns it.
 var schemes = map[string]scheme{
 	"redis": {standalone, false, "6379"}, "rediss": {standalone, true, "6379"},
 	"redis+sentinel": {sentinel, false, "26379"}, "rediss+sentinel": {sentinel, true, "26379"},

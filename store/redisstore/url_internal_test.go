@@ -1,8 +1,6 @@
 package redisstore
 
 import (
-	"context"
-	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,62 +10,41 @@ import (
 )
 
 func TestParseURL(t *testing.T) {
+	type options = redis.UniversalOptions
+	one, none := scheme{standalone, false, "6379"}, tlsFiles{}
 	tests := []struct {
 		rule, url string
 		want      target
 	}{
-		{"the least", "redis://h", target{
-			scheme{standalone, false, "6379"}, redis.UniversalOptions{Addrs: []string{"h:6379"}}, tlsFiles{},
-		}},
-		{"a trailing slash is no database", "redis://127.0.0.1:1/", target{
-			scheme{standalone, false, "6379"}, redis.UniversalOptions{Addrs: []string{"127.0.0.1:1"}}, tlsFiles{},
-		}},
-		{"an IPv6 address stands in brackets", "redis://[::1]", target{
-			scheme{standalone, false, "6379"}, redis.UniversalOptions{Addrs: []string{"[::1]:6379"}}, tlsFiles{},
-		}},
-		{"with a port too", "redis://[::1]:7", target{
-			scheme{standalone, false, "6379"}, redis.UniversalOptions{Addrs: []string{"[::1]:7"}}, tlsFiles{},
-		}},
+		{"the least", "redis://h", target{one, options{Addrs: []string{"h:6379"}}, none}},
+		{"a trailing slash is no database", "redis://127.0.0.1:1/", target{one, options{Addrs: []string{"127.0.0.1:1"}}, none}},
+		{"an IPv6 address stands in brackets", "redis://[::1]", target{one, options{Addrs: []string{"[::1]:6379"}}, none}},
+		{"with a port too", "redis://[::1]:7", target{one, options{Addrs: []string{"[::1]:7"}}, none}},
 		{"the password of the default user", "redis://:p%40%3a%2F+w@h/3", target{
-			scheme{standalone, false, "6379"},
-			redis.UniversalOptions{Addrs: []string{"h:6379"}, Password: "p@:/+w", DB: 3},
-			tlsFiles{},
+			one, options{Addrs: []string{"h:6379"}, Password: "p@:/+w", DB: 3}, none,
 		}},
 		{
 			"all parameters",
 			"rediss://u:p@h?client_name=c&pool_size=7&min_idle_conns=1&max_idle_conns=5" +
 				"&conn_max_idle_time=5m&conn_max_lifetime=1h&ca_file=/a%20b&cert_file=c&key_file=k",
-			target{
-				scheme{standalone, true, "6379"},
-				redis.UniversalOptions{
-					Addrs: []string{"h:6379"}, Username: "u", Password: "p", ClientName: "c",
-					PoolSize: 7, MinIdleConns: 1, MaxIdleConns: 5,
-					ConnMaxIdleTime: 5 * time.Minute, ConnMaxLifetime: time.Hour,
-				},
-				tlsFiles{"/a b", "c", "k"},
-			},
+			target{scheme{standalone, true, "6379"}, options{
+				Addrs: []string{"h:6379"}, Username: "u", Password: "p", ClientName: "c",
+				PoolSize: 7, MinIdleConns: 1, MaxIdleConns: 5, ConnMaxIdleTime: 5 * time.Minute, ConnMaxLifetime: time.Hour,
+			}, tlsFiles{"/a b", "c", "k"}},
 		},
 		{"Sentinels, and the name of the primary", "redis+sentinel://my-name@h1,h2:5/2", target{
-			scheme{sentinel, false, "26379"},
-			redis.UniversalOptions{Addrs: []string{"h1:26379", "h2:5"}, MasterName: "my-name", DB: 2},
-			tlsFiles{},
+			scheme{sentinel, false, "26379"}, options{Addrs: []string{"h1:26379", "h2:5"}, MasterName: "my-name", DB: 2}, none,
 		}},
 		{
 			"what has a colon is credentials",
 			"rediss+sentinel://user:p@h1?master=name&sentinel_username=su&sentinel_password=s%2Bp",
-			target{
-				scheme{sentinel, true, "26379"},
-				redis.UniversalOptions{
-					Addrs: []string{"h1:26379"}, MasterName: "name",
-					Username: "user", Password: "p", SentinelUsername: "su", SentinelPassword: "s+p",
-				},
-				tlsFiles{},
-			},
+			target{scheme{sentinel, true, "26379"}, options{
+				Addrs: []string{"h1:26379"}, MasterName: "name",
+				Username: "user", Password: "p", SentinelUsername: "su", SentinelPassword: "s+p",
+			}, none},
 		},
 		{"some nodes of a cluster", "rediss+cluster://u:p@h1:1,h2", target{
-			scheme{cluster, true, "6379"},
-			redis.UniversalOptions{Addrs: []string{"h1:1", "h2:6379"}, Username: "u", Password: "p"},
-			tlsFiles{},
+			scheme{cluster, true, "6379"}, options{Addrs: []string{"h1:1", "h2:6379"}, Username: "u", Password: "p"}, none,
 		}},
 	}
 	for _, tt := range tests {
@@ -208,32 +185,5 @@ func TestClientsAreHardened(t *testing.T) {
 				t.Errorf("got %+v", o)
 			}
 		})
-	}
-}
-
-// The library runs OnConnect on its connections to Sentinels too, which have no
-// replication identity.
-func TestHookSkipsSentinels(t *testing.T) {
-	primary := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "name", SentinelAddrs: []string{"h:1"}})
-	sentinel := redis.NewClient(&redis.Options{Addr: "h:1"})
-	tests := []struct {
-		rule string
-		conn *redis.Conn
-		want int
-	}{
-		{"a connection to the primary", primary.Conn(), 1},
-		{"a connection to a Sentinel", sentinel.Conn(), 0},
-	}
-	for _, tt := range tests {
-		runs := 0
-		hook := onlyPrimary(func(context.Context, *redis.Conn) error { runs++; return nil })
-		if err := hook(t.Context(), tt.conn); err != nil || runs != tt.want {
-			t.Errorf("%s: got %d runs, %v; want %d", tt.rule, runs, err, tt.want)
-		}
-	}
-	for _, c := range []io.Closer{primary, sentinel} {
-		if err := c.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
 	}
 }

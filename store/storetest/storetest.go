@@ -34,7 +34,7 @@ type Factory func(tb testing.TB) Subject
 // testCase is one rule of the contract.
 type testCase struct {
 	name string
-	// rule is what the case checks. It is printed where the case fails.
+	// rule is what the case checks. It is printed if the case fails.
 	rule string
 	run  func(tb testing.TB, s Subject)
 }

@@ -3,11 +3,13 @@
 // its keys:
 //
 //	redeemer, err := remote.New(remote.Options{URL: "http://wsticket:8081", Key: key})
-//	handler, err := ws.New(ws.Options{Redeemer: redeemer, Endpoint: chat, Origins: origins})
+//	g, err := gate.New(gate.Options{Redeemer: redeemer, Origins: origins})
+//	handler, err := ws.New(ws.Options{Gate: g, Endpoint: chat})
 //
-// It asks POST /consume once for each redemption and never again by itself:
-// whatever it cannot be sure of is [ticket.ErrUnavailable], and the client gets
-// a new ticket. It imports the standard library and package ticket alone.
+// A redemption is one request to POST /consume, which is never repeated. If its
+// outcome is not certain, the error is [ticket.ErrUnavailable], and the client
+// gets a new ticket. The package links nothing but the standard library and this
+// module.
 package remote
 
 import (
@@ -18,37 +20,38 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"wsticket/internal/httpclient"
 	"wsticket/ticket"
 )
 
 const (
-	// DefaultTimeout bounds a redemption where nothing else is configured.
+	// DefaultTimeout bounds a redemption unless Options say otherwise.
 	DefaultTimeout = 2 * time.Second
 	// maxAnswer bounds an answer in bytes.
 	maxAnswer = 64 << 10
-	// idleTimeout is shorter than the service's, so that we are the one to
-	// close a connection that is not used.
-	idleTimeout = 30 * time.Second
+	// maxIdle connections are kept, for a time (the default of httpclient) that
+	// is shorter than the service's, so that the service never closes one that
+	// a request is about to use.
+	maxIdle = 64
 )
 
-// Options say where the service is and who we are.
+// Options say where the service is and how it knows this program.
 type Options struct {
 	// URL is the service's internal listener: http or https with a host and
-	// nothing more. Over plain http, whoever is on the way reads key and
+	// nothing more. Over plain http, everybody on the path can read key and
 	// tickets. Required.
 	URL string
 	// Key is an API key with the scope "consume". Required, unless TLS has a
 	// client certificate.
 	Key ticket.Bearer
-	// TLS is for a service whose certificate is of an authority of one's own,
-	// and for a client certificate. Default: the system's authorities. It is
-	// copied; less than TLS 1.2 is never spoken.
+	// TLS is for a service whose certificate comes from a private authority,
+	// and for a client certificate. It is copied, and raised to TLS 1.2 where
+	// it allows less. Default: the authorities of the system.
 	TLS *tls.Config
 	// Timeout bounds a redemption, from connecting to the whole answer.
 	// Default: 2 s.
@@ -57,18 +60,18 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Redeemer is a ws.Redeemer. It is safe for concurrent use.
+// Redeemer redeems tickets at a service, as a gate.Redeemer. It is safe for
+// concurrent use.
 type Redeemer struct {
-	url       string
-	key       ticket.Bearer
-	timeout   time.Duration
-	now       func() time.Time
-	client    http.Client
-	transport *http.Transport
+	url     string
+	key     ticket.Bearer
+	timeout time.Duration
+	now     func() time.Time
+	client  *http.Client
 }
 
-// New returns a Redeemer, or an error that lists every fault of o. It does not
-// ask the service.
+// New returns a Redeemer, or an error that joins a [ticket.OptionError] for each
+// fault of o. It does not ask the service.
 func New(o Options) (*Redeemer, error) {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
@@ -80,33 +83,25 @@ func New(o Options) (*Redeemer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redeemer{
+	return &Redeemer{
 		url: base.Scheme + "://" + base.Host + "/consume", key: o.Key, timeout: o.Timeout, now: o.Now,
-		transport: newTransport(o.TLS, o.Timeout),
-	}
-	r.client = http.Client{
-		Transport: r.transport,
-		// A ticket and a key are for nobody else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return r, nil
+		client: httpclient.New(httpclient.Options{
+			TLS: o.TLS, ConnectTimeout: o.Timeout, MaxHeader: 16 << 10, MaxIdle: maxIdle,
+		}),
+	}, nil
 }
 
 func (o Options) validate() (*url.URL, error) {
-	var faults []error
-	check := func(good bool, format string, args ...any) {
-		if !good {
-			faults = append(faults, fmt.Errorf("remote: "+format, args...))
-		}
-	}
+	faults := ticket.OptionErrors{Package: "remote"}
 	base, err := url.Parse(o.URL)
 	// The URL is not repeated: it may have a password in it.
-	check(err == nil && isBase(base), "url: must be http(s)://host[:port] and nothing more")
-	check(!strings.ContainsFunc(o.Key.Reveal(), func(c rune) bool { return c <= ' ' || c > '~' }), "key: must be printable ASCII without blanks")
-	check(!o.Key.IsZero() || o.TLS != nil && (len(o.TLS.Certificates) > 0 || o.TLS.GetClientCertificate != nil),
-		"key: required, or a client certificate")
-	check(o.Timeout > 0, "timeout: must be positive (got %s)", o.Timeout)
-	return base, errors.Join(faults...)
+	faults.Check(err == nil && isBase(base), "URL", "must be http(s)://host[:port] and nothing more")
+	faults.Check(!strings.ContainsFunc(o.Key.Reveal(), func(c rune) bool { return c <= ' ' || c > '~' }), "Key",
+		"must be printable ASCII without blanks")
+	certified := o.TLS != nil && (len(o.TLS.Certificates) > 0 || o.TLS.GetClientCertificate != nil)
+	faults.Check(certified || !o.Key.IsZero(), "Key", "required, or a client certificate")
+	faults.Check(o.Timeout > 0, "Timeout", "must be positive (got %s)", o.Timeout)
+	return base, faults.Err()
 }
 
 func isBase(u *url.URL) bool {
@@ -114,30 +109,14 @@ func isBase(u *url.URL) bool {
 		(u.Path == "" || u.Path == "/") && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
 }
 
-// newTransport obeys no proxy variables and unpacks nothing.
-func newTransport(own *tls.Config, timeout time.Duration) *http.Transport {
-	config := own.Clone()
-	if config == nil {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	return &http.Transport{
-		// A request that has been given up does not end the attempt to connect,
-		// so that this has bounds of its own.
-		DialContext: (&net.Dialer{Timeout: timeout}).DialContext, TLSHandshakeTimeout: timeout,
-		TLSClientConfig: config, DisableCompression: true,
-		MaxIdleConnsPerHost: 64, IdleConnTimeout: idleTimeout, MaxResponseHeaderBytes: 16 << 10,
-	}
-}
-
 // Close closes the connections that are not in use. A Redeemer can be used
 // afterwards.
-func (r *Redeemer) Close() { r.transport.CloseIdleConnections() }
+func (r *Redeemer) Close() { r.client.CloseIdleConnections() }
 
-// Redeem spends the ticket at the service. The service tells a grant's ID,
-// issuer, subject, session, claims, audience, scope and end; the bearer's own
-// audience, scope and token ID, and the origin that the ticket was bound to,
-// stay empty.
+// Redeem spends the ticket at the service. The grant has the ID, issuer,
+// subject, session, claims, audience, scope and end that the service returns;
+// the bearer's audience, scope and token ID, and the origin that the ticket was
+// bound to, stay empty.
 //
 // A ticket that is not accepted is [ticket.ErrNotFound], whatever is wrong
 // with it. A time-out, a key that is refused and an answer that is not
@@ -147,7 +126,7 @@ func (r *Redeemer) Redeem(ctx context.Context, token ticket.Token, p ticket.Pres
 	defer cancel()
 	grant, err := r.redeem(within, token, p)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
-		err = context.Canceled // the caller has left, and that is all there is to say
+		err = context.Canceled // the caller has left, which is no fault of the service
 	}
 	if err != nil {
 		return ticket.Grant{}, fmt.Errorf("remote redeem: %w", err)
@@ -160,20 +139,20 @@ func (r *Redeemer) redeem(ctx context.Context, token ticket.Token, p ticket.Pres
 	if err != nil {
 		return ticket.Grant{}, err
 	}
-	status, kind, answer, err := r.ask(ctx, body)
+	status, kind, data, err := r.ask(ctx, body)
 	if err != nil {
 		return ticket.Grant{}, err
 	}
-	v, err := decode(status, kind, answer)
+	a, err := decode(status, kind, data)
 	if err != nil {
 		return ticket.Grant{}, err
 	}
-	return v.grant(token, p, r.now())
+	return a.grant(token, p, r.now())
 }
 
-// ask sends one request. net/http sends it a second time only where a
+// ask sends one request. net/http sends it a second time only if a
 // connection was closed before a byte of it had been written.
-func (r *Redeemer) ask(ctx context.Context, body []byte) (status int, kind string, answer []byte, err error) {
+func (r *Redeemer) ask(ctx context.Context, body []byte) (status int, kind string, data []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(body))
 	if err != nil {
 		return 0, "", nil, errUnreachable
@@ -188,18 +167,18 @@ func (r *Redeemer) ask(ctx context.Context, body []byte) (status int, kind strin
 		return 0, "", nil, errUnreachable
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	data, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil:
 		return 0, "", nil, errUnreachable
-	case len(answer) > maxAnswer:
+	case len(data) > maxAnswer:
 		return 0, "", nil, errAnswer
 	default:
-		return res.StatusCode, res.Header.Get("Content-Type"), answer, nil
+		return res.StatusCode, res.Header.Get("Content-Type"), data, nil
 	}
 }
 
-// encode writes the body. What the service would not take as an attempt is
+// encode returns the body. An attempt that the service would not accept is
 // refused here, before it costs a ticket.
 func encode(token ticket.Token, p ticket.Presentation) ([]byte, error) {
 	if len(p.Attempt) > ticket.MaxAttempt || strings.ContainsFunc(p.Attempt, func(c rune) bool { return c <= ' ' || c > '~' }) {

@@ -81,44 +81,6 @@ func TestRecordLayout(t *testing.T) {
 	}
 }
 
-func TestRecordRoundTrip(t *testing.T) {
-	rec := testRecord()
-	value := mustEncode(t, testID, rec)
-	marks := []ticket.Mark{
-		{State: ticket.Pending},
-		spentMark(),
-		{State: ticket.Redeemed, At: time.UnixMilli(0).UTC()},
-		{State: ticket.Revoked, At: time.UnixMilli(-1).UTC(), Attempt: strings.Repeat("a", ticket.MaxAttempt)},
-		{State: ticket.Refused, At: time.UnixMilli(1).UTC(), Reason: strings.Repeat("r", maxReason)},
-	}
-	for _, m := range marks {
-		before := bytes.Clone(value)
-		if m.State != ticket.Pending {
-			marked := mustMark(t, value, m)
-			if !bytes.Equal(value, before) {
-				t.Fatal("WithMark changed its argument")
-			}
-			value = marked
-		}
-		got, err := Decode(testID, value)
-		if want := (ticket.Entry{Record: rec, Mark: m}); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("got %+v, %v; want %+v", got, err, want)
-		}
-	}
-}
-
-// Outside of Redis a record has no fence.
-func TestRecordWithoutFence(t *testing.T) {
-	value, err := Encode(testID, testRecord(), time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := Decode(testID, mustMark(t, value, spentMark()))
-	if want := (ticket.Entry{Record: testRecord(), Mark: spentMark()}); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, %v; want %+v", got, err, want)
-	}
-}
-
 func TestEncodeRefuses(t *testing.T) {
 	for _, id := range []ticket.ID{"", ticket.ID(strings.Repeat("i", 256))} {
 		if _, err := Encode(id, testRecord(), time.Second); !errors.Is(err, ticket.ErrInvalidRequest) {

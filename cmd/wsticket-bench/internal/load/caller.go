@@ -104,8 +104,8 @@ func (c *caller) ask() (answer, error) {
 }
 
 // obtain asks for a ticket and returns where to present it: path and query of
-// the answer's url, such as /ws?ticket=wst1_…. So nobody has to configure here
-// what the path and the parameter are called.
+// the answer's url, such as /ws?ticket=wst1_…. So the names of path and
+// parameter need not be configured here.
 func (c *caller) obtain(ctx context.Context) (string, error) {
 	body, err := c.issue(ctx)
 	if err != nil {

@@ -54,7 +54,8 @@ type conn struct {
 	release func() bool // stops the watch on the context
 }
 
-// dial connects. The end of ctx closes the connection, whatever it waits for.
+// dial connects. When ctx ends the connection is closed, also while it is in
+// use.
 func (t *target) dial(ctx context.Context) (*conn, error) {
 	// Probes to keep idle connections alive would be one more system call.
 	dialer := net.Dialer{Timeout: t.timeout, KeepAlive: -1}
@@ -78,9 +79,9 @@ func (c *conn) send(request []byte, timeout time.Duration) error {
 	return err
 }
 
-// drop closes the connection, with a reset where the server has not closed it
-// before. Every ordinary close from this side would keep its port busy for a
-// minute (TIME-WAIT), and a storm uses up all ports in seconds.
+// drop closes the connection, with a reset if the server has not closed it
+// before. An ordinary close from this side would keep the port busy for a
+// minute (TIME-WAIT), and a storm would use up all ports in seconds.
 func (c *conn) drop() {
 	c.release()
 	closing := c.Conn
@@ -100,9 +101,10 @@ type answer struct {
 	last   bool // the server closes the connection after it
 }
 
-// receive reads an answer. That of net/http costs 2 µs more than one that knows
-// only this server's headers, of about 20 for a request, and it understands
-// whatever proxy is in between. Frames that follow a 101 stay unread.
+// receive reads an answer with net/http. Of the 20 µs that a request takes,
+// that costs 2 µs more than a parser that knows only this server's headers, but
+// it understands the answers of any proxy in between. Frames that follow a 101
+// stay unread.
 func (c *conn) receive() (answer, error) {
 	response, err := http.ReadResponse(c.in, nil)
 	if err != nil {

@@ -18,7 +18,7 @@ type kind string
 // Error returns the words.
 func (k kind) Error() string { return string(k) }
 
-// What an answer can be besides a status.
+// The kinds of answers that are not named by a status.
 const (
 	kindAnswer kind = "unreadable answer"
 	kindNoURL  kind = "answer without a url"
@@ -52,11 +52,11 @@ func (e *stepError) Error() string { return e.step + ": " + kindOf(e.err) }
 // Unwrap returns the error itself.
 func (e *stepError) Unwrap() error { return e.err }
 
-// kindOther is the kind of errors that no other name is known for.
+// kindOther is the kind of all other errors.
 const kindOther = "connection"
 
 // systemKinds are the names of errors of the operating system and of io.
-var systemKinds = []struct { //nolint:gochecknoglobals // A table; nobody assigns it.
+var systemKinds = []struct {
 	is   error
 	kind string
 }{
@@ -95,8 +95,8 @@ func kindOf(err error) string {
 	return kindOther
 }
 
-// unreadable returns err where the connection failed, and else says that what
-// came is no HTTP.
+// unreadable returns err if the connection failed, and otherwise the kind of an
+// answer that is not HTTP.
 func unreadable(err error) error {
 	if kindOf(err) == kindOther {
 		return kindAnswer

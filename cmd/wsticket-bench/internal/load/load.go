@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The storms by name: what the callers of one run do, over and over.
+// The storms by name: what the callers of one run do repeatedly.
 const (
 	// Issue is POST /ws-ticket on a connection that stays open.
 	Issue = "issue"
@@ -25,7 +25,7 @@ type Options struct {
 	Base *url.URL
 	// Origin is the Origin header of every request; empty for none.
 	Origin string
-	// Bearers are shared out among the callers in turn. At least one.
+	// Bearers are assigned to the callers in turn. At least one.
 	Bearers []string
 	// Callers is how many clients there are at the same time, each of which
 	// waits for its answer before it goes on. At least one.
@@ -53,7 +53,7 @@ type Generator struct {
 	callers []*caller
 }
 
-// New returns a generator. It connects to the server once, and fails where that
+// New returns a generator. It connects to the server once, and fails if that
 // fails.
 func New(ctx context.Context, o Options) (*Generator, error) {
 	to, err := resolve(ctx, o.Base, o.Origin, o.Timeout)
@@ -67,8 +67,8 @@ func New(ctx context.Context, o Options) (*Generator, error) {
 	return g, nil
 }
 
-// Run makes one storm: a warm-up that is not counted, and then what is. It
-// returns early, with what there is, when ctx ends.
+// Run makes one storm: a warm-up that is not counted, and then the measured
+// part. When ctx ends it returns early, with what was measured until then.
 func (g *Generator) Run(ctx context.Context, storm string) *Result {
 	defer g.disconnect()
 	o := g.options
@@ -85,7 +85,7 @@ func (g *Generator) Run(ctx context.Context, storm string) *Result {
 	return counted.result()
 }
 
-// disconnect closes the connections that callers have kept.
+// disconnect closes the connections that callers have kept open.
 func (g *Generator) disconnect() {
 	for _, c := range g.callers {
 		c.disconnect()

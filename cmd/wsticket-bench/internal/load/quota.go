@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// bounds are the size of a storm: a number of requests, 0 for any number, and a
+// bounds is the size of a storm: a number of requests, 0 for any number, and a
 // time.
 type bounds struct {
 	count    int64
@@ -44,5 +44,5 @@ func (q *quota) take() bool {
 	return true
 }
 
-// give gives back a request that was taken and not made.
+// give returns a request that was taken and not made.
 func (q *quota) give() { q.left.Add(1) }

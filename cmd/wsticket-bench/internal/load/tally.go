@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	// longest is the longest latency that is told apart; longer ones count as
+	// longest is the upper end of the histogram; longer latencies count as
 	// this. It is beyond every time-out.
 	longest = 5 * time.Minute
 	// digits is the precision of latencies: three significant digits, 0.1 %.
 	digits = 3
-	// maxKinds bounds how many kinds of error are told apart: codes come from
-	// the server, which may be anybody's.
+	// maxKinds bounds the kinds of error that are counted separately: codes
+	// come from the server, which may be anybody's.
 	maxKinds = 50
 )
 
-// Result is what came of a storm.
+// Result is what was measured in a storm.
 type Result struct {
 	// Elapsed is the time of the measured parts together.
 	Elapsed time.Duration
@@ -49,19 +49,19 @@ func newTally() *tally {
 	}}
 }
 
-// measure runs a part of a storm that counts, and adds its time and what the
-// processes used to those of other parts.
+// measure runs a part of a storm that counts, and adds its time and the usage
+// of the processes to the totals.
 func (t *tally) measure(ctx context.Context, server Meter, part func()) {
 	client, before, begin := readSelf(), server(ctx), time.Now()
 	part()
 	t.Elapsed += time.Since(begin)
-	// Also after the end of ctx: what there is by then is reported.
+	// Also after the end of ctx: what was measured until then is reported.
 	t.Server.add(before, server(context.WithoutCancel(ctx)))
 	t.Client.add(client, readSelf())
 }
 
-// add counts a request that succeeded after took or failed, and returns err. A
-// request that the end of ctx has cut off is neither.
+// add counts a request that succeeded after the time took or failed with err,
+// and returns err. A request that was cut off by the end of ctx is not counted.
 func (t *tally) add(ctx context.Context, took time.Duration, err error) error {
 	if err == nil {
 		t.mu.Lock()

@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"wsticket/internal/httpclient"
 )
 
 // The series that are read, and the beginning of those that a server with Redis
@@ -65,14 +67,10 @@ func (u *Usage) add(before, after Reading) {
 // NewMeter returns a meter that reads /metrics of a server's internal listener,
 // whose base URL is given.
 func NewMeter(base string) Meter {
-	// A transport of its own obeys no proxy variables, and keeps no connection
-	// that would have to be closed.
-	client := &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true}, Timeout: meterTimeout,
-		// No address is asked that nobody has named.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := httpclient.New(httpclient.Options{})
 	return func(ctx context.Context) Reading {
+		ctx, cancel := context.WithTimeout(ctx, meterTimeout)
+		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/metrics", nil)
 		if err != nil {
 			return unknown()
@@ -110,8 +108,8 @@ func parseMetrics(text io.Reader) Reading {
 	return found
 }
 
-// readSelf reads what this process has used, by the same collector as that of
-// the server, which knows how on each system.
+// readSelf reads what this process has used, with the collector that the server
+// uses, which works on each system.
 func readSelf() Reading {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -1,0 +1,168 @@
+// Package config holds the settings of wsticket: their types and defaults, the
+// layers that set them (file, environment, flags), and the key of each fault
+// that is found in them.
+package config
+
+import (
+	"time"
+
+	"wsticket/gate"
+	"wsticket/internal/limit"
+	"wsticket/live"
+	"wsticket/ticket"
+	"wsticket/ws"
+)
+
+// Config is all that can be set. The `yaml` tags are the keys that users
+// know; `help` is their line in docs/configuration.md, which is generated.
+type Config struct {
+	Public   Public   `yaml:"public"`
+	Internal Internal `yaml:"internal"`
+	Ticket   Ticket   `yaml:"ticket"`
+	Store    Store    `yaml:"store"`
+	Issuers  []Issuer `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
+	Session  Session  `yaml:"session"`
+	Origins  []string `yaml:"origins" help:"Web origins (scheme://host[:port]) whose pages may get tickets and connect. Compared whole; no wildcards."`
+	WS       WS       `yaml:"ws"`
+	Limits   Limits   `yaml:"limits"`
+	Identity Identity `yaml:"identity"`
+	Log      Log      `yaml:"log"`
+}
+
+// Public is the listener that clients reach.
+type Public struct {
+	Listen         string   `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
+	URL            string   `yaml:"url" help:"URL at which clients reach the public listener. The url of an issued ticket begins with it. Empty: the host of the request."`
+	Hosts          []string `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only. Empty: the host of public.url, or loopback names only if that is empty too."`
+	TrustedProxies []Prefix `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key."`
+	TLS            TLS      `yaml:"tls"`
+}
+
+// TLS is a server certificate.
+type TLS struct {
+	CertFile string `yaml:"cert_file" help:"PEM certificate chain; with key_file, the listener speaks TLS 1.2 or later."`
+	KeyFile  string `yaml:"key_file" help:"PEM private key of cert_file."`
+}
+
+// Internal is the listener for operators.
+type Internal struct {
+	Listen  string      `yaml:"listen" help:"Address of the internal listener, for backends, proxies, health checks, metrics and openapi.yaml. Keep it private."`
+	APIKeys []APIKey    `yaml:"api_keys" help:"Keys of backends that call /consume and /introspect, and of proxies that are not in public.trusted_proxies. Several keys may have the same name, to replace one."`
+	TLS     InternalTLS `yaml:"tls"`
+}
+
+// InternalTLS is a server certificate, and the authority of clients.
+type InternalTLS struct {
+	CertFile     string `yaml:"cert_file" help:"PEM certificate chain of the internal listener."`
+	KeyFile      string `yaml:"key_file" help:"PEM private key of cert_file."`
+	ClientCAFile string `yaml:"client_ca_file" help:"PEM certificate authorities of callers. A certificate of theirs works like a key with every scope. /metrics then requires one, or a key with the scope read."`
+}
+
+// APIKey is one key of a backend.
+type APIKey struct {
+	Name   string   `yaml:"name" help:"Name of the caller, for logs: letters, digits, dots, underscores, hyphens."`
+	SHA256 string   `yaml:"sha256" help:"SHA-256 of the key in lower-case hex: printf %s KEY | sha256sum."`
+	Scopes []string `yaml:"scopes" help:"Any of consume (also to ask at /auth/…), introspect, read (/metrics with client_ca_file)."`
+}
+
+// Ticket is how long tickets live and what they are for.
+type Ticket struct {
+	TTL         time.Duration `yaml:"ttl" help:"Lifetime of a ticket, 5s to 60s. A bearer that expires sooner shortens it."`
+	Retention   time.Duration `yaml:"retention" help:"How long a spent ticket is remembered, for receipts and for distinguishing a replay from an unknown ticket."`
+	RetryWindow time.Duration `yaml:"retry_window" help:"How long the same handshake attempt may be repeated and gets the same answer, 0s to 10s. 0s switches it off."`
+	SealKeyFile string        `yaml:"seal_key_file" help:"File with the keys that encrypt records: one per line, base64 of 32 bytes. The first encrypts, all decrypt. Required with a shared store; otherwise serve generates a key."`
+	Audiences   []string      `yaml:"audiences" help:"Endpoints that a ticket can be for. The first is the default, and the one that ws.path serves."`
+}
+
+// Store is where tickets are kept.
+type Store struct {
+	URL   Secret `yaml:"url" help:"memory: for one process. For several: redis://[user:password@]host:port/db, rediss:// (TLS), redis+sentinel://name@host1,host2 or redis+cluster://host1,host2. The environment variable WSTICKET_STORE_URL_FILE names a file that contains it."`
+	Fence string `yaml:"fence" help:"What to do where Redis does not report its replication identity, without which a failover may bring spent tickets back: auto warns, require refuses to start, off does not ask."`
+	// The name is a warning: with eviction, open tickets disappear.
+	InsecureAllowEviction bool `yaml:"insecure_allow_eviction" help:"Start even if Redis may evict keys. Evicted tickets are refused."`
+}
+
+// Issuer is one signer of bearers. Exactly one of JWKSURL, Discovery,
+// PublicKeyFile and HMACSecretFile says where its keys are.
+type Issuer struct {
+	Issuer         string        `yaml:"issuer" help:"Exact value of the iss claim."`
+	Audience       []string      `yaml:"audience" help:"Accepted values of the aud claim, which must contain one of them."`
+	Algorithms     []string      `yaml:"algorithms" help:"Accepted signature algorithms: RS256 to RS512, PS256 to PS512, ES256, ES384, ES512, EdDSA, or HS256 to HS512 with hmac_secret_file."`
+	JWKSURL        string        `yaml:"jwks_url" help:"URL at which the issuer publishes its keys (https)."`
+	Discovery      bool          `yaml:"discovery" help:"Find jwks_url by OpenID Connect Discovery under the issuer."`
+	PublicKeyFile  string        `yaml:"public_key_file" help:"File with the public key as PEM, JWK or JWK set."`
+	HMACSecretFile string        `yaml:"hmac_secret_file" help:"File with the shared secret of HS algorithms, at least as long as the hash."`
+	Type           string        `yaml:"type" help:"Accepted typ header. Empty means at+jwt (RFC 9068). any switches the check off, for issuers that do not set it."`
+	MaxLifetime    time.Duration `yaml:"max_lifetime" help:"Longest time from iat to exp. 0 means 24h."`
+	Leeway         time.Duration `yaml:"leeway" help:"Tolerated clock difference, 0s to 30s."`
+	Claims         []string      `yaml:"claims" help:"Claims that become part of the identity."`
+	Insecure       bool          `yaml:"insecure_allow_private_network" help:"Allow keys over http, and from loopback or private addresses."`
+}
+
+// Session is the session cookie.
+type Session struct {
+	Cookie    string `yaml:"cookie" help:"Name of the session cookie with which pages of origins may get tickets, preferably beginning with __Host-. Set exactly one of jwt and lookup_url with it. Empty: no sessions. See docs/sessions.md."`
+	JWT       bool   `yaml:"jwt" help:"The cookie contains a JWT of one of the issuers."`
+	LookupURL string `yaml:"lookup_url" help:"URL of the application that says whose session a cookie is. It gets a GET with this cookie only, and answers 200 with the identity as JSON, or 401. Its origin is the issuer of such identities."`
+}
+
+// WS is the WebSocket endpoint.
+type WS struct {
+	Path               string        `yaml:"path" help:"Path of the WebSocket endpoint."`
+	Doors              []string      `yaml:"doors" help:"Where a client may present its credential: query, subprotocol, header, cookie, first_message. cookie needs session.cookie, except in the complete list."`
+	TicketParameter    string        `yaml:"ticket_parameter" help:"Name of the query parameter that contains a ticket."`
+	AllowMissingOrigin bool          `yaml:"allow_missing_origin" help:"Accept handshakes without an Origin header, as native clients and servers send them."`
+	Upstream           string        `yaml:"upstream" help:"Application to relay to: http://host:port, https://host:port or unix:/path. Empty: an echo application answers."`
+	AuthTimeout        time.Duration `yaml:"auth_timeout" help:"Time for the first message, from the end of the handshake, up to 1m."`
+	MaxMessage         Size          `yaml:"max_message" help:"Longest message that a client may send, as it is on the wire."`
+	Ping               time.Duration `yaml:"ping" help:"A client that is silent for this long is pinged, and cut if it stays silent for as long again. 0s switches it off. With upstream only."`
+	IdleTimeout        time.Duration `yaml:"idle_timeout" help:"A connection without traffic for this long, pings included, is closed with 1001. 0s switches it off. With upstream only."`
+	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
+	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code that pages can see. Otherwise they see 1006."`
+}
+
+// Limits bounds what one caller may do, per process.
+type Limits struct {
+	PerSubject                limit.Rate `yaml:"per_subject" help:"Requests per user, such as 10/s or 600/m. The number is also the burst. 0 switches it off."`
+	PerAddress                limit.Rate `yaml:"per_address" help:"Requests and handshakes per client address (IPv6: per /64). On the internal listener, requests without a good key per peer. 0 switches it off."`
+	Unauthenticated           int        `yaml:"unauthenticated" help:"WebSockets that wait for their first message, in total. One more is refused."`
+	UnauthenticatedPerAddress int        `yaml:"unauthenticated_per_address" help:"WebSockets that wait for their first message, per client address (IPv6: per /64)."`
+}
+
+// Identity is how the application learns who the user is.
+type Identity struct {
+	Headers           Headers `yaml:"headers" help:"Headers that tell the application who the user is: x-auth-request, x-forwarded, remote, or a mapping of claims to headers such as {sub: X-User, email: X-Email}; in the environment sub=X-User,email=X-Email. Empty: only X-Wsticket-Id and X-Wsticket-Expires, which are always there. See docs/identity.md."`
+	AssertionKeyFile  string  `yaml:"assertion_key_file" help:"File with one or two private keys (PEM, ECDSA P-256 or Ed25519) that sign X-Wsticket-Assertion. The first signs, both are published at /.well-known/jwks.json of public.url. Empty: no assertion."`
+	AssertionAudience string  `yaml:"assertion_audience" help:"Audience of the assertion, the name of the application. Required with assertion_key_file."`
+}
+
+// Log is what is logged, on standard error.
+type Log struct {
+	Level  string `yaml:"level" help:"debug, info, warn or error."`
+	Format string `yaml:"format" help:"json or text."`
+}
+
+// Default returns the lowest layer.
+func Default() Config {
+	return Config{
+		Public:   Public{Listen: ":8080"},
+		Internal: Internal{Listen: "127.0.0.1:8081"},
+		Ticket: Ticket{
+			TTL: ticket.DefaultTTL, Retention: ticket.DefaultRetention, RetryWindow: 2 * time.Second,
+			Audiences: []string{ticket.DefaultAudience},
+		},
+		Store: Store{URL: NewSecret("memory:"), Fence: "auto"},
+		WS: WS{
+			Path: "/ws", Doors: AllDoors(), TicketParameter: "ticket",
+			AllowMissingOrigin: true, AuthTimeout: ws.DefaultAuthTimeout, MaxMessage: ws.DefaultMaxMessage, Ping: 30 * time.Second,
+			DrainWindow: live.DefaultDrainWindow,
+		},
+		Limits: Limits{
+			PerSubject:      limit.Rate{Events: gate.DefaultPerSubject, Per: time.Second},
+			PerAddress:      limit.Rate{Events: gate.DefaultPerAddress, Per: time.Second},
+			Unauthenticated: ws.DefaultUnauthenticated, UnauthenticatedPerAddress: ws.DefaultUnauthenticatedPerAddress,
+		},
+		Identity: Identity{Headers: preset("x-auth-request")},
+		Log:      Log{Level: "info", Format: "json"},
+	}
+}

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+
+	"wsticket/gate"
+	"wsticket/internal/origin"
+	"wsticket/ticket"
+)
+
+// Prefix is an address, or a prefix of addresses, as it was written.
+type Prefix struct {
+	netip.Prefix
+	text string
+}
+
+// UnmarshalText reads an address as the prefix of that address alone.
+func (p *Prefix) UnmarshalText(text []byte) error {
+	prefix, err := netip.ParsePrefix(string(text))
+	if addr, none := netip.ParseAddr(string(text)); none == nil {
+		prefix, err = addr.Prefix(addr.BitLen())
+	}
+	if err != nil {
+		return fmt.Errorf("must be addresses or prefixes (got %q)", text)
+	}
+	*p = Prefix{prefix, string(text)}
+	return nil
+}
+
+// String returns the text that was read.
+func (p Prefix) String() string { return p.text }
+
+// ParsedURL returns the parsed URL. It is nil if none is set or if its host is
+// invalid, which package api reports as a fault.
+func (p Public) ParsedURL() *url.URL {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return nil
+	}
+	if _, err := origin.NewHosts([]string{u.Host}); err != nil {
+		return nil
+	}
+	return u
+}
+
+// AllowedHosts returns the configured hosts, else that of the public URL, else
+// the names that this machine has for itself. None of these is a foreign name,
+// which DNS rebinding needs.
+func (p Public) AllowedHosts() []string {
+	if len(p.Hosts) > 0 {
+		return p.Hosts
+	}
+	if u := p.ParsedURL(); u != nil {
+		return []string{u.Host}
+	}
+	return LoopbackNames()
+}
+
+// Prefixes returns the trusted proxies, without those that could not be read.
+func (p Public) Prefixes() []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, proxy := range p.TrustedProxies {
+		if proxy.IsValid() {
+			prefixes = append(prefixes, proxy.Prefix)
+		}
+	}
+	return prefixes
+}
+
+// LoopbackNames returns the names that a machine has for itself.
+func LoopbackNames() []string { return []string{"localhost", "127.0.0.1", "[::1]"} }
+
+// AllDoors returns the names of all doors.
+func AllDoors() []string {
+	var names []string
+	for _, door := range gate.Doors() {
+		names = append(names, string(door))
+	}
+	return names
+}
+
+// OpenDoors returns the doors that are open. The full list, which is the
+// default, stands for those that can be: the cookie door needs sessions.
+func (c Config) OpenDoors() []ticket.Door {
+	full := c.Session.Cookie == "" && slices.Equal(c.WS.Doors, AllDoors())
+	var open []ticket.Door
+	for _, name := range c.WS.Doors {
+		if door := ticket.Door(name); !full || door != ticket.DoorCookie {
+			open = append(open, door)
+		}
+	}
+	return open
+}
+
+// DefaultAudience returns the first audience, empty if there is none, which
+// is a fault.
+func (c Config) DefaultAudience() string {
+	if len(c.Ticket.Audiences) == 0 {
+		return ""
+	}
+	return c.Ticket.Audiences[0]
+}

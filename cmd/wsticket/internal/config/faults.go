@@ -1,0 +1,156 @@
+package config
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"wsticket/ticket"
+)
+
+// Fault is what is wrong with a setting.
+type Fault struct {
+	// Key is the key of the setting, or of the section that it is in.
+	Key string
+	// Err says what is wrong and what is accepted. It holds no secret.
+	Err error
+}
+
+// Error returns the key and what is wrong.
+func (f *Fault) Error() string { return f.Key + ": " + f.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// ByKey names the faults in err, which may be joined, by the keys that set the
+// faulty fields. If no key sets a field, its fault follows from another one: a
+// part is missing because it could not be built. Such faults are left out,
+// unless there are no others.
+func ByKey(err error) error {
+	var named, unnamed []error
+	for _, fault := range parts(err) {
+		option, ok := fault.(*ticket.OptionError) //nolint:errorlint // A part itself, not what it wraps.
+		if !ok {
+			named = append(named, fault)
+			continue
+		}
+		if key := keyOf(option.Package, option.Field); key != "" {
+			named = append(named, &Fault{key, option.Err})
+		} else {
+			unnamed = append(unnamed, fault)
+		}
+	}
+	if len(named) == 0 {
+		named = unnamed
+	}
+	return errors.Join(named...)
+}
+
+// Only returns the faults of some sections or keys, and those that have no key,
+// such as faults of the file itself.
+func Only(err error, keys ...string) error {
+	var kept []error
+	for _, part := range parts(err) {
+		fault, ok := part.(*Fault) //nolint:errorlint // A part itself, not what it wraps.
+		if !ok || slices.ContainsFunc(keys, func(key string) bool {
+			return fault.Key == key || strings.HasPrefix(fault.Key, key+".") || strings.HasPrefix(fault.Key, key+"[")
+		}) {
+			kept = append(kept, part)
+		}
+	}
+	return errors.Join(kept...)
+}
+
+// parts takes joined errors apart.
+func parts(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var all []error
+	for _, part := range joined.Unwrap() {
+		all = append(all, parts(part)...)
+	}
+	return all
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// keyOf returns the key that sets a field of a package's Options, empty where
+// none does.
+func keyOf(pkg, field string) string {
+	if pkg == own {
+		return field
+	}
+	key := fieldKeys[pkg+"."+index.ReplaceAllString(field, "[]")]
+	for _, n := range index.FindAllString(field, -1) {
+		key = strings.Replace(key, "[]", n, 1)
+	}
+	return key
+}
+
+// fieldKeys holds the key that sets each field. Tests look for the keys in the
+// settings and for the fields in the Options.
+//
+//nolint:gosec // It names secrets and holds none.
+var fieldKeys = map[string]string{
+	"ticket.TTL":         "ticket.ttl",
+	"ticket.RetryWindow": "ticket.retry_window",
+	"ticket.Audiences":   "ticket.audiences",
+	"ticket.SealKeys":    "ticket.seal_key_file",
+
+	"memstore.Retention":   "ticket.retention",
+	"redisstore.Retention": "ticket.retention",
+	"redisstore.Fence":     "store.fence",
+	"redisstore.URL":       "store.url",
+
+	"auth.Issuers[]":                "issuers[]",
+	"auth.Issuers[].Issuer":         "issuers[].issuer",
+	"auth.Issuers[].Audience":       "issuers[].audience",
+	"auth.Issuers[].Algorithms":     "issuers[].algorithms",
+	"auth.Issuers[].JWKSURL":        "issuers[].jwks_url",
+	"auth.Issuers[].Discovery":      "issuers[].discovery",
+	"auth.Issuers[].PublicKeyFile":  "issuers[].public_key_file",
+	"auth.Issuers[].HMACSecretFile": "issuers[].hmac_secret_file",
+	"auth.Issuers[].Type":           "issuers[].type",
+	"auth.Issuers[].MaxLifetime":    "issuers[].max_lifetime",
+	"auth.Issuers[].Leeway":         "issuers[].leeway",
+	"auth.Issuers[].Claims":         "issuers[].claims",
+
+	"auth.Cookie":    "session.cookie",
+	"auth.LookupURL": "session.lookup_url",
+
+	"auth.Keys[].Name":   "internal.api_keys[].name",
+	"auth.Keys[].SHA256": "internal.api_keys[].sha256",
+	"auth.Keys[].Scopes": "internal.api_keys[].scopes",
+
+	"identity.Headers":           "identity.headers",
+	"identity.AssertionKeyFile":  "identity.assertion_key_file",
+	"identity.AssertionAudience": "identity.assertion_audience",
+	"identity.Issuer":            "public.url",
+
+	"gate.Doors":              "ws.doors",
+	"gate.TicketParameter":    "ws.ticket_parameter",
+	"gate.AllowMissingOrigin": "ws.allow_missing_origin",
+	"gate.Origins":            "origins",
+	"gate.Hosts":              "public.hosts",
+	"gate.TrustedProxies":     "public.trusted_proxies",
+	"gate.SessionCookie":      "session.cookie",
+
+	"live.DrainWindow": "ws.drain_window",
+
+	"ws.Upstream.URL":              "ws.upstream",
+	"ws.Upstream.Ping":             "ws.ping",
+	"ws.Upstream.IdleTimeout":      "ws.idle_timeout",
+	"ws.MaxMessage":                "ws.max_message",
+	"ws.AuthTimeout":               "ws.auth_timeout",
+	"ws.Unauthenticated":           "limits.unauthenticated",
+	"ws.UnauthenticatedPerAddress": "limits.unauthenticated_per_address",
+
+	"api.WSPath":    "ws.path",
+	"api.PublicURL": "public.url",
+}

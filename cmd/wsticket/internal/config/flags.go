@@ -1,0 +1,92 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// Flags are the flags of the commands that read the configuration.
+type Flags struct {
+	Config   string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML). In the environment: WSTICKET_CONFIG."`
+	Public   string   `placeholder:"ADDR" help:"Overrides public.listen. Port 0 picks a free one."`
+	Internal string   `placeholder:"ADDR" help:"Overrides internal.listen."`
+	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Sets any key of the configuration, such as ticket.ttl=45s. May be repeated."`
+}
+
+// Load reads the configuration: defaults < file < environment < flags. env is
+// as from os.Environ.
+//
+// check finds the faults in what could be read. It is called even if some
+// settings could not be read, so that the error names all faults, each by its
+// key. It is not called if the file is missing or is not YAML.
+func (f Flags) Load(env []string, check func(Config) error) (Config, error) {
+	name := FileName(f.Config, env)
+	cfg, err := read(name, env, f.settings())
+	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+		return Config{}, err
+	}
+	if !errors.Is(err, errNotYAML) {
+		err = errors.Join(err, check(cfg))
+	}
+	switch {
+	case err == nil:
+		return cfg, nil
+	case name == "":
+		return Config{}, fmt.Errorf("%w\n(no file was read: name one with --config or %s)", faulty{err}, fileEnv)
+	default:
+		return Config{}, faulty{err}
+	}
+}
+
+// LoadFile reads a file over the defaults, and nothing else. With an empty name
+// it returns the defaults.
+func LoadFile(name string) (Config, error) { return read(name, nil, nil) }
+
+// FileName returns the name of the configuration file, empty if there is
+// none: that of the flag, else that of the environment.
+func FileName(flag string, env []string) string {
+	for _, entry := range env {
+		if name, ok := strings.CutPrefix(entry, fileEnv+"="); ok && flag == "" {
+			return name
+		}
+	}
+	return flag
+}
+
+// read puts the layers together. The error joins the faults of what could not
+// be read; the result has everything else.
+func read(file string, env, set []string) (Config, error) {
+	cfg := Default()
+	from := layers{fileName: file, env: env, set: set}
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return cfg, fmt.Errorf("configuration: %w", err)
+		}
+		from.file = text
+	}
+	return cfg, load(&cfg, from)
+}
+
+func (f Flags) settings() []string {
+	set := f.Set
+	if f.Public != "" {
+		set = append(set, "public.listen="+f.Public)
+	}
+	if f.Internal != "" {
+		set = append(set, "internal.listen="+f.Internal)
+	}
+	return set
+}
+
+// faulty puts a heading above the list of faults.
+type faulty struct{ error }
+
+// Error returns the heading and a line for each fault.
+func (e faulty) Error() string { return "the configuration has faults:\n" + e.error.Error() }
+
+// Unwrap returns the joined faults.
+func (e faulty) Unwrap() error { return e.error }

@@ -1,0 +1,41 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Size is a number of bytes, written like 64KiB.
+type Size int64
+
+var _ encoding.TextUnmarshaler = (*Size)(nil)
+
+// UnmarshalText reads a whole number with an optional unit of B, KiB or MiB.
+func (s *Size) UnmarshalText(text []byte) error {
+	number, unit := string(text), int64(1)
+	for suffix, factor := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20} {
+		if rest, ok := strings.CutSuffix(number, suffix); ok {
+			number, unit = rest, factor
+			break
+		}
+	}
+	n, err := strconv.ParseInt(strings.TrimSuffix(number, "B"), 10, 64)
+	if err != nil || n < 0 || n > (1<<40)/unit {
+		return fmt.Errorf("must be a size such as 4096, 64KiB or 1MiB (got %q)", text)
+	}
+	*s = Size(n * unit)
+	return nil
+}
+
+// String writes the size in its largest whole unit.
+func (s Size) String() string {
+	switch {
+	case s >= 1<<20 && s%(1<<20) == 0:
+		return fmt.Sprintf("%dMiB", s>>20)
+	case s >= 1<<10 && s%(1<<10) == 0:
+		return fmt.Sprintf("%dKiB", s>>10)
+	}
+	return strconv.FormatInt(int64(s), 10)
+}

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"wsticket/ticket"
+)
+
+// maxRetention bounds the memory for spent tickets.
+const maxRetention = 24 * time.Hour
+
+// own names the package in faults whose field is a key already.
+const own = "config"
+
+// NewFaults returns a list of faults whose fields are keys.
+func NewFaults() ticket.OptionErrors { return ticket.OptionErrors{Package: own} }
+
+// Validate returns the faults that no other package can find: in settings that
+// only the command uses, and between settings of different packages. Everything
+// else is refused by the package that a setting is for, when the service is
+// built. No file is opened and no name resolved.
+func (c Config) Validate() error {
+	f := NewFaults()
+	c.validateListeners(&f)
+	c.validateZero(&f)
+	c.validateTogether(&f)
+	c.validateClaims(&f)
+	f.Check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error (got %q)", c.Log.Level)
+	f.Check(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format", "must be json or text (got %q)", c.Log.Format)
+	return ByKey(f.Err())
+}
+
+func (c Config) validateListeners(f *ticket.OptionErrors) {
+	f.Check(c.Public.Listen != "", "public.listen", "must not be empty")
+	if u := c.Public.ParsedURL(); u != nil {
+		// Package api would accept both.
+		more := u.Scheme == "ws" || u.Scheme == "wss" || strings.Trim(u.Path, "/") != ""
+		f.Check(!more, "public.url", "must be http(s)://host[:port] and nothing more (got %q)", c.Public.URL)
+	}
+	f.Check((c.Public.TLS.CertFile == "") == (c.Public.TLS.KeyFile == ""), "public.tls", "cert_file and key_file go together")
+	f.Check(c.Internal.Listen != "", "internal.listen", "must not be empty")
+	tls := c.Internal.TLS
+	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together")
+	f.Check(tls.ClientCAFile == "" || tls.CertFile != "", "internal.tls.client_ca_file", "needs cert_file and key_file")
+}
+
+// validateZero refuses the zero value of settings for which a package takes it
+// as "not set" and would use its default.
+func (c Config) validateZero(f *ticket.OptionErrors) {
+	for _, setting := range []struct {
+		key  string
+		zero bool
+	}{
+		{"ticket.ttl", c.Ticket.TTL == 0},
+		{"ticket.retention", c.Ticket.Retention == 0},
+		{"ws.path", c.WS.Path == ""},
+		{"ws.ticket_parameter", c.WS.TicketParameter == ""},
+		{"ws.auth_timeout", c.WS.AuthTimeout == 0},
+		{"ws.max_message", c.WS.MaxMessage == 0},
+		{"limits.unauthenticated", c.Limits.Unauthenticated == 0},
+		{"limits.unauthenticated_per_address", c.Limits.UnauthenticatedPerAddress == 0},
+		{"store.fence", c.Store.Fence == ""},
+	} {
+		f.Check(!setting.zero, setting.key, "must be set, and not to nothing")
+	}
+	f.Check(c.Ticket.Retention <= 0 || c.Ticket.Retention >= time.Second && c.Ticket.Retention <= maxRetention,
+		"ticket.retention", "must be 1s..24h (got %s)", c.Ticket.Retention)
+	f.Check(len(c.Ticket.Audiences) > 0, "ticket.audiences", "must name at least one")
+	f.Check(len(c.WS.Doors) > 0, "ws.doors", "must name at least one")
+}
+
+// validateTogether checks settings that need each other.
+func (c Config) validateTogether(f *ticket.OptionErrors) {
+	f.Check(len(c.Issuers) > 0 || c.Session.LookupURL != "", "issuers", "must name at least one, unless session.lookup_url is set")
+	f.Check(c.Session.Cookie != "" || c.Session == (Session{}), "session.cookie", "required with jwt or lookup_url")
+	f.Check(c.Session.Cookie == "" || c.Session.JWT != (c.Session.LookupURL != ""), "session", "exactly one of jwt and lookup_url is required with cookie")
+	f.Check(c.Store.InMemory() || c.Store.Shared(), "store.url", "must begin with memory:, redis://, rediss://, redis+sentinel:// or redis+cluster://")
+	f.Check(!c.Store.Shared() || c.Ticket.SealKeyFile != "", "ticket.seal_key_file", "required with a shared store, the same for every process (openssl rand -base64 32 > seal.keys)")
+}
+
+// validateClaims refuses a header for a claim that no issuer provides: it would
+// always be empty. The headers of a preset may be empty.
+func (c Config) validateClaims(f *ticket.OptionErrors) {
+	if c.Identity.Headers.preset != "" || c.Session.LookupURL != "" {
+		return // an application that vouches for sessions may name any claim
+	}
+	known := []string{"sub", "iss", "sid", "scope", "aud"}
+	for _, issuer := range c.Issuers {
+		known = append(known, issuer.Claims...)
+	}
+	for _, claim := range slices.Sorted(maps.Keys(c.Identity.Headers.Claims())) {
+		f.Check(slices.Contains(known, claim), "identity.headers", "%q is none of sub, iss, sid, scope, aud and the claims of an issuer", claim)
+	}
+}
+
+// InMemory reports whether tickets are kept in this process.
+func (s Store) InMemory() bool { return s.URL.Reveal() == "memory:" }
+
+// Shared reports whether several processes may use the store, so that each must
+// be able to open the records of the others. It does not check the URL, which
+// the store does.
+func (s Store) Shared() bool { return strings.HasPrefix(s.URL.Reveal(), "redis") }

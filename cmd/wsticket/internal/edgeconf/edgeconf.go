@@ -1,0 +1,203 @@
+// Package edgeconf writes the configuration of proxies that ask wsticket about
+// handshakes: what print-config prints.
+package edgeconf
+
+import (
+	"cmp"
+	"embed"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"text/template"
+
+	"wsticket/cmd/wsticket/internal/config"
+)
+
+// defaultUpstream is the application if none is configured.
+const defaultUpstream = "127.0.0.1:9000"
+
+// templates are the templates of the configurations. The results for the
+// default settings are under deploy/.
+//
+//go:embed templates
+var templates embed.FS
+
+// files are the templates by the names of what they configure.
+var files = map[string]string{
+	"nginx": "nginx.conf", "caddy": "Caddyfile", "envoy": "envoy.yaml",
+	"traefik": "traefik.yml", "traefik-static": "traefik-static.yml",
+	"haproxy": "haproxy.cfg", "haproxy-lua": "wsticket.lua",
+}
+
+// Settings are what the templates depend on.
+type Settings struct {
+	Config config.Config
+	// Headers are the names of all headers that an application may read as the
+	// identity.
+	Headers []string
+	// Upstream is host and port of the application, or http:// and these.
+	// Default: ws.upstream, else 127.0.0.1:9000.
+	Upstream string
+}
+
+// Render returns the configuration of a proxy, or what some proxies need beside
+// their main file: nginx, caddy, envoy, traefik, traefik-static, haproxy or
+// haproxy-lua. Config must have no faults in what Render looks at: both
+// listeners, ws and identity.
+func Render(name string, s Settings) (string, error) {
+	e, err := newEdge(s)
+	if err != nil {
+		return "", err
+	}
+	return e.render(files[name])
+}
+
+// edge is what the templates are filled with. All addresses are host:port.
+type edge struct {
+	Public, Internal, Upstream string
+	Names                      []string // of hosts, without ports
+	Path, Parameter            string
+	Headers                    []string // that speak of identity
+	Trusted                    []string // public.trusted_proxies
+	Assertion                  bool     // its keys have to be reached under public.url
+}
+
+func newEdge(s Settings) (edge, error) {
+	cfg := s.Config
+	e := edge{
+		Names: hostNames(cfg.Public), Path: cfg.WS.Path, Parameter: cfg.WS.TicketParameter,
+		Headers: slices.Sorted(slices.Values(s.Headers)), Assertion: cfg.Identity.AssertionKeyFile != "",
+	}
+	for _, proxy := range cfg.Public.TrustedProxies {
+		e.Trusted = append(e.Trusted, proxy.String())
+	}
+	upstream := strings.TrimPrefix(cmp.Or(s.Upstream, cfg.WS.Upstream, defaultUpstream), "http://")
+	var faults []error
+	for _, address := range []struct {
+		of, text string
+		into     *string
+	}{
+		{"public.listen", cfg.Public.Listen, &e.Public},
+		{"internal.listen", cfg.Internal.Listen, &e.Internal},
+		{"the application (--upstream or ws.upstream)", upstream, &e.Upstream},
+	} {
+		var err error
+		if *address.into, err = reachable(address.text); err != nil {
+			faults = append(faults, fmt.Errorf("%s: must be host:port (got %q)", address.of, address.text))
+		}
+	}
+	return e, errors.Join(faults...)
+}
+
+// reachable returns the address at which a listener is reached from its own
+// machine.
+func reachable(listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", err
+	}
+	if host == "" || net.ParseIP(host).IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	if port == "" || strings.ContainsFunc(host+port, isNoAddress) {
+		return "", errors.New("not an address")
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// isNoAddress reports whether c does not occur in addresses, so that it could
+// have a meaning in a configuration file.
+func isNoAddress(c rune) bool {
+	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_", c)
+}
+
+// hostNames returns the hosts that are answered, without ports. If they are the
+// default, the loopback names of this machine, it returns one of them, which is
+// enough for an example.
+func hostNames(public config.Public) []string {
+	if len(public.Hosts) == 0 && public.URL == "" {
+		return []string{"localhost"}
+	}
+	var names []string
+	for _, host := range public.AllowedHosts() {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+			if strings.Contains(name, ":") {
+				host = "[" + name + "]"
+			}
+		}
+		if !slices.Contains(names, host) {
+			names = append(names, host)
+		}
+	}
+	return names
+}
+
+// render fills a template.
+func (e edge) render(name string) (string, error) {
+	t, err := template.New(name).Funcs(template.FuncMap{
+		"lower": strings.ToLower, "join": strings.Join, "underscored": underscored, "either": either,
+	}).ParseFS(templates, "templates/"+name)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	err = t.Execute(&text, e)
+	return text.String(), err
+}
+
+// underscored returns the name of a header as an identifier.
+func underscored(header string) string { return strings.ReplaceAll(header, "-", "_") }
+
+// either returns a pattern of the name of a header in lower case that matches an
+// underscore for each dash too: many applications take one for the other.
+func either(header string) string { return strings.ReplaceAll(strings.ToLower(header), "-", "[-_]") }
+
+// Underscored returns prefixes of names. Every name of an identity header in
+// which some dashes are underscores has one of them: up to its first underscore.
+func (e edge) Underscored() []string {
+	var beginnings []string
+	for _, header := range e.Headers {
+		for i, c := range header {
+			if c == '-' {
+				beginnings = append(beginnings, header[:i]+"_")
+			}
+		}
+	}
+	slices.Sort(beginnings)
+	return slices.Compact(beginnings)
+}
+
+// TrustedNow describes the value of public.trusted_proxies.
+func (e edge) TrustedNow() string {
+	if len(e.Trusted) == 0 {
+		return "now it names none"
+	}
+	return "now " + strings.Join(e.Trusted, ", ")
+}
+
+// TraefikHosts returns the part of a rule that matches the hosts.
+func (e edge) TraefikHosts() string {
+	rules := make([]string, len(e.Names))
+	for i, name := range e.Names {
+		rules[i] = "Host(`" + name + "`)"
+	}
+	return "(" + strings.Join(rules, " || ") + ")"
+}
+
+// cluster is one address for Envoy.
+type cluster struct{ Name, Host, Port string }
+
+// Clusters returns all addresses, taken apart.
+func (e edge) Clusters() []cluster {
+	var clusters []cluster
+	for _, c := range []struct{ name, addr string }{
+		{"wsticket_public", e.Public}, {"wsticket_internal", e.Internal}, {"wsticket_application", e.Upstream},
+	} {
+		host, port, _ := net.SplitHostPort(c.addr) // newEdge has checked them
+		clusters = append(clusters, cluster{c.name, host, port})
+	}
+	return clusters
+}

@@ -1,0 +1,119 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"wsticket/auth"
+	"wsticket/live"
+	"wsticket/store/redisstore"
+	"wsticket/ticket"
+	"wsticket/ws"
+)
+
+// collector reads the counts that a package keeps when the metrics are read.
+type collector struct {
+	descs   []*prometheus.Desc
+	collect func(out chan<- prometheus.Metric)
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range c.descs {
+		out <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) { c.collect(out) }
+
+func (c *collector) desc(name, help string, labels ...string) *prometheus.Desc {
+	desc := prometheus.NewDesc("wsticket_"+name, help, labels, nil)
+	c.descs = append(c.descs, desc)
+	return desc
+}
+
+func counter[N int | uint32 | uint64](desc *prometheus.Desc, n N, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
+}
+
+func gauge[N int | uint32 | uint64](desc *prometheus.Desc, n N, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), labels...)
+}
+
+// Bearers adds the counts of the verifier.
+func (m *Metrics) Bearers(stats func() auth.Stats) {
+	var c collector
+	hits := c.desc("bearer_cache_hits_total", "Bearers that were found in the cache.")
+	misses := c.desc("bearer_cache_misses_total", "Bearers that had to be verified.")
+	entries := c.desc("bearer_cache_entries", "Verified bearers in the cache.")
+	fetches := c.desc("key_fetches_total", "Fetches of issuers' keys by outcome.", "outcome")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- counter(hits, s.CacheHits)
+		out <- counter(misses, s.CacheMisses)
+		out <- gauge(entries, s.CacheSize)
+		for outcome, n := range s.KeyFetches {
+			out <- counter(fetches, n, outcome)
+		}
+	}
+	m.registry.MustRegister(&c)
+}
+
+// Sessions adds the counts of the cache of sessions.
+func (m *Metrics) Sessions(stats func() auth.SessionStats) {
+	var c collector
+	hits := c.desc("session_cache_hits_total", "Sessions that were found in the cache, which keeps them for 10 s.")
+	misses := c.desc("session_cache_misses_total", "Sessions that the application was asked about.")
+	entries := c.desc("session_cache_entries", "Sessions in the cache.")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- counter(hits, s.CacheHits)
+		out <- counter(misses, s.CacheMisses)
+		out <- gauge(entries, s.CacheSize)
+	}
+	m.registry.MustRegister(&c)
+}
+
+// Redis adds the counts of the Redis client's connection pool.
+func (m *Metrics) Redis(redis *redisstore.Store) {
+	var c collector
+	events := c.desc("redis_pool_events_total",
+		"Connections that were asked for: hit, miss (a new one), timeout (none in time), stale (thrown away).", "event")
+	conns := c.desc("redis_pool_connections", "Connections by state.", "state")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := redis.PoolStats()
+		for event, n := range map[string]uint32{"hit": s.Hits, "miss": s.Misses, "timeout": s.Timeouts, "stale": s.StaleConns} {
+			out <- counter(events, n, event)
+		}
+		out <- gauge(conns, s.IdleConns, "idle")
+		out <- gauge(conns, s.TotalConns-min(s.IdleConns, s.TotalConns), "busy")
+	}
+	m.registry.MustRegister(&c)
+}
+
+// Sockets adds the counts of the WebSocket endpoint.
+func (m *Metrics) Sockets(endpoint func() ws.Stats, registry func() live.Stats) {
+	var c collector
+	connections := c.desc("connections", "Current WebSockets by door and state.", "door", "state")
+	unauthenticated := c.desc("unauthenticated_connections", "Additional WebSockets that wait for their first message, or are being closed because of it.")
+	drained := c.desc("drain_connections", "WebSockets since the service began to stop: total, closed, and cut, which are the closed ones that were not in time.", "outcome")
+	messages := c.desc("relayed_messages_total", "Relayed messages by sender: client or upstream.", "from")
+	octets := c.desc("relayed_bytes_total", "Relayed bytes, including frame headers, by sender.", "from")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s, open := endpoint(), registry()
+		for door, states := range open.Connections {
+			for state, n := range states {
+				out <- gauge(connections, n, string(door), string(state))
+			}
+		}
+		out <- gauge(unauthenticated, s.Unauthenticated)
+		for outcome, n := range map[string]int{"total": open.Drained.Total, "closed": open.Drained.Closed, "cut": open.Drained.Cut} {
+			out <- gauge(drained, n, outcome)
+		}
+		for from, t := range map[string]ticket.Traffic{"client": s.FromClient, "upstream": s.FromUpstream} {
+			out <- counter(messages, t.Messages, from)
+			out <- counter(octets, t.Bytes, from)
+		}
+	}
+	m.registry.MustRegister(&c)
+}

@@ -1,0 +1,109 @@
+// Package metrics turns what happens, and what packages count themselves, into
+// Prometheus series. Every label has few values: words of ours, routes and
+// status codes, and nothing that a request brings.
+package metrics
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"wsticket/store/redisstore"
+	"wsticket/ticket"
+)
+
+// Metrics holds the series of one service. It is safe for concurrent use.
+type Metrics struct {
+	registry   *prometheus.Registry
+	actions    *prometheus.CounterVec
+	durations  *prometheus.HistogramVec
+	requests   *prometheus.CounterVec
+	handshakes *prometheus.CounterVec
+	outages    *prometheus.CounterVec
+	socketPath string
+}
+
+// New returns Metrics of a program of that version, whose WebSocket endpoint
+// is at socketPath.
+func New(version, socketPath string) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), socketPath: socketPath}
+	m.actions = m.counter("actions_total", "Issues, redemptions and revocations by reason; ok and retried are the successful ones.", "action", "reason")
+	m.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "wsticket_action_duration_seconds",
+		Help: "Duration of issues, redemptions and revocations, including refused ones.",
+		// From the memory store's microseconds to the store's deadline.
+		Buckets: []float64{.00001, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
+	}, []string{"action"})
+	m.requests = m.counter("http_requests_total", "Requests by route, method, status and internal reason.", "route", "method", "status", "reason")
+	m.handshakes = m.counter("handshakes_total",
+		"WebSocket handshakes by door (none if refused before the credential was checked), outcome and internal reason. One that is accepted is counted again when it is settled.",
+		"door", "outcome", "reason")
+	m.outages = m.counter("store_outages_total", "Operations that the store could not answer, by kind.", "kind")
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "wsticket_build_info", Help: "Always 1; the version is in the label.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.durations, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wsticket_" + name, Help: help}, labels)
+	m.registry.MustRegister(c)
+	return c
+}
+
+// Handler serves the series in the format of Prometheus.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Record counts an event.
+func (m *Metrics) Record(e *ticket.Event) {
+	switch {
+	case e.Kind == ticket.EventRequest:
+		m.request(e)
+	case e.Action == ticket.ActionHandshake:
+		// Other handshakes are counted by their requests.
+		if e.Kind == ticket.EventConnect && e.Presentation.Door == ticket.DoorFirstMessage || e.AfterUpgrade {
+			m.handshake(e)
+		}
+	case e.Kind != ticket.EventLimit && (e.Action == ticket.ActionIssue || e.Action == ticket.ActionRedeem || e.Action == ticket.ActionRevoke):
+		m.action(e)
+	}
+}
+
+// action counts what the ticket service did. The reason of an attempt that was
+// retried is "retried".
+func (m *Metrics) action(e *ticket.Event) {
+	reason := e.Reason
+	if e.Err == nil && e.Retried {
+		reason = "retried"
+	}
+	m.actions.WithLabelValues(string(e.Action), reason).Inc()
+	m.durations.WithLabelValues(string(e.Action)).Observe(e.Duration.Seconds())
+	if outage, ok := errors.AsType[*redisstore.OutageError](e.Err); ok {
+		m.outages.WithLabelValues(string(outage.Kind())).Inc()
+	}
+}
+
+// request counts an answer, and also a handshake if the request was one: at the
+// WebSocket's path, or at an endpoint of forward auth.
+func (m *Metrics) request(e *ticket.Event) {
+	m.requests.WithLabelValues(e.HTTP.Route, e.HTTP.Method, strconv.Itoa(e.HTTP.Status), e.Reason).Inc()
+	if e.HTTP.Route == m.socketPath || strings.HasPrefix(e.HTTP.Route, "/auth/") {
+		m.handshake(e)
+	}
+}
+
+func (m *Metrics) handshake(e *ticket.Event) {
+	m.handshakes.WithLabelValues(cmp.Or(string(e.Presentation.Door), "none"), e.Outcome, e.Reason).Inc()
+}

@@ -1,0 +1,104 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"wsticket/auth"
+	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/gate"
+	"wsticket/identity"
+)
+
+// buildAuth builds the verifiers of bearers and session cookies, and the API
+// keys.
+func (s *Service) buildAuth() error {
+	options := auth.Options{Logger: s.log}
+	for _, issuer := range s.cfg.Issuers {
+		options.Issuers = append(options.Issuers, auth.IssuerOptions{
+			Issuer: issuer.Issuer, Audience: issuer.Audience, Algorithms: issuer.Algorithms,
+			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery,
+			PublicKeyFile: issuer.PublicKeyFile, HMACSecretFile: issuer.HMACSecretFile,
+			Type: issuer.Type, MaxLifetime: issuer.MaxLifetime, Leeway: issuer.Leeway,
+			Claims: issuer.Claims, InsecureAllowPrivateNetwork: issuer.Insecure,
+		})
+	}
+	var err, fault error
+	if s.verifier, err = auth.New(options); err == nil {
+		s.metrics.Bearers(s.verifier.Stats)
+	}
+	s.keys, fault = newKeyring(s.cfg.Internal)
+	return errors.Join(err, fault, s.buildSessions())
+}
+
+// buildSessions builds the part that asks the application about session
+// cookies. Cookies that contain a JWT are verified like bearers.
+func (s *Service) buildSessions() error {
+	if s.cfg.Session.LookupURL == "" {
+		return nil
+	}
+	var err error
+	s.sessions, err = auth.NewSessions(auth.SessionOptions{Cookie: s.cfg.Session.Cookie, LookupURL: s.cfg.Session.LookupURL})
+	if err == nil {
+		s.metrics.Sessions(s.sessions.Stats)
+	}
+	return err
+}
+
+// sessionVerifier returns the verifier of session cookies, nil if there are
+// none.
+func (s *Service) sessionVerifier() gate.Authenticator {
+	switch {
+	case s.cfg.Session.Cookie == "":
+		return nil
+	case s.sessions != nil:
+		return s.sessions
+	case s.cfg.Session.JWT && s.verifier != nil:
+		return s.verifier
+	default:
+		return nil
+	}
+}
+
+// newKeyring returns the API keys of the internal listener.
+func newKeyring(cfg config.Internal) (*auth.Keyring, error) {
+	keys := make([]auth.APIKey, len(cfg.APIKeys))
+	for n, key := range cfg.APIKeys {
+		keys[n] = auth.APIKey(key)
+	}
+	return auth.NewKeyring(keys)
+}
+
+// buildIdentity builds the identity headers and assertions for the application.
+func (s *Service) buildIdentity() error {
+	options := identity.Options{
+		Headers: s.cfg.Identity.Headers.Claims(), AssertionKeyFile: s.cfg.Identity.AssertionKeyFile,
+		AssertionAudience: s.cfg.Identity.AssertionAudience, Issuer: strings.TrimSuffix(s.cfg.Public.URL, "/"),
+	}
+	if s.verifier != nil {
+		options.IssuerKey = s.verifier.HasKey
+	}
+	var err error
+	s.forwarder, err = identity.New(options)
+	return err
+}
+
+// startAuth begins to fetch the keys of issuers, and refuses to sign assertions
+// with one of them.
+func (s *Service) startAuth(ctx context.Context) error {
+	if err := s.verifier.Start(ctx); err != nil {
+		return err
+	}
+	file := s.cfg.Identity.AssertionKeyFile
+	if file == "" {
+		return nil
+	}
+	keys, err := identity.AssertionKeys(file)
+	f := config.NewFaults()
+	f.Add("identity.assertion_key_file", err)
+	f.Check(!slices.ContainsFunc(keys, s.verifier.HasKey), "identity.assertion_key_file",
+		"holds a key of an issuer, whose bearers it would sign; a key has one purpose")
+	return config.ByKey(f.Err())
+}

@@ -1,0 +1,87 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"wsticket/cmd/wsticket/internal/config"
+)
+
+// Limits of the HTTP servers, against slow and large requests (ASVS 2.4.1).
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 60 * time.Second
+	maxHeaderBytes    = 16 << 10
+	// A proxy passes on the headers that it has accepted from its client. If
+	// net/http refused them, the proxy would treat that as a fault and log the
+	// URL.
+	maxInternalHeaderBytes = 64 << 10
+)
+
+// Listeners are the two sockets of the service. They are bound before the start
+// line is printed, so that its addresses are the real ones.
+type Listeners struct{ public, internal net.Listener }
+
+// Listen binds both listeners. The caller closes them.
+func Listen(ctx context.Context, cfg config.Config) (*Listeners, error) {
+	var lc net.ListenConfig
+	public, err := lc.Listen(ctx, "tcp", cfg.Public.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("public.listen: %w", err)
+	}
+	internal, err := lc.Listen(ctx, "tcp", cfg.Internal.Listen)
+	if err != nil {
+		_ = public.Close()
+		return nil, fmt.Errorf("internal.listen: %w", err)
+	}
+	return &Listeners{public, internal}, nil
+}
+
+// Close closes both.
+func (l *Listeners) Close() {
+	_ = l.public.Close()
+	_ = l.internal.Close()
+}
+
+// Public returns the address of the public listener.
+func (l *Listeners) Public() net.Addr { return l.public.Addr() }
+
+// Internal returns the address of the internal listener.
+func (l *Listeners) Internal() net.Addr { return l.internal.Addr() }
+
+// Announce prints the start line with the addresses that are bound.
+func (l *Listeners) Announce(out io.Writer) error {
+	err := json.NewEncoder(out).Encode(struct {
+		Event    string `json:"event"`
+		Public   string `json:"public"`
+		Internal string `json:"internal"`
+	}{"listening", l.public.Addr().String(), l.internal.Addr().String()})
+	if err != nil {
+		return fmt.Errorf("start line: %w", err)
+	}
+	return nil
+}
+
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ErrorLog: errorLog(log),
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		// "OPTIONS *" is for the router, which answers it like any unknown path.
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+func newInternalServer(handler http.Handler, log *slog.Logger) *http.Server {
+	s := newServer(handler, log)
+	s.MaxHeaderBytes = maxInternalHeaderBytes
+	return s
+}

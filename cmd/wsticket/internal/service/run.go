@@ -1,0 +1,116 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// gcHeadroom is the size in bytes of a block that makes the heap look larger to
+// the garbage collector. With Redis only a few MiB are in use, which it would
+// otherwise search a hundred times a second, a fifth of the work of a busy
+// server. The block is never written, so it takes addresses and no memory.
+const gcHeadroom = 8 << 20
+
+// shutdownTimeout is the time that requests in progress have when the service
+// stops, in addition to the drain window.
+const shutdownTimeout = 10 * time.Second
+
+// Open logs warnings, starts to fetch keys, and waits for the store to answer,
+// at most for the given time. It returns an error if the store does not answer
+// or does not do what the settings require.
+func (s *Service) Open(ctx context.Context, wait time.Duration) error {
+	s.warn()
+	if err := s.startAuth(ctx); err != nil {
+		return err
+	}
+	if err := s.awaitStore(ctx, wait); err != nil {
+		return err
+	}
+	return s.checkStore(ctx)
+}
+
+// warn logs settings that an operator should know about.
+func (s *Service) warn() {
+	if len(s.cfg.Public.Hosts) == 0 && s.cfg.Public.URL == "" {
+		s.log.Warn("neither public.hosts nor public.url is set: only loopback names are answered")
+	}
+	for _, issuer := range s.cfg.Issuers {
+		if issuer.Insecure {
+			s.log.Warn("insecure_allow_private_network is on: keys may come over http and from private addresses", "issuer", issuer.Issuer)
+		}
+	}
+	if !IsLoopback(s.cfg.Internal.Listen) {
+		s.log.Warn("the internal listener is not on loopback: keep it off public networks", "listen", s.cfg.Internal.Listen)
+	}
+}
+
+// IsLoopback reports whether an address to listen on is on the loopback
+// interface. It takes IP addresses and the name localhost, and resolves no
+// other names.
+func IsLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}
+
+// Serve answers on the listeners until ctx ends, or one of them fails, and then
+// stops: WebSockets are closed over the drain window.
+func (s *Service) Serve(ctx context.Context, l *Listeners) error {
+	defer runtime.KeepAlive(make([]byte, gcHeadroom))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	context.AfterFunc(ctx, func() { s.draining.Store(true) })
+	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String())
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watchStore(ctx) })
+	err := s.serveUntil(ctx, l)
+	stop()
+	watching.Wait()
+	s.log.Info("stopped")
+	return err
+}
+
+// serveUntil runs both servers until ctx ends or one of them fails, and then
+// stops both: they accept no new connections, and requests in progress have the
+// drain window and shutdownTimeout. The internal server stops last, so that the
+// drain can be observed. net/http does not know of WebSockets, so they are
+// closed here.
+func (s *Service) serveUntil(ctx context.Context, l *Listeners) error {
+	public, internal := newServer(s.api.Public(), s.log), newInternalServer(s.api.Internal(), s.log)
+	failed := make(chan error, 2) // one for each server, so that neither blocks
+	serve := func(server *http.Server, ln net.Listener) { failed <- server.Serve(ln) }
+	go serve(public, secured(l.public, s.tls.public))
+	go serve(internal, secured(l.internal, s.tls.internal))
+	var fault error
+	select {
+	case <-ctx.Done():
+	case fault = <-failed:
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WS.DrainWindow+shutdownTimeout)
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { drained <- s.drain(ctx) }() // ends soon after ctx
+	err := errors.Join(public.Shutdown(ctx), <-drained, internal.Shutdown(ctx))
+	if fault != nil {
+		return fmt.Errorf("serve: %w", fault)
+	}
+	if err != nil {
+		return fmt.Errorf("shutdown: %w", err)
+	}
+	return nil
+}
+
+// drain closes all WebSockets, and logs how many there were.
+func (s *Service) drain(ctx context.Context) error {
+	start := time.Now()
+	err := s.live.Shutdown(ctx)
+	d := s.live.Stats().Drained
+	s.log.InfoContext(ctx, "drained", "connections", d.Total, "closed", d.Closed,
+		"cut", d.Cut, "left", d.Total-d.Closed, "took", time.Since(start))
+	return err
+}

@@ -1,0 +1,86 @@
+// Package service builds a service out of settings and runs it. It is the only
+// package that knows every other one.
+package service
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"wsticket/api"
+	"wsticket/auth"
+	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/cmd/wsticket/internal/metrics"
+	"wsticket/gate"
+	"wsticket/identity"
+	"wsticket/live"
+	"wsticket/ticket"
+	"wsticket/ws"
+)
+
+// Options are what a Service needs in addition to its settings.
+type Options struct {
+	// Version is that of the program, for the log and the metrics.
+	Version string
+	// Log is where log lines go. Required.
+	Log io.Writer
+}
+
+// Service is a service that has been put together. Its methods are for one
+// goroutine.
+type Service struct {
+	cfg       config.Config
+	version   string
+	log       *slog.Logger
+	metrics   *metrics.Metrics
+	tls       certificates
+	store     backend
+	verifier  *auth.Verifier
+	sessions  *auth.Sessions // nil without session.lookup_url
+	keys      *auth.Keyring
+	forwarder *identity.Forwarder
+	tickets   *ticket.Service
+	gate      *gate.Gate
+	live      *live.Registry
+	sockets   *ws.Handler
+	api       *api.Server
+	draining  atomic.Bool
+}
+
+// New builds a service from settings, or returns an error that lists every
+// fault of them and of the files that they name, each by its key. It opens no
+// socket. The caller closes the service.
+func New(cfg config.Config, o Options) (*Service, error) {
+	s := &Service{
+		cfg: cfg, version: o.Version, log: newLogger(cfg.Log, o.Log), metrics: metrics.New(o.Version, cfg.WS.Path),
+	}
+	if err := config.ByKey(errors.Join(cfg.Validate(), s.build())); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// build builds the parts, each from those before it. If a part could not be
+// built, it is missing in later ones. The faults that this causes have no key
+// and are not reported.
+func (s *Service) build() error {
+	return errors.Join(
+		s.buildTLS(), s.buildStore(), s.buildAuth(), s.buildIdentity(), s.buildTickets(),
+		s.buildGate(), s.buildLive(), s.buildSockets(), s.buildAPI(),
+	)
+}
+
+// Close frees what New has opened.
+func (s *Service) Close() {
+	if s.sessions != nil {
+		s.sessions.Close()
+	}
+	if s.verifier != nil {
+		s.verifier.Close()
+	}
+	if s.store != nil {
+		_ = s.store.Close()
+	}
+}

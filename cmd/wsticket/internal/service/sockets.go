@@ -1,0 +1,44 @@
+package service
+
+import (
+	"cmp"
+	"time"
+
+	"wsticket/live"
+	"wsticket/ws"
+)
+
+// buildLive makes the registry of open connections.
+func (s *Service) buildLive() error {
+	var err error
+	s.live, err = live.New(live.Options{DrainWindow: orNone(s.cfg.WS.DrainWindow), Events: s.events})
+	return err
+}
+
+// orNone returns a negative time for the zero of a setting, which means none.
+// In Options zero would mean the default.
+func orNone(d time.Duration) time.Duration { return cmp.Or(d, -1) }
+
+// buildSockets makes the WebSocket endpoint.
+func (s *Service) buildSockets() error {
+	cfg := s.cfg.WS
+	options := ws.Options{
+		Gate: s.gate, Live: s.live, Audience: s.cfg.DefaultAudience(),
+		MaxMessage: int64(cfg.MaxMessage), AuthTimeout: cfg.AuthTimeout, AcceptThenClose: cfg.AcceptThenClose,
+		Unauthenticated: s.cfg.Limits.Unauthenticated, UnauthenticatedPerAddress: s.cfg.Limits.UnauthenticatedPerAddress,
+		Events: s.events, Logger: s.log,
+	}
+	if cfg.Upstream == "" {
+		options.Endpoint = ws.Echo
+	} else {
+		options.Upstream = &ws.Upstream{URL: cfg.Upstream, Ping: cfg.Ping, IdleTimeout: cfg.IdleTimeout}
+		if s.forwarder != nil {
+			options.Upstream.Identity = s.forwarder
+		}
+	}
+	var err error
+	if s.sockets, err = ws.New(options); err == nil && s.live != nil {
+		s.metrics.Sockets(s.sockets.Stats, s.live.Stats)
+	}
+	return err
+}

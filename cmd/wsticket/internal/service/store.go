@@ -1,0 +1,128 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"wsticket/store/memstore"
+	"wsticket/store/redisstore"
+	"wsticket/ticket"
+)
+
+// backend is a store that this process has opened.
+type backend interface {
+	ticket.Store
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// buildStore makes the store that store.url names. It connects to nothing yet.
+func (s *Service) buildStore() error {
+	var err error
+	switch {
+	case s.cfg.Store.InMemory():
+		s.store, err = asBackend(memstore.New(memstore.Options{Retention: s.cfg.Ticket.Retention}))
+	case s.cfg.Store.Shared():
+		redisstore.QuietLogger(s.log)
+		var redis *redisstore.Store
+		redis, err = redisstore.Open(s.cfg.Store.URL.Reveal(), redisstore.Options{
+			Retention: s.cfg.Ticket.Retention, Fence: redisstore.FenceMode(s.cfg.Store.Fence),
+		})
+		if err == nil {
+			s.store = redis
+			s.metrics.Redis(redis)
+		}
+	}
+	return err // any other URL is a fault of the settings
+}
+
+// asBackend returns nil together with an error. Otherwise the nil pointer would
+// become an interface that is not nil.
+func asBackend[T backend](store T, err error) (backend, error) {
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+const (
+	pingTimeout  = time.Second
+	pingInterval = 250 * time.Millisecond
+)
+
+// awaitStore pings the store until it answers, for the given time at most.
+func (s *Service) awaitStore(ctx context.Context, wait time.Duration) error {
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	tick := time.NewTicker(pingInterval)
+	defer tick.Stop()
+	for waiting := false; ; waiting = true {
+		err := s.ping(ctx)
+		if err == nil {
+			return nil
+		}
+		if !waiting && wait > 0 {
+			s.log.Warn("the store does not answer: waiting for it", "for", wait.String())
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("serve: stopped while waiting for the store")
+		case <-deadline.C:
+			return fmt.Errorf("serve: store.url: the store does not answer: %w", err)
+		case <-tick.C:
+		}
+	}
+}
+
+// evictionInterval is how often the eviction policy is checked again: an
+// operator may change it while the server runs.
+const evictionInterval = time.Minute
+
+// checkStore refuses a Redis that does not do what the configuration requires,
+// and warns if single use is weaker on it. It is called when the store answers.
+func (s *Service) checkStore(ctx context.Context) error {
+	redis, ok := s.store.(*redisstore.Store)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	report, err := redis.Probe(ctx)
+	if err != nil {
+		return fmt.Errorf("serve: store.fence is %s: %w", s.cfg.Store.Fence, err)
+	}
+	if !report.Fenced {
+		s.log.Warn("weaker single use", "because", report.Weaker)
+	}
+	err = redis.CheckEviction(ctx)
+	if err != nil && !s.cfg.Store.InsecureAllowEviction {
+		return fmt.Errorf("serve: %w (store.insecure_allow_eviction: true starts it anyway)", err)
+	}
+	if err != nil {
+		s.log.Warn("insecure_allow_eviction is on: tickets that Redis evicts are refused", "because", err.Error())
+	}
+	return nil
+}
+
+// watchStore logs when Redis starts and when it stops to evict, until ctx ends.
+func (s *Service) watchStore(ctx context.Context) {
+	redis, ok := s.store.(*redisstore.Store)
+	if !ok {
+		return
+	}
+	redis.WatchEviction(ctx, evictionInterval, func(err error) {
+		if err != nil {
+			s.log.Error("Redis may evict tickets", "because", err.Error())
+			return
+		}
+		s.log.Info("Redis no longer evicts")
+	})
+}
+
+func (s *Service) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return s.store.Ping(ctx)
+}

@@ -1,0 +1,51 @@
+package gate_test
+
+import (
+	"testing"
+
+	"wsticket/internal/test"
+)
+
+// The cookie door. What a Cookie header may look like is tested in
+// internal/header.
+func TestCookieDoor(t *testing.T) {
+	j := newJudge(t, withSessions)
+	page := "Origin: " + appOrigin
+	tests := []struct {
+		rule   string
+		edits  []string
+		status int
+		code   string
+		asked  int // how often somebody was asked about a session
+		reason string
+	}{
+		{"a session", []string{page, "Cookie: sid=" + goodBearer}, switching, "", 1, "ok"},
+		{"among other cookies", []string{page, "Cookie: a=b; sid=" + goodBearer + "; sid2=x"}, switching, "", 1, "ok"},
+		{"O1 without an Origin, which is looked at first", []string{"Cookie: sid=" + goodBearer}, 403, denied, 0, denied},
+		{"from another page", []string{"Origin: https://evil.example", "Cookie: sid=" + goodBearer}, 403, denied, 0, denied},
+		{"from a sibling, whose requests are of the same site", []string{"Origin: https://x.app.example.com", "Cookie: sid=" + goodBearer}, 403, denied, 0, denied},
+		{"a wrong session without an Origin is no other refusal", []string{"Cookie: sid=x"}, 403, denied, 0, denied},
+		{"a session that nobody knows", []string{page, "Cookie: sid=" + marker}, 401, "invalid_token", 1, "invalid_bearer"},
+		{"a session at its end", []string{page, "Cookie: sid=" + lateBearer}, 401, "invalid_token", 1, "bearer_expired"},
+		{"keys that are away", []string{page, "Cookie: sid=" + deadBearer}, 503, "unavailable", 1, "unavailable"},
+		{"two sessions", []string{page, "Cookie: sid=" + goodBearer + "; sid=" + goodBearer}, 400, invalid, 0, "two_credentials"},
+		{"two over two lines", []string{page, "Cookie: sid=" + goodBearer, "+Cookie: sid=x"}, 400, invalid, 0, "two_credentials"},
+		{"an empty one", []string{page, "Cookie: sid="}, 400, invalid, 0, "cookie"},
+		{"a quoted one", []string{page, `Cookie: sid="` + goodBearer + `"`}, 400, invalid, 0, "cookie"},
+		{"a ticket as session is no ticket", []string{page, "Cookie: sid=" + wellFormed}, 401, "invalid_token", 1, "invalid_bearer"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) {
+			verified := j.verified
+			j.check(t, row{tt.rule, test.Handshake(plain, tt.edits...), tt.status, tt.code, false})
+			if asked := j.verified - verified; asked != tt.asked {
+				t.Errorf("somebody was asked %d times, want %d", asked, tt.asked)
+			}
+			if tt.status != switching {
+				if e := j.events.Last(1)[0]; e.Reason != tt.reason {
+					t.Errorf("reason %q, want %q", e.Reason, tt.reason)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,68 @@
+package gate
+
+import (
+	"errors"
+	"time"
+)
+
+// Error is the error of a handshake that is refused before its credential is
+// verified. It contains nothing of the request.
+type Error struct{ text, reason string }
+
+// Error says what is wrong.
+func (e *Error) Error() string { return e.text }
+
+// Reason returns the word for logs and metrics; see [ticket.Reason].
+func (e *Error) Reason() string { return e.reason }
+
+// The shape of the handshake (RFC 6455 4.2.1).
+var (
+	ErrMethod      error = &Error{"method is not GET", "handshake"}
+	ErrHTTPVersion error = &Error{"not HTTP/1", "handshake"}
+	ErrUpgrade     error = &Error{"no upgrade to websocket over HTTP/1.1", "handshake"}
+	ErrVersion     error = &Error{"not version 13 of the protocol", "handshake"}
+	ErrMalformed   error = &Error{"malformed handshake", "handshake"}
+	ErrSubprotocol error = &Error{"no subprotocol in common", "subprotocol"}
+)
+
+// The origin of the handshake: host, page and client.
+var (
+	ErrHost   error = &Error{"host is not served", "host_not_allowed"}
+	ErrOrigin error = &Error{"origin is not allowed", "origin_not_allowed"}
+	// ErrLimited is what a [*LimitError] wraps.
+	ErrLimited error = &Error{"too many requests", "rate_limited"}
+)
+
+// The credential.
+var (
+	// ErrQuery: the query can be read in more than one way.
+	ErrQuery error = &Error{"ambiguous query", "query"}
+	// ErrAuthorization: the header is not "scheme credentials".
+	ErrAuthorization error = &Error{"malformed authorization", "authorization"}
+	// ErrCookie: the session cookie has no value, or a quoted one.
+	ErrCookie error = &Error{"malformed session cookie", "cookie"}
+	// ErrCredentialInURL: a JWT in the query, or a parameter with the name of a
+	// bearer.
+	ErrCredentialInURL error = &Error{"bearer in the URL", "credential_in_url"}
+	ErrTwoCredentials  error = &Error{"more than one credential", "two_credentials"}
+	ErrNoCredential    error = &Error{"no credential", "missing_credential"}
+	// ErrClosedDoor: a credential is at a door that is closed.
+	ErrClosedDoor error = &Error{"credential at a closed door", "closed_door"}
+)
+
+// LimitError is an [ErrLimited] that says when a request would be accepted.
+type LimitError struct{ RetryAfter time.Duration }
+
+// Error says what is wrong.
+func (e *LimitError) Error() string { return ErrLimited.Error() }
+
+// Unwrap returns [ErrLimited].
+func (e *LimitError) Unwrap() error { return ErrLimited }
+
+// retryAfter returns when to retry according to err, else otherwise.
+func retryAfter(err error, otherwise time.Duration) time.Duration {
+	if limited, ok := errors.AsType[*LimitError](err); ok {
+		return max(limited.RetryAfter, time.Second)
+	}
+	return otherwise
+}

@@ -1,0 +1,260 @@
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"wsticket/internal/accesslog"
+	"wsticket/internal/clientip"
+	"wsticket/internal/origin"
+	"wsticket/internal/token68"
+	"wsticket/ticket"
+)
+
+// admitTimeout bounds redemption and authentication. Their own time-outs are
+// shorter; this one is for implementations that have none.
+const admitTimeout = 5 * time.Second
+
+// Gate judges handshakes. It is immutable and safe for concurrent use.
+type Gate struct {
+	o       Options
+	origins *origin.List
+	hosts   *origin.Hosts
+	doors   doors
+
+	storeAddr func(http.Handler) http.Handler
+}
+
+// Handshake is a handshake to judge: a request to this server
+// ([Gate.Received]), or one that a proxy asks about.
+type Handshake struct {
+	Method, Host, RawQuery string
+	Header                 http.Header
+	ClientIP               netip.Addr
+	// RequestID is the name that a proxy gave the request. It becomes part of
+	// the attempt. Empty if there is none.
+	RequestID string
+	// Audience is that of the endpoint. Empty: the Redeemer's default.
+	Audience string
+	// Choose returns the subprotocol to answer. Its error refuses the
+	// handshake.
+	Choose func(Offer) (string, error)
+	// FirstMessage reports whether the caller can wait for a first message
+	// if there is no credential.
+	FirstMessage bool
+
+	received *http.Request // nil if a proxy asks
+}
+
+// Received returns r as a handshake.
+func (g *Gate) Received(r *http.Request) Handshake {
+	return Handshake{
+		Method: r.Method, Host: r.Host, RawQuery: r.URL.RawQuery, Header: r.Header,
+		ClientIP: g.o.ClientAddr(r), received: r,
+	}
+}
+
+// Candidate is a handshake that has passed [Gate.Check], with the credential
+// that is still to be redeemed or verified.
+type Candidate struct {
+	Offer Offer
+	// Subprotocol is what Handshake.Choose returned.
+	Subprotocol string
+	// WellFormed reports whether a 101 could be answered, whatever is wrong
+	// with the rest. It is set with an error, too.
+	WellFormed   bool
+	Presentation ticket.Presentation
+
+	credential credential
+	token      ticket.Token
+}
+
+// TicketID returns the ID of the ticket that is presented, empty if it is
+// another credential.
+func (c Candidate) TicketID() ticket.ID {
+	if c.token.IsZero() {
+		return ""
+	}
+	return c.token.ID()
+}
+
+// Check makes every check that needs neither the store nor keys, in the order
+// of docs/protocol.md: shape, host, origin, limits, exactly one credential, and
+// its grammar. So a handshake that cannot succeed spends no ticket. If it is
+// refused, an event is emitted, and the result has what was known by then.
+func (g *Gate) Check(ctx context.Context, h Handshake) (Candidate, error) {
+	c, err := g.check(h)
+	note := accesslog.NoteOf(ctx)
+	note.Door, note.TicketID = string(c.Presentation.Door), string(c.TicketID())
+	if err != nil {
+		g.Refused(ctx, ticket.Event{Action: ticket.ActionHandshake, TicketID: c.TicketID(), Presentation: c.Presentation}, err)
+	}
+	return c, err
+}
+
+func (g *Gate) check(h Handshake) (c Candidate, err error) {
+	if c.Offer, c.Subprotocol, err = h.shape(); err != nil {
+		return c, err
+	}
+	c.WellFormed = true
+	if c.Presentation, err = g.presentation(h); err != nil {
+		return c, err
+	}
+	if err := g.LimitAddress(h.ClientIP); err != nil {
+		return c, err
+	}
+	c.credential, err = g.doors.find(h.RawQuery, h.Header, c.Offer)
+	if errors.Is(err, ErrNoCredential) && h.FirstMessage && slices.Contains(g.o.Doors, ticket.DoorFirstMessage) {
+		c.credential, err = credential{door: ticket.DoorFirstMessage}, nil
+	}
+	c.Presentation.Door = c.credential.door
+	switch {
+	case err != nil:
+		return c, err
+	case c.credential.kind == kindSession && c.Presentation.Origin == "":
+		// A browser sends cookies for any page, and an Origin with each handshake.
+		return c, ErrOrigin
+	case c.credential.door == ticket.DoorFirstMessage || c.credential.kind != kindTicket:
+		return c, nil
+	}
+	c.token, err = ticket.ParseToken(c.credential.text)
+	return c, err
+}
+
+// shape checks the handshake itself.
+func (h Handshake) shape() (o Offer, subprotocol string, err error) {
+	if h.received != nil {
+		err = checkShape(h.received)
+	} else {
+		err = checkForwardedShape(h.Method, h.Header)
+	}
+	if err != nil {
+		return o, "", err
+	}
+	if o, err = parseOffer(h.Header["Sec-Websocket-Protocol"]); err != nil {
+		return o, "", err
+	}
+	subprotocol, err = h.Choose(o)
+	return o, subprotocol, err
+}
+
+// presentation checks where the handshake comes from.
+func (g *Gate) presentation(h Handshake) (ticket.Presentation, error) {
+	p := ticket.Presentation{Audience: h.Audience, ClientIP: h.ClientIP}
+	// A request that is sent twice has the same ID and key. One that has neither
+	// looks like any other one of the same client, and one of an unknown client
+	// like that of another, so neither names an attempt.
+	if key := h.Header.Get("Sec-WebSocket-Key"); h.ClientIP.IsValid() && (h.RequestID != "" || key != "") {
+		p.Attempt = Attempt(h.RequestID+" "+key, h.ClientIP.String())
+	}
+	if len(g.o.Hosts) > 0 && !g.hosts.Allows(h.Host) {
+		return p, ErrHost
+	}
+	var allowed bool
+	if p.Origin, allowed = g.origins.Check(h.Header, g.o.AllowMissingOrigin); !allowed {
+		return p, ErrOrigin
+	}
+	return p, nil
+}
+
+// Attempt returns the name of an attempt to redeem a ticket. It is a digest of
+// name, which the sender chooses anew for each handshake (RFC 6455 4.1), and of
+// the sender's own name or address, so that no store contains either.
+func Attempt(name, sender string) string {
+	digest := sha256.Sum256([]byte(name + " " + sender))
+	return base64.RawURLEncoding.EncodeToString(digest[:])[:22]
+}
+
+// WithMessage returns c with the credential of a first message: a ticket, or a
+// bearer if bearers are accepted.
+func (g *Gate) WithMessage(c Candidate, text string) (Candidate, error) {
+	c.credential = credential{door: ticket.DoorFirstMessage, text: text}
+	if g.doors.bearers && !ticket.HasTokenPrefix(text) {
+		c.credential.kind = kindBearer
+		// An Authenticator gets nothing that a header could not contain.
+		if !token68.Valid(text) {
+			return c, ticket.ErrInvalidBearer
+		}
+		return c, nil
+	}
+	var err error
+	c.token, err = ticket.ParseToken(text)
+	return c, err
+}
+
+// Admit redeems the ticket, or verifies the bearer or session, and returns the
+// grant. After it a ticket is spent, whatever the result, so nothing that can
+// be checked before may refuse the handshake after it. A result that does not
+// come in 5 s is [ticket.ErrUnavailable].
+func (g *Gate) Admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
+	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
+	defer cancel()
+	grant, err := g.admit(ctx, c)
+	if errors.Is(err, context.DeadlineExceeded) {
+		// Nothing is known about the ticket then.
+		err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
+	}
+	if err != nil && c.credential.kind != kindTicket {
+		g.Refused(ctx, ticket.Event{Action: ticket.ActionAuthenticate, Presentation: c.Presentation}, err)
+	}
+	if grant.ID != "" {
+		accesslog.NoteOf(ctx).TicketID = string(grant.ID)
+	}
+	return grant, err
+}
+
+func (g *Gate) admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
+	if c.credential.kind == kindTicket {
+		return g.Redeem(ctx, c.token, c.Presentation)
+	}
+	return g.authenticate(ctx, c)
+}
+
+// Redeem spends a ticket that was presented in another way than by a handshake.
+func (g *Gate) Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error) {
+	grant, err := g.o.Redeemer.Redeem(ctx, token, p)
+	if err != nil {
+		return ticket.Grant{}, fmt.Errorf("redeem: %w", err)
+	}
+	return grant, nil
+}
+
+// authenticate makes a grant from a bearer or a session.
+func (g *Gate) authenticate(ctx context.Context, c Candidate) (ticket.Grant, error) {
+	verifier := g.o.Authenticator
+	if c.credential.kind == kindSession {
+		verifier = g.o.Sessions
+	}
+	identity, err := verifier.Authenticate(ctx, ticket.NewBearer(c.credential.text))
+	if err != nil {
+		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
+	}
+	return ticket.GrantOf(identity, c.Presentation.Audience, g.o.Now())
+}
+
+// Refused completes e and emits it: something was refused because of err, which
+// has a row in [Refusals].
+func (g *Gate) Refused(ctx context.Context, e ticket.Event, err error) {
+	e.Kind = ticket.EventRefuse
+	if errors.Is(err, ErrLimited) {
+		e.Kind = ticket.EventLimit
+	}
+	if e.Request == (ticket.RequestInfo{}) {
+		e.Request = ticket.RequestOf(ctx)
+	}
+	answer := refusals.Of(err)
+	e.At, e.Err, e.Outcome, e.Reason = g.o.Now(), err, answer.Outcome, answer.Reason
+	g.o.Events.Emit(ctx, e)
+}
+
+// Trusts reports whether the peer that sent r is a trusted proxy.
+func (g *Gate) Trusts(r *http.Request) bool {
+	return clientip.Within(clientip.Peer(r), g.o.TrustedProxies)
+}

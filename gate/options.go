@@ -1,0 +1,160 @@
+package gate
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"wsticket/internal/clientip"
+	"wsticket/internal/header"
+	"wsticket/internal/origin"
+	"wsticket/ticket"
+)
+
+// Redeemer spends a ticket. [*ticket.Service] is one, and so is
+// ticket/remote's. Its error wraps a sentinel of package ticket; whatever it
+// is, nobody is admitted.
+type Redeemer interface {
+	Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error)
+}
+
+// Authenticator verifies a bearer, or the value of a session cookie. Its error
+// wraps [ticket.ErrInvalidBearer] or [ticket.ErrUnavailable].
+type Authenticator interface {
+	Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error)
+}
+
+// Options are the parts and settings of a [Gate].
+type Options struct {
+	// Redeemer spends the tickets. Required.
+	Redeemer Redeemer
+	// Authenticator verifies bearers. Nil: bearers are not accepted.
+	Authenticator Authenticator
+	// Sessions verifies the values of SessionCookie, each given to it as a
+	// bearer. Both or neither; without them the cookie door is closed.
+	Sessions Authenticator
+	// SessionCookie is the name of the session cookie.
+	SessionCookie string
+
+	// Doors are the open doors. Default: all, but DoorCookie only with
+	// Sessions. A credential at a closed door is refused; together with another
+	// one it is one too many.
+	Doors []ticket.Door
+	// TicketParameter is the query parameter of DoorQuery: lower-case letters,
+	// digits, - and _, at most 64. Default: "ticket".
+	TicketParameter string
+
+	// Origins are the web origins whose pages may connect and get tickets, such
+	// as "https://app.example.com". They are compared whole. None: no page may.
+	Origins []string
+	// AllowMissingOrigin accepts handshakes without an Origin header: browsers
+	// always send one, native clients and servers need not. Without this and
+	// without Origins nobody could connect, which is a fault. The cookie door
+	// always needs an Origin.
+	AllowMissingOrigin bool
+	// Hosts are the names by which this server may be addressed: a name on
+	// every port, name:port on that port only. None: not checked, because a
+	// router in front does that. A server that browsers in its network can
+	// reach needs the check against DNS rebinding.
+	Hosts []string
+
+	// TrustedProxies are those whose X-Forwarded-* headers are believed.
+	TrustedProxies []netip.Prefix
+	// ClientAddr returns the address of the client, zero if it is unknown.
+	// Default: the peer's, or behind TrustedProxies the one that they report in
+	// X-Forwarded-For.
+	ClientAddr func(*http.Request) netip.Addr
+	// AddressLimit bounds handshakes and requests of one client address, an
+	// IPv6 one by its /64. Default: 50 a second. A limiter of
+	// NewRateLimiter(0, 0) is no limit.
+	AddressLimit Limiter
+
+	// Events gets what is refused here. Default: none.
+	Events ticket.Sink
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// New returns a Gate. The error joins a [*ticket.OptionError] for each fault.
+func New(o Options) (*Gate, error) {
+	storeAddr := clientip.Store(o.ClientAddr)
+	if o.ClientAddr == nil && allValid(o.TrustedProxies) {
+		storeAddr = clientip.Middleware(o.TrustedProxies) // is faster
+	}
+	o = o.withDefaults()
+	faults := o.faults()
+	origins, err := origin.NewList(o.Origins)
+	faults.Add("Origins", err)
+	hosts, err := origin.NewHosts(o.Hosts)
+	faults.Add("Hosts", err)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	return &Gate{o: o, origins: origins, hosts: hosts, storeAddr: storeAddr, doors: doors{
+		open: o.Doors, parameter: o.TicketParameter, bearers: o.Authenticator != nil, cookie: o.SessionCookie,
+	}}, nil
+}
+
+// withDefaults returns o with its own copies of all lists.
+func (o Options) withDefaults() Options {
+	o.Doors, o.TrustedProxies = slices.Clone(o.Doors), slices.Clone(o.TrustedProxies)
+	if len(o.Doors) == 0 {
+		o.Doors = []ticket.Door{ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorHeader, ticket.DoorFirstMessage}
+		if o.Sessions != nil {
+			o.Doors = append(o.Doors, ticket.DoorCookie)
+		}
+	}
+	if o.TicketParameter == "" {
+		o.TicketParameter = "ticket"
+	}
+	if o.ClientAddr == nil && allValid(o.TrustedProxies) {
+		o.ClientAddr = clientip.Finder(o.TrustedProxies)
+	}
+	if o.AddressLimit == nil {
+		o.AddressLimit = NewRateLimiter(DefaultPerAddress, time.Second)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func allValid(prefixes []netip.Prefix) bool {
+	return !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return !p.IsValid() })
+}
+
+// faults checks o, whose defaults are filled in.
+func (o Options) faults() ticket.OptionErrors {
+	f := ticket.OptionErrors{Package: "gate"}
+	f.Check(o.Redeemer != nil, "Redeemer", "required")
+	f.Check(len(o.Origins) > 0 || o.AllowMissingOrigin, "AllowMissingOrigin",
+		"must be true if there are no origins, otherwise nobody could connect")
+	f.Check(isParameterName(o.TicketParameter), "TicketParameter",
+		"must be at most 64 lower-case letters, digits, - and _, and not access_token (got %q)", o.TicketParameter)
+	f.Check(allValid(o.TrustedProxies), "TrustedProxies", "must be valid prefixes")
+	for _, door := range o.Doors {
+		f.Check(slices.Contains(Doors(), door), "Doors",
+			"must be query, subprotocol, header, cookie or first_message (got %q)", door)
+	}
+	f.Check(o.Sessions != nil || !slices.Contains(o.Doors, ticket.DoorCookie), "Doors", "cookie needs a session cookie")
+	f.Check(o.Sessions == nil || len(o.Origins) > 0, "Origins", "required with a session cookie, which only pages of these origins may use")
+	f.Check((o.Sessions == nil) == (o.SessionCookie == ""), "SessionCookie", "must be set together with Sessions")
+	f.Check(o.SessionCookie == "" || header.IsToken(o.SessionCookie), "SessionCookie", "must be a token (got %q)", o.SessionCookie)
+	return f
+}
+
+// Doors lists the doors of a handshake.
+func Doors() []ticket.Door {
+	return []ticket.Door{
+		ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorHeader, ticket.DoorCookie, ticket.DoorFirstMessage,
+	}
+}
+
+// isParameterName accepts names that have one spelling in a query and are not
+// used for bearers (RFC 6750 2.3). "token" may hold tickets.
+func isParameterName(name string) bool {
+	return name != "access_token" && len(name) <= 64 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
+}

@@ -1,0 +1,42 @@
+// Package header reads HTTP header fields: tokens, lists and cookies
+// (RFC 9110 5, RFC 6265).
+package header
+
+import (
+	"slices"
+	"strings"
+)
+
+// tokenChars are the tchar of RFC 9110 5.6.2.
+const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// IsToken reports whether s is a token (RFC 9110 5.6.2).
+func IsToken(s string) bool {
+	return s != "" && strings.Trim(s, tokenChars) == ""
+}
+
+// List splits a comma-separated header, over all its lines (RFC 9110 5.3).
+// Empty elements are kept, for the caller to refuse.
+func List(lines []string) []string {
+	var elements []string
+	for _, line := range lines {
+		for element := range strings.SplitSeq(line, ",") {
+			elements = append(elements, strings.Trim(element, " \t"))
+		}
+	}
+	return elements
+}
+
+// ContainsFold reports whether list holds s, ignoring case.
+func ContainsFold(list []string, s string) bool {
+	return slices.ContainsFunc(list, func(element string) bool { return strings.EqualFold(element, s) })
+}
+
+// Set sets all values of a header, which is removed if there are none.
+func Set(h map[string][]string, name string, values []string) {
+	if len(values) == 0 {
+		delete(h, name)
+		return
+	}
+	h[name] = values
+}

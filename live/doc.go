@@ -1,0 +1,11 @@
+// Package live keeps the WebSockets that are open, from their 101 until their
+// sockets are closed, so that they can be counted and ended. net/http knows
+// nothing of a connection that was taken over.
+//
+// Each [Connection] keeps the grant that opened it. One ticket never has two
+// connections: if an attempt is retried within the retry window, the newer
+// connection ends the older one.
+//
+// A program needs [New], [Registry.Shutdown] and [Registry.Stats]. [Connection],
+// [Ender] and the other methods of [Registry] are for package ws.
+package live

@@ -1,0 +1,177 @@
+package ticket
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// EventKind names what happened.
+type EventKind string
+
+// The kinds of an [Event].
+const (
+	// EventIssue: a ticket was issued.
+	EventIssue EventKind = "issue"
+	// EventRedeem: a ticket was redeemed. Retried reports whether the same
+	// attempt had redeemed it before.
+	EventRedeem EventKind = "redeem"
+	// EventRefuse: something was refused; Action names what.
+	EventRefuse EventKind = "refuse"
+	// EventReplay: a ticket was presented that another attempt had spent. Err
+	// holds a [*SpentError].
+	EventReplay EventKind = "replay"
+	// EventFence: a ticket was refused because it is from before a failover of
+	// the store.
+	EventFence EventKind = "fence"
+	// EventRevoke: a pending ticket was revoked by its owner.
+	EventRevoke EventKind = "revoke"
+	// EventConnect: a WebSocket was opened.
+	EventConnect EventKind = "connect"
+	// EventDisconnect: it is closed. Closed says how.
+	EventDisconnect EventKind = "disconnect"
+	// EventLimit: a request or handshake was refused because of a limit.
+	EventLimit EventKind = "limit"
+	// EventRequest: an HTTP request was answered, a handshake included. HTTP
+	// says how. This is the line of an access log.
+	EventRequest EventKind = "request"
+)
+
+// Action names what was requested, or what was refused.
+type Action string
+
+// The actions of an [Event].
+const (
+	ActionIssue  Action = "issue"
+	ActionRedeem Action = "redeem"
+	ActionRevoke Action = "revoke"
+	// ActionAuthenticate is the verification of a bearer or a session.
+	ActionAuthenticate Action = "authenticate"
+	// ActionHandshake is a WebSocket handshake as a whole.
+	ActionHandshake Action = "handshake"
+)
+
+// Event is one thing that happened. It holds no secret: neither a token nor a
+// bearer, nor anything else of a request that was not checked.
+type Event struct {
+	Kind   EventKind
+	Action Action
+	// At is when it began, and Duration how long it took. For an
+	// EventDisconnect, Duration is how long the connection lasted.
+	At       time.Time
+	Duration time.Duration
+	// Request is the request that it is part of.
+	Request RequestInfo
+	// TicketID is that of the ticket or of the connection, empty if neither
+	// is known.
+	TicketID ID
+	// Identity is zero if nobody was identified.
+	Identity Identity
+	// Presentation is where and how a credential was presented. Of an
+	// EventIssue it has the audience and the origin that the ticket is bound to.
+	Presentation Presentation
+	// Retried: see [EventRedeem].
+	Retried bool
+	// AfterUpgrade reports whether a handshake was refused after its 101. Its
+	// EventRequest was emitted before, with the status 101.
+	AfterUpgrade bool
+	// Outcome is one word for the result of a request or a handshake, such as
+	// "issued", "connected" or "refused".
+	Outcome string
+	// Reason is "ok", or a word of [Reason].
+	Reason string
+	// Err is the cause of a refusal, for [errors.Is] and [errors.AsType]. Do not
+	// write its text anywhere: it may quote what a client has sent.
+	Err error
+	// Closed is for [EventDisconnect], and HTTP for [EventRequest].
+	Closed Closed
+	HTTP   HTTPAnswer
+}
+
+// Closed is how a connection ended.
+type Closed struct {
+	// Code is that of the first Close frame, 1005 if that had none, and 1006 if
+	// there was no Close frame (RFC 6455 7.1.5).
+	Code uint16
+	// By is who sent that frame, or else ended the connection: see [ByClient].
+	By string
+	// Relayed reports whether the traffic was counted, which it is of relayed
+	// connections.
+	Relayed                  bool
+	FromClient, FromUpstream Traffic
+}
+
+// The values of Closed.By.
+const (
+	ByClient   = "client"
+	ByUpstream = "upstream" // the application: in this process, or relayed to
+	ByServer   = "relay"    // wsticket itself
+)
+
+// Traffic is what went in one direction: whole messages, and bytes with the
+// headers of their frames.
+type Traffic struct{ Messages, Bytes uint64 }
+
+// HTTPAnswer has what may be logged of a request and its answer.
+type HTTPAnswer struct {
+	// Method is "OTHER" if it is none of the methods of net/http.
+	Method string
+	// Path has no query, and "[redacted]" for a part that could be a
+	// credential. Route is the pattern that matched, empty if none did.
+	Path, Route string
+	// Status is 101 for an upgraded request, and 0 if the handler was
+	// aborted before it answered.
+	Status int
+}
+
+// Sink takes events: a log, metrics, an audit trail. It is called by many
+// goroutines at once and must not block. The nil Sink drops them.
+type Sink func(ctx context.Context, e Event)
+
+// Emit hands e to the sink, if there is one.
+func (s Sink) Emit(ctx context.Context, e Event) {
+	if s != nil {
+		s(ctx, e)
+	}
+}
+
+// RequestInfo names a request in events.
+type RequestInfo struct {
+	// ID is the X-Request-Id of its answer.
+	ID string
+	// Caller is the configured name of the program that sent it, such as
+	// "key:chat". Empty if it has none.
+	Caller string
+	// ClientIP is the client's address, zero if it is unknown.
+	ClientIP netip.Addr
+}
+
+type requestKey struct{}
+
+// requestContext takes one allocation where context.WithValue takes two.
+type requestContext struct {
+	context.Context
+	request RequestInfo
+}
+
+// Value implements [context.Context].
+func (c *requestContext) Value(key any) any {
+	if key == (requestKey{}) {
+		return &c.request
+	}
+	return c.Context.Value(key)
+}
+
+// WithRequest returns a context whose events are part of a request.
+func WithRequest(ctx context.Context, r RequestInfo) context.Context {
+	return &requestContext{ctx, r}
+}
+
+// RequestOf returns what [WithRequest] noted, the zero value if there is
+// nothing.
+func RequestOf(ctx context.Context) RequestInfo {
+	if r, ok := ctx.Value(requestKey{}).(*RequestInfo); ok {
+		return *r
+	}
+	return RequestInfo{}
+}
