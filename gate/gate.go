@@ -149,9 +149,10 @@ func (h Handshake) shape() (o Offer, subprotocol string, err error) {
 func (g *Gate) presentation(h Handshake) (ticket.Presentation, error) {
 	p := ticket.Presentation{Audience: h.Audience, ClientIP: h.ClientIP}
 	// A request that is sent twice has the same ID and key. One that has neither
-	// looks like any other one of the same client, and one of an unknown client
-	// like that of another, so neither names an attempt.
-	if key := h.Header.Get("Sec-WebSocket-Key"); h.ClientIP.IsValid() && (h.RequestID != "" || key != "") {
+	// looks like any other one of the same client, so it names no attempt. ID and key
+	// alone name the attempt of a client whose address is unknown, for example because
+	// it is within the range of the trusted proxies: its proxy also repeats requests.
+	if key := h.Header.Get("Sec-WebSocket-Key"); h.RequestID != "" || key != "" {
 		p.Attempt = Attempt(h.RequestID+" "+key, h.ClientIP.String())
 	}
 	if len(g.o.Hosts) > 0 && !g.hosts.Allows(h.Host) {

@@ -157,8 +157,8 @@ func TestForwardedHandshake(t *testing.T) {
 			t.Errorf("presentation %+v has the attempt of another one", p)
 		}
 	}
-	if unknown := ask("one", key, ""); unknown.Attempt != "" {
-		t.Errorf("the attempt of an unknown client is %q, want none", unknown.Attempt)
+	if unknown := ask("one", key, ""); unknown.Attempt == first.Attempt || unknown.Attempt == "" || unknown.Attempt == ask("one", other, "").Attempt {
+		t.Errorf("the attempt of an unknown client is %q, want the name of its handshake", unknown.Attempt)
 	}
 	if _, err := j.Check(t.Context(), gate.Handshake{Method: http.MethodGet, Header: http.Header{}}); !errors.Is(err, gate.ErrUpgrade) {
 		t.Errorf("a followed link: %v, want ErrUpgrade", err)
