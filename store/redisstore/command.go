@@ -79,7 +79,12 @@ func runScript(ctx context.Context, p processor, s script, keys []string, args .
 
 // withTimeout runs fn for an operation on a key. It learns from failures that
 // the primary may have changed, and translates them to errors of package ticket.
+// For a caller who has given up already it sends nothing: the pipeline, which
+// has no context, would run the command and might even be first with its reply.
 func (s *Store) withTimeout(ctx context.Context, key string, fn func(context.Context) (reply, error)) (reply, error) {
+	if err := ctx.Err(); err != nil {
+		return reply{}, translate(ctx, err)
+	}
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	r, err := fn(limited)

@@ -158,6 +158,20 @@ func TestGivesUpInPipeline(t *testing.T) {
 	}
 }
 
+// For a caller that gave up before the call, nothing is sent.
+func TestGaveUpBefore(t *testing.T) {
+	s := openPipelined(t, testenv.Redis(t).URL())
+	fixture.Consume(t, s, fixture.Create(t, s)) // loads the script
+	id := fixture.Create(t, s)
+	ctx, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	for range 64 {
+		_, err := s.Consume(ctx, id, fixture.Redeemed("a"), fixture.Retry)
+		wantKind(t, "consume", err, redisstore.OutageCanceled)
+	}
+	fixture.WantMark(t, "lookup", fixture.Lookup(t, s, id).Mark, ticket.Mark{State: ticket.Pending})
+}
+
 // Each node of a cluster has a pipeline of its own: one that does not answer does
 // not delay commands for the others.
 func TestClusterPipelined(t *testing.T) {
