@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wsticket/gate"
+	"wsticket/internal/accesslog"
 	"wsticket/internal/clientip"
 	"wsticket/ticket"
 )
@@ -85,6 +86,8 @@ func (s *Server) identify(w http.ResponseWriter, r *http.Request) (caller, error
 	if err != nil {
 		return caller{}, refused(ticket.Event{Action: ticket.ActionAuthenticate}, err)
 	}
+	note := accesslog.NoteOf(ctx)
+	note.Issuer, note.Subject = identity.Issuer, identity.Subject
 	if err := gate.Limit(s.o.SubjectLimit, subjectKey(identity)); err != nil {
 		return caller{}, refused(ticket.Event{Identity: identity}, err)
 	}

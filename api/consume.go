@@ -57,6 +57,8 @@ func (s *Server) consume(w http.ResponseWriter, r *http.Request, by keyholder) e
 	if err != nil {
 		return inactive(w, r, err, consumed{})
 	}
+	note := accesslog.NoteOf(r.Context())
+	note.Issuer, note.Subject = grant.Identity.Issuer, grant.Identity.Subject
 	done(r, "redeemed")
 	writeJSON(w, http.StatusOK, consumedOf(grant))
 	return nil
@@ -70,7 +72,7 @@ func inactive(w http.ResponseWriter, r *http.Request, err error, answer consumed
 		return err
 	}
 	note := accesslog.NoteOf(r.Context())
-	note.Outcome, note.Reason = refusal.Outcome, refusal.Reason
+	note.Outcome, note.Reason, note.Attrs = refusal.Outcome, refusal.Reason, refusal.Attrs
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }

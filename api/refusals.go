@@ -117,7 +117,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		answer = refusals.Of(err)
 	}
 	note := accesslog.NoteOf(r.Context())
-	note.Outcome, note.Reason = answer.Outcome, answer.Reason
+	note.Outcome, note.Reason, note.Attrs = answer.Outcome, answer.Reason, answer.Attrs
 	if answer.Code == codeInternal && !errors.Is(err, errPanic) {
 		// Not the text of the error, which may quote the request.
 		s.o.Logger.ErrorContext(r.Context(), "internal error",

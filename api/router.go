@@ -106,7 +106,8 @@ func (s *Server) log(ctx context.Context, e accesslog.Entry) {
 		Kind: ticket.EventRequest, At: e.Start, Duration: e.Took,
 		Request:  ticket.RequestInfo{ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP},
 		TicketID: ticket.ID(e.TicketID), Presentation: ticket.Presentation{Door: ticket.Door(e.Door)},
-		Outcome: e.Outcome, Reason: e.Reason,
+		Identity: ticket.Identity{Issuer: e.Issuer, Subject: e.Subject},
+		Outcome:  e.Outcome, Reason: e.Reason, Attrs: e.Attrs,
 		HTTP: ticket.HTTPAnswer{Method: e.Method, Path: e.Path, Route: e.Route, Status: e.Status},
 	})
 }

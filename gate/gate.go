@@ -206,7 +206,8 @@ func (g *Gate) Admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
 		g.Refused(ctx, ticket.Event{Action: ticket.ActionAuthenticate, Presentation: c.Presentation}, err)
 	}
 	if grant.ID != "" {
-		accesslog.NoteOf(ctx).TicketID = string(grant.ID)
+		note := accesslog.NoteOf(ctx)
+		note.TicketID, note.Issuer, note.Subject = string(grant.ID), grant.Identity.Issuer, grant.Identity.Subject
 	}
 	return grant, err
 }
@@ -251,7 +252,8 @@ func (g *Gate) Refused(ctx context.Context, e ticket.Event, err error) {
 		e.Request = ticket.RequestOf(ctx)
 	}
 	answer := refusals.Of(err)
-	e.At, e.Err, e.Outcome, e.Reason = g.o.Now(), err, answer.Outcome, answer.Reason
+	e.At, e.Err = g.o.Now(), err
+	e.Outcome, e.Reason, e.Attrs = answer.Outcome, answer.Reason, answer.Attrs
 	g.o.Events.Emit(ctx, e)
 }
 

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -38,6 +39,9 @@ type Refusal struct {
 	// Status, Code and Title are the problem (RFC 9457).
 	Status      int
 	Code, Title string
+	// Detail says what is wrong with this request. It is empty for all that is
+	// wrong with a ticket or a bearer.
+	Detail string
 	// Ending is the Close frame that says the same after a 101. It is zero if
 	// such an error cannot occur after a 101.
 	Ending ticket.Ending
@@ -51,6 +55,9 @@ type Refusal struct {
 	Advice Advice
 	// Outcome and Reason are words for logs and metrics.
 	Outcome, Reason string
+	// Attrs say more in logs: the values that did not fit. See
+	// [ticket.WithAttrs].
+	Attrs []slog.Attr
 }
 
 // Row is a line of a [Table]: how errors that wrap Err are answered.
@@ -72,6 +79,7 @@ func (t Table) Of(err error) Refusal {
 		}
 	}
 	answer.Reason, answer.RetryAfter = ticket.Reason(err), retryAfter(err, answer.RetryAfter)
+	answer.Attrs, answer.Detail = ticket.AttrsOf(err), ticket.DetailOf(err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		answer.Outcome = OutcomeCanceled
@@ -103,7 +111,7 @@ func (r Refusal) Write(w http.ResponseWriter) {
 		// A client that retries too early is refused again.
 		h.Set("Retry-After", strconv.FormatInt(int64((r.RetryAfter+time.Second-1)/time.Second), 10))
 	}
-	problem.Write(w, problem.Problem{Status: r.Status, Code: r.Code, Title: r.Title})
+	problem.Write(w, problem.Problem{Status: r.Status, Code: r.Code, Title: r.Title, Detail: r.Detail})
 }
 
 // NewRefusal returns the refusal for one of the codes in docs/protocol.md, with

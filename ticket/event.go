@@ -2,6 +2,7 @@ package ticket
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"time"
 )
@@ -80,6 +81,9 @@ type Event struct {
 	Outcome string
 	// Reason is "ok", or a word of [Reason].
 	Reason string
+	// Attrs say more about Reason: the values that did not fit. They are safe
+	// to log; see [WithAttrs].
+	Attrs []slog.Attr
 	// Err is the cause of a refusal, for [errors.Is] and [errors.AsType]. Do not
 	// write its text anywhere: it may quote what a client has sent.
 	Err error

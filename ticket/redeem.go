@@ -40,7 +40,7 @@ func (s *Service) emit(ctx context.Context, e Event) {
 	if s.events == nil {
 		return
 	}
-	e.Kind, e.Reason = kindOf(e.Action, e.Err), Reason(e.Err)
+	e.Kind, e.Reason, e.Attrs = kindOf(e.Action, e.Err), Reason(e.Err), AttrsOf(e.Err)
 	e.Duration, e.Request = s.now().Sub(e.At), RequestOf(ctx)
 	s.events(ctx, e)
 }

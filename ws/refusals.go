@@ -58,14 +58,14 @@ func (h *Handler) refuse(s *handshake, err error) {
 	if answer.Code == codeMissing && h.o.Gate.TakesBearers() {
 		answer = answer.Challenging(gate.ChallengeTicket, gate.ChallengeBearer)
 	}
-	s.note.Outcome, s.note.Reason = answer.Outcome, answer.Reason
+	s.note.Outcome, s.note.Reason, s.note.Attrs = answer.Outcome, answer.Reason, answer.Attrs
 	if _, own := errors.AsType[failure](err); own || errors.Is(err, relay.ErrUpstream) {
 		// Packages gate and ticket have emitted their refusals themselves.
 		kind := ticket.EventRefuse
 		if errors.Is(err, errCrowded) || errors.Is(err, errCrowdedAddress) {
 			kind = ticket.EventLimit
 		}
-		h.emit(s, ticket.Event{Kind: kind, TicketID: s.grant.ID, Outcome: answer.Outcome, Reason: answer.Reason, Err: err})
+		h.emit(s, ticket.Event{Kind: kind, TicketID: s.grant.ID, Outcome: answer.Outcome, Reason: answer.Reason, Attrs: answer.Attrs, Err: err})
 	}
 	answer.Write(s.w)
 }
@@ -81,7 +81,7 @@ func (h *Handler) settled(s *handshake, id ticket.ID, err error) {
 	}
 	h.emit(s, ticket.Event{
 		Kind: ticket.EventRefuse, TicketID: id, AfterUpgrade: true,
-		Outcome: answer.Outcome, Reason: answer.Reason, Err: err,
+		Outcome: answer.Outcome, Reason: answer.Reason, Attrs: answer.Attrs, Err: err,
 	})
 }
 

@@ -8,6 +8,7 @@ package accesslog
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"time"
@@ -36,9 +37,12 @@ type Entry struct {
 	// The handler sets the rest through its [Note].
 	TicketID string
 	Door     string
+	Issuer   string
+	Subject  string
 	Caller   string
 	Outcome  string
 	Reason   string
+	Attrs    []slog.Attr
 }
 
 // Note is what a handler adds to the entry of its request. Only the goroutine
@@ -48,12 +52,17 @@ type Note struct {
 	TicketID string
 	// Door is where the credential was, for example "query" or "header".
 	Door string
+	// Issuer and Subject name the user, once known.
+	Issuer, Subject string
 	// Caller is the configured name of the calling program, for example "key:chat",
 	// or empty.
 	Caller string
 	// Outcome and Reason are words from a fixed set, not free text.
 	Outcome string
 	Reason  string
+	// Attrs say more about Reason: the values that did not fit, made printable
+	// by ticket.WithAttrs.
+	Attrs []slog.Attr
 	// Route is the pattern that matched.
 	Route string
 }

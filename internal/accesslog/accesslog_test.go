@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +70,7 @@ func TestEntryHoldsWhatIsKnown(t *testing.T) {
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			*accesslog.NoteOf(r.Context()) = accesslog.Note{
 				TicketID: "id", Door: "query", Outcome: "issued", Reason: "ok", Route: "/ws-ticket",
+				Issuer: "https://id.example", Subject: "alice", Attrs: []slog.Attr{slog.Int("n", 1)},
 			}
 			if got := accesslog.RequestID(r.Context()); got != "r-1" {
 				t.Errorf("request ID in the context: got %q, want \"r-1\"", got)
@@ -80,8 +83,9 @@ func TestEntryHoldsWhatIsKnown(t *testing.T) {
 		Method: "POST", Path: "/ws-ticket", Route: "/ws-ticket", Status: 201, RequestID: "r-1",
 		ClientIP: netip.MustParseAddr("192.0.2.1"),
 		TicketID: "id", Door: "query", Outcome: "issued", Reason: "ok",
+		Issuer: "https://id.example", Subject: "alice", Attrs: []slog.Attr{slog.Int("n", 1)},
 	}
-	if got := l.one(t); got != want {
+	if got := l.one(t); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }

@@ -68,6 +68,7 @@ func (w *writer) once(status int) {
 	e, n := w.entry, w.note
 	e.Took, e.Status = w.now().Sub(e.Start), status
 	e.Route, e.TicketID, e.Door = n.Route, n.TicketID, n.Door
-	e.Caller, e.Outcome, e.Reason = n.Caller, n.Outcome, n.Reason
+	e.Issuer, e.Subject = n.Issuer, n.Subject
+	e.Caller, e.Outcome, e.Reason, e.Attrs = n.Caller, n.Outcome, n.Reason, n.Attrs
 	w.sink(w.ctx, e)
 }

@@ -1,5 +1,5 @@
 // Package problem writes error responses as application/problem+json (RFC 9457).
-// All texts are fixed, so that nothing of a request, an error or a library gets
+// All texts are fixed, also those of the detail, so that nothing of a request, an error or a library gets
 // into a response (ASVS 16.5.1).
 package problem
 
@@ -15,6 +15,9 @@ type Problem struct {
 	Status int
 	Code   string
 	Title  string
+	// Detail says what is wrong with this request, in words of ours. It may be
+	// empty.
+	Detail string
 }
 
 // All problems. Codes and titles are part of the wire
@@ -22,44 +25,44 @@ type Problem struct {
 var (
 	// InvalidRequest: the request is malformed, and sending it again will not
 	// help.
-	InvalidRequest = Problem{http.StatusBadRequest, "invalid_request", "The request is malformed"}
+	InvalidRequest = Problem{Status: http.StatusBadRequest, Code: "invalid_request", Title: "The request is malformed"}
 	// CredentialInURL: a long-lived credential is in the URL, which logs and
 	// histories keep (RFC 6750 5.3).
-	CredentialInURL = Problem{http.StatusBadRequest, "credential_in_url", "Credentials are not accepted in the URL"}
+	CredentialInURL = Problem{Status: http.StatusBadRequest, Code: "credential_in_url", Title: "Credentials are not accepted in the URL"}
 	// MissingCredential: there is no credential.
-	MissingCredential = Problem{http.StatusUnauthorized, "missing_credential", "A credential is required"}
+	MissingCredential = Problem{Status: http.StatusUnauthorized, Code: "missing_credential", Title: "A credential is required"}
 	// InvalidToken: the long-lived credential was not accepted (RFC 6750 3.1).
-	InvalidToken = Problem{http.StatusUnauthorized, "invalid_token", "The bearer token was not accepted"}
+	InvalidToken = Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The bearer token was not accepted"}
 	// InsufficientScope: the credential is valid, but not for this (RFC 6750 3.1).
-	InsufficientScope = Problem{http.StatusForbidden, "insufficient_scope", "The bearer token does not permit this"}
+	InsufficientScope = Problem{Status: http.StatusForbidden, Code: "insufficient_scope", Title: "The bearer token does not permit this"}
 	// OriginNotAllowed: the request comes from a page of an origin that is not
 	// allowed.
-	OriginNotAllowed = Problem{http.StatusForbidden, "origin_not_allowed", "This origin is not allowed"}
+	OriginNotAllowed = Problem{Status: http.StatusForbidden, Code: "origin_not_allowed", Title: "This origin is not allowed"}
 	// HostNotAllowed: the Host header names another server (RFC 9110 15.5.20).
-	HostNotAllowed = Problem{http.StatusMisdirectedRequest, "host_not_allowed", "This host is not served here"}
+	HostNotAllowed = Problem{Status: http.StatusMisdirectedRequest, Code: "host_not_allowed", Title: "This host is not served here"}
 	// InvalidTicket: the ticket was not accepted. Malformed, unknown, expired,
 	// spent and mis-bound tickets all look the same to the client.
-	InvalidTicket = Problem{http.StatusUnauthorized, "invalid_ticket", "The ticket was not accepted"}
+	InvalidTicket = Problem{Status: http.StatusUnauthorized, Code: "invalid_ticket", Title: "The ticket was not accepted"}
 	// RateLimited: too many requests. Retry-After says when to retry.
-	RateLimited = Problem{http.StatusTooManyRequests, "rate_limited", "Too many requests"}
+	RateLimited = Problem{Status: http.StatusTooManyRequests, Code: "rate_limited", Title: "Too many requests"}
 	// TooLarge: the body is larger than the limit.
-	TooLarge = Problem{http.StatusRequestEntityTooLarge, "too_large", "The request body is too large"}
+	TooLarge = Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Title: "The request body is too large"}
 	// UnsupportedMediaType: the body is not declared as JSON.
-	UnsupportedMediaType = Problem{http.StatusUnsupportedMediaType, "unsupported_media_type", "The content type is not supported"}
+	UnsupportedMediaType = Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "The content type is not supported"}
 	// NotFound: the resource does not exist, or the caller may not see it.
-	NotFound = Problem{http.StatusNotFound, "not_found", "Not found"}
+	NotFound = Problem{Status: http.StatusNotFound, Code: "not_found", Title: "Not found"}
 	// MethodNotAllowed: the header Allow lists the methods.
-	MethodNotAllowed = Problem{http.StatusMethodNotAllowed, "method_not_allowed", "The method is not allowed here"}
+	MethodNotAllowed = Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "The method is not allowed here"}
 	// UpgradeRequired: the path only accepts WebSocket handshakes (RFC 9110
 	// 15.5.22).
-	UpgradeRequired = Problem{http.StatusUpgradeRequired, "upgrade_required", "A WebSocket handshake is required"}
+	UpgradeRequired = Problem{Status: http.StatusUpgradeRequired, Code: "upgrade_required", Title: "A WebSocket handshake is required"}
 	// UpstreamFailed: the application behind the service did not answer.
-	UpstreamFailed = Problem{http.StatusBadGateway, "upstream_failed", "The application did not answer"}
+	UpstreamFailed = Problem{Status: http.StatusBadGateway, Code: "upstream_failed", Title: "The application did not answer"}
 	// Unavailable: the store or the source of keys did not answer. Retry-After says
 	// when to retry.
-	Unavailable = Problem{http.StatusServiceUnavailable, "unavailable", "The service is temporarily unavailable"}
+	Unavailable = Problem{Status: http.StatusServiceUnavailable, Code: "unavailable", Title: "The service is temporarily unavailable"}
 	// Internal: the service has failed.
-	Internal = Problem{http.StatusInternalServerError, "internal", "Internal error"}
+	Internal = Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Internal error"}
 )
 
 // body is the wire format. The type is always about:blank (RFC 9457 4.2.1): the
@@ -69,6 +72,7 @@ type body struct {
 	Title     string `json:"title"`
 	Status    int    `json:"status"`
 	Code      string `json:"code"`
+	Detail    string `json:"detail,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
 }
 
@@ -79,7 +83,7 @@ func Write(w http.ResponseWriter, p Problem) {
 	h := w.Header()
 	// A struct of strings and an int always encodes.
 	text, _ := json.Marshal(body{
-		Type: "about:blank", Title: p.Title, Status: p.Status, Code: p.Code,
+		Type: "about:blank", Title: p.Title, Status: p.Status, Code: p.Code, Detail: p.Detail,
 		RequestID: h.Get("X-Request-Id"),
 	})
 	// A handler that failed halfway may have described its own body.

@@ -33,14 +33,14 @@ func logEvent(ctx context.Context, to *slog.Logger, e *ticket.Event) {
 	attrs := make([]slog.Attr, 0, 12) // has room for all, so that it stays on the stack
 	switch firstMessage := e.Presentation.Door == ticket.DoorFirstMessage; {
 	case e.Kind == ticket.EventRequest:
-		to.LogAttrs(ctx, slog.LevelInfo, "request", appendRequest(attrs, e)...)
+		to.LogAttrs(ctx, slog.LevelInfo, "request", appendFacts(ctx, to, appendRequest(attrs, e), e)...)
 	case e.Kind == ticket.EventReplay:
 		to.LogAttrs(ctx, slog.LevelWarn, "replay", appendReplay(appendPresentation(attrs, e), e)...)
 	case e.Kind == ticket.EventRedeem && e.Retried:
 		to.LogAttrs(ctx, slog.LevelInfo, "retry", append(appendPresentation(attrs, e), slog.String("attempt", e.Presentation.Attempt))...)
 	case e.Kind == ticket.EventConnect && firstMessage, e.AfterUpgrade:
-		to.LogAttrs(ctx, slog.LevelInfo, "handshake settled", appendWords(appendPresentation(attrs, e),
-			"outcome", e.Outcome, "reason", e.Reason)...)
+		attrs = appendWords(appendPresentation(attrs, e), "outcome", e.Outcome, "reason", e.Reason)
+		to.LogAttrs(ctx, slog.LevelInfo, "handshake settled", appendFacts(ctx, to, attrs, e)...)
 	case e.Kind == ticket.EventDisconnect:
 		to.LogAttrs(ctx, slog.LevelInfo, "connection closed", appendClosed(appendPresentation(attrs, e), e)...)
 	}
@@ -89,6 +89,17 @@ func appendClosed(attrs []slog.Attr, e *ticket.Event) []slog.Attr {
 
 func traffic(name string, t ticket.Traffic) slog.Attr {
 	return slog.GroupAttrs(name, slog.Uint64("messages", t.Messages), slog.Uint64("bytes", t.Bytes))
+}
+
+// appendFacts adds what did not fit. What it was compared with is for the debug
+// level, because it may be long.
+func appendFacts(ctx context.Context, to *slog.Logger, attrs []slog.Attr, e *ticket.Event) []slog.Attr {
+	for _, a := range e.Attrs {
+		if a.Key != ticket.ExpectedKey || to.Enabled(ctx, slog.LevelDebug) {
+			attrs = append(attrs, a)
+		}
+	}
+	return attrs
 }
 
 func appendAddr(attrs []slog.Attr, addr netip.Addr) []slog.Attr {

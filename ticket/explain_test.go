@@ -1,0 +1,45 @@
+package ticket_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"wsticket/ticket"
+)
+
+func TestExplainedErrorKeepsItsCause(t *testing.T) {
+	t.Parallel()
+	inner := ticket.WithAttrs(ticket.ErrWrongOrigin, slog.String("origin", "https://a.example"), ticket.Expected("https://b.example"))
+	err := ticket.WithAttrs(fmt.Errorf("redeem: %w", ticket.WithDetail(inner, "origin: not allowed")), slog.Int("n", 1))
+	if !errors.Is(err, ticket.ErrWrongOrigin) || ticket.Reason(err) != "wrong_origin" {
+		t.Errorf("%v does not wrap its cause", err)
+	}
+	if got := ticket.DetailOf(err); got != "origin: not allowed" {
+		t.Errorf("detail %q", got)
+	}
+	if got, want := fmt.Sprint(ticket.AttrsOf(err)), "[n=1 origin=https://a.example expected=[https://b.example]]"; got != want {
+		t.Errorf("attributes %s, want %s", got, want)
+	}
+	if ticket.WithAttrs(nil) != nil || ticket.WithDetail(nil, "x") != nil || ticket.AttrsOf(nil) != nil {
+		t.Error("no error has become one")
+	}
+}
+
+func TestAttrsAreSafeToLog(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", 300)
+	for in, want := range map[string]string{
+		"a\nb\x00\u202e":                   `a\nb\x00\u202e`,
+		"/ws?ticket=wst1_AAECAwQFBgcICQoL": "[redacted]",
+		"x eyJhbGciOiJub25lIn0.e30.":       "[redacted]",
+		long:                               long[:200] + "…",
+	} {
+		attrs := ticket.AttrsOf(ticket.WithAttrs(ticket.ErrInvalidRequest, slog.String("value", in)))
+		if got := attrs[0].Value.String(); got != want {
+			t.Errorf("%q is logged as %q, want %q", in, got, want)
+		}
+	}
+}
