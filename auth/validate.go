@@ -53,8 +53,7 @@ func (o IssuerOptions) validateType(f *ticket.OptionErrors, field string) {
 	f.Check(o.Type == "" || mediaType.MatchString(o.Type), field, "must be a media type such as %s (got %q)", AccessTokenType, o.Type)
 	f.Check(!strings.EqualFold(o.Type, "any"), field,
 		"%q is no longer a setting: leave it out, which accepts at+jwt, JWT or none, or write the typ of the issuer's access tokens", o.Type)
-	other := slices.ContainsFunc(otherTypes, func(typ string) bool { return strings.EqualFold(o.Type, typ) })
-	f.Check(!other, field, "%q is the typ of tokens that are not bearers", o.Type)
+	f.Check(!isOtherType(o.Type), field, "%q is the typ of tokens that are not bearers", o.Type)
 }
 
 // validateAlgorithms keeps HMAC and asymmetric algorithms apart: with both for
