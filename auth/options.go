@@ -149,10 +149,9 @@ func (o IssuerOptions) withDefaults() IssuerOptions {
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime
 	}
-	switch o.Leeway {
-	case 0:
+	if o.Leeway == 0 {
 		o.Leeway = DefaultLeeway
-	case NoLeeway:
+	} else if o.Leeway == NoLeeway {
 		o.Leeway = 0
 	}
 	return o
