@@ -1,52 +1,58 @@
 package auth
 
 import (
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"wsticket/internal/printable"
+	"wsticket/ticket"
 )
 
-// claims are those of a token, under the names that it has for them.
+// claims are those of a token, under the names that it has for them. A claim
+// that is null counts as absent, and is not there.
 type claims map[string]any
 
 // lastDate is the end of the year 9999, as far as RFC 3339 can write. Later
 // dates are mistakes (milliseconds for seconds) or attacks on arithmetic.
 const lastDate = 253402300799
 
-var (
-	// foreignClaims mark a token that goes with another one: an ID token
-	// (OpenID Connect Core 1.0, 3.1.3.6 and 3.3.2.11) or a security event
-	// (RFC 8417), such as a logout token.
-	foreignClaims = []string{"at_hash", "c_hash", "s_hash", "events"}
-	// knownClaims have a meaning here, and may appear in no other spelling.
-	knownClaims = slices.Concat(foreignClaims, []string{
-		"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "scope", "cnf",
-	})
-)
+// knownClaims have a meaning here, and may appear in no other spelling.
+var knownClaims = slices.Concat(foreignClaims, []string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "scope", "cnf",
+})
+
+// issuer returns the claim iss, "" if it is none that could be configured.
+func (c claims) issuer() string {
+	name, _ := c["iss"].(string)
+	return name
+}
+
+// otherIssuer refuses a bearer that names none of the issuers.
+func otherIssuer(c claims, known []string) error {
+	return ticket.WithAttrs(refusedIssuer, slog.String("issuer", c.issuer()), ticket.Expected(known...))
+}
+
+// wrongClaim refuses a claim by its name. Its value is not told.
+func wrongClaim(name string) error {
+	return ticket.WithAttrs(refusedClaims, slog.String("claim", name))
+}
 
 // parseClaims decodes the claims of a token. Nothing in them is proven yet.
 func parseClaims(data []byte) (claims, error) {
-	members, err := object(data, maxClaimsDepth)
-	if err != nil {
-		return nil, err
-	}
-	if looksLike(members, knownClaims) {
-		return nil, refusedClaims
-	}
-	return members, nil
+	members, err := object(data, maxClaimsDepth, "claims")
+	return members, err
 }
 
-// isForeign reports whether the token has one of foreignClaims. The typ header
-// mostly shows the same; this also holds where the configuration does not look
-// at the header.
-func (c claims) isForeign() bool {
-	return slices.ContainsFunc(foreignClaims, func(name string) bool {
-		_, present := c[name]
-		return present
-	})
+// checkSpelling refuses a claim that some parsers would read as one that has a
+// meaning here, which is at least one of knownClaims.
+func (c claims) checkSpelling(more []string) error {
+	if name := lookalike(c, slices.Concat(knownClaims, more)); name != "" {
+		return wrongClaim(name)
+	}
+	return nil
 }
 
 // date reads a NumericDate (RFC 7519 2), rounded down to a millisecond. A text
@@ -58,7 +64,7 @@ func (c claims) date(name string) (at time.Time, present bool, err error) {
 	}
 	seconds, ok := value.(float64)
 	if !ok || seconds < 0 || seconds > lastDate {
-		return time.Time{}, true, refusedClaims
+		return time.Time{}, true, wrongClaim(name)
 	}
 	return time.UnixMilli(int64(math.Floor(seconds * 1000))), true, nil
 }
@@ -67,7 +73,7 @@ func (c claims) date(name string) (at time.Time, present bool, err error) {
 func (c claims) required(name string) (time.Time, error) {
 	at, present, err := c.date(name)
 	if err == nil && !present {
-		err = refusedClaims
+		err = wrongClaim(name)
 	}
 	return at, err
 }
@@ -80,12 +86,12 @@ func (c claims) text(name string) (string, error) {
 	}
 	text, ok := value.(string)
 	if !ok || !printable.IsName(text) {
-		return "", refusedClaims
+		return "", wrongClaim(name)
 	}
 	return text, nil
 }
 
-// texts reads a claim that is a text or a list of texts, such as aud.
+// texts reads a claim that is absent, a text or a list of texts, such as aud.
 func (c claims) texts(name string) ([]string, error) {
 	switch value := c[name].(type) {
 	case string:
@@ -95,30 +101,28 @@ func (c claims) texts(name string) ([]string, error) {
 		for i, member := range value {
 			text, ok := member.(string)
 			if !ok {
-				return nil, refusedClaims
+				return nil, wrongClaim(name)
 			}
 			list[i] = text
 		}
 		return list, nil
 	case nil:
-		if _, present := c[name]; !present {
-			return nil, nil
-		}
+		return nil, nil
 	}
-	return nil, refusedClaims
+	return nil, wrongClaim(name)
 }
 
 // scope reads a scope separated by spaces (RFC 8693 4.2) in the characters of
 // RFC 6749 3.3, or the list of texts that some providers make of it.
-func (c claims) scope() (string, error) {
-	list, err := c.texts("scope")
+func (c claims) scope(name string) (string, error) {
+	list, err := c.texts(name)
 	if err != nil {
 		return "", err
 	}
 	scope := strings.Join(list, " ")
 	for _, b := range []byte(scope) {
 		if b < ' ' || b > '~' || b == '"' || b == '\\' {
-			return "", refusedClaims
+			return "", wrongClaim(name)
 		}
 	}
 	return scope, nil

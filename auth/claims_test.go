@@ -2,12 +2,15 @@ package auth_test
 
 import (
 	"crypto"
+	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"wsticket/auth"
+	"wsticket/ticket"
 )
 
 // TestClaims is J16 to J19 and J28 to J42: claims of tokens that are correctly
@@ -35,7 +38,7 @@ func TestClaims(t *testing.T) {
 		{"J31 nbf in 600 s", "nbf", unix(600 * time.Second), "bearer_not_yet_valid"},
 		{"nbf is now", "nbf", unix(0), "ok"},
 		{"nbf is a text", "nbf", `"1"`, "bearer_claims"},
-		{"nbf null", "nbf", "null", "bearer_claims"},
+		{"nbf null", "nbf", "null", "ok"},
 		{"J32 iat in 600 s", "iat", unix(600 * time.Second), "bearer_not_yet_valid"},
 		{"iat one second ahead", "iat", unix(time.Second), "bearer_not_yet_valid"},
 		{"iat absent: a lifetime without a beginning", "iat", "", "bearer_claims"},
@@ -49,7 +52,7 @@ func TestClaims(t *testing.T) {
 		{"J34 aud [\"\"]", "aud", `[""]`, "bearer_audience"},
 		{"J34 aud []", "aud", `[]`, "bearer_audience"},
 		{"J34 aud {}", "aud", `{}`, "bearer_claims"},
-		{"J34 aud null", "aud", `null`, "bearer_claims"},
+		{"J34 aud null", "aud", `null`, "bearer_audience"},
 		{"J34 aud with a number", "aud", `["ws",1]`, "bearer_claims"},
 		{"J34 aud of somebody else", "aud", `"other"`, "bearer_audience"},
 		{"J34 aud in another case", "aud", `"WS"`, "bearer_audience"},
@@ -77,6 +80,13 @@ func TestClaims(t *testing.T) {
 		{"sub with invalid UTF-8", "sub", "\"u\xff\"", "bearer_malformed"},
 		{"sub in any script", "sub", `"Ünïcode 名前"`, "ok"},
 
+		{"jti null is none", "jti", `null`, "ok"},
+		{"sid null is none", "sid", `null`, "ok"},
+		{"scope null is none", "scope", `null`, "ok"},
+		{"at_hash null is none", "at_hash", `null`, "ok"},
+		{"nonce null is none", "nonce", `null`, "ok"},
+		{"iat null is missing", "iat", `null`, "bearer_claims"},
+		{"iss null is missing", "iss", `null`, "bearer_issuer"},
 		{"jti is a number", "jti", `5`, "bearer_claims"},
 		{"jti empty", "jti", `""`, "bearer_claims"},
 		{"jti absent", "jti", "", "ok"},
@@ -92,7 +102,7 @@ func TestClaims(t *testing.T) {
 		{"a logout token", "events", `{"http://schemas.openid.net/event/backchannel-logout":{}}`, "bearer_type"},
 		{"J41 cnf of DPoP", "cnf", `{"jkt":"AAAA"}`, "bearer_bound"},
 		{"J41 cnf of mTLS", "cnf", `{"x5t#S256":"AAAA"}`, "bearer_bound"},
-		{"J41 cnf null", "cnf", `null`, "bearer_bound"},
+		{"J41 cnf null", "cnf", `null`, "ok"},
 		{"J41 CNF", "CNF", `{"jkt":"AAAA"}`, "bearer_claims"},
 		{"J17 SUB besides sub", "SUB", `"admin"`, "bearer_malformed"},
 		{"ſub, which Go takes for sub, besides it", "ſub", `"admin"`, "bearer_malformed"},
@@ -117,7 +127,7 @@ func TestClaimNames(t *testing.T) {
 		{"J16 sub twice by an escape", `"sub":"u-1"`, `"s\u0075b":"admin","sub":"u-1"`, "bearer_malformed"},
 		{"sub once by an escape is sub", `"sub":"u-1"`, `"s\u0075b":"u-1"`, "ok"},
 		{"J18 only EXP", `"exp"`, `"EXP"`, "bearer_claims"},
-		{"only Iss", `"iss"`, `"Iss"`, "bearer_claims"},
+		{"only Iss", `"iss"`, `"Iss"`, "bearer_issuer"},
 		{"only Sub", `"sub"`, `"Sub"`, "bearer_claims"},
 		{"a name twice deep inside", `"sub":"u-1"`, `"sub":"u-1","x":{"a":[{"b":1,"B":2}]}`, "bearer_malformed"},
 	} {
@@ -126,13 +136,131 @@ func TestClaimNames(t *testing.T) {
 	}
 }
 
-// TestForeignTokensOfALegacyIssuer: also if typ does not show them.
-func TestForeignTokensOfALegacyIssuer(t *testing.T) {
+// TestOtherKinds: a token that says that it is something else is refused under
+// every setting of Type.
+func TestOtherKinds(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, auth.IssuerOptions{Type: auth.AnyType, Keys: []crypto.PublicKey{edKey().Public()}})
-	check(t, v, "an access token", sign(t, edKey(), goodClaims(), "typ", "JWT"), "ok")
-	check(t, v, "J40 an ID token", sign(t, edKey(), goodClaims().with("nonce", "n", "at_hash", "AAAA"), "typ", "JWT"), "bearer_type")
-	check(t, v, "a logout token", sign(t, edKey(), goodClaims().with("events", object{}), "typ", "JWT"), "bearer_type")
+	for typ, configured := range map[any][]string{
+		"JWT": {"", "JWT"}, nil: {""}, "at+jwt": {"", auth.AccessTokenType}, "vnd.example+jwt": {"vnd.example+jwt"},
+	} {
+		for _, setting := range configured {
+			v := newVerifier(t, auth.IssuerOptions{Type: setting, Keys: []crypto.PublicKey{edKey().Public()}})
+			rule := func(what string) string { return fmt.Sprintf("%s, typ %v, type %q", what, typ, setting) }
+			claims := goodClaims().with("client_id", "app")
+			for what, more := range map[string][]any{
+				"J40 an ID token of a browser":     {"nonce", "n", "at_hash", "AAAA"},
+				"an ID token of the hybrid flow":   {"c_hash", "AAAA"},
+				"an ID token with a state":         {"s_hash", "AAAA"},
+				"a logout token":                   {"events", object{"http://schemas.openid.net/event/backchannel-logout": object{}}},
+				"an ID token of Cognito":           {"token_use", "id"},
+				"an ID token of Keycloak":          {"typ", "ID"},
+				"a refresh token of Keycloak":      {"typ", "Refresh"},
+				"an offline token of Keycloak":     {"typ", "Offline"},
+				"a logout token of Keycloak":       {"typ", "Logout"},
+				"a refresh token of simplejwt":     {"token_type", "refresh"},
+				"a refresh token of Flask":         {"type", "refresh"},
+				"an ID token that says access too": {"typ", "Bearer", "token_use", "id"},
+			} {
+				check(t, v, rule(what), sign(t, edKey(), claims.with(more...), "typ", typ), "bearer_type")
+			}
+			for what, more := range map[string][]any{
+				"an access token":                      nil,
+				"an access token of Keycloak":          {"typ", "Bearer"},
+				"its nonce, as Keycloak copied it":     {"typ", "Bearer", "nonce", "n"},
+				"an access token of Cognito":           {"token_use", "access"},
+				"a claim of that name about others":    {"type", "customer"},
+				"a claim of that name that is no text": {"type", []int{1}},
+			} {
+				check(t, v, rule(what), sign(t, edKey(), claims.with(more...), "typ", typ), "ok")
+			}
+		}
+	}
+	v := edVerifier(t)
+	check(t, v, "an ID token with a nonce alone", sign(t, edKey(), goodClaims().with("nonce", "n"), "typ", "JWT"), "bearer_type")
+}
+
+// TestProfile: with at+jwt every claim that RFC 9068 2.2 requires is there.
+func TestProfile(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, auth.IssuerOptions{Type: auth.AccessTokenType, Keys: []crypto.PublicKey{edKey().Public()}})
+	good := goodClaims().with("client_id", "app")
+	check(t, v, "all of them", sign(t, edKey(), good), "ok")
+	for name, want := range map[string]string{
+		"iss": "bearer_issuer", "exp": "bearer_claims", "aud": "bearer_audience", "sub": "bearer_subject",
+		"client_id": "bearer_claims", "iat": "bearer_claims", "jti": "bearer_claims",
+	} {
+		check(t, v, "without "+name, sign(t, edKey(), good.with(name, nil)), want)
+		check(t, v, "with null as "+name, sign(t, edKey(), good.null(name)), want)
+	}
+	check(t, v, "client_id is a number", sign(t, edKey(), good.with("client_id", 5)), "bearer_claims")
+	named := newVerifier(t, auth.IssuerOptions{
+		Type: auth.AccessTokenType, Keys: []crypto.PublicKey{edKey().Public()}, ClaimNames: auth.ClaimNames{Subject: "uid"},
+	})
+	check(t, named, "sub as well as the subject", sign(t, edKey(), good.with("uid", "u-2")), "ok")
+	check(t, named, "sub is required all the same", sign(t, edKey(), good.with("uid", "u-2", "sub", nil)), "bearer_claims")
+}
+
+// TestConfiguredClaimNames reads claims as Cognito, Clerk, Entra and Okta have
+// them.
+func TestConfiguredClaimNames(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rule   string
+		names  auth.ClaimNames
+		claims object
+		want   ticket.Identity
+	}{
+		{
+			"Cognito", auth.ClaimNames{Audience: "client_id", Session: "origin_jti"},
+			goodClaims().with("aud", nil, "client_id", "ws", "origin_jti", "s-1", "scope", "openid chat"),
+			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, SessionID: "s-1", Scope: "openid chat"},
+		},
+		{
+			"Clerk", auth.ClaimNames{Audience: "azp"},
+			goodClaims().with("aud", nil, "azp", "ws", "sid", "sess_1"),
+			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, SessionID: "sess_1"},
+		},
+		{
+			"Entra", auth.ClaimNames{Subject: "oid", Scope: "scp"},
+			goodClaims().with("sub", "pairwise", "oid", "u-1", "scp", "Chat.Read Chat.Write"),
+			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, Scope: "Chat.Read Chat.Write"},
+		},
+		{
+			"Okta", auth.ClaimNames{Scope: "scp"},
+			goodClaims().with("scp", []string{"openid", "chat"}),
+			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, Scope: "openid chat"},
+		},
+		{
+			"a name that is a URL", auth.ClaimNames{Subject: "https://example.com/user"},
+			goodClaims().with("sub", nil, "https://example.com/user", "u-1"),
+			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}},
+		},
+	} {
+		v := newVerifier(t, auth.IssuerOptions{Keys: []crypto.PublicKey{edKey().Public()}, ClaimNames: row.names})
+		got := check(t, v, row.rule, sign(t, edKey(), row.claims, "typ", "JWT"), "ok")
+		row.want.Issuer, row.want.TokenID, row.want.ExpiresAt = issuerName, "t-1", now.Add(time.Hour).Local()
+		if !reflect.DeepEqual(got, row.want) {
+			t.Errorf("%s: got %+v\nwant %+v", row.rule, got, row.want)
+		}
+	}
+	v := newVerifier(t, auth.IssuerOptions{
+		Keys: []crypto.PublicKey{edKey().Public()}, ClaimNames: auth.ClaimNames{Subject: "oid", Audience: "client_id", Scope: "scp"},
+	})
+	good := goodClaims().with("oid", "u-1", "client_id", "ws", "aud", "other")
+	for rule, row := range map[string]struct {
+		claims object
+		want   string
+	}{
+		"aud is not looked at":              {good, "ok"},
+		"aud is not a way around":           {good.with("client_id", "other", "aud", "ws"), "bearer_audience"},
+		"nor is sub":                        {good.with("oid", nil), "bearer_subject"},
+		"a subject that is a number":        {good.with("oid", 5), "bearer_subject"},
+		"scopes with a quote":               {good.with("scp", `a"b`), "bearer_claims"},
+		"a configured name in another case": {good.with("OID", "u-2", "oid", nil), "bearer_claims"},
+		"a registered name in another case": {good.with("Sub", "u-2", "sub", nil), "bearer_claims"},
+	} {
+		check(t, v, rule, sign(t, edKey(), row.claims), row.want)
+	}
 }
 
 func unix(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }

@@ -13,7 +13,12 @@ func (v *Verifier) VerifyJWS(ctx context.Context, issuer, text string) error {
 	if err != nil {
 		return err
 	}
-	_, err = v.issuers[issuer].checkSignature(ctx, t, time.Now())
+	i := v.issuers[issuer]
+	h, alg, err := i.checkHeader(t)
+	if err != nil {
+		return err
+	}
+	_, err = i.checkSignature(ctx, t, h, alg, time.Now())
 	return err
 }
 
@@ -42,7 +47,7 @@ func NewWithSecret(name string, secret []byte, alg string) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &issuer{name: name, typ: AnyType, algorithms: algs, keys: staticKeys{set}}
+	i := &issuer{name: name, algorithms: algs, keys: staticKeys{set}}
 	return &Verifier{issuers: map[string]*issuer{name: i}}, nil
 }
 

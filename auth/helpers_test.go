@@ -99,6 +99,13 @@ func (o object) with(pairs ...any) object {
 	return out
 }
 
+// null returns a copy in which a member is null.
+func (o object) null(name string) object {
+	out := maps.Clone(o)
+	out[name] = nil
+	return out
+}
+
 // goodClaims are accepted by every issuer of these tests.
 func goodClaims() object {
 	return object{

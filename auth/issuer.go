@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +16,8 @@ type issuer struct {
 	name        string
 	audience    []string
 	algorithms  map[string]algorithm
-	typ         string
+	typ         string // "": at+jwt, JWT or none
+	names       ClaimNames
 	maxLifetime time.Duration
 	leeway      time.Duration
 	claims      []string
@@ -25,61 +28,62 @@ type issuer struct {
 // leeway at the end, which is its exp.
 type window struct{ begins, ends time.Time }
 
+// checkHeader refuses a token by what its header says.
+func (i *issuer) checkHeader(t token) (joseHeader, algorithm, error) {
+	h, err := parseHeader(t.header)
+	if err == nil {
+		err = i.checkType(h.typ)
+	}
+	if err != nil {
+		return joseHeader{}, algorithm{}, err
+	}
+	alg, ok := i.algorithms[h.alg]
+	if !ok {
+		allowed := slices.Sorted(maps.Keys(i.algorithms))
+		err = ticket.WithAttrs(refusedAlgorithm, slog.String("alg", h.alg), ticket.Expected(allowed...))
+	}
+	return h, alg, err
+}
+
 // checkSignature verifies that the token is of this issuer, and returns the key
 // set that verified it. It may wait for keys; see [remoteKeys.find].
-func (i *issuer) checkSignature(ctx context.Context, t token, now time.Time) (*keySet, error) {
-	if !i.accepts(t.header.typ) {
-		return nil, refusedType
+func (i *issuer) checkSignature(ctx context.Context, t token, h joseHeader, alg algorithm, now time.Time) (*keySet, error) {
+	k, set, err := i.keys.find(ctx, h.kid, alg, now)
+	if err == nil && alg.method.Verify(t.signed, t.signature, k.public) != nil {
+		err = refusedSignature
 	}
-	alg, ok := i.algorithms[t.header.alg]
-	if !ok {
-		return nil, refusedAlgorithm
-	}
-	k, set, err := i.keys.find(ctx, t.header.kid, alg, now)
 	if err != nil {
-		return nil, err
-	}
-	if alg.method.Verify(t.signed, t.signature, k.public) != nil {
-		return nil, refusedSignature
+		return nil, ticket.WithAttrs(err, slog.String("alg", h.alg), slog.String("kid", h.kid))
 	}
 	return set, nil
 }
 
-// accepts compares media types: case does not count, and "application/" may
-// be left out (RFC 7515 4.1.9, RFC 9068 4).
-func (i *issuer) accepts(typ string) bool {
-	return i.typ == AnyType || strings.EqualFold(shortType(typ), i.typ)
-}
-
-// shortType drops the part of a media type that JOSE drops.
-func shortType(typ string) string {
-	const prefix = "application/"
-	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
-		return typ[len(prefix):]
-	}
-	return typ
-}
-
 // identity reads the claims of a token whose signature was verified.
-func (i *issuer) identity(c claims, now time.Time) (ticket.Identity, window, error) {
-	if _, constrained := c["cnf"]; constrained {
-		return ticket.Identity{}, window{}, refusedConstrained // RFC 7800, RFC 9449 7.2
+func (i *issuer) identity(c claims, h joseHeader, now time.Time) (ticket.Identity, window, error) {
+	if err := c.checkSpelling(i.names.all()); err != nil {
+		return ticket.Identity{}, window{}, err
 	}
-	if c.isForeign() {
-		return ticket.Identity{}, window{}, refusedType
+	if _, constrained := c["cnf"]; constrained { // RFC 7800, RFC 9449 7.2
+		return ticket.Identity{}, window{}, ticket.WithAttrs(refusedConstrained, slog.String("claim", "cnf"))
+	}
+	if err := c.checkKind(h.typ); err != nil {
+		return ticket.Identity{}, window{}, err
 	}
 	valid, err := i.window(c, now)
 	if err != nil {
 		return ticket.Identity{}, window{}, err
 	}
 	identity, err := i.subject(c)
+	if err == nil {
+		err = i.checkProfile(c)
+	}
 	identity.ExpiresAt = valid.ends
 	return identity, valid, err
 }
 
 // window checks the dates. exp and iat are required (RFC 9068 2.2), because
-// without them a lifetime has no bound. The leeway is for clocks that differ; an
-// identity ends at exp all the same.
+// without them a lifetime has no bound. The leeway is for an issuer whose clock
+// is ahead. There is none for exp: a bearer is good until it says it is not.
 func (i *issuer) window(c claims, now time.Time) (window, error) {
 	exp, err := c.required("exp")
 	if err != nil {
@@ -93,44 +97,44 @@ func (i *issuer) window(c claims, now time.Time) (window, error) {
 	if err != nil {
 		return window{}, err
 	}
-	begins := iat
+	begins, claim := iat, "iat"
 	if nbf.After(begins) {
-		begins = nbf
+		begins, claim = nbf, "nbf"
 	}
-	begins = begins.Add(-i.leeway)
-	switch {
-	case !now.Before(exp.Add(i.leeway)):
-		return window{}, refusedExpired
-	case now.Before(begins):
-		return window{}, refusedNotYetValid
-	case exp.Sub(iat) > i.maxLifetime:
-		return window{}, refusedLifetime
+	switch lifetime := exp.Sub(iat); {
+	case !now.Before(exp):
+		return window{}, ticket.WithAttrs(refusedExpired, slog.String("claim", "exp"), slog.Time("exp", exp))
+	case now.Before(begins.Add(-i.leeway)):
+		return window{}, ticket.WithAttrs(refusedNotYetValid, slog.String("claim", claim), slog.Time(claim, begins))
+	case lifetime > i.maxLifetime:
+		return window{}, ticket.WithAttrs(refusedLifetime, slog.Duration("lifetime", lifetime), ticket.Expected(i.maxLifetime.String()))
 	}
-	return window{begins: begins, ends: exp}, nil
+	return window{begins: begins.Add(-i.leeway), ends: exp}, nil
 }
 
 // subject reads who the token is about and for whom it is. The audience is
 // checked first, so that a token for another service is refused as such.
 func (i *issuer) subject(c claims) (ticket.Identity, error) {
-	audience, err := c.texts("aud")
+	audience, err := c.texts(i.names.Audience)
 	if err != nil {
 		return ticket.Identity{}, err
 	}
 	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(i.audience, a) }) {
-		return ticket.Identity{}, refusedAudience
+		return ticket.Identity{}, ticket.WithAttrs(refusedAudience, slog.String("claim", i.names.Audience),
+			slog.String("audience", strings.Join(audience, " ")), ticket.Expected(i.audience...))
 	}
-	subject, err := c.text("sub")
+	subject, err := c.text(i.names.Subject)
 	if err != nil || subject == "" {
-		return ticket.Identity{}, refusedSubject
+		return ticket.Identity{}, ticket.WithAttrs(refusedSubject, slog.String("claim", i.names.Subject))
 	}
 	identity := ticket.Identity{Issuer: i.name, Subject: subject, Audience: audience, Claims: c.pick(i.claims)}
-	if identity.SessionID, err = c.text("sid"); err != nil {
+	if identity.SessionID, err = c.text(i.names.Session); err != nil {
 		return ticket.Identity{}, err
 	}
 	if identity.TokenID, err = c.text("jti"); err != nil {
 		return ticket.Identity{}, err
 	}
-	if identity.Scope, err = c.scope(); err != nil {
+	if identity.Scope, err = c.scope(i.names.Scope); err != nil {
 		return ticket.Identity{}, err
 	}
 	return identity, nil

@@ -12,19 +12,12 @@ import (
 
 // Bounds and defaults of the options.
 const (
-	DefaultType        = "at+jwt"
 	DefaultMaxLifetime = 24 * time.Hour
 	MaxLeeway          = 30 * time.Second
 	DefaultCacheSize   = 10_000
 	DefaultRefresh     = 10 * time.Minute
 	DefaultMaxStale    = time.Hour
 )
-
-// AnyType as the Type of an issuer accepts tokens of every typ, or without
-// one. It is for providers from before RFC 9068, whose access tokens do not
-// say what they are. The audience must then not be one that the same issuer
-// makes other kinds of tokens for.
-const AnyType = "any"
 
 // IssuerOptions are one issuer's settings. Exactly one of JWKSURL, Discovery,
 // PublicKeyFile, HMACSecretFile and Keys says where its keys come from.
@@ -61,13 +54,24 @@ type IssuerOptions struct {
 	Keys []crypto.PublicKey
 
 	// Type is what the typ header has to be, with or without "application/"
-	// and ignoring case. Default "at+jwt" (RFC 9068); see [AnyType].
+	// and ignoring case. Default "": at+jwt, JWT or none, as access tokens of
+	// most providers have it. [AccessTokenType] is RFC 9068 to the letter: this
+	// typ, and every claim that RFC 9068 2.2 requires; prefer it where it can be
+	// had. Another value is the only typ that is accepted.
+	//
+	// Whatever it is, a token that says that it is something else is refused: an
+	// ID token, refresh token, logout token, security event or proof, by its typ
+	// or its claims. ID tokens without nonce and at_hash do not say it. The
+	// Audience must not be one that the issuer makes such tokens for, which is
+	// the name of the client.
 	Type string
+	// ClaimNames are the names of claims, where the issuer has others than the
+	// registered ones.
+	ClaimNames ClaimNames
 	// MaxLifetime bounds exp - iat. Default 24 h.
 	MaxLifetime time.Duration
-	// Leeway is how far the issuer's clock may differ, 0 to 30 s: a bearer is
-	// accepted until exp plus Leeway, and from nbf and iat minus Leeway. An
-	// identity's ExpiresAt is exp itself. Default 0.
+	// Leeway is how far the issuer's clock may be ahead, 0 to 30 s: a bearer is
+	// accepted from nbf and iat minus Leeway, and until exp. Default 0.
 	Leeway time.Duration
 	// Claims names the claims that become part of the identity, if they are
 	// present.
@@ -136,10 +140,7 @@ func (o Options) withDefaults() Options {
 
 // withDefaults fills in what does not depend on the keys.
 func (o IssuerOptions) withDefaults() IssuerOptions {
-	if o.Type == "" {
-		o.Type = DefaultType
-	}
-	o.Type = shortType(o.Type)
+	o.Type, o.ClaimNames = shortType(o.Type), o.ClaimNames.withDefaults()
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime
 	}

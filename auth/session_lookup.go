@@ -77,7 +77,7 @@ type vouched struct {
 // token. An unknown member is an error: it may be an exp under another name,
 // without which the session would not end in time.
 func parseVouched(data []byte) (vouched, error) {
-	members, err := object(data, maxClaimsDepth)
+	members, err := object(data, maxClaimsDepth, "answer")
 	if err != nil {
 		return vouched{}, sessionContent
 	}

@@ -104,7 +104,7 @@ func TestLookupAnswers(t *testing.T) {
 		{"a member that is not known", 200, `{"sub":"u-1","expires":1}`, "session_content"},
 		{"an issuer, which the URL is", 200, `{"sub":"u-1","iss":"https://id.example.com"}`, "session_content"},
 		{"claims that are a list", 200, `{"sub":"u-1","claims":[]}`, "session_content"},
-		{"claims that are null", 200, `{"sub":"u-1","claims":null}`, "session_content"},
+		{"claims that are null are none", 200, `{"sub":"u-1","claims":null}`, "ok"},
 		{"R26 no subject", 200, `{"sid":"s-1"}`, "session_content"},
 		{"R26 an empty one", 200, `{"sub":""}`, "session_content"},
 		{"R26 a number", 200, `{"sub":1}`, "session_content"},
@@ -115,7 +115,7 @@ func TestLookupAnswers(t *testing.T) {
 		{"a time as text", 200, `{"sub":"u-1","exp":"2026-11-23T13:00:00Z"}`, "session_content"},
 		{"a time in milliseconds", 200, fmt.Sprintf(`{"sub":"u-1","exp":%d}`, soon*1000), "session_content"},
 		{"a negative time", 200, `{"sub":"u-1","exp":-1}`, "session_content"},
-		{"a time that is null", 200, `{"sub":"u-1","exp":null}`, "session_content"},
+		{"a time that is null is none", 200, `{"sub":"u-1","sid":null,"exp":null}`, "ok"},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			t.Parallel()

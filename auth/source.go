@@ -79,7 +79,7 @@ func (o IssuerOptions) allowed(keys []*key) map[string]algorithm {
 // adds their faults, and expects that validate has added all others.
 func (v *Verifier) newIssuer(f *ticket.OptionErrors, field string, o Options, options IssuerOptions) *issuer {
 	i := &issuer{
-		name: options.Issuer, audience: slices.Clone(options.Audience), typ: options.Type,
+		name: options.Issuer, audience: slices.Clone(options.Audience), typ: options.Type, names: options.ClaimNames,
 		maxLifetime: options.MaxLifetime, leeway: options.Leeway, claims: slices.Clone(options.Claims),
 	}
 	sources := options.sources()

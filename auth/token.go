@@ -2,10 +2,13 @@ package auth
 
 import (
 	"encoding/json"
+	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
 	"wsticket/internal/strictjson"
+	"wsticket/ticket"
 )
 
 // maxBearer bounds a bearer in bytes, before it is parsed.
@@ -14,7 +17,7 @@ const maxBearer = 8 << 10
 // token is a bearer in compact form (RFC 7515 7.1) whose shape has been
 // checked. Nothing in it is proven yet.
 type token struct {
-	header    joseHeader
+	header    map[string]any
 	claims    []byte
 	signature []byte
 	// signed is the text that was signed.
@@ -24,20 +27,31 @@ type token struct {
 // parseToken checks size, alphabet and header. It requires three segments, none
 // of them empty: fewer are unsigned, five are a JWE.
 func parseToken(text string) (token, error) {
-	if len(text) > maxBearer || strings.Count(text, ".") != 2 {
-		return token{}, refusedMalformed
+	if len(text) > maxBearer {
+		return token{}, ticket.WithAttrs(refusedMalformed, slog.Int("bytes", len(text)), slog.Int(ticket.ExpectedKey, maxBearer))
 	}
-	end := strings.LastIndexByte(text, '.')
-	var parts [3][]byte
-	for i, segment := range strings.Split(text, ".") {
+	segments := strings.Split(text, ".")
+	if len(segments) != len(segmentNames) {
+		return token{}, ticket.WithAttrs(refusedMalformed, slog.Int("segments", len(segments)), slog.Int(ticket.ExpectedKey, len(segmentNames)))
+	}
+	var parts [len(segmentNames)][]byte
+	for i, segment := range segments {
 		data, err := decodeSegment(segment)
 		if err != nil || len(data) == 0 {
-			return token{}, refusedMalformed
+			return token{}, malformed(segmentNames[i], "not base64url")
 		}
 		parts[i] = data
 	}
-	h, err := parseHeader(parts[0])
-	return token{header: h, claims: parts[1], signature: parts[2], signed: text[:end]}, err
+	h, err := object(parts[0], maxHeaderDepth, segmentNames[0])
+	return token{header: h, claims: parts[1], signature: parts[2], signed: text[:strings.LastIndexByte(text, '.')]}, err
+}
+
+// segmentNames are those of the three parts of a token, for logs.
+var segmentNames = [...]string{"header", "claims", "signature"}
+
+// malformed says which part of a token cannot be read, and why, in fixed words.
+func malformed(part, fault string) error {
+	return ticket.WithAttrs(refusedMalformed, slog.String("part", part), slog.String("fault", fault))
 }
 
 // joseHeader holds the members of a JOSE header that are used.
@@ -50,65 +64,74 @@ const (
 
 // refusedMembers of a header change how a token is to be read or by which key:
 // crit and b64 (RFC 7515 4.1.11: not understood, so not accepted, an empty list
-// included), enc and zip (encryption), cty (a token in a token), jwk and x5c (a
-// key inside the token). jku, x5u and thumbprints are ignored, because some
-// providers always send them; keys come from the configuration alone.
+// included), enc (a JWE, RFC 7516 9), jwk and x5c (a key inside the token). jku,
+// x5u and thumbprints are ignored, because some providers always send them; keys
+// come from the configuration alone. zip and cty are ignored as well: zip means
+// nothing in a JWS, and cty nothing to who expects claims (RFC 7515 4.1.10). If
+// the payload is compressed or another token, it is no object of claims.
 var (
-	refusedMembers = []string{"crit", "b64", "enc", "zip", "cty", "jwk", "x5c"}
+	refusedMembers = []string{"crit", "b64", "enc", "jwk", "x5c"}
 	knownMembers   = slices.Concat(refusedMembers, []string{"alg", "typ", "kid"})
 )
 
 // parseHeader reads the members that are used, and refuses the others that
 // matter.
-func parseHeader(data []byte) (joseHeader, error) {
-	members, err := object(data, maxHeaderDepth)
-	if err != nil {
-		return joseHeader{}, err
-	}
-	if looksLike(members, knownMembers) {
-		return joseHeader{}, refusedHeader
+func parseHeader(members map[string]any) (joseHeader, error) {
+	if name := lookalike(members, knownMembers); name != "" {
+		return joseHeader{}, wrongMember(refusedHeader, name)
 	}
 	for _, name := range refusedMembers {
 		if _, present := members[name]; present {
-			return joseHeader{}, refusedHeader
+			return joseHeader{}, wrongMember(refusedHeader, name)
 		}
 	}
 	var h joseHeader
 	var ok bool
 	if h.alg, ok = members["alg"].(string); !ok {
-		return joseHeader{}, refusedAlgorithm
+		return joseHeader{}, wrongMember(refusedAlgorithm, "alg")
 	}
 	if typ, present := members["typ"]; present {
-		if h.typ, ok = typ.(string); !ok {
-			return joseHeader{}, refusedType
+		if h.typ, ok = typ.(string); !ok || h.typ == "" {
+			return joseHeader{}, wrongMember(refusedType, "typ")
 		}
 	}
 	if kid, present := members["kid"]; present {
 		if h.kid, ok = kid.(string); !ok || h.kid == "" || len(h.kid) > maxKid {
-			return joseHeader{}, refusedKeyUnknown
+			return joseHeader{}, wrongMember(refusedKeyUnknown, "kid")
 		}
 	}
 	return h, nil
 }
 
+// wrongMember names the member of the header that is wrong in itself.
+func wrongMember(why refusal, name string) error {
+	return ticket.WithAttrs(why, slog.String("member", name))
+}
+
 // object decodes a JSON object, and refuses one that parsers read differently.
-func object(data []byte, depth int) (map[string]any, error) {
-	var members map[string]any
-	if strictjson.Check(data, depth) != nil || json.Unmarshal(data, &members) != nil || members == nil {
-		return nil, refusedMalformed
+// Members that are null are left out: they count as absent.
+func object(data []byte, depth int, part string) (map[string]any, error) {
+	if err := strictjson.Check(data, depth); err != nil {
+		return nil, malformed(part, err.Error())
 	}
+	var members map[string]any
+	if json.Unmarshal(data, &members) != nil || members == nil {
+		return nil, malformed(part, "not a JSON object")
+	}
+	maps.DeleteFunc(members, func(_ string, value any) bool { return value == nil })
 	return members, nil
 }
 
-// looksLike reports whether a member has one of the names in another mixture of
-// upper and lower case, which some parsers would read as the name itself.
-func looksLike(members map[string]any, names []string) bool {
+// lookalike returns a member that is one of the names in another mixture of
+// upper and lower case, which some parsers would read as the name itself, and ""
+// if there is none.
+func lookalike(members map[string]any, names []string) string {
 	for member := range members {
 		if slices.ContainsFunc(names, func(name string) bool {
 			return member != name && strings.EqualFold(member, name)
 		}) {
-			return true
+			return member
 		}
 	}
-	return false
+	return ""
 }

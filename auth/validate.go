@@ -38,12 +38,23 @@ func (o IssuerOptions) validate(f *ticket.OptionErrors, field string) {
 		"must be 1 to %d bytes without control characters (got %q)", printable.MaxName, o.Issuer)
 	f.Check(len(o.Audience) > 0 && !slices.Contains(o.Audience, ""), field+".Audience",
 		"must list at least one, none of them empty (got %q)", o.Audience)
-	f.Check(mediaType.MatchString(o.Type), field+".Type", "must be a media type or %q (got %q)", AnyType, o.Type)
+	o.validateType(f, field+".Type")
+	o.ClaimNames.validate(f, field+".ClaimNames")
 	f.Check(o.MaxLifetime >= 0, field+".MaxLifetime", "must be positive (got %s)", o.MaxLifetime)
 	f.Check(o.Leeway >= 0 && o.Leeway <= MaxLeeway, field+".Leeway", "must be 0s..%s (got %s)", MaxLeeway, o.Leeway)
 	f.Check(!slices.Contains(o.Claims, ""), field+".Claims", "must not contain an empty name")
 	o.validateAlgorithms(f, field+".Algorithms")
 	o.validateSource(f, field)
+}
+
+// validateType refuses a typ of tokens that are no bearers. The word any is for
+// configurations that were written when it was the setting for a typ of JWT.
+func (o IssuerOptions) validateType(f *ticket.OptionErrors, field string) {
+	f.Check(o.Type == "" || mediaType.MatchString(o.Type), field, "must be a media type such as %s (got %q)", AccessTokenType, o.Type)
+	f.Check(!strings.EqualFold(o.Type, "any"), field,
+		"%q is no longer a setting: leave it out, which accepts at+jwt, JWT or none, or write the typ of the issuer's access tokens", o.Type)
+	other := slices.ContainsFunc(otherTypes, func(typ string) bool { return strings.EqualFold(o.Type, typ) })
+	f.Check(!other, field, "%q is the typ of tokens that are not bearers", o.Type)
 }
 
 // validateAlgorithms keeps HMAC and asymmetric algorithms apart: with both for

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -114,16 +115,17 @@ func (v *Verifier) Close() {
 }
 
 // Authenticate returns the identity that the bearer proves. The caller owns
-// it and everything in it. Its ExpiresAt is the bearer's exp, which with a
-// leeway may have passed.
+// it and everything in it. Its ExpiresAt is the bearer's exp.
 //
 // The error wraps [ticket.ErrInvalidBearer], or [ticket.ErrUnavailable] where
-// the issuer's keys are missing. A bearer that was verified before costs only a
+// the issuer's keys are missing; [ticket.AttrsOf] says what did not fit, and
+// names the issuer. A bearer that was verified before costs only a
 // hash and a look-up, until it expires or its issuer's keys change.
 func (v *Verifier) Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
 	text := bearer.Reveal()
 	if len(text) > maxBearer {
-		return ticket.Identity{}, fmt.Errorf("authenticate: %w", refusedMalformed)
+		_, err := parseToken(text) // refuses it by its size
+		return ticket.Identity{}, fmt.Errorf("authenticate: %w", err)
 	}
 	now := v.now()
 	name := digest(sha256.Sum256([]byte(text)))
@@ -142,25 +144,40 @@ func (v *Verifier) Authenticate(ctx context.Context, bearer ticket.Bearer) (tick
 // issuer from claims that are not proven yet, to find the keys that prove them;
 // nothing else is used before the signature is verified.
 func (v *Verifier) verify(ctx context.Context, text string, now time.Time) (*verified, error) {
+	t, c, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	i, ok := v.issuers[c.issuer()]
+	if !ok {
+		return nil, otherIssuer(c, slices.Sorted(maps.Keys(v.issuers)))
+	}
+	proven, err := v.verifyFor(ctx, i, t, c, now)
+	return proven, ticket.WithAttrs(err, slog.String("issuer", i.name))
+}
+
+// parse checks the shape of a bearer.
+func parse(text string) (token, claims, error) {
 	t, err := parseToken(text)
 	if err != nil {
-		return nil, err
+		return token{}, nil, err
 	}
 	c, err := parseClaims(t.claims)
+	return t, c, err
+}
+
+// verifyFor checks a bearer that names the issuer.
+func (v *Verifier) verifyFor(ctx context.Context, i *issuer, t token, c claims, now time.Time) (*verified, error) {
+	h, alg, err := i.checkHeader(t)
 	if err != nil {
 		return nil, err
 	}
-	name, _ := c["iss"].(string)
-	i, ok := v.issuers[name]
-	if !ok {
-		return nil, refusedIssuer
-	}
-	set, err := i.checkSignature(ctx, t, now)
+	set, err := i.checkSignature(ctx, t, h, alg, now)
 	if err != nil {
 		return nil, err
 	}
 	// The clock is read again, because keys may have been waited for.
-	identity, valid, err := i.identity(c, v.now())
+	identity, valid, err := i.identity(c, h, v.now())
 	if err != nil {
 		return nil, err
 	}

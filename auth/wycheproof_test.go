@@ -126,7 +126,7 @@ func wycheproofVerifier(t *testing.T, public, private json.RawMessage) (*auth.Ve
 		public = private
 	}
 	v, err := auth.New(auth.Options{Issuers: []auth.IssuerOptions{{
-		Issuer: issuerName, Audience: []string{audience}, Type: auth.AnyType,
+		Issuer: issuerName, Audience: []string{audience},
 		PublicKeyFile: test.WriteFile(t, "file", string(public)),
 	}}})
 	if err != nil {

@@ -92,11 +92,20 @@ type Issuer struct {
 	Discovery      bool          `yaml:"discovery" help:"Find jwks_url by OpenID Connect Discovery under the issuer."`
 	PublicKeyFile  string        `yaml:"public_key_file" help:"File with the public key as PEM, JWK or JWK set."`
 	HMACSecretFile string        `yaml:"hmac_secret_file" help:"File with the shared secret of HS algorithms, at least as long as the hash."`
-	Type           string        `yaml:"type" help:"Accepted typ header. Empty means at+jwt (RFC 9068). any switches the check off, for issuers that do not set it."`
+	Type           string        `yaml:"type" help:"Accepted typ header. Empty: at+jwt, JWT or none. at+jwt: RFC 9068 to the letter, with every claim that it requires. Another value: that one only. A token that says it is an ID token, a refresh token or the like is refused in any case."`
+	ClaimNames     ClaimNames    `yaml:"claim_names"`
 	MaxLifetime    time.Duration `yaml:"max_lifetime" help:"Longest time from iat to exp. 0 means 24h."`
 	Leeway         time.Duration `yaml:"leeway" help:"Tolerated clock difference, 0s to 30s."`
 	Claims         []string      `yaml:"claims" help:"Claims that become part of the identity."`
 	Insecure       bool          `yaml:"insecure_allow_private_network" help:"Allow keys over http, and from loopback or private addresses."`
+}
+
+// ClaimNames are the names of claims that not every provider calls the same.
+type ClaimNames struct {
+	Subject  string `yaml:"subject" help:"Claim that names the user. Empty means sub."`
+	Audience string `yaml:"audience" help:"Claim that names the services the token is for, a text or a list; issuers[].audience is compared with it. Empty means aud."`
+	Scope    string `yaml:"scope" help:"Claim with the scopes, a text separated by spaces or a list. Empty means scope."`
+	Session  string `yaml:"session" help:"Claim that names the session. Empty means sid."`
 }
 
 // Session is the session cookie.

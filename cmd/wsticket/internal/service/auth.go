@@ -21,7 +21,7 @@ func (s *Service) buildAuth() error {
 			Issuer: issuer.Issuer, Audience: issuer.Audience, Algorithms: issuer.Algorithms,
 			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery,
 			PublicKeyFile: issuer.PublicKeyFile, HMACSecretFile: issuer.HMACSecretFile,
-			Type: issuer.Type, MaxLifetime: issuer.MaxLifetime, Leeway: issuer.Leeway,
+			Type: issuer.Type, ClaimNames: auth.ClaimNames(issuer.ClaimNames), MaxLifetime: issuer.MaxLifetime, Leeway: issuer.Leeway,
 			Claims: issuer.Claims, InsecureAllowPrivateNetwork: issuer.Insecure,
 		})
 	}

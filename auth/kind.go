@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+
+	"wsticket/ticket"
+)
+
+// AccessTokenType as the Type of an issuer accepts access tokens of RFC 9068 and
+// nothing else. See [IssuerOptions].
+const AccessTokenType = "at+jwt"
+
+// plainType says that a token is a JWT (RFC 7519 5.1), which is no kind of it.
+const plainType = "JWT"
+
+// otherTypes are typ headers of tokens that are for something else. No issuer
+// can be configured to have them taken for bearers.
+var otherTypes = []string{
+	"logout+jwt",              // OpenID Connect Back-Channel Logout 1.0, 2.4
+	"secevent+jwt",            // RFC 8417 2.3
+	"dpop+jwt",                // RFC 9449 4.2
+	"oauth-authz-req+jwt",     // RFC 9101 10.8
+	"token-introspection+jwt", // RFC 9701 5
+	"client-authentication+jwt",
+	"wsticket-assertion+jwt", // ours, towards the application
+}
+
+var (
+	// foreignClaims mark a token that goes with another one: an ID token
+	// (OpenID Connect Core 1.0, 3.1.3.6 and 3.3.2.11) or a security event
+	// (RFC 8417), such as a logout token.
+	foreignClaims = []string{"at_hash", "c_hash", "s_hash", "events"}
+	// kindClaims say what a token is where the typ header does not: typ in
+	// Keycloak, token_use in Cognito, token_type and type in frameworks.
+	kindClaims = []string{"typ", "token_use", "token_type", "type"}
+	// otherKinds and accessKinds are their values, in lower case.
+	otherKinds = []string{
+		"id", "id_token", "refresh", "refresh_token", "offline", "logout", "logout_token",
+		"initialaccesstoken", "registrationaccesstoken",
+	}
+	accessKinds = []string{"bearer", "access", "access_token"}
+)
+
+// checkType compares media types: case does not count, and "application/" may
+// be left out (RFC 7515 4.1.9, RFC 9068 4).
+func (i *issuer) checkType(typ string) error {
+	accepted := []string{i.typ}
+	if i.typ == "" {
+		accepted = []string{AccessTokenType, plainType, ""}
+	}
+	if slices.ContainsFunc(accepted, func(a string) bool { return strings.EqualFold(shortType(typ), a) }) {
+		return nil
+	}
+	return ticket.WithAttrs(refusedType, slog.String("typ", typ), ticket.Expected(accepted...))
+}
+
+// shortType drops the part of a media type that JOSE drops.
+func shortType(typ string) string {
+	const prefix = "application/"
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
+		return typ[len(prefix):]
+	}
+	return typ
+}
+
+// checkKind refuses a token whose claims say that it is another kind than an
+// access token, whatever the configuration says about the typ header. A nonce
+// is of an ID token (OpenID Connect Core 1.0, 2), unless the token says that it
+// is an access token: some providers copy the nonce.
+func (c claims) checkKind(typ string) error {
+	access := strings.EqualFold(shortType(typ), AccessTokenType)
+	for _, name := range kindClaims {
+		text, _ := c[name].(string)
+		kind := strings.ToLower(text)
+		if slices.Contains(otherKinds, kind) {
+			return ticket.WithAttrs(refusedType, slog.String("claim", name), slog.String("value", kind))
+		}
+		access = access || slices.Contains(accessKinds, kind)
+	}
+	for _, name := range foreignClaims {
+		if _, present := c[name]; present {
+			return ticket.WithAttrs(refusedType, slog.String("claim", name))
+		}
+	}
+	if _, present := c["nonce"]; present && !access {
+		return ticket.WithAttrs(refusedType, slog.String("claim", "nonce"))
+	}
+	return nil
+}
+
+// profileClaims are required of an access token (RFC 9068 2.2).
+var profileClaims = []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
+
+// checkProfile requires what RFC 9068 requires, where the configuration does.
+func (i *issuer) checkProfile(c claims) error {
+	if !strings.EqualFold(i.typ, AccessTokenType) {
+		return nil
+	}
+	for _, name := range profileClaims {
+		if _, present := c[name]; !present {
+			return wrongClaim(name)
+		}
+	}
+	_, err := c.text("client_id")
+	return err
+}
