@@ -18,6 +18,7 @@ type issuer struct {
 	algorithms  map[string]algorithm
 	typ         string // "": at+jwt, JWT or none
 	names       ClaimNames
+	profile     profile // the zero value requires nothing
 	maxLifetime time.Duration
 	leeway      time.Duration
 	claims      []string
@@ -66,7 +67,10 @@ func (i *issuer) identity(c claims, h joseHeader, now time.Time) (ticket.Identit
 	if _, constrained := c["cnf"]; constrained { // RFC 7800, RFC 9449 7.2
 		return ticket.Identity{}, window{}, ticket.WithAttrs(refusedConstrained, slog.String("claim", "cnf"))
 	}
-	if err := c.checkKind(h.typ); err != nil {
+	if err := c.checkKind(h.typ, i.profile.idTokens); err != nil {
+		return ticket.Identity{}, window{}, err
+	}
+	if err := i.profile.check(c); err != nil {
 		return ticket.Identity{}, window{}, err
 	}
 	valid, err := i.window(c, now)

@@ -17,13 +17,7 @@ import (
 func (s *Service) buildAuth() error {
 	options := auth.Options{Logger: s.log}
 	for _, issuer := range s.cfg.Issuers {
-		options.Issuers = append(options.Issuers, auth.IssuerOptions{
-			Issuer: issuer.Issuer, Audience: issuer.Audience, Algorithms: issuer.Algorithms,
-			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery,
-			PublicKeyFile: issuer.PublicKeyFile, HMACSecretFile: issuer.HMACSecretFile,
-			Type: issuer.Type, ClaimNames: auth.ClaimNames(issuer.ClaimNames), MaxLifetime: issuer.MaxLifetime, Leeway: issuer.Leeway,
-			Claims: issuer.Claims, InsecureAllowPrivateNetwork: issuer.Insecure,
-		})
+		options.Issuers = append(options.Issuers, issuer.Options())
 	}
 	var err, fault error
 	if s.verifier, err = auth.New(options); err == nil {
