@@ -139,6 +139,13 @@ func TestLeeway(t *testing.T) {
 	}
 }
 
+func TestNoLeeway(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, auth.IssuerOptions{Keys: []crypto.PublicKey{edKey().Public()}, Leeway: auth.NoLeeway})
+	check(t, v, "iat is now", sign(t, edKey(), goodClaims().with("iat", now.Unix())), "ok")
+	check(t, v, "iat is a second ahead", sign(t, edKey(), goodClaims().with("iat", now.Unix()+1)), "bearer_not_yet_valid")
+}
+
 func TestPEMFiles(t *testing.T) {
 	t.Parallel()
 	text := sign(t, rsaKey(), goodClaims(), "kid", "whatever")

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -53,10 +54,26 @@ func (i *issuer) checkSignature(ctx context.Context, t token, h joseHeader, alg 
 	if err == nil && alg.method.Verify(t.signed, t.signature, k.public) != nil {
 		err = refusedSignature
 	}
-	if err != nil {
-		return nil, ticket.WithAttrs(err, slog.String("alg", h.alg), slog.String("kid", h.kid))
+	if err == nil {
+		return set, nil
 	}
-	return set, nil
+	attrs := []slog.Attr{slog.String("alg", h.alg), slog.String("kid", h.kid)}
+	if errors.Is(err, refusedKeyUnknown) || errors.Is(err, refusedKeyAmbiguous) {
+		attrs = append(attrs, ticket.Expected(i.keys.set(now).names()...))
+	}
+	return nil, ticket.WithAttrs(err, attrs...)
+}
+
+// names returns the kids of the keys, sorted.
+func (s *keySet) names() []string {
+	var names []string
+	if s != nil {
+		for _, k := range s.keys {
+			names = append(names, k.kid)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // identity reads the claims of a token whose signature was verified.

@@ -13,11 +13,15 @@ import (
 // Bounds and defaults of the options.
 const (
 	DefaultMaxLifetime = 24 * time.Hour
+	DefaultLeeway      = 5 * time.Second
 	MaxLeeway          = 30 * time.Second
 	DefaultCacheSize   = 10_000
 	DefaultRefresh     = 10 * time.Minute
 	DefaultMaxStale    = time.Hour
 )
+
+// NoLeeway is the Leeway of an issuer whose clock is never ahead of ours.
+const NoLeeway time.Duration = -1
 
 // IssuerOptions are one issuer's settings. Exactly one of JWKSURL, Discovery,
 // PublicKeyFile, HMACSecretFile and Keys says where its keys come from.
@@ -75,7 +79,8 @@ type IssuerOptions struct {
 	// MaxLifetime bounds exp - iat. Default 24 h.
 	MaxLifetime time.Duration
 	// Leeway is how far the issuer's clock may be ahead, 0 to 30 s: a bearer is
-	// accepted from nbf and iat minus Leeway, and until exp. Default 0.
+	// accepted from nbf and iat minus Leeway, and until exp. Default 5 s;
+	// [NoLeeway] for none.
 	Leeway time.Duration
 	// Claims names the claims that become part of the identity, if they are
 	// present.
@@ -148,6 +153,12 @@ func (o IssuerOptions) withDefaults() IssuerOptions {
 	o.Type, o.ClaimNames = shortType(o.Type), o.ClaimNames.withDefaults()
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime
+	}
+	switch o.Leeway {
+	case 0:
+		o.Leeway = DefaultLeeway
+	case NoLeeway:
+		o.Leeway = 0
 	}
 	return o
 }

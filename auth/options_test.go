@@ -40,7 +40,7 @@ func TestOptionsFaults(t *testing.T) {
 		{"a claim has one meaning", func(o *auth.IssuerOptions) { o.ClaimNames.Audience = "iss" }, `Issuers[0].ClaimNames.Audience: "iss" has another meaning`},
 		{"MaxLifetime is positive", func(o *auth.IssuerOptions) { o.MaxLifetime = -1 }, "Issuers[0].MaxLifetime: must be positive (got -1ns)"},
 		{"leeway has a bound", func(o *auth.IssuerOptions) { o.Leeway = 31 * time.Second }, "Issuers[0].Leeway: must be 0s..30s (got 31s)"},
-		{"leeway is not negative", func(o *auth.IssuerOptions) { o.Leeway = -1 }, "Issuers[0].Leeway: "},
+		{"leeway is not negative", func(o *auth.IssuerOptions) { o.Leeway = -time.Second }, "Issuers[0].Leeway: "},
 		{"claims have names", func(o *auth.IssuerOptions) { o.Claims = []string{""} }, "Issuers[0].Claims: must not contain an empty name"},
 		{"an unknown algorithm", func(o *auth.IssuerOptions) { o.Algorithms = []string{"RS257"} }, `Issuers[0].Algorithms: "RS257" is not supported`},
 		{"none is not supported", func(o *auth.IssuerOptions) { o.Algorithms = []string{"none"} }, `"none" is not supported`},

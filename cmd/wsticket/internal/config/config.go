@@ -6,6 +6,7 @@ package config
 import (
 	"time"
 
+	"wsticket/auth"
 	"wsticket/gate"
 	"wsticket/internal/limit"
 	"wsticket/live"
@@ -96,10 +97,13 @@ type Issuer struct {
 	Type           string        `yaml:"type" help:"Accepted typ header. Empty: at+jwt, JWT or none. at+jwt: RFC 9068 to the letter, with every claim that it requires. Another value: that one only. A token that says it is an ID token, a refresh token or the like is refused in any case."`
 	ClaimNames     ClaimNames    `yaml:"claim_names"`
 	MaxLifetime    time.Duration `yaml:"max_lifetime" help:"Longest time from iat to exp. 0 means 24h."`
-	Leeway         time.Duration `yaml:"leeway" help:"Tolerated clock difference, 0s to 30s."`
+	Leeway         time.Duration `yaml:"leeway" help:"How far the clock of the issuer may be ahead, 0s to 30s, for iat and nbf. There is none for exp."`
 	Claims         []string      `yaml:"claims" help:"Claims that become part of the identity."`
 	Insecure       bool          `yaml:"insecure_allow_private_network" help:"Allow keys over http, and from loopback or private addresses."`
 }
+
+// setDefaults makes an entry what it is where nothing is set.
+func (i *Issuer) setDefaults() { i.Leeway = auth.DefaultLeeway }
 
 // ClaimNames are the names of claims that not every provider calls the same.
 type ClaimNames struct {

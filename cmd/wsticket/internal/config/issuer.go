@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -13,7 +14,7 @@ func (i Issuer) Options() auth.IssuerOptions {
 		Issuer: i.Issuer, Profile: i.Profile, Audience: i.Audience, Algorithms: i.Algorithms,
 		JWKSURL: i.JWKSURL, Discovery: i.Discovery,
 		PublicKeyFile: i.PublicKeyFile, HMACSecretFile: i.HMACSecretFile,
-		Type: i.Type, ClaimNames: auth.ClaimNames(i.ClaimNames), MaxLifetime: i.MaxLifetime, Leeway: i.Leeway,
+		Type: i.Type, ClaimNames: auth.ClaimNames(i.ClaimNames), MaxLifetime: i.MaxLifetime, Leeway: cmp.Or(i.Leeway, auth.NoLeeway),
 		Claims: i.Claims, InsecureAllowPrivateNetwork: i.Insecure,
 	}
 }

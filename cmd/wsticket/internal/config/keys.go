@@ -38,7 +38,9 @@ func keysOf(src any) []Key {
 		if f.value.Kind() != reflect.Slice || !isSection(f.value.Type().Elem()) {
 			continue
 		}
-		for _, inner := range fields(reflect.New(f.value.Type().Elem()).Elem(), f.path+"[]") {
+		element := reflect.New(f.value.Type().Elem()).Elem()
+		setDefaults(element)
+		for _, inner := range fields(element, f.path+"[]") {
 			keys = append(keys, Key{Path: inner.path, Default: show(inner.value), Help: inner.help})
 		}
 	}

@@ -245,9 +245,17 @@ func (l *loader) walkList(at walkAt) {
 	}
 	list := reflect.MakeSlice(at.into.Type(), len(at.node.Content), len(at.node.Content))
 	for i, node := range at.node.Content {
+		setDefaults(list.Index(i))
 		l.walk(walkAt{source: at.source, path: fmt.Sprintf("%s[%d]", at.path, i), node: node, into: list.Index(i)})
 	}
 	at.into.Set(list)
+}
+
+// setDefaults fills in an element of a list, where its type has defaults.
+func setDefaults(element reflect.Value) {
+	if with, ok := element.Addr().Interface().(interface{ setDefaults() }); ok {
+		with.setDefaults()
+	}
 }
 
 func join(path, name string) string {

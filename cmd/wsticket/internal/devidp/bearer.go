@@ -40,6 +40,9 @@ func (b Bearer) Sign(key any, now time.Time) (string, error) {
 	claims["iss"], claims["sub"] = b.Issuer, b.Subject
 	claims["iat"], claims["exp"] = now.Unix(), now.Add(b.TTL).Unix()
 	claims["jti"] = string(ticket.NewID())
+	if _, named := claims["client_id"]; !named {
+		claims["client_id"] = "wsticket-token"
+	}
 	if len(b.Audience) > 0 {
 		claims["aud"] = b.Audience
 	}
