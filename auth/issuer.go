@@ -19,45 +19,46 @@ type issuer struct {
 	algorithms  map[string]algorithm
 	typ         string // "": at+jwt, JWT or none
 	names       ClaimNames
-	profile     profile // the zero value requires nothing
+	profile     string // "": none
 	maxLifetime time.Duration
 	leeway      time.Duration
 	claims      []string
 	keys        keySource
+	// field is its place in the Options, and source that of its keys.
+	field, source string
 }
 
 // window is the time in which a bearer that was verified is valid, without
 // leeway at the end, which is its exp.
 type window struct{ begins, ends time.Time }
 
-// checkHeader refuses a token by what its header says.
-func (i *issuer) checkHeader(t token) (joseHeader, algorithm, error) {
-	h, err := parseHeader(t.header)
-	if err == nil {
-		err = i.checkType(h.typ)
+// checkHeader reads the header of the token, and refuses it by what that says.
+func (i *issuer) checkHeader(t *token) (alg algorithm, err error) {
+	if t.header, err = parseHeader(t.members); err != nil {
+		return algorithm{}, err
 	}
-	if err != nil {
-		return joseHeader{}, algorithm{}, err
+	if err := i.checkType(t.header.typ); err != nil {
+		return algorithm{}, err
 	}
-	alg, ok := i.algorithms[h.alg]
+	alg, ok := i.algorithms[t.header.alg]
 	if !ok {
 		allowed := slices.Sorted(maps.Keys(i.algorithms))
-		err = ticket.WithAttrs(refusedAlgorithm, slog.String("alg", h.alg), ticket.Expected(allowed...))
+		err = ticket.WithAttrs(refusedAlgorithm, slog.String("alg", t.header.alg), ticket.Expected(allowed...))
 	}
-	return h, alg, err
+	return alg, err
 }
 
 // checkSignature verifies that the token is of this issuer, and returns the key
 // set that verified it. It may wait for keys; see [remoteKeys.find].
-func (i *issuer) checkSignature(ctx context.Context, t token, h joseHeader, alg algorithm, now time.Time) (*keySet, error) {
-	k, set, err := i.keys.find(ctx, h.kid, alg, now)
+func (i *issuer) checkSignature(ctx context.Context, t token, alg algorithm, now time.Time) (*keySet, error) {
+	k, set, err := i.keys.find(ctx, t.header.kid, alg, now)
 	if err == nil && alg.method.Verify(t.signed, t.signature, k.public) != nil {
 		err = refusedSignature
 	}
 	if err == nil {
 		return set, nil
 	}
-	attrs := []slog.Attr{slog.String("alg", h.alg), slog.String("kid", h.kid)}
+	attrs := []slog.Attr{slog.String("alg", t.header.alg), slog.String("kid", t.header.kid)}
 	if errors.Is(err, refusedKeyUnknown) || errors.Is(err, refusedKeyAmbiguous) {
 		attrs = append(attrs, ticket.Expected(i.keys.set(now).names()...))
 	}
@@ -77,17 +78,18 @@ func (s *keySet) names() []string {
 }
 
 // identity reads the claims of a token whose signature was verified.
-func (i *issuer) identity(c claims, h joseHeader, now time.Time) (ticket.Identity, window, error) {
+func (i *issuer) identity(c claims, typ string, now time.Time) (ticket.Identity, window, error) {
 	if err := c.checkSpelling(i.names.all()); err != nil {
 		return ticket.Identity{}, window{}, err
 	}
 	if _, constrained := c["cnf"]; constrained { // RFC 7800, RFC 9449 7.2
 		return ticket.Identity{}, window{}, ticket.WithAttrs(refusedConstrained, slog.String("claim", "cnf"))
 	}
-	if err := c.checkKind(h.typ, i.profile.idTokens); err != nil {
+	if err := c.checkKind(typ, providers[i.profile].idTokens); err != nil {
 		return ticket.Identity{}, window{}, err
 	}
-	if err := i.profile.check(c); err != nil {
+	if err := providers[i.profile].check(c); err != nil {
+		err = ticket.WithAttrs(err, slog.String("profile", i.profile))
 		return ticket.Identity{}, window{}, err
 	}
 	valid, err := i.window(c, now)

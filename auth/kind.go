@@ -27,6 +27,11 @@ var otherTypes = []string{
 	"wsticket-assertion+jwt", // ours, towards the application
 }
 
+// isOtherType reports whether a typ is one of otherTypes.
+func isOtherType(typ string) bool {
+	return slices.ContainsFunc(otherTypes, func(other string) bool { return strings.EqualFold(shortType(typ), other) })
+}
+
 var (
 	// foreignClaims mark a token that goes with another one: an ID token
 	// (OpenID Connect Core 1.0, 3.1.3.6 and 3.3.2.11) or a security event

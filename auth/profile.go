@@ -13,8 +13,8 @@ import (
 	"wsticket/ticket"
 )
 
-// profile is what one provider's bearers look like.
-type profile struct {
+// provider is what one provider's bearers look like.
+type provider struct {
 	// issuer matches the issuers that the provider can have, and issuerForm
 	// says the same to a person, with the place where to read it.
 	issuer     *regexp.Regexp
@@ -47,13 +47,13 @@ type demand struct {
 
 // Profiles returns the names that [IssuerOptions.Profile] may have. The caller
 // owns the list.
-func Profiles() []string { return slices.Sorted(maps.Keys(profiles)) }
+func Profiles() []string { return slices.Sorted(maps.Keys(providers)) }
 
 // ProfileRules returns what a profile checks in addition to its presets, one
 // sentence each, nil for an unknown profile and for one that checks no more.
 func ProfileRules(name string) []string {
 	var rules []string
-	p := profiles[name]
+	p := providers[name]
 	for _, d := range p.demands {
 		rules = append(rules, d.String())
 	}
@@ -68,7 +68,7 @@ func ProfileRules(name string) []string {
 // source if there is any. [New] does this by itself; the method is for programs
 // that show the settings.
 func (o IssuerOptions) WithProfile() IssuerOptions {
-	p, known := profiles[o.Profile]
+	p, known := providers[o.Profile]
 	if !known {
 		return o
 	}
@@ -93,7 +93,7 @@ func (o IssuerOptions) WithProfile() IssuerOptions {
 }
 
 // check refuses a bearer that does not say what the provider's bearers say.
-func (p profile) check(c claims) error {
+func (p provider) check(c claims) error {
 	for _, d := range p.demands {
 		if err := d.check(c); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wsticket/auth"
+	"wsticket/ticket"
 )
 
 // goodIssuers are issuers in the form that each provider has.
@@ -190,6 +191,19 @@ func TestProfileRulesAreTold(t *testing.T) {
 	for _, name := range []string{"auth0", "okta", "supabase", "", "none"} {
 		if rules := auth.ProfileRules(name); rules != nil {
 			t.Errorf("%s: %q, want none", name, rules)
+		}
+	}
+}
+
+// TestExplainNamesTheProfile as the setting where it alone refuses the bearer.
+func TestExplainNamesTheProfile(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, profiled("cognito"))
+	for use, want := range map[any]string{nil: "Issuers[0].Profile", "session": "Issuers[0].Profile", "id": ""} {
+		bearer := ticket.NewBearer(sign(t, edKey(), claimsOf("cognito", "token_use", use), "typ", "JWT"))
+		all, err := v.Explain(t.Context(), bearer)
+		if err != nil || len(all) != 1 || ticket.Reason(all[0].Err) != "bearer_type" || all[0].Setting != want {
+			t.Errorf("token_use %v: %+v, %v, want the setting %q", use, all, err, want)
 		}
 	}
 }

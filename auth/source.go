@@ -80,14 +80,16 @@ func (o IssuerOptions) allowed(keys []*key) map[string]algorithm {
 func (v *Verifier) newIssuer(f *ticket.OptionErrors, field string, o Options, options IssuerOptions) *issuer {
 	i := &issuer{
 		name: options.Issuer, audience: slices.Clone(options.Audience), typ: options.Type, names: options.ClaimNames,
-		profile:     profiles[options.Profile],
+		profile:     options.Profile,
 		maxLifetime: options.MaxLifetime, leeway: options.Leeway, claims: slices.Clone(options.Claims),
+		field: field,
 	}
 	sources := options.sources()
 	if len(sources) != 1 {
 		return i
 	}
 	field += "." + sources[0].field
+	i.source = field
 	keys, err := options.static()
 	if err != nil {
 		f.Add(field, err)

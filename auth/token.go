@@ -17,7 +17,8 @@ const maxBearer = 8 << 10
 // token is a bearer in compact form (RFC 7515 7.1) whose shape has been
 // checked. Nothing in it is proven yet.
 type token struct {
-	header    map[string]any
+	members   map[string]any // of the header
+	header    joseHeader     // what is used of them, after [issuer.checkHeader]
 	claims    []byte
 	signature []byte
 	// signed is the text that was signed.
@@ -43,7 +44,7 @@ func parseToken(text string) (token, error) {
 		parts[i] = data
 	}
 	h, err := object(parts[0], maxHeaderDepth, segmentNames[0])
-	return token{header: h, claims: parts[1], signature: parts[2], signed: text[:strings.LastIndexByte(text, '.')]}, err
+	return token{members: h, claims: parts[1], signature: parts[2], signed: text[:strings.LastIndexByte(text, '.')]}, err
 }
 
 // segmentNames are those of the three parts of a token, for logs.

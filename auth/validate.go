@@ -47,7 +47,7 @@ func (o IssuerOptions) validate(f *ticket.OptionErrors, field string) {
 // validateNames checks what no profile can know. With a profile, the faults say
 // where the provider shows it.
 func (o IssuerOptions) validateNames(f *ticket.OptionErrors, field string) {
-	p, known := profiles[o.Profile]
+	p, known := providers[o.Profile]
 	f.Check(known || o.Profile == "", field+".Profile", "must be one of %s (got %q)", strings.Join(Profiles(), ", "), o.Profile)
 	audience := len(o.Audience) > 0 && !slices.Contains(o.Audience, "")
 	if known {
@@ -62,7 +62,7 @@ func (o IssuerOptions) validateNames(f *ticket.OptionErrors, field string) {
 // issuerFits reports whether the issuer has a name that can be shown, and one
 // that the profile's provider can have.
 func (o IssuerOptions) issuerFits() bool {
-	p, known := profiles[o.Profile]
+	p, known := providers[o.Profile]
 	return printable.IsName(o.Issuer) && (!known || p.issuer.MatchString(o.Issuer))
 }
 
@@ -72,8 +72,7 @@ func (o IssuerOptions) validateType(f *ticket.OptionErrors, field string) {
 	f.Check(o.Type == "" || mediaType.MatchString(o.Type), field, "must be a media type such as %s (got %q)", AccessTokenType, o.Type)
 	f.Check(!strings.EqualFold(o.Type, "any"), field,
 		"%q is no longer a setting: leave it out, which accepts at+jwt, JWT or none, or write the typ of the issuer's access tokens", o.Type)
-	other := slices.ContainsFunc(otherTypes, func(typ string) bool { return strings.EqualFold(o.Type, typ) })
-	f.Check(!other, field, "%q is the typ of tokens that are not bearers", o.Type)
+	f.Check(!isOtherType(o.Type), field, "%q is the typ of tokens that are not bearers", o.Type)
 }
 
 // validateAlgorithms keeps HMAC and asymmetric algorithms apart: with both for

@@ -18,6 +18,7 @@ import (
 // Verifier turns bearers into identities. It is safe for concurrent use.
 type Verifier struct {
 	issuers map[string]*issuer
+	ordered []*issuer // as they are configured
 	cache   *cache
 	now     func() time.Time
 
@@ -45,7 +46,8 @@ func New(o Options) (*Verifier, error) {
 		now: o.Now, fetches: make(map[string]uint64),
 	}
 	for n, options := range o.Issuers {
-		v.issuers[options.Issuer] = v.newIssuer(&faults, issuerField(n), o, options)
+		i := v.newIssuer(&faults, issuerField(n), o, options)
+		v.issuers[options.Issuer], v.ordered = i, append(v.ordered, i)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -168,16 +170,16 @@ func parse(text string) (token, claims, error) {
 
 // verifyFor checks a bearer that names the issuer.
 func (v *Verifier) verifyFor(ctx context.Context, i *issuer, t token, c claims, now time.Time) (*verified, error) {
-	h, alg, err := i.checkHeader(t)
+	alg, err := i.checkHeader(&t)
 	if err != nil {
 		return nil, err
 	}
-	set, err := i.checkSignature(ctx, t, h, alg, now)
+	set, err := i.checkSignature(ctx, t, alg, now)
 	if err != nil {
 		return nil, err
 	}
 	// The clock is read again, because keys may have been waited for.
-	identity, valid, err := i.identity(c, h, v.now())
+	identity, valid, err := i.identity(c, t.header.typ, v.now())
 	if err != nil {
 		return nil, err
 	}

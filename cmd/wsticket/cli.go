@@ -28,6 +28,7 @@ type cli struct {
 	Dev         devCmd         `cmd:"" help:"Try it: run everything in one process, on loopback only, with a bearer and lines to paste."`
 	Token       tokenCmd       `cmd:"" help:"Sign a bearer for tests and trials."`
 	CheckConfig checkConfigCmd `cmd:"" name:"check-config" help:"Check the configuration and name every fault in it."`
+	Explain     explainCmd     `cmd:"" help:"Say which issuer would take a bearer, and why the others would not."`
 	PrintConfig printConfigCmd `cmd:"" name:"print-config" help:"Print the configuration of a proxy that asks this service about handshakes."`
 	Health      healthCmd      `cmd:"" help:"Ask a running service whether it is ready: exit status 0 or 1."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -16,7 +16,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"serve", "dev", "token", "check-config", "health", "version", "Exit status"} {
+	for _, name := range []string{"serve", "dev", "token", "check-config", "explain", "health", "version", "Exit status"} {
 		if !strings.Contains(out, name) {
 			t.Errorf("help does not name %s:\n%s", name, out)
 		}

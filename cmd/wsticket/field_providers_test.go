@@ -52,18 +52,26 @@ func atTestIssuer(recipe string, issuer *testIssuer) string {
 		ReplaceAllString(recipe, "$0\n    insecure_allow_private_network: true"))
 }
 
-// TestRecipes follows each recipe of docs/identity-providers.md: the provider's
-// tokens get a ticket and a WebSocket with it, and others are refused for the
-// reason that the page tells.
-func TestRecipes(t *testing.T) {
+// providerTokens returns the tokens of each provider.
+func providerTokens(t *testing.T) map[string][]fieldCase[providerToken] {
+	t.Helper()
 	tokens := map[string][]fieldCase[providerToken]{}
 	for _, c := range fieldCases[providerToken](t, "providers.json") {
 		tokens[c.Input.Provider] = append(tokens[c.Input.Provider], c)
 	}
+	return tokens
+}
+
+// TestRecipes follows each recipe of docs/identity-providers.md: the provider's
+// tokens get a ticket and a WebSocket with it, and others are refused for the
+// reason that the page tells.
+func TestRecipes(t *testing.T) {
+	tokens := providerTokens(t)
 	for _, c := range fieldCases[providerDocuments](t, "provider_documents.json") {
 		t.Run(c.Input.Provider, func(t *testing.T) {
 			t.Parallel()
 			issuer := newTestIssuer(t, c.Input)
+			issuer.serve(t)
 			file := recipeFile(t, atTestIssuer(recipeOf(t, c.Input.Recipe), issuer))
 			p := start(t, "serve", "--config", file, "--set", "public.listen=127.0.0.1:0", "--set", "internal.listen=127.0.0.1:0")
 			accepted, refused := 0, 0
@@ -123,6 +131,24 @@ func isRefused(t *testing.T, p *process, bearer string, token fieldCase[provider
 	line := p.stderr.WaitFor(t, problem.RequestID)
 	if !strings.Contains(line, `"reason":"`+token.Want+`"`) {
 		t.Errorf("%s: the log says\n%s\nwant %s: %s", token.Source, line, token.Want, token.Why)
+	}
+}
+
+// TestExplainSaysTheSameOfRecipes: explain, with the page's YAML as it is and
+// without a connection, gives the reason that serve has in its log.
+func TestExplainSaysTheSameOfRecipes(t *testing.T) {
+	tokens := providerTokens(t)
+	for _, c := range fieldCases[providerDocuments](t, "provider_documents.json") {
+		issuer := newTestIssuer(t, c.Input)
+		file := recipeFile(t, recipeOf(t, c.Input.Recipe))
+		for _, token := range tokens[c.Input.Provider] {
+			out, _, err := runIn(t, nil, "explain", "--config", file, "--bearer-file", test.WriteFile(t, "token", issuer.sign(t, token.Input)))
+			if want := " refuses it: " + token.Want; token.Want == "ok" && err != nil {
+				t.Errorf("%s: %v\n%s", token.Source, err, out)
+			} else if token.Want != "ok" && !strings.Contains(strings.ReplaceAll(out, " is refused: ", " refuses it: "), want) {
+				t.Errorf("%s: explain says\n%s\nwant %s", token.Source, out, token.Want)
+			}
+		}
 	}
 }
 

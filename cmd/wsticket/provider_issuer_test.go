@@ -48,34 +48,44 @@ var rsaKeys = sync.OnceValue(func() []*rsa.PrivateKey {
 	return []*rsa.PrivateKey{test.RSAKey(2048), test.RSAKey(2048)}
 })
 
-// testIssuer has the documents of a provider, and its keys. All hosts of the
-// provider are one server.
+// testIssuer signs as a provider does, with keys of its own.
 type testIssuer struct {
+	providerDocuments
+
 	keys  map[string]crypto.Signer // by kid
-	hosts *strings.Replacer        // real addresses to that of the server
+	hosts *strings.Replacer        // real addresses to those of serve
 }
 
 func newTestIssuer(t *testing.T, docs providerDocuments) *testIssuer {
+	t.Helper()
+	i := &testIssuer{docs, map[string]crypto.Signer{}, strings.NewReplacer()}
+	for _, document := range docs.Documents {
+		if set, ok := document.(map[string]any); ok && set["keys"] != nil {
+			i.fill(t, set)
+		}
+	}
+	return i
+}
+
+// serve publishes the documents. All hosts of the provider are one server, which
+// ends with the test.
+func (i *testIssuer) serve(t *testing.T) {
 	t.Helper()
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	var pairs []string
-	for _, host := range docs.Hosts {
+	for _, host := range i.Hosts {
 		pairs = append(pairs, host, server.URL)
 	}
-	i := &testIssuer{keys: map[string]crypto.Signer{}, hosts: strings.NewReplacer(pairs...)}
-	for path, document := range docs.Documents {
-		if set, ok := document.(map[string]any); ok && set["keys"] != nil {
-			i.fill(t, set)
-		}
+	i.hosts = strings.NewReplacer(pairs...)
+	for path, document := range i.Documents {
 		body := i.hosts.Replace(encode(t, document))
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(body))
 		})
 	}
-	return i
 }
 
 // fill gives the entries of a key set their key material.

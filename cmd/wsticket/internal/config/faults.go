@@ -35,7 +35,7 @@ func ByKey(err error) error {
 			named = append(named, fault)
 			continue
 		}
-		if key := keyOf(option.Package, option.Field); key != "" {
+		if key := KeyOf(option.Package, option.Field); key != "" {
 			named = append(named, &Fault{key, option.Err})
 		} else {
 			unnamed = append(unnamed, fault)
@@ -80,9 +80,9 @@ func parts(err error) []error {
 
 var index = regexp.MustCompile(`\[\d+\]`)
 
-// keyOf returns the key that sets a field of a package's Options, empty where
-// none does.
-func keyOf(pkg, field string) string {
+// KeyOf returns the key that sets a field of a package's Options, such as
+// Issuers[0].Audience of auth. It is empty where none does.
+func KeyOf(pkg, field string) string {
 	if pkg == own {
 		return field
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -15,16 +16,22 @@ import (
 // buildAuth builds the verifiers of bearers and session cookies, and the API
 // keys.
 func (s *Service) buildAuth() error {
-	options := auth.Options{Logger: s.log}
-	for _, issuer := range s.cfg.Issuers {
-		options.Issuers = append(options.Issuers, issuer.Options())
-	}
 	var err, fault error
-	if s.verifier, err = auth.New(options); err == nil {
+	if s.verifier, err = NewVerifier(s.cfg, s.log); err == nil {
 		s.metrics.Bearers(s.verifier.Stats)
 	}
 	s.keys, fault = newKeyring(s.cfg.Internal)
 	return errors.Join(err, fault, s.buildSessions())
+}
+
+// NewVerifier builds the verifier of the configured issuers' bearers. A nil log
+// is none.
+func NewVerifier(cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
+	options := auth.Options{Logger: log}
+	for _, issuer := range cfg.Issuers {
+		options.Issuers = append(options.Issuers, issuer.Options())
+	}
+	return auth.New(options)
 }
 
 // buildSessions builds the part that asks the application about session

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// profiles are presets for identity providers, after their public
+// providers are presets for identity providers, after their public
 // documentation. docs/identity-providers.md has a recipe for each. Hosts are not
 // checked, because most providers let their customers have names of their own.
-var profiles = map[string]profile{
+var providers = map[string]provider{
 	"keycloak": {
 		issuer:       regexp.MustCompile(`/realms/[^/]+$`),
 		issuerForm:   "https://HOST/realms/REALM as the token has it (Realm settings > OpenID Endpoint Configuration)",

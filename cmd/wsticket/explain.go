@@ -1,0 +1,169 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"wsticket/auth"
+	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/cmd/wsticket/internal/service"
+	"wsticket/ticket"
+)
+
+type explainCmd struct {
+	config.Flags
+
+	BearerFile string `placeholder:"FILE" help:"File with the bearer. Default, and -: standard input."`
+	Live       bool   `help:"Fetch the keys of issuers that publish them, so that signatures are checked too. Without it, no connection is opened."`
+}
+
+// maxBearerFile bounds what is read: more than a bearer may have, so that one
+// that is too long is told from one that was cut.
+const maxBearerFile = 1 << 20
+
+// Run says for each issuer whether it takes the bearer, and if not, the first
+// check that fails. It fails if none does. It prints nothing of the bearer but
+// the values that did not fit.
+func (c *explainCmd) Run(ctx context.Context, w world) error {
+	bearer, err := readBearer(c.BearerFile, w.Stdin)
+	if err != nil {
+		return err
+	}
+	verifier, err := c.verifier(w)
+	if err != nil {
+		return err
+	}
+	defer verifier.Close()
+	if c.Live {
+		if err := verifier.Start(ctx); err != nil {
+			return fmt.Errorf("explain: %w", err)
+		}
+	}
+	issuers, err := verifier.Explain(ctx, bearer)
+	if err != nil {
+		return errors.Join(printRefusal(w.Stdout, "bearer", "is refused", err, ""), errors.New("explain: this is no bearer"))
+	}
+	return c.report(w.Stdout, issuers)
+}
+
+// verifier builds what serve verifies bearers with. Faults of other settings do
+// not matter.
+func (c *explainCmd) verifier(w world) (*auth.Verifier, error) {
+	var verifier *auth.Verifier
+	_, err := c.Load(w.Env, func(cfg config.Config) (err error) {
+		f := config.NewFaults()
+		f.Check(len(cfg.Issuers) > 0, "issuers", "must name at least one, to explain what it would do")
+		verifier, err = service.NewVerifier(cfg, nil)
+		return errors.Join(config.ByKey(f.Err()), config.ByKey(err))
+	})
+	return verifier, err
+}
+
+// readBearer takes the bearer as people have it at hand: with a line break at
+// its end, or with the header that it was sent in.
+func readBearer(file string, stdin io.Reader) (ticket.Bearer, error) {
+	if file != "" && file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return ticket.Bearer{}, fmt.Errorf("explain: --bearer-file: %w", err)
+		}
+		defer func() { _ = opened.Close() }()
+		stdin = opened
+	}
+	text, err := io.ReadAll(io.LimitReader(stdin, maxBearerFile))
+	if err != nil {
+		return ticket.Bearer{}, fmt.Errorf("explain: read the bearer: %w", err)
+	}
+	bearer := strings.TrimSpace(string(text))
+	for _, prefix := range []string{"authorization:", "bearer "} {
+		if len(bearer) >= len(prefix) && strings.EqualFold(bearer[:len(prefix)], prefix) {
+			bearer = strings.TrimSpace(bearer[len(prefix):])
+		}
+	}
+	if bearer == "" {
+		return ticket.Bearer{}, fmt.Errorf("explain: no bearer in %s", cmp.Or(strings.TrimPrefix(file, "-"), "standard input"))
+	}
+	return ticket.NewBearer(bearer), nil
+}
+
+// report prints what each issuer would do, and returns an error if none takes
+// the bearer.
+func (c *explainCmd) report(out io.Writer, issuers []auth.Explanation) error {
+	var takers []string
+	for _, e := range issuers {
+		key := config.KeyOf("auth", e.Field)
+		title := key + " (" + ticket.Printable(e.Issuer) + ")"
+		var err error
+		if e.Err == nil {
+			takers = append(takers, key)
+			err = printAccepted(out, title, e)
+		} else {
+			err = printRefusal(out, title, "refuses it", e.Err, config.KeyOf("auth", e.Setting))
+		}
+		if err == nil {
+			err = c.printKeys(out, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(takers) == 0 {
+		return errors.New("explain: no issuer takes this bearer")
+	}
+	_, err := fmt.Fprintf(out, "\n%s takes this bearer.\n", strings.Join(takers, ", "))
+	return err
+}
+
+func printAccepted(out io.Writer, title string, e auth.Explanation) error {
+	_, err := fmt.Fprintf(out, "%s takes it until %s\n", title, e.ExpiresAt.UTC().Format(time.RFC3339))
+	return err
+}
+
+// printKeys says which keys the signature was checked with, or that it was not.
+func (c *explainCmd) printKeys(out io.Writer, e auth.Explanation) error {
+	text := "its keys: " + cmp.Or(listed(e.Keys), "none")
+	switch {
+	case e.Unverified && ticket.Reason(e.Err) != "bearer_issuer":
+		text = "its keys were not fetched, and the signature not checked: add --live"
+	case !c.Live:
+		return nil
+	}
+	_, err := fmt.Fprintln(out, "    "+text)
+	return err
+}
+
+// printRefusal prints the reason, as the log has it, the values that did not
+// fit, the setting that decides, and what to do.
+func printRefusal(out io.Writer, title, verb string, refused error, setting string) error {
+	reason := ticket.Reason(refused)
+	lines := []string{fmt.Sprintf("%s %s: %s", title, verb, reason)}
+	for _, a := range ticket.AttrsOf(refused) {
+		value := a.Value.String()
+		if values, ok := a.Value.Any().([]string); ok {
+			value = listed(values)
+		}
+		if at, ok := a.Value.Any().(time.Time); ok {
+			value = at.UTC().Format(time.RFC3339)
+		}
+		lines = append(lines, fmt.Sprintf("    %s: %s", a.Key, cmp.Or(value, "(none)")))
+	}
+	lines = append(lines, "    setting: "+cmp.Or(setting, "none accepts it"), "    "+advice(reason, refused, setting))
+	_, err := fmt.Fprintln(out, strings.Join(lines, "\n"))
+	return err
+}
+
+// listed joins values; an empty one is the absence of a value.
+func listed(values []string) string {
+	shown := slices.Clone(values)
+	for n, value := range shown {
+		shown[n] = cmp.Or(ticket.Printable(value), "(none)")
+	}
+	return strings.Join(shown, ", ")
+}
