@@ -91,6 +91,8 @@ func (i *issuer) setting(err error) string {
 		return i.source
 	case errors.Is(err, refusedIssuer):
 		name = "Issuer"
+	case attrOf(err, "profile") != "":
+		name = "Profile"
 	case errors.Is(err, refusedType) && claim == "" && !isOtherType(attrOf(err, "typ")):
 		name = "Type"
 	case errors.Is(err, refusedAlgorithm):

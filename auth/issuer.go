@@ -19,6 +19,7 @@ type issuer struct {
 	algorithms  map[string]algorithm
 	typ         string // "": at+jwt, JWT or none
 	names       ClaimNames
+	profile     string // "": none
 	maxLifetime time.Duration
 	leeway      time.Duration
 	claims      []string
@@ -84,7 +85,11 @@ func (i *issuer) identity(c claims, typ string, now time.Time) (ticket.Identity,
 	if _, constrained := c["cnf"]; constrained { // RFC 7800, RFC 9449 7.2
 		return ticket.Identity{}, window{}, ticket.WithAttrs(refusedConstrained, slog.String("claim", "cnf"))
 	}
-	if err := c.checkKind(typ); err != nil {
+	if err := c.checkKind(typ, providers[i.profile].idTokens); err != nil {
+		return ticket.Identity{}, window{}, err
+	}
+	if err := providers[i.profile].check(c); err != nil {
+		err = ticket.WithAttrs(err, slog.String("profile", i.profile))
 		return ticket.Identity{}, window{}, err
 	}
 	valid, err := i.window(c, now)

@@ -36,7 +36,8 @@ var (
 	// foreignClaims mark a token that goes with another one: an ID token
 	// (OpenID Connect Core 1.0, 3.1.3.6 and 3.3.2.11) or a security event
 	// (RFC 8417), such as a logout token.
-	foreignClaims = []string{"at_hash", "c_hash", "s_hash", "events"}
+	foreignClaims = append([]string{"events"}, idTokenClaims...)
+	idTokenClaims = []string{"at_hash", "c_hash", "s_hash"}
 	// kindClaims say what a token is where the typ header does not: typ in
 	// Keycloak, token_use in Cognito, token_type and type in frameworks.
 	kindClaims = []string{"typ", "token_use", "token_type", "type"}
@@ -73,8 +74,9 @@ func shortType(typ string) string {
 // checkKind refuses a token whose claims say that it is another kind than an
 // access token, whatever the configuration says about the typ header. A nonce
 // is of an ID token (OpenID Connect Core 1.0, 2), unless the token says that it
-// is an access token: some providers copy the nonce.
-func (c claims) checkKind(typ string) error {
+// is an access token: some providers copy the nonce. Where ID tokens are the
+// bearers, what only marks an ID token is no reason.
+func (c claims) checkKind(typ string, idTokens bool) error {
 	access := strings.EqualFold(shortType(typ), AccessTokenType)
 	for _, name := range kindClaims {
 		text, _ := c[name].(string)
@@ -85,11 +87,11 @@ func (c claims) checkKind(typ string) error {
 		access = access || slices.Contains(accessKinds, kind)
 	}
 	for _, name := range foreignClaims {
-		if _, present := c[name]; present {
+		if _, present := c[name]; present && !(idTokens && slices.Contains(idTokenClaims, name)) {
 			return ticket.WithAttrs(refusedType, slog.String("claim", name))
 		}
 	}
-	if _, present := c["nonce"]; present && !access {
+	if _, present := c["nonce"]; present && !access && !idTokens {
 		return ticket.WithAttrs(refusedType, slog.String("claim", "nonce"))
 	}
 	return nil

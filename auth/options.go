@@ -32,6 +32,10 @@ type IssuerOptions struct {
 	// Audience lists the names of this service: the claim aud has to hold one
 	// of them, byte for byte, and may hold others. Required.
 	Audience []string
+	// Profile names the provider, one of [Profiles]. It fills in what is empty
+	// below (see [IssuerOptions.WithProfile]), and requires what this provider's
+	// bearers always say (see [ProfileRules]). Default: none.
+	Profile string
 	// Algorithms are those that its tokens may be signed with, of RS256,
 	// RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, or with
 	// HMACSecretFile of HS256, HS384, HS512. Default: for keys from a file or
@@ -145,6 +149,7 @@ func (o Options) withDefaults() Options {
 
 // withDefaults fills in what does not depend on the keys.
 func (o IssuerOptions) withDefaults() IssuerOptions {
+	o = o.WithProfile()
 	o.Type, o.ClaimNames = shortType(o.Type), o.ClaimNames.withDefaults()
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime

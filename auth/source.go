@@ -80,6 +80,7 @@ func (o IssuerOptions) allowed(keys []*key) map[string]algorithm {
 func (v *Verifier) newIssuer(f *ticket.OptionErrors, field string, o Options, options IssuerOptions) *issuer {
 	i := &issuer{
 		name: options.Issuer, audience: slices.Clone(options.Audience), typ: options.Type, names: options.ClaimNames,
+		profile:     options.Profile,
 		maxLifetime: options.MaxLifetime, leeway: options.Leeway, claims: slices.Clone(options.Claims),
 		field: field,
 	}

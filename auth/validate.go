@@ -34,10 +34,7 @@ func (o Options) validate(f *ticket.OptionErrors) {
 func issuerField(n int) string { return fmt.Sprintf("Issuers[%d]", n) }
 
 func (o IssuerOptions) validate(f *ticket.OptionErrors, field string) {
-	f.Check(printable.IsName(o.Issuer), field+".Issuer",
-		"must be 1 to %d bytes without control characters (got %q)", printable.MaxName, o.Issuer)
-	f.Check(len(o.Audience) > 0 && !slices.Contains(o.Audience, ""), field+".Audience",
-		"must list at least one, none of them empty (got %q)", o.Audience)
+	o.validateNames(f, field)
 	o.validateType(f, field+".Type")
 	o.ClaimNames.validate(f, field+".ClaimNames")
 	f.Check(o.MaxLifetime >= 0, field+".MaxLifetime", "must be positive (got %s)", o.MaxLifetime)
@@ -45,6 +42,28 @@ func (o IssuerOptions) validate(f *ticket.OptionErrors, field string) {
 	f.Check(!slices.Contains(o.Claims, ""), field+".Claims", "must not contain an empty name")
 	o.validateAlgorithms(f, field+".Algorithms")
 	o.validateSource(f, field)
+}
+
+// validateNames checks what no profile can know. With a profile, the faults say
+// where the provider shows it.
+func (o IssuerOptions) validateNames(f *ticket.OptionErrors, field string) {
+	p, known := providers[o.Profile]
+	f.Check(known || o.Profile == "", field+".Profile", "must be one of %s (got %q)", strings.Join(Profiles(), ", "), o.Profile)
+	audience := len(o.Audience) > 0 && !slices.Contains(o.Audience, "")
+	if known {
+		f.Check(o.issuerFits(), field+".Issuer", "for profile %s: must be %s (got %q)", o.Profile, p.issuerForm, withoutUser(o.Issuer))
+		f.Check(audience, field+".Audience", "for profile %s: must list at least one, none of them empty: %s (got %q)", o.Profile, p.audienceFrom, o.Audience)
+		return
+	}
+	f.Check(o.issuerFits(), field+".Issuer", "must be 1 to %d bytes without control characters (got %q)", printable.MaxName, o.Issuer)
+	f.Check(audience, field+".Audience", "must list at least one, none of them empty (got %q)", o.Audience)
+}
+
+// issuerFits reports whether the issuer has a name that can be shown, and one
+// that the profile's provider can have.
+func (o IssuerOptions) issuerFits() bool {
+	p, known := providers[o.Profile]
+	return printable.IsName(o.Issuer) && (!known || p.issuer.MatchString(o.Issuer))
 }
 
 // validateType refuses a typ of tokens that are no bearers. The word any is for
@@ -82,7 +101,7 @@ func (o IssuerOptions) validateSource(f *ticket.OptionErrors, field string) {
 			f.Check(false, field+".JWKSURL", "%w (got %q)", err, withoutUser(o.JWKSURL))
 		}
 	}
-	if o.Discovery {
+	if o.Discovery && o.issuerFits() {
 		err := checkKeyURL(o.Issuer, o.InsecureAllowPrivateNetwork)
 		f.Check(err == nil, field+".Issuer", "for discovery: %w (got %q)", err, withoutUser(o.Issuer))
 		f.Check(err != nil || !strings.Contains(o.Issuer, "?"), field+".Issuer",

@@ -36,6 +36,8 @@ func advice(reason string, refused error, setting string) string {
 	switch {
 	case reason == "bearer_type" && setting == "":
 		return "The token says that it is not an access token. Send the access token; no setting accepts another kind."
+	case strings.HasSuffix(setting, ".profile"):
+		return "All access tokens of this provider say what is expected here. docs/identity-providers.md has the token to send."
 	case reason == "bearer_issuer" && differBySlash(attrs):
 		return "The two differ only by the slash at the end. Write the setting as the token has it."
 	}

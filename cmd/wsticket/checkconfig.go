@@ -11,13 +11,18 @@ type checkConfigCmd struct {
 }
 
 // Run names every fault of the configuration, and of the files that it names,
-// that serve would refuse to start with. It opens no socket.
+// that serve would refuse to start with. It says what profiles preset. It opens
+// no socket.
 func (c *checkConfigCmd) Run(w world) error {
-	_, s, err := build(c.Flags, w)
+	cfg, s, err := build(c.Flags, w)
 	if err != nil {
 		return err
 	}
 	s.Close()
-	_, err = fmt.Fprintln(w.Stdout, "the configuration is good")
-	return err
+	for _, line := range append(cfg.Presets(), "the configuration is good") {
+		if _, err := fmt.Fprintln(w.Stdout, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }

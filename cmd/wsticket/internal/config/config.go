@@ -87,6 +87,7 @@ type Store struct {
 // PublicKeyFile and HMACSecretFile says where its keys are.
 type Issuer struct {
 	Issuer         string        `yaml:"issuer" help:"Exact value of the iss claim."`
+	Profile        string        `yaml:"profile" help:"Preset for a provider: auth0, clerk, cognito, entra, firebase, google, keycloak, okta or supabase. It sets where the keys are, algorithms, claim_names, max_lifetime and claims where they are not set, and checks what tokens of this provider always say. check-config prints it. See docs/identity-providers.md."`
 	Audience       []string      `yaml:"audience" help:"Accepted values of the aud claim, which must contain one of them."`
 	Algorithms     []string      `yaml:"algorithms" help:"Accepted signature algorithms: RS256 to RS512, PS256 to PS512, ES256, ES384, ES512, EdDSA, or HS256 to HS512 with hmac_secret_file."`
 	JWKSURL        string        `yaml:"jwks_url" help:"URL at which the issuer publishes its keys (https)."`

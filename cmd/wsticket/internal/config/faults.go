@@ -110,6 +110,7 @@ var fieldKeys = map[string]string{
 
 	"auth.Issuers[]":                     "issuers[]",
 	"auth.Issuers[].Issuer":              "issuers[].issuer",
+	"auth.Issuers[].Profile":             "issuers[].profile",
 	"auth.Issuers[].Audience":            "issuers[].audience",
 	"auth.Issuers[].Algorithms":          "issuers[].algorithms",
 	"auth.Issuers[].JWKSURL":             "issuers[].jwks_url",

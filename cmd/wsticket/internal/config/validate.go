@@ -89,7 +89,7 @@ func (c Config) validateClaims(f *ticket.OptionErrors) {
 	}
 	known := []string{"sub", "iss", "sid", "scope", "aud"}
 	for _, issuer := range c.Issuers {
-		known = append(known, issuer.Claims...)
+		known = append(known, issuer.withProfile().Claims...)
 	}
 	for _, claim := range slices.Sorted(maps.Keys(c.Identity.Headers.Claims())) {
 		f.Check(slices.Contains(known, claim), "identity.headers", "%q is none of sub, iss, sid, scope, aud and the claims of an issuer", claim)

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -30,13 +29,7 @@ func (s *Service) buildAuth() error {
 func NewVerifier(cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
 	options := auth.Options{Logger: log}
 	for _, issuer := range cfg.Issuers {
-		options.Issuers = append(options.Issuers, auth.IssuerOptions{
-			Issuer: issuer.Issuer, Audience: issuer.Audience, Algorithms: issuer.Algorithms,
-			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery,
-			PublicKeyFile: issuer.PublicKeyFile, HMACSecretFile: issuer.HMACSecretFile,
-			Type: issuer.Type, ClaimNames: auth.ClaimNames(issuer.ClaimNames), MaxLifetime: issuer.MaxLifetime, Leeway: cmp.Or(issuer.Leeway, auth.NoLeeway),
-			Claims: issuer.Claims, InsecureAllowPrivateNetwork: issuer.Insecure,
-		})
+		options.Issuers = append(options.Issuers, issuer.Options())
 	}
 	return auth.New(options)
 }
