@@ -41,7 +41,7 @@ func appendRequest(attrs []slog.Attr, e *Event) []slog.Attr {
 		slog.Duration("took", e.Duration), slog.String("request_id", e.Request.ID))
 	attrs = appendAddr(attrs, e.Request.ClientIP)
 	if e.HTTP.Route != e.HTTP.Path {
-		attrs = append(attrs, slog.String("route", e.HTTP.Route))
+		attrs = appendWords(attrs, "route", e.HTTP.Route)
 	}
 	return appendWords(attrs, "caller", e.Request.Caller, "ticket_id", string(e.TicketID),
 		"door", string(e.Presentation.Door), "outcome", e.Outcome, "reason", e.Reason)
