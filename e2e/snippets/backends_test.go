@@ -221,7 +221,7 @@ func TestBackendServers(t *testing.T) {
 				{"an unknown ticket", strange, page, "401"},
 				{"a page's ticket from another", h.issue(t, page), "https://evil.example", foreign},
 			} {
-				if got := greeted(t, listen, row.ticket, row.origin); got != row.want {
+				if got := greeted(t, listen, "chat.example.com", row.ticket, row.origin); got != row.want {
 					t.Errorf("%s: got %q, want %q", row.rule, got, row.want)
 				}
 			}
@@ -279,13 +279,16 @@ func awaitListener(t *testing.T, addr string) {
 	})
 }
 
-// greeted presents a ticket and returns the first message, or the status of a
-// refusal.
-func greeted(t *testing.T, addr, ticket, origin string) string {
+// greeted presents a ticket to a host and returns the first message, or the status of
+// a refusal.
+func greeted(t *testing.T, addr, host, ticket, origin string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	options := &websocket.DialOptions{Host: "chat.example.com", HTTPHeader: http.Header{"Origin": {origin}}}
+	options := &websocket.DialOptions{Host: host, HTTPHeader: http.Header{}}
+	if origin != "" {
+		options.HTTPHeader.Set("Origin", origin)
+	}
 	conn, res, err := websocket.Dial(ctx, "ws://"+addr+"/ws?ticket="+ticket, options) //nolint:bodyclose // not needed, says Dial
 	if err != nil {
 		if res == nil {
