@@ -5,7 +5,6 @@ package snippets_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -27,6 +26,7 @@ type libraryProgram struct {
 func newLibraryProgram(t *testing.T) libraryProgram {
 	t.Helper()
 	p := libraryProgram{home: newHome(t), addr: testenv.FreeAddr(t)}
+	p.clone(t)
 	dir := filepath.Join(p.dir, "chat")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -44,11 +44,7 @@ func newLibraryProgram(t *testing.T) libraryProgram {
 // block returns a block of the page with a port that is free.
 func (p libraryProgram) block(t *testing.T, language string) string {
 	t.Helper()
-	_, port, err := net.SplitHostPort(p.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.ReplaceAll(block(t, "library.md", language), "9000", port)
+	return strings.ReplaceAll(block(t, "library.md", language), "9000", port(t, p.addr))
 }
 
 func TestLibraryProgram(t *testing.T) {
@@ -63,19 +59,17 @@ func TestLibraryProgram(t *testing.T) {
 // handshakes presents tickets, good ones and others, and reads the log for each.
 func (p libraryProgram) handshakes(t *testing.T) {
 	h := house{addresses: addresses{public: "http://" + p.addr}, bearer: p.bearer}
-	const hello = `{"type":"hello","userId":"alice"}`
 	token := h.issue(t, page)
-	_, port, _ := net.SplitHostPort(p.addr)
 	for _, row := range []struct{ rule, ticket, host, origin, want, reason string }{
-		{"a ticket", token, "chat.example.com", page, hello, "outcome=connected"},
+		{"a ticket", token, "chat.example.com", page, greeting, "outcome=connected"},
 		{"the same again", token, "chat.example.com", page, "401", "reason=spent"},
 		{"an unknown ticket", strange, "chat.example.com", page, "401", "reason=not_found"},
 		{"a page's ticket from another", h.issue(t, page), "chat.example.com", "https://evil.example", "403", "reason=origin_not_allowed"},
-		{"a program", h.issue(t, ""), "localhost:" + port, "", hello, "outcome=connected"},
-		{"the page of the program", h.issue(t, "http://"+p.addr), p.addr, "http://" + p.addr, hello, "outcome=connected"},
+		{"a program", h.issue(t, ""), "localhost:" + port(t, p.addr), "", greeting, "outcome=connected"},
+		{"the page of the program", h.issue(t, "http://"+p.addr), p.addr, "http://" + p.addr, greeting, "outcome=connected"},
 		{"a name that is not its own", h.issue(t, ""), "evil.example", "", "421", "reason=host_not_allowed"},
 	} {
-		if got := strings.TrimSpace(greeted(t, p.addr, row.host, row.ticket, row.origin)); got != row.want {
+		if got := greeted(t, p.addr, row.host, row.ticket, row.origin); got != row.want {
 			t.Errorf("%s: got %q, want %q", row.rule, got, row.want)
 		}
 		p.log.WaitFor(t, "msg=request", "path=/ws ", row.reason)
@@ -83,7 +77,7 @@ func (p libraryProgram) handshakes(t *testing.T) {
 	if got := answered(t, "http://"+p.addr+"//ws?ticket="+strange); got != "404 " {
 		t.Errorf("//ws: got %q, want 404 and no Location", got)
 	}
-	p.pasteAndLeave(t, p.block(t, "sh curl")).WaitFor(t, hello)
+	p.pasteAndLeave(t, p.block(t, "sh curl")).WaitFor(t, greeting)
 	if strings.Contains(p.log.String(), token) {
 		t.Error("the log has a ticket")
 	}

@@ -14,24 +14,22 @@ import (
 	"testing"
 
 	"wsticket/internal/test"
+	"wsticket/internal/testenv"
 )
 
-// home is a user's home folder: what a block of a document finds that is pasted into a
-// new terminal. It has a clone of the repository in wsticket, and nothing else.
+// home is a user's home folder, which is empty at first: what a block of a document finds
+// that is pasted into a new terminal.
 type home struct {
-	dir string
-	env []string
+	dir  string
+	path string
+	env  []string
 }
 
 func newHome(t *testing.T) home {
 	t.Helper()
-	h := home{dir: t.TempDir()}
-	clone(t, filepath.Join(h.dir, "wsticket"))
-	path := "/usr/local/bin:/usr/bin:/bin:/usr/sbin"
-	if program, err := exec.LookPath("go"); err == nil {
-		path = filepath.Dir(program) + ":" + path
-	}
-	h.env = []string{"HOME=" + h.dir, "PATH=" + path, "GOTOOLCHAIN=local"}
+	h := home{dir: t.TempDir(), path: "/usr/local/bin:/usr/bin:/bin"}
+	h.env = []string{"HOME=" + h.dir, "GOTOOLCHAIN=local"}
+	h.prefer(filepath.Dir(testenv.Need(t, "go")))
 	// A new home would compile and download everything again.
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GONOSUMDB", "GOFLAGS"} {
 		value, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
@@ -43,10 +41,14 @@ func newHome(t *testing.T) home {
 	return h
 }
 
-// clone copies what a clone of the repository has.
-func clone(t *testing.T, into string) {
+// prefer makes the programs of a folder available, before those of the system.
+func (h *home) prefer(dir string) { h.path = dir + ":" + h.path }
+
+// clone copies what a clone of the repository has to ~/wsticket.
+func (h home) clone(t *testing.T) {
 	t.Helper()
 	const root = "../.."
+	into := filepath.Join(h.dir, "wsticket")
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -78,7 +80,7 @@ func clone(t *testing.T, into string) {
 // shell returns a command that runs a block as a new terminal does.
 func (h home) shell(ctx context.Context, block string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-e", "-c", block)
-	cmd.Dir, cmd.Env = h.dir, h.env
+	cmd.Dir, cmd.Env = h.dir, append([]string{"PATH=" + h.path}, h.env...)
 	// What a shell starts has to end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
