@@ -99,8 +99,9 @@ type TicketOptions struct {
 	// SubjectLimit bounds the requests of each issuer and subject. Default: 10
 	// a second. gate.NewRateLimiter(0, 0) is no limit.
 	SubjectLimit gate.Limiter
-	// Events gets a [ticket.EventRequest] for each request. What is refused
-	// because of a limit goes to the events of Gate. Default: none.
+	// Events gets a [ticket.EventRequest] for each request, with the reason if it
+	// was refused. What is refused because of a limit goes to the events of Gate.
+	// [ticket.LogSink] is a log. Default: none.
 	Events ticket.Sink
 	// Logger gets the faults of the service itself: panics and errors that are
 	// answered 500. It never gets a credential. Default: none.

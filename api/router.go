@@ -68,13 +68,12 @@ func (s *Server) metrics() endpoint {
 	return s.keyed(scopeRead, func(w http.ResponseWriter, r *http.Request, _ keyholder) error { return show(w, r) })
 }
 
-// router returns a router with all middleware and no routes. The client's address
-// comes first because the access log needs it, and more comes before everything
-// that may refuse a request. No path is cleaned or redirected: a Location would
+// router returns a router with all middleware and no routes. The access log comes
+// first, and more comes before everything that may refuse a request. No path is cleaned or redirected: a Location would
 // repeat the query, and with it the ticket.
 func (s *Server) router(allowed func(host string) bool, more ...func(http.Handler) http.Handler) *chi.Mux {
 	r := chi.NewRouter()
-	r.Use(s.o.Gate.StoreClientAddr, accesslog.Middleware(s.o.Now, s.log))
+	r.Use(s.o.Gate.Observe(s.o.Events, s.o.Now))
 	r.Use(more...)
 	r.Use(s.headers, s.recovery, s.host(allowed))
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, errNoRoute) })
@@ -98,18 +97,6 @@ func (s *Server) handler(pattern string, e endpoint) http.Handler {
 			s.refuse(w, r, err)
 		}
 	}))
-}
-
-// log emits the event of an answered request.
-func (s *Server) log(ctx context.Context, e accesslog.Entry) {
-	s.o.Events.Emit(ctx, ticket.Event{
-		Kind: ticket.EventRequest, At: e.Start, Duration: e.Took,
-		Request:  ticket.RequestInfo{ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP},
-		TicketID: ticket.ID(e.TicketID), Presentation: ticket.Presentation{Door: ticket.Door(e.Door)},
-		Identity: ticket.Identity{Issuer: e.Issuer, Subject: e.Subject},
-		Outcome:  e.Outcome, Reason: e.Reason, Attrs: e.Attrs,
-		HTTP: ticket.HTTPAnswer{Method: e.Method, Path: e.Path, Route: e.Route, Status: e.Status},
-	})
 }
 
 // requestInfo names a request in events.

@@ -29,7 +29,8 @@
 //
 // A program that issues and redeems needs [Service], [Options], [Request],
 // [Ticket], [Token], [ID], [Identity], [Presentation], [Grant], [Receipt] and
-// the errors. What happens reaches it as an [Event], by Options.Events.
+// the errors. What happens reaches it as an [Event], by Options.Events;
+// [LogSink] is a log of it.
 //
 // [Store], [Record], [Owner], [Entry], [Mark], [State] and [MaxAttempt] are for
 // those who implement a store. [OptionErrors], [GrantOf], [NewID], [WithRequest],

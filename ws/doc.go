@@ -33,7 +33,8 @@
 // (RFC 9457), or with [Options.AcceptThenClose] by a 101 and a Close frame, and
 // after its 101 by auth_fail and a Close frame. A refusal is a
 // [ticket.EventRefuse] or [ticket.EventLimit]; after the 101 it has
-// AfterUpgrade.
+// AfterUpgrade. Whatever its result, each handshake is one
+// [ticket.EventRequest] with outcome and reason, the line of an access log.
 //
 // What can be refused without spending the ticket is refused before. A spent
 // ticket is never given back: if the connection breaks after gate.Admit, the
@@ -73,7 +74,8 @@
 // exactly and never redirects: [http.ServeMux] answers //ws with a redirect to
 // /ws that repeats the query, and with it the ticket. Do not wrap it in
 // [http.TimeoutHandler], whose ResponseWriter cannot be hijacked. It needs no
-// middleware in front: the client's address and the limits are the gate's.
+// middleware in front: the client's address and the limits are the gate's, and
+// the access log is that of [Options.Events].
 //
 // WebSockets are HTTP/1.1 here. Leave GODEBUG=http2xconnect unset: browsers
 // that see RFC 8441 announced would try it.

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"wsticket/gate"
-	"wsticket/internal/accesslog"
 	"wsticket/internal/test"
 	"wsticket/live"
 	"wsticket/store/memstore"
@@ -36,7 +35,7 @@ type setup struct {
 	gate   gate.Options
 	live   live.Options
 	ws     ws.Options
-	// front is what stands in front of the handler. Default: the access log.
+	// front is what stands in front of the handler. Default: nothing.
 	front func(http.Handler) http.Handler
 }
 
@@ -73,7 +72,7 @@ func newFixture(t *testing.T, change func(*setup)) *fixture {
 			Endpoint: ws.Echo, Subprotocols: []string{"app.v1", "app.v2"},
 			Logger: slog.New(slog.NewJSONHandler(&f.logs, nil)), Events: f.events.Record,
 		},
-		front: f.logged,
+		front: func(h http.Handler) http.Handler { return h },
 	}
 	if change != nil {
 		change(&s)
@@ -127,17 +126,6 @@ func newStore(tb testing.TB) ticket.Store {
 	}
 	tb.Cleanup(func() { _ = memory.Close() })
 	return memory
-}
-
-// logged records each entry of the access log as an event.
-func (f *fixture) logged(h http.Handler) http.Handler {
-	return accesslog.Middleware(nil, func(ctx context.Context, e accesslog.Entry) {
-		f.events.Record(ctx, ticket.Event{
-			Kind: ticket.EventRequest, Request: ticket.RequestInfo{ID: e.RequestID}, TicketID: ticket.ID(e.TicketID),
-			Presentation: ticket.Presentation{Door: ticket.Door(e.Door)}, Outcome: e.Outcome, Reason: e.Reason,
-			HTTP: ticket.HTTPAnswer{Status: e.Status},
-		})
-	})(h)
 }
 
 // answered waits for the entry of the access log with that reason.

@@ -26,6 +26,7 @@ type Handler struct {
 	relay           *relay.Relay // nil if there is an Endpoint
 	unauthenticated *unauthenticated
 	choose          func(gate.Offer) (subprotocol string, err error)
+	observed        http.Handler // serve, behind the access log
 }
 
 // handshake is one that is under way.
@@ -45,7 +46,9 @@ type handshake struct {
 // ServeHTTP admits the handshake, runs the Endpoint, and returns when the
 // connection is closed; or it refuses the handshake with a problem (RFC 9457).
 // If it relays to an Upstream, it returns when the tunnel is established.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.observed.ServeHTTP(w, r) }
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	s := &handshake{w: w, r: r, ctx: r.Context(), note: accesslog.NoteOf(r.Context())}
 	leave, ok := h.o.Live.Enter()
 	if !ok {

@@ -121,8 +121,9 @@ func TestFailedUpgrade(t *testing.T) {
 			return nil
 		}, func(s *setup) { s.ws.Events, s.live.Events = events.Record, events.Record })
 		handler.ServeHTTP(w, handshake(wellFormed))
-		if spent != 1 || len(events.All()) != 1 || !events.Has(ticket.Event{Kind: ticket.EventRefuse, TicketID: "id", Reason: reason, Outcome: "error"}) {
-			t.Errorf("%s: %d tickets were spent, events %+v, want one of each", reason, spent, events.All())
+		refusal := ticket.Event{Kind: ticket.EventRefuse, TicketID: "id", Reason: reason, Outcome: "error"}
+		if spent != 1 || len(events.All()) != 2 || !events.Has(refusal) || !events.Has(ticket.Event{Kind: ticket.EventRequest}) {
+			t.Errorf("%s: %d tickets were spent, events %+v, want one ticket, one request and one refusal", reason, spent, events.All())
 		}
 		if err := handler.Shutdown(t.Context()); err != nil {
 			t.Errorf("%s: Shutdown: %v, want nil: no connection is left", reason, err)
@@ -136,11 +137,11 @@ func TestFailedUpgrade(t *testing.T) {
 // The same if no ticket is spent yet, or there is none.
 func TestFailedUpgradeWithoutATicket(t *testing.T) {
 	for target, rule := range map[string]string{"/ws": "a first message to come", "/ws?ticket=x": "a refusal by Close frame"} {
-		var f fixture
-		handler := bare(t, redeemFunc(nil), ws.Echo, func(s *setup) { s.ws.AcceptThenClose = true })
-		f.logged(handler).ServeHTTP(wrapped{hijacker{ResponseRecorder: httptest.NewRecorder()}}, handshakeRequest(target))
-		if !f.events.Has(ticket.Event{Kind: ticket.EventRequest, Outcome: "error", Reason: "no_hijack"}) {
-			t.Errorf("%s: %+v, want an error", rule, f.events.All())
+		var events test.Events
+		handler := bare(t, redeemFunc(nil), ws.Echo, func(s *setup) { s.ws.AcceptThenClose, s.ws.Events = true, events.Record })
+		handler.ServeHTTP(wrapped{hijacker{ResponseRecorder: httptest.NewRecorder()}}, handshakeRequest(target))
+		if !events.Has(ticket.Event{Kind: ticket.EventRequest, Outcome: "error", Reason: "no_hijack"}) {
+			t.Errorf("%s: %+v, want an error", rule, events.All())
 		}
 	}
 }

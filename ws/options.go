@@ -97,9 +97,12 @@ type Options struct {
 	// the Origin keep their status.
 	AcceptThenClose bool
 
-	// Events gets what this package refuses itself: handshakes that cannot be
-	// upgraded or are beyond a limit, and refusals after a 101. Others are
-	// events of Gate, and connections are events of Live. Default: none.
+	// Events gets a [ticket.EventRequest] for each handshake, with the reason if
+	// it was refused; behind package api that is an event of api. It also gets
+	// what this package refuses itself: handshakes that cannot be upgraded or
+	// are beyond a limit, and refusals after a 101. Other refusals are events of
+	// Gate and of the Redeemer, and connections are events of Live.
+	// [ticket.LogSink] is a log. Default: none.
 	Events ticket.Sink
 	// Logger gets the panics of an Endpoint. Default: none.
 	Logger *slog.Logger
@@ -143,6 +146,7 @@ func New(o Options) (*Handler, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
+	h.observed = o.Gate.Observe(o.Events, o.Now)(http.HandlerFunc(h.serve))
 	return h, nil
 }
 

@@ -104,10 +104,7 @@ func TestPanicFreesThePlace(t *testing.T) {
 // refused, and the memory of the others is limited.
 func TestIdleFlood(t *testing.T) {
 	const attempts, bound = 5000, ws.DefaultUnauthenticated
-	f := messageFixture(t, func(s *setup) {
-		s.ws.UnauthenticatedPerAddress = bound
-		s.front = func(next http.Handler) http.Handler { return next }
-	})
+	f := messageFixture(t, func(s *setup) { s.ws.UnauthenticatedPerAddress = bound })
 	goroutines, memory := usage()
 	var held []net.Conn
 	for range attempts {

@@ -35,7 +35,8 @@ haproxy haproxy haproxy
 chromium chromium chromium"
 	modules='jwt python3-jwt
 cryptography python3-cryptography
-websockets python3-websockets'
+websockets python3-websockets
+aiohttp python3-aiohttp'
 fi
 python=/usr/bin/python3
 

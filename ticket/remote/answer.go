@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"time"
@@ -26,10 +28,13 @@ func (o *outage) Reason() string { return o.reason }
 // Unwrap returns [ticket.ErrUnavailable].
 func (o *outage) Unwrap() error { return ticket.ErrUnavailable }
 
+// ErrKeyRefused: the service does not know the key (status 401), or the key has
+// not the scope "consume" (403).
+var ErrKeyRefused error = &outage{"the key is refused by the service", "remote_key_refused"}
+
 var (
 	errUnreachable error = &outage{"the service did not answer", "remote_unreachable"}
 	errUnavailable error = &outage{"the service is not available", "remote_unavailable"}
-	errKeyRefused  error = &outage{"the key is refused by the service", "remote_key_refused"}
 	// errRejected: an audience that the service has not configured, a host
 	// name that it does not answer to, or another version of it.
 	errRejected error = &outage{"the service does not accept the request", "remote_request"}
@@ -46,19 +51,30 @@ type answer struct {
 
 // decode accepts the one form of answer that the service gives.
 func decode(status int, contentType string, data []byte) (answer, error) {
-	switch {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return answer{}, errKeyRefused
-	case status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
-		return answer{}, errUnavailable
-	case status >= http.StatusBadRequest:
-		return answer{}, errRejected
+	if err := statusError(status); err != nil {
+		return answer{}, ticket.WithAttrs(fmt.Errorf("%w: status %d", err, status), slog.Int("remote_status", status))
 	}
 	kind, _, err := mime.ParseMediaType(contentType)
-	if status != http.StatusOK || err != nil || kind != "application/json" || !utf8.Valid(data) {
+	if err != nil || kind != "application/json" || !utf8.Valid(data) {
 		return answer{}, errAnswer
 	}
 	return decodeAnswer(data)
+}
+
+// statusError returns what any status but 200 means, nil for 200.
+func statusError(status int) error {
+	switch {
+	case status == http.StatusOK:
+		return nil
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return ErrKeyRefused
+	case status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
+		return errUnavailable
+	case status >= http.StatusBadRequest:
+		return errRejected
+	default:
+		return errAnswer
+	}
 }
 
 // decodeAnswer compares names exactly and accepts each once: encoding/json takes

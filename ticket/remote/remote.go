@@ -20,6 +20,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -150,6 +152,23 @@ func (r *Redeemer) redeem(ctx context.Context, token ticket.Token, p ticket.Pres
 	return a.grant(token, p, r.now())
 }
 
+// Check asks the service whether it accepts the key, for a program that starts.
+// It presents a text that is no ticket, so that nothing is spent. The error says
+// what the service has answered; it wraps [ErrKeyRefused] if the key is wrong,
+// and [ticket.ErrUnavailable] in any case.
+func (r *Redeemer) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	status, kind, data, err := r.ask(ctx, []byte(`{"ticket":"check"}`))
+	if err == nil {
+		_, err = decode(status, kind, data)
+	}
+	if err != nil {
+		return fmt.Errorf("remote check: %w", err)
+	}
+	return nil
+}
+
 // ask sends one request. net/http sends it a second time only if a
 // connection was closed before a byte of it had been written.
 func (r *Redeemer) ask(ctx context.Context, body []byte) (status int, kind string, data []byte, err error) {
@@ -164,18 +183,43 @@ func (r *Redeemer) ask(ctx context.Context, body []byte) (status int, kind strin
 	}
 	res, err := r.client.Do(req)
 	if err != nil {
-		return 0, "", nil, errUnreachable
+		return 0, "", nil, unreachable(err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	data, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return 0, "", nil, errUnreachable
+		return 0, "", nil, unreachable(err)
 	case len(data) > maxAnswer:
 		return 0, "", nil, errAnswer
 	default:
 		return res.StatusCode, res.Header.Get("Content-Type"), data, nil
 	}
+}
+
+// unreachable returns errUnreachable with the cause, as text only: whose time
+// was up is the caller's to say.
+func unreachable(err error) error {
+	cause := causeOf(err)
+	if cause == "" {
+		return errUnreachable
+	}
+	return ticket.WithAttrs(fmt.Errorf("%w: %s", errUnreachable, cause), slog.String("remote_error", cause))
+}
+
+// causeOf returns what the network says, such as "connect: connection refused".
+// It leaves out what net/http says of an answer, because that quotes it.
+func causeOf(err error) string {
+	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
+		return "no answer in time"
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+		return failed.Err.Error()
+	}
+	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return untrusted.Error()
+	}
+	return ""
 }
 
 // encode returns the body. An attempt that the service would not accept is

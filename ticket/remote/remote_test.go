@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,17 +172,44 @@ func TestReasons(t *testing.T) {
 		reason   string
 		text     string
 	}{
-		{"no such key", serve(t, answer(401, "application/problem+json", "{}"), nil), "remote_key_refused", "the key is refused"},
-		{"a key for something else", serve(t, answer(403, "application/problem+json", "{}"), nil), "remote_key_refused", "the key is refused"},
-		{"the store is away", serve(t, answer(503, "application/problem+json", "{}"), nil), "remote_unavailable", "not available"},
-		{"too many wrong keys", serve(t, answer(429, "application/problem+json", "{}"), nil), "remote_unavailable", "not available"},
-		{"another host's", serve(t, answer(421, "application/problem+json", "{}"), nil), "remote_request", "does not accept"},
+		{"no such key", serve(t, answer(401, "application/problem+json", "{}"), nil), "remote_key_refused", "the key is refused by the service: status 401"},
+		{"a key for something else", serve(t, answer(403, "application/problem+json", "{}"), nil), "remote_key_refused", "status 403"},
+		{"the store is away", serve(t, answer(503, "application/problem+json", "{}"), nil), "remote_unavailable", "status 503"},
+		{"too many wrong keys", serve(t, answer(429, "application/problem+json", "{}"), nil), "remote_unavailable", "status 429"},
+		{"another host's", serve(t, answer(421, "application/problem+json", "{}"), nil), "remote_request", "status 421"},
 		{"garbage", serve(t, answer(200, "application/json", "{"), nil), "remote_answer", "not understood"},
-		{"nobody there", redeemer(t, gone.URL, nil), "remote_unreachable", "did not answer"},
+		{"nobody there", redeemer(t, gone.URL, nil), "remote_unreachable", "connection refused"},
 	} {
 		_, err := row.redeemer.Redeem(t.Context(), token(t), ticket.Presentation{})
 		if !errors.Is(err, ticket.ErrUnavailable) || ticket.Reason(err) != row.reason || !strings.Contains(err.Error(), row.text) {
 			t.Errorf("%s: got %v with reason %s, want %s", row.rule, err, ticket.Reason(err), row.reason)
+		}
+	}
+}
+
+// TestCheck: a program learns at its start whether its key is good, and spends nothing.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	asked := ""
+	good := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked = r.Header.Get("Authorization") + " " + string(body)
+		answer(200, "application/json", `{"active":false}`)(w, r)
+	}, nil)
+	if err := good.Check(t.Context()); err != nil {
+		t.Errorf("a good key: got %v, want nil", err)
+	}
+	if want := "Bearer " + key + ` {"ticket":"check"}`; asked != want {
+		t.Errorf("asked %s, want %s", asked, want)
+	}
+	for status, refused := range map[int]bool{401: true, 403: true, 503: false, 421: false} {
+		err := serve(t, answer(status, "application/problem+json", "{}"), nil).Check(t.Context())
+		if !errors.Is(err, ticket.ErrUnavailable) || errors.Is(err, remote.ErrKeyRefused) != refused || !strings.Contains(err.Error(), strconv.Itoa(status)) {
+			t.Errorf("%d: got %v, want that the key is refused: %t, and the status", status, err, refused)
+		}
+		attrs := ticket.AttrsOf(err)
+		if len(attrs) != 1 || !attrs[0].Equal(slog.Int("remote_status", status)) {
+			t.Errorf("%d: for the log %v, want the status", status, attrs)
 		}
 	}
 }
@@ -364,6 +393,12 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 		answer(200, "application/json", `{"`+canary+`":1}`), answer(401, "text/plain", canary), answer(500, "text/plain", canary),
 		func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/"+canary, http.StatusFound) },
 		func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		func(w http.ResponseWriter, _ *http.Request) { // no HTTP
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_, _ = io.WriteString(conn, canary+"\r\n\r\n")
+				_ = conn.Close()
+			}
+		},
 	}
 	for _, handler := range handlers {
 		r := serve(t, handler, nil)

@@ -1,14 +1,25 @@
-// The Go snippet's main: shows each case of standard input.
+// The Go snippet's main: shows each case of standard input, or with an argument checks
+// the key.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 )
 
 func main() {
+	if len(os.Args) > 1 {
+		if err := CheckKey(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			if errors.Is(err, ErrKey) {
+				os.Exit(1)
+			}
+		}
+		return
+	}
 	var cases []struct{ Ticket, Attempt, Origin string }
 	if err := json.NewDecoder(os.Stdin).Decode(&cases); err != nil {
 		panic(err)
@@ -19,8 +30,10 @@ func main() {
 		switch {
 		case errors.Is(err, ErrRefused):
 			out[i] = "refused"
+		case errors.Is(err, ErrUnknown):
+			out[i] = "unknown: " + err.Error()
 		case err != nil:
-			out[i] = "unknown"
+			panic(err)
 		default:
 			out[i] = grant
 		}

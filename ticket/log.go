@@ -1,59 +1,47 @@
-package service
+package ticket
 
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
 	"log/slog"
 	"net/netip"
-	"strings"
-
-	"wsticket/cmd/wsticket/internal/config"
-	"wsticket/ticket"
 )
 
-// newLogger writes to out as the configuration says.
-func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
-	var level slog.Level
-	// An unknown level is reported as a fault of the settings. Until then it is
-	// info.
-	_ = level.UnmarshalText([]byte(cfg.Level))
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "text" {
-		return slog.New(slog.NewTextHandler(out, options))
-	}
-	return slog.New(slog.NewJSONHandler(out, options))
+// LogSink returns a sink that writes the log of the service. Requests, replays,
+// retries, handshakes that are settled after their 101, and closed connections
+// have a line each. The other events are part of a request and appear in its
+// line. What a refused value was compared with is logged at the debug level.
+//
+// Give the sink to the Events of every part, so that nothing is missing.
+func LogSink(to *slog.Logger) Sink {
+	return func(ctx context.Context, e Event) { logEvent(ctx, to, &e) }
 }
 
-// logEvent writes the log line of an event. Requests, replays, retries,
-// handshakes that are settled after their 101, and closed connections have one.
-// The others are part of a request and appear in its line.
-func logEvent(ctx context.Context, to *slog.Logger, e *ticket.Event) {
+func logEvent(ctx context.Context, to *slog.Logger, e *Event) {
 	attrs := make([]slog.Attr, 0, 12) // has room for all, so that it stays on the stack
-	switch firstMessage := e.Presentation.Door == ticket.DoorFirstMessage; {
-	case e.Kind == ticket.EventRequest:
+	switch firstMessage := e.Presentation.Door == DoorFirstMessage; {
+	case e.Kind == EventRequest:
 		to.LogAttrs(ctx, slog.LevelInfo, "request", appendFacts(ctx, to, appendRequest(attrs, e), e)...)
-	case e.Kind == ticket.EventReplay:
+	case e.Kind == EventReplay:
 		to.LogAttrs(ctx, slog.LevelWarn, "replay", appendReplay(appendPresentation(attrs, e), e)...)
-	case e.Kind == ticket.EventRedeem && e.Retried:
+	case e.Kind == EventRedeem && e.Retried:
 		to.LogAttrs(ctx, slog.LevelInfo, "retry", append(appendPresentation(attrs, e), slog.String("attempt", e.Presentation.Attempt))...)
-	case e.Kind == ticket.EventConnect && firstMessage, e.AfterUpgrade:
+	case e.Kind == EventConnect && firstMessage, e.AfterUpgrade:
 		attrs = appendWords(appendPresentation(attrs, e), "outcome", e.Outcome, "reason", e.Reason)
 		to.LogAttrs(ctx, slog.LevelInfo, "handshake settled", appendFacts(ctx, to, attrs, e)...)
-	case e.Kind == ticket.EventDisconnect:
+	case e.Kind == EventDisconnect:
 		to.LogAttrs(ctx, slog.LevelInfo, "connection closed", appendClosed(appendPresentation(attrs, e), e)...)
 	}
 }
 
 // appendRequest adds a request, with its path but never its query.
-func appendRequest(attrs []slog.Attr, e *ticket.Event) []slog.Attr {
+func appendRequest(attrs []slog.Attr, e *Event) []slog.Attr {
 	attrs = append(attrs,
 		slog.String("method", e.HTTP.Method), slog.String("path", e.HTTP.Path), slog.Int("status", e.HTTP.Status),
 		slog.Duration("took", e.Duration), slog.String("request_id", e.Request.ID))
 	attrs = appendAddr(attrs, e.Request.ClientIP)
 	if e.HTTP.Route != e.HTTP.Path {
-		attrs = append(attrs, slog.String("route", e.HTTP.Route))
+		attrs = appendWords(attrs, "route", e.HTTP.Route)
 	}
 	return appendWords(attrs, "caller", e.Request.Caller, "ticket_id", string(e.TicketID),
 		"door", string(e.Presentation.Door), "outcome", e.Outcome, "reason", e.Reason)
@@ -61,16 +49,16 @@ func appendRequest(attrs []slog.Attr, e *ticket.Event) []slog.Attr {
 
 // appendPresentation adds the request, the ticket and the presentation of an
 // event.
-func appendPresentation(attrs []slog.Attr, e *ticket.Event) []slog.Attr {
+func appendPresentation(attrs []slog.Attr, e *Event) []slog.Attr {
 	attrs = appendWords(attrs, "request_id", e.Request.ID, "caller", e.Request.Caller,
 		"ticket_id", string(e.TicketID), "door", string(e.Presentation.Door))
 	return appendAddr(attrs, e.Presentation.ClientIP)
 }
 
 // appendReplay adds which attempt has spent the ticket, and when.
-func appendReplay(attrs []slog.Attr, e *ticket.Event) []slog.Attr {
+func appendReplay(attrs []slog.Attr, e *Event) []slog.Attr {
 	attrs = append(attrs, slog.String("attempt", e.Presentation.Attempt))
-	if spent, ok := errors.AsType[*ticket.SpentError](e.Err); ok {
+	if spent, ok := errors.AsType[*SpentError](e.Err); ok {
 		attrs = append(attrs, slog.String("state", string(spent.Mark.State)), slog.Time("spent_at", spent.Mark.At),
 			slog.String("spent_by_attempt", spent.Mark.Attempt))
 	}
@@ -78,7 +66,7 @@ func appendReplay(attrs []slog.Attr, e *ticket.Event) []slog.Attr {
 }
 
 // appendClosed adds how the connection ended, and what was relayed.
-func appendClosed(attrs []slog.Attr, e *ticket.Event) []slog.Attr {
+func appendClosed(attrs []slog.Attr, e *Event) []slog.Attr {
 	attrs = append(attrs, slog.Duration("duration", e.Duration),
 		slog.Int("close_code", int(e.Closed.Code)), slog.String("by", e.Closed.By))
 	if e.Closed.Relayed {
@@ -87,15 +75,15 @@ func appendClosed(attrs []slog.Attr, e *ticket.Event) []slog.Attr {
 	return attrs
 }
 
-func traffic(name string, t ticket.Traffic) slog.Attr {
+func traffic(name string, t Traffic) slog.Attr {
 	return slog.GroupAttrs(name, slog.Uint64("messages", t.Messages), slog.Uint64("bytes", t.Bytes))
 }
 
 // appendFacts adds what did not fit. What it was compared with is for the debug
 // level, because it may be long.
-func appendFacts(ctx context.Context, to *slog.Logger, attrs []slog.Attr, e *ticket.Event) []slog.Attr {
+func appendFacts(ctx context.Context, to *slog.Logger, attrs []slog.Attr, e *Event) []slog.Attr {
 	for _, a := range e.Attrs {
-		if a.Key != ticket.ExpectedKey || to.Enabled(ctx, slog.LevelDebug) {
+		if a.Key != ExpectedKey || to.Enabled(ctx, slog.LevelDebug) {
 			attrs = append(attrs, a)
 		}
 	}
@@ -118,24 +106,3 @@ func appendWords(attrs []slog.Attr, pairs ...string) []slog.Attr {
 	}
 	return attrs
 }
-
-// serverErrors takes what net/http logs about broken requests. It may contain
-// parts of a request, so only the kind of the fault is logged.
-type serverErrors struct{ to *slog.Logger }
-
-func (s serverErrors) Write(line []byte) (int, error) {
-	kind := "server"
-	for prefix, name := range map[string]string{
-		"http: TLS handshake error": "tls_handshake",
-		"http: Accept error":        "accept",
-		"http: panic serving":       "panic",
-	} {
-		if strings.HasPrefix(string(line), prefix) {
-			kind = name
-		}
-	}
-	s.to.Warn("http server", "fault", kind)
-	return len(line), nil
-}
-
-func errorLog(to *slog.Logger) *log.Logger { return log.New(serverErrors{to}, "", 0) }

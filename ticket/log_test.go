@@ -1,18 +1,18 @@
-package service
+package ticket_test
 
 import (
 	"bytes"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
-	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/ticket"
 )
 
-// TestLogEvent has the keys of each line, which operators search for.
-func TestLogEvent(t *testing.T) {
+// TestLogSink has the keys of each line, which operators search for.
+func TestLogSink(t *testing.T) {
 	at := time.Date(2026, time.November, 22, 15, 0, 0, 0, time.UTC)
 	happened := func(kind ticket.EventKind, change func(*ticket.Event)) ticket.Event {
 		e := ticket.Event{
@@ -57,7 +57,7 @@ func TestLogEvent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
-			logEvent(t.Context(), newLogger(config.Log{Level: "info", Format: "json"}, &out), &tt.event)
+			ticket.LogSink(slog.New(slog.NewJSONHandler(&out, nil)))(t.Context(), tt.event)
 			got := strings.TrimSuffix(out.String(), "}\n")
 			if _, rest, ok := strings.Cut(got, `",`); ok {
 				got = rest // after the time
