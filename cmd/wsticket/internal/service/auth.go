@@ -19,7 +19,7 @@ func (s *Service) buildAuth() error {
 	for _, issuer := range s.cfg.Issuers {
 		options.Issuers = append(options.Issuers, auth.IssuerOptions{
 			Issuer: issuer.Issuer, Audience: issuer.Audience, Algorithms: issuer.Algorithms,
-			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery,
+			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery, JWKSMaxAge: issuer.JWKSMaxAge,
 			PublicKeyFile: issuer.PublicKeyFile, HMACSecretFile: issuer.HMACSecretFile,
 			Type: issuer.Type, MaxLifetime: issuer.MaxLifetime, Leeway: issuer.Leeway,
 			Claims: issuer.Claims, InsecureAllowPrivateNetwork: issuer.Insecure,
