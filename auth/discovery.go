@@ -37,11 +37,11 @@ func discover(ctx context.Context, client *http.Client, issuer string, allowPriv
 		return "", contentFault(wellKnown, "the discovery document is refused: "+fault.Error())
 	case name != issuer:
 		return "", contentFault(wellKnown, fmt.Sprintf(
-			"the discovery document is of issuer %q, the configured issuer is %q; they have to be equal, also a slash at the end",
+			"the discovery document is of issuer \"%s\", the configured issuer is \"%s\"; they have to be equal, including a slash at the end",
 			ticket.Printable(name), ticket.Printable(issuer)))
 	}
 	if err := checkKeyURL(address, allowPrivate); err != nil {
-		return "", contentFault(wellKnown, fmt.Sprintf("jwks_uri of the discovery document %v (got %q)", err, ticket.Printable(withoutUser(address))))
+		return "", contentFault(wellKnown, fmt.Sprintf("jwks_uri of the discovery document %v (got \"%s\")", err, ticket.Printable(withoutUser(address))))
 	}
 	return address, nil
 }

@@ -47,6 +47,8 @@ var (
 	p521Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return test.ECKey(elliptic.P521()) })
 	edKey    = sync.OnceValue(test.EdKey)
 	edOther  = sync.OnceValue(test.EdKey)
+	// nobodysKey is in no key set.
+	nobodysKey = sync.OnceValue(test.EdKey)
 )
 
 // newVerifier returns a Verifier for one issuer at the time now, which has

@@ -26,7 +26,7 @@ type issuer struct {
 type window struct{ begins, ends time.Time }
 
 // checkSignature verifies that the token is of this issuer, and returns the key
-// set that verified it. It may wait for keys; see [remoteKeys.find].
+// set that verified it. It may wait for keys; see [remoteKeys.renew].
 func (i *issuer) checkSignature(ctx context.Context, t token, now time.Time) (*keySet, error) {
 	if !i.accepts(t.header.typ) {
 		return nil, refusedType
@@ -35,7 +35,7 @@ func (i *issuer) checkSignature(ctx context.Context, t token, now time.Time) (*k
 	if !ok {
 		return nil, refusedAlgorithm
 	}
-	return verifyWith(ctx, i.keys, t, alg, now)
+	return verifyWith(ctx, i.keys, t, t.header.kid, alg, now)
 }
 
 // accepts compares media types: case does not count, and "application/" may

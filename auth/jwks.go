@@ -41,7 +41,7 @@ func (s SkippedKey) String() string {
 	if s.ID == "" {
 		return fmt.Sprintf("key %d: %v", s.Position, s.Fault)
 	}
-	return fmt.Sprintf("key %q: %v", s.ID, s.Fault)
+	return fmt.Sprintf("key \"%s\": %v", s.ID, s.Fault)
 }
 
 // readSet is what the entries of a key set turned out to be.

@@ -85,9 +85,9 @@ func (s *keySet) find(kid string, alg algorithm) (*key, error) {
 	return found, nil
 }
 
-// verify checks the signature of a token.
-func (s *keySet) verify(t token, alg algorithm) error {
-	k, err := s.find(t.header.kid, alg)
+// verify checks the signature of a token with the key that it names.
+func (s *keySet) verify(t token, kid string, alg algorithm) error {
+	k, err := s.find(kid, alg)
 	if err != nil {
 		return err
 	}
@@ -100,12 +100,12 @@ func (s *keySet) verify(t token, alg algorithm) error {
 // verifyWith returns the set that verified the token. A token that the keys do
 // not verify may be signed with a new one: they are renewed if it is not too
 // early for that, and asked once more.
-func verifyWith(ctx context.Context, keys keySource, t token, alg algorithm, now time.Time) (*keySet, error) {
+func verifyWith(ctx context.Context, keys keySource, t token, kid string, alg algorithm, now time.Time) (*keySet, error) {
 	set := keys.set(now)
 	if set == nil {
-		return nil, keysUnavailable
+		return nil, keys.outage()
 	}
-	refused := set.verify(t, alg)
+	refused := set.verify(t, kid, alg)
 	if refused == nil {
 		return set, nil
 	}
@@ -116,7 +116,7 @@ func verifyWith(ctx context.Context, keys keySource, t token, alg algorithm, now
 	case err != nil || renewed == set:
 		return nil, refused
 	}
-	return renewed, renewed.verify(t, alg)
+	return renewed, renewed.verify(t, kid, alg)
 }
 
 // equal reports whether both sets hold the same keys, in any order.

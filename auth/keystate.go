@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"wsticket/ticket"
 )
 
 // KeyState is how the keys of one issuer stand.
@@ -84,9 +86,9 @@ func (r *remoteKeys) report(ctx context.Context, found published, err error) {
 	before, now := r.note(found, err)
 	switch wasDown := before.err != nil && !errors.Is(before.err, errNotFetched); {
 	case err != nil && !wasDown:
-		r.log.LogAttrs(ctx, slog.LevelWarn, "keys cannot be fetched", r.outage(err)...)
+		r.log.LogAttrs(ctx, slog.LevelWarn, "keys cannot be fetched", r.describe(err)...)
 	case err != nil:
-		r.log.LogAttrs(ctx, slog.LevelDebug, "keys still cannot be fetched", r.outage(err)...)
+		r.log.LogAttrs(ctx, slog.LevelDebug, "keys still cannot be fetched", r.describe(err)...)
 	case wasDown:
 		r.log.LogAttrs(ctx, slog.LevelWarn, "keys are fetched again", slog.Duration("after", now.Sub(before.since)))
 	}
@@ -118,8 +120,17 @@ func (r *remoteKeys) note(found published, err error) (before fetchState, now ti
 	return before, now
 }
 
-// outage describes a fault, and until when the last good keys serve.
-func (r *remoteKeys) outage(err error) []slog.Attr {
+// outage is the error of bearers while there are no keys to verify them with. A
+// log also gets the cause.
+func (r *remoteKeys) outage() error {
+	if _, err := r.stateNow(); err != nil {
+		return ticket.WithAttrs(keysUnavailable, slog.String("cause", err.Error()))
+	}
+	return keysUnavailable
+}
+
+// describe returns host and cause of a fault, and until when the last good keys serve.
+func (r *remoteKeys) describe(err error) []slog.Attr {
 	var attrs []slog.Attr
 	if fault, ok := errors.AsType[*fetchFault](err); ok {
 		attrs = append(attrs, slog.String("host", fault.host), slog.String("cause", fault.cause))

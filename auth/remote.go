@@ -72,6 +72,7 @@ func (r *remoteKeys) run(ctx context.Context) {
 // sleep returns when the pause is over, when a fetch is requested, or when ctx
 // ends. A request that came too early shortens the pause to demandPause.
 func (r *remoteKeys) sleep(ctx context.Context, pause time.Duration) {
+	end := time.Now().Add(pause)
 	timer, early := time.NewTimer(pause), r.early
 	defer timer.Stop()
 	for {
@@ -84,9 +85,7 @@ func (r *remoteKeys) sleep(ctx context.Context, pause time.Duration) {
 			return
 		case <-early:
 			early = nil // one is enough
-			if rest := r.untilDemand(); rest < pause {
-				timer.Reset(rest)
-			}
+			timer.Reset(min(r.untilDemand(), time.Until(end)))
 		}
 	}
 }
@@ -199,14 +198,14 @@ func (r *remoteKeys) renew(ctx context.Context, now time.Time) (*keySet, error) 
 		select {
 		case <-flight:
 		case <-timer.C:
-			return nil, keysUnavailable
+			return nil, r.outage()
 		case <-ctx.Done():
-			return nil, keysUnavailable
+			return nil, r.outage()
 		}
 	}
 	set := r.set(r.now())
 	if set == nil || r.isDown() {
-		return nil, keysUnavailable
+		return nil, r.outage()
 	}
 	return set, nil
 }

@@ -41,6 +41,12 @@ type bubble struct {
 // with the set at first. The clock is the bubble's.
 func inBubble(t *testing.T, set string, test func(*bubble)) {
 	t.Helper()
+	inBubbleWith(t, set, func(*auth.IssuerOptions) {}, test)
+}
+
+// inBubbleWith also changes the options of the issuer.
+func inBubbleWith(t *testing.T, set string, change func(*auth.IssuerOptions), test func(*bubble)) {
+	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{t: t}
@@ -51,12 +57,14 @@ func inBubble(t *testing.T, set string, test func(*bubble)) {
 			b.answer.Load().(func(http.ResponseWriter))(w) //nolint:errcheck // nothing else is stored
 		})}
 		go server.Serve(listener{pipes}) //nolint:errcheck // ends with the listener
+		issuer := auth.IssuerOptions{
+			Algorithms: []string{"EdDSA"}, MaxLifetime: 1000 * time.Hour,
+			JWKSURL: "http://id.example.com/jwks", InsecureAllowPrivateNetwork: true,
+		}
+		change(&issuer)
 		v := mustNew(t, auth.Options{
-			Issuers: []auth.IssuerOptions{{
-				Algorithms: []string{"EdDSA"}, MaxLifetime: 1000 * time.Hour,
-				JWKSURL: "http://id.example.com/jwks", InsecureAllowPrivateNetwork: true,
-			}},
-			Logger: slog.New(slog.NewJSONHandler(&b.log, nil)),
+			Issuers: []auth.IssuerOptions{issuer},
+			Logger:  slog.New(slog.NewJSONHandler(&b.log, nil)),
 			Network: auth.Network{LookupIP: publicIP, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				near, far := net.Pipe()
 				select {

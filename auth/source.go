@@ -18,9 +18,11 @@ type keySource interface {
 	// set returns the keys that are valid at the time, nil if there are none.
 	// It does not wait. The same pointer means the same keys.
 	set(now time.Time) *keySet
-	// renew returns the keys after a fetch, for a token that the keys of set do
+	// renew returns the keys after a fetch, for a token that those of set do
 	// not verify. If it is too early for a fetch they are the same.
 	renew(ctx context.Context, now time.Time) (*keySet, error)
+	// outage is [keysUnavailable] with the reason why set returns nil.
+	outage() error
 }
 
 // staticKeys come from a file or from Go, and never change.
@@ -29,6 +31,8 @@ type staticKeys struct{ keys *keySet }
 func (s staticKeys) set(time.Time) *keySet { return s.keys }
 
 func (s staticKeys) renew(context.Context, time.Time) (*keySet, error) { return s.keys, nil }
+
+func (s staticKeys) outage() error { return keysUnavailable }
 
 // source is a setting that says where keys come from.
 type source struct{ field, name string }
@@ -139,7 +143,7 @@ func newStaticSet(keys []*key, algs map[string]algorithm) (*keySet, error) {
 		}
 	}
 	if k := clash(keys, algs); k != nil {
-		wrong = append(wrong, fmt.Errorf("key %q: %w", ticket.Printable(k.kid), errClash))
+		wrong = append(wrong, fmt.Errorf("key \"%s\": %w", ticket.Printable(k.kid), errClash))
 	}
 	return newKeySet(keys), errors.Join(wrong...)
 }
