@@ -79,6 +79,23 @@ func (b *bubble) until(bearer string, pause time.Duration) time.Duration {
 	return time.Since(start)
 }
 
+// TestNamedTooEarly: a kid that somebody named before its key was published
+// does not keep out the owners of the key, also where nobody else asks.
+func TestNamedTooEarly(t *testing.T) {
+	inBubble(t, jwks(t, publicJWK(t, edKey(), "kid", "a")), func(b *bubble) {
+		for _, early := range []time.Duration{time.Second, 19 * time.Second, 40 * time.Second} {
+			b.serve(jwks(t, publicJWK(t, edKey(), "kid", "a")))
+			advance(11 * time.Minute)
+			b.check("a stranger", nobodysKey(), "new", "bearer_key_unknown")
+			advance(early)
+			b.serve(jwks(t, publicJWK(t, edKey(), "kid", "a"), publicJWK(t, edOther(), "kid", "new")))
+			if took := b.until(sign(t, edOther(), b.claims, "kid", "new"), time.Second); took > 30*time.Second {
+				b.t.Errorf("%s after the stranger: the owner got in after %s, want 30s at most", early, took)
+			}
+		}
+	})
+}
+
 // TestOneTryIsEnough: a bearer that comes too early for a fetch causes one
 // later, so that its holder gets in at the next try.
 func TestOneTryIsEnough(t *testing.T) {
