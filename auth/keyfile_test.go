@@ -123,6 +123,14 @@ func TestBadKeyFiles(t *testing.T) {
 	for rule, content := range files {
 		refusesIssuer(t, rule, auth.IssuerOptions{PublicKeyFile: test.WriteFile(t, "file", content)}, "auth: Issuers[0].PublicKeyFile: ")
 	}
+	for rule, row := range map[string]struct{ content, want string }{
+		"by its kid":      {jwks(t, good, publicJWK(t, rsaOther(), "kid", "k2", "e", "Aw")), `key "k2": RSA exponent`},
+		"by its position": {jwks(t, good, publicJWK(t, rsaOther(), "d", "AQAB")), "key 2: holds a private"},
+		"a clash":         {jwks(t, good.with("kid", "a"), publicJWK(t, rsaOther(), "kid", "a")), `key "a": another key has the same kid`},
+		"for encryption":  {jwks(t, good.with("use", "enc")), "no usable key: key 1: not for signatures"},
+	} {
+		refusesIssuer(t, "named "+rule, auth.IssuerOptions{PublicKeyFile: test.WriteFile(t, "file", row.content)}, "PublicKeyFile: "+row.want)
+	}
 	refusesIssuer(t, "missing", auth.IssuerOptions{PublicKeyFile: filepath.Join(t.TempDir(), "x")}, "PublicKeyFile: file does not exist")
 	refusesIssuer(t, "a folder", auth.IssuerOptions{PublicKeyFile: t.TempDir()}, "PublicKeyFile: cannot be read")
 }
