@@ -86,7 +86,7 @@ func TestOutageNamesTheIssuer(t *testing.T) {
 	t.Cleanup(v.Close)
 	text := sign(t, edKey(), goodClaims())
 	check(t, v, "no keys", text, "keys_unavailable")
-	if got, want := attrsOf(v, t, text), "issuer="+issuerName+" alg=EdDSA kid="; got != want {
+	if got, want := attrsOf(v, t, text), "issuer="+issuerName+" alg=EdDSA kid= cause=not fetched yet"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -47,6 +47,8 @@ var (
 	p521Key  = sync.OnceValue(func() *ecdsa.PrivateKey { return test.ECKey(elliptic.P521()) })
 	edKey    = sync.OnceValue(test.EdKey)
 	edOther  = sync.OnceValue(test.EdKey)
+	// nobodysKey is in no key set.
+	nobodysKey = sync.OnceValue(test.EdKey)
 )
 
 // newVerifier returns a Verifier for one issuer at the time now, which has
@@ -256,4 +258,18 @@ func certificate(t testing.TB, key crypto.Signer) []byte {
 		t.Fatalf("make certificate: %v", err)
 	}
 	return data
+}
+
+// fetchCounts returns the fetches of all issuers by outcome, without those that
+// did not happen.
+func fetchCounts(v *auth.Verifier) map[string]uint64 {
+	counts := make(map[string]uint64)
+	for _, outcomes := range v.Stats().KeyFetches {
+		for outcome, n := range outcomes {
+			if n > 0 {
+				counts[outcome] += n
+			}
+		}
+	}
+	return counts
 }

@@ -49,12 +49,9 @@ func (i *issuer) checkHeader(t *token) (alg algorithm, err error) {
 }
 
 // checkSignature verifies that the token is of this issuer, and returns the key
-// set that verified it. It may wait for keys; see [remoteKeys.find].
+// set that verified it. It may wait for keys; see [remoteKeys.renew].
 func (i *issuer) checkSignature(ctx context.Context, t token, alg algorithm, now time.Time) (*keySet, error) {
-	k, set, err := i.keys.find(ctx, t.header.kid, alg, now)
-	if err == nil && alg.method.Verify(t.signed, t.signature, k.public) != nil {
-		err = refusedSignature
-	}
+	set, err := verifyWith(ctx, i.keys, t, t.header.kid, alg, now)
 	if err == nil {
 		return set, nil
 	}

@@ -60,9 +60,7 @@ func badJWKs(t *testing.T) map[string]object {
 		"kty and crv that do not go":     ec.with("kty", "OKP"),
 		"use enc":                        r.with("use", "enc"),
 		"use is not a text":              r.with("use", []string{"sig"}),
-		"use empty":                      r.with("use", ""),
 		"key_ops sign":                   r.with("key_ops", []string{"sign"}),
-		"key_ops empty":                  r.with("key_ops", []string{}),
 		"key_ops is a text":              r.with("key_ops", "verify"),
 		"alg for encryption":             r.with("alg", "RSA-OAEP"),
 		"alg unknown":                    ec.with("alg", "ES256K"),
@@ -72,7 +70,6 @@ func badJWKs(t *testing.T) map[string]object {
 		"alg none":                       r.with("alg", "none"),
 		"alg is not a text":              r.with("alg", 5),
 		"kid is a number":                r.with("kid", 5),
-		"kid empty":                      r.with("kid", ""),
 		"kid of 129 bytes":               r.with("kid", strings.Repeat("k", 129)),
 		"a key from a broken generator":  r.with("n", b64(rocaModulus().Bytes())),
 		"EC without y":                   ec.with("y", nil),
@@ -100,32 +97,39 @@ func TestBadKeyFiles(t *testing.T) {
 	t.Parallel()
 	good := publicJWK(t, rsaKey())
 	files := map[string]string{
-		"empty":                             "",
-		"secret-marker text":                "secret-marker",
-		"RSA of 1024 bits in PEM":           test.PublicPEM(test.RSAKey(1024)),
-		"P-224 in PEM":                      test.PublicPEM(test.ECKey(elliptic.P224())),
-		"private key in PEM":                test.PrivatePEM(edKey()),
-		"PKCS #1 private key":               test.PEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey())),
-		"broken PEM":                        test.PEM("PUBLIC KEY", []byte("secret-marker")),
-		"a second block that is cut":        test.PublicPEM(rsaKey()) + "-----BEGIN PUBLIC KEY-----\nsecret-marker",
-		"a first block that is cut":         "-----BEGIN PUBLIC KEY-----\n%\n-----END PUBLIC KEY-----\n" + test.PublicPEM(rsaKey()),
-		"broken certificate":                test.PEM("CERTIFICATE", []byte("secret-marker")),
-		"broken PKCS #1":                    test.PEM("RSA PUBLIC KEY", []byte("secret-marker")),
-		"another kind of PEM":               test.PEM("SECRET-MARKER", []byte("x")),
-		"larger than 1 MiB":                 strings.Repeat(" ", 1<<20) + toJSON(t, good),
-		"JSON that is no key":               `{"secret-marker":1}`,
-		"a key with a name twice":           toJSON(t, good)[:1] + `"kid":"a","kid":"b",` + toJSON(t, good)[1:],
-		"an empty set":                      `{"keys":[]}`,
-		"keys is not a list":                `{"keys":{"secret-marker":1}}`,
-		"a key that is not an object":       `{"keys":["secret-marker"]}`,
-		"two keys of one name":              jwks(t, good.with("kid", "a"), publicJWK(t, rsaOther(), "kid", "a")),
-		"a good key and one for encryption": jwks(t, good.with("kid", "a"), good.with("kid", "b", "use", "enc")),
+		"empty":                       "",
+		"secret-marker text":          "secret-marker",
+		"RSA of 1024 bits in PEM":     test.PublicPEM(test.RSAKey(1024)),
+		"P-224 in PEM":                test.PublicPEM(test.ECKey(elliptic.P224())),
+		"private key in PEM":          test.PrivatePEM(edKey()),
+		"PKCS #1 private key":         test.PEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey())),
+		"broken PEM":                  test.PEM("PUBLIC KEY", []byte("secret-marker")),
+		"a second block that is cut":  test.PublicPEM(rsaKey()) + "-----BEGIN PUBLIC KEY-----\nsecret-marker",
+		"a first block that is cut":   "-----BEGIN PUBLIC KEY-----\n%\n-----END PUBLIC KEY-----\n" + test.PublicPEM(rsaKey()),
+		"broken certificate":          test.PEM("CERTIFICATE", []byte("secret-marker")),
+		"broken PKCS #1":              test.PEM("RSA PUBLIC KEY", []byte("secret-marker")),
+		"another kind of PEM":         test.PEM("SECRET-MARKER", []byte("x")),
+		"larger than 1 MiB":           strings.Repeat(" ", 1<<20) + toJSON(t, good),
+		"JSON that is no key":         `{"secret-marker":1}`,
+		"a key with a name twice":     toJSON(t, good)[:1] + `"kid":"a","kid":"b",` + toJSON(t, good)[1:],
+		"an empty set":                `{"keys":[]}`,
+		"keys is not a list":          `{"keys":{"secret-marker":1}}`,
+		"a key that is not an object": `{"keys":["secret-marker"]}`,
+		"two keys of one name":        jwks(t, good.with("kid", "a"), publicJWK(t, rsaOther(), "kid", "a")),
 	}
 	for rule, key := range badJWKs(t) {
 		files["JWK: "+rule] = toJSON(t, key)
 	}
 	for rule, content := range files {
 		refusesIssuer(t, rule, auth.IssuerOptions{PublicKeyFile: test.WriteFile(t, "file", content)}, "auth: Issuers[0].PublicKeyFile: ")
+	}
+	for rule, row := range map[string]struct{ content, want string }{
+		"by its kid":      {jwks(t, good, publicJWK(t, rsaOther(), "kid", "k2", "e", "Aw")), `key "k2": RSA exponent`},
+		"by its position": {jwks(t, good, publicJWK(t, rsaOther(), "d", "AQAB")), "key 2: holds a private"},
+		"a clash":         {jwks(t, good.with("kid", "a"), publicJWK(t, rsaOther(), "kid", "a")), `key "a": another key has the same kid`},
+		"for encryption":  {jwks(t, good.with("use", "enc")), "no usable key: key 1: not for signatures"},
+	} {
+		refusesIssuer(t, "named "+rule, auth.IssuerOptions{PublicKeyFile: test.WriteFile(t, "file", row.content)}, "PublicKeyFile: "+row.want)
 	}
 	refusesIssuer(t, "missing", auth.IssuerOptions{PublicKeyFile: filepath.Join(t.TempDir(), "x")}, "PublicKeyFile: file does not exist")
 	refusesIssuer(t, "a folder", auth.IssuerOptions{PublicKeyFile: t.TempDir()}, "PublicKeyFile: cannot be read")

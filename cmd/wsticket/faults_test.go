@@ -86,6 +86,7 @@ func faultyConfigurations() []faulty {
 		one("no issuer for a profile", "issuers: [{audience: [b], profile: supabase}]", "issuers[0].issuer"),
 		one("no audience for a profile", "issuers: [{issuer: \"https://clerk.example.com\", profile: clerk}]", "issuers[0].audience"),
 		one("the same issuer twice", "issuers: [{issuer: a, audience: [b], public_key_file: KEY}, {issuer: a, audience: [b], public_key_file: KEY}]", "issuers[1].issuer"),
+		one("keys that serve for too long", "issuers: [{issuer: a, audience: [b], jwks_url: \"https://id.example.com/jwks\", jwks_max_age: 48h}]", "issuers[0].jwks_max_age"),
 		one("too much leeway", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, leeway: 31s}]", "issuers[0].leeway"),
 		one("a typ of tokens that are not bearers", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, type: logout+jwt}]", "issuers[0].type"),
 		one("a subject in a claim that means something else", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, claim_names: {subject: exp}}]", "issuers[0].claim_names.subject"),

@@ -12,7 +12,7 @@ import (
 func (i Issuer) Options() auth.IssuerOptions {
 	return auth.IssuerOptions{
 		Issuer: i.Issuer, Profile: i.Profile, Audience: i.Audience, Algorithms: i.Algorithms,
-		JWKSURL: i.JWKSURL, Discovery: i.Discovery,
+		JWKSURL: i.JWKSURL, Discovery: i.Discovery, JWKSMaxAge: i.JWKSMaxAge,
 		PublicKeyFile: i.PublicKeyFile, HMACSecretFile: i.HMACSecretFile,
 		Type: i.Type, ClaimNames: auth.ClaimNames(i.ClaimNames), MaxLifetime: i.MaxLifetime, Leeway: cmp.Or(i.Leeway, auth.NoLeeway),
 		Claims: i.Claims, InsecureAllowPrivateNetwork: i.Insecure,
