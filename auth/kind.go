@@ -36,8 +36,8 @@ var (
 	// foreignClaims mark a token that goes with another one: an ID token
 	// (OpenID Connect Core 1.0, 3.1.3.6 and 3.3.2.11) or a security event
 	// (RFC 8417), such as a logout token.
-	foreignClaims = append([]string{"events"}, idTokenClaims...)
-	idTokenClaims = []string{"at_hash", "c_hash", "s_hash"}
+	foreignClaims = slices.Concat(eventClaims, []string{"at_hash", "c_hash", "s_hash"})
+	eventClaims   = []string{"events"}
 	// kindClaims say what a token is where the typ header does not: typ in
 	// Keycloak, token_use in Cognito, token_type and type in frameworks.
 	kindClaims = []string{"typ", "token_use", "token_type", "type"}
@@ -86,8 +86,12 @@ func (c claims) checkKind(typ string, idTokens bool) error {
 		}
 		access = access || slices.Contains(accessKinds, kind)
 	}
-	for _, name := range foreignClaims {
-		if _, present := c[name]; present && !(idTokens && slices.Contains(idTokenClaims, name)) {
+	foreign := foreignClaims
+	if idTokens {
+		foreign = eventClaims
+	}
+	for _, name := range foreign {
+		if _, present := c[name]; present {
 			return ticket.WithAttrs(refusedType, slog.String("claim", name))
 		}
 	}
