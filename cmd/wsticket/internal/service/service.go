@@ -53,7 +53,7 @@ type Service struct {
 // socket. The caller closes the service.
 func New(cfg config.Config, o Options) (*Service, error) {
 	s := &Service{
-		cfg: cfg, version: o.Version, log: newLogger(cfg.Log, o.Log), metrics: metrics.New(o.Version, cfg.WS.Path),
+		cfg: cfg, version: o.Version, log: newLogger(cfg.Log, o.Log), metrics: metrics.New(o.Version, cfg.WS.Paths),
 	}
 	if err := config.ByKey(errors.Join(cfg.Validate(), s.build())); err != nil {
 		s.Close()
