@@ -67,12 +67,12 @@ func TestPrintConfigFollowsTheConfiguration(t *testing.T) {
 	}
 	for proxy, want := range map[string][]string{
 		"nginx": {
-			"server 10.0.0.7:8001;", "server 127.0.0.1:8000;", "server app.internal:9100;", `location ~ ^(/live/socket\.io|/ws/chat/[^/.\x5C][^/\x5C]*)/?$ {`,
+			"server 10.0.0.7:8001;", "server 127.0.0.1:8000;", "server app.internal:9100;", `location ~ ^(/live/socket\.io|/ws/chat/[^/.\x5C[:cntrl:]][^/\x5C[:cntrl:]]*)/?$ {`,
 			"server_name ws.example.com chat.example.com [2001:db8::1];", `"~^wst=[^&]*$"`, "proxy_set_header Remote-Groups $wsticket_remote_groups;",
 			"auth_request_set $wsticket_remote_groups $upstream_http_remote_groups;", "now 10.0.0.0/8",
 		},
 		"caddy": {
-			"forward_auth 10.0.0.7:8001", "reverse_proxy 127.0.0.1:8000", "reverse_proxy app.internal:9100", "path_regexp `^(/live/socket\\.io|/ws/chat/[^/.\\x5C][^/\\x5C]*)/?$`\n",
+			"forward_auth 10.0.0.7:8001", "reverse_proxy 127.0.0.1:8000", "reverse_proxy app.internal:9100", "path_regexp `^(/live/socket\\.io|/ws/chat/[^/.\\x5C[:cntrl:]][^/\\x5C[:cntrl:]]*)/?$`\n",
 			"ws.example.com, chat.example.com, [2001:db8::1] {", "uri query -wst\n", " Remote-Groups ", "request_header -Remote_*",
 		},
 		"haproxy": {

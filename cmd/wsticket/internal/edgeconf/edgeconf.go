@@ -162,9 +162,9 @@ func either(header string) string { return strings.ReplaceAll(strings.ToLower(he
 // The application could read another one as another path.
 const (
 	// decodedSegment is for proxies that match the decoded path.
-	decodedSegment = `[^/.\x5C][^/\x5C]*`
+	decodedSegment = `[^/.\x5C[:cntrl:]][^/\x5C[:cntrl:]]*`
 	// rawSegment is for those that match what the client sent.
-	rawSegment = `([^/%.\\]|` + rawEscape + `)([^/%\\]|` + rawEscape + `)*`
+	rawSegment = `([^/%.\\[:cntrl:]]|` + rawEscape + `)([^/%\\[:cntrl:]]|` + rawEscape + `)*`
 	rawEscape  = `%(2[0-9A-Da-d]|5[0-9ABDEFabdef]|7[0-9A-Ea-e]|[34689A-Fa-f][0-9A-Fa-f])`
 )
 
