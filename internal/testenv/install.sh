@@ -35,7 +35,9 @@ haproxy haproxy haproxy
 chromium chromium chromium"
 	modules='jwt python3-jwt
 cryptography python3-cryptography
-websockets python3-websockets'
+websockets python3-websockets
+channels python3-django-channels
+daphne python3-daphne'
 fi
 python=/usr/bin/python3
 
