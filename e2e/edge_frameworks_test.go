@@ -28,9 +28,11 @@ type framework struct {
 	// start starts the application and returns its address and what it says: a
 	// line for each handshake among others.
 	start func(t *testing.T) (addr string, output *test.Output)
-	// client is the client as a program, which prints the lines of want.
+	// client is the client as a program, with a bearer as its argument. It prints
+	// the lines of want.
 	client func(t *testing.T) string
 	want   []string
+	denied []string // what it prints if its bearer is not accepted
 	seen   []string // parts of what the application prints about a handshake
 }
 
@@ -39,11 +41,13 @@ func frameworks() []framework {
 		{
 			name: "socket.io", config: "Socket.IO", start: startSocketIO, client: socketIOClient, seen: []string{"/socket.io/?", "EIO=4&transport=websocket"},
 			// The application ends the first connection.
-			want: []string{"hello alice", "alice: one", "disconnect io server disconnect", "hello alice", "alice: two"},
+			want:   []string{"connect_error", "hello alice", "alice: one", "disconnect io server disconnect", "hello alice", "alice: two"},
+			denied: []string{"connect_error", "signed out"},
 		},
 		{
 			name: "channels", config: "Django Channels", start: startChannels, client: channelsClient, seen: []string{"/ws/chat/café 1/ "},
-			want: []string{"hello alice, this is café 1", "alice: one", "refused", "hello alice, this is café 1"},
+			want:   []string{"hello alice, this is café 1", "alice: one", "refused", "hello alice, this is café 1"},
+			denied: []string{"no ticket: 401"},
 		},
 	}
 }
@@ -72,10 +76,8 @@ func (f framework) run(t *testing.T, p edgeProxy) {
 		service := serve(t, config, settings...)
 		addr = p.start(t, newPrinter(t, config, service.public, service.internal, app, settings...)).addr
 	}
-	got := f.visit(t, addr, idp.bearer(t, "alice"))
-	if !slices.Equal(got, f.want) {
-		t.Errorf("the client got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(f.want, "\n"))
-	}
+	f.visit(t, addr, idp.bearer(t, "alice"), f.want)
+	f.visit(t, addr, "expired", f.denied)
 	log := said.String()
 	for _, part := range f.seen {
 		if !strings.Contains(log, part) {
@@ -87,8 +89,8 @@ func (f framework) run(t *testing.T, p edgeProxy) {
 	}
 }
 
-// visit runs the client against an address and returns the lines that it prints.
-func (f framework) visit(t *testing.T, addr, bearer string) []string {
+// visit runs the client against an address and checks the lines that it prints.
+func (f framework) visit(t *testing.T, addr, bearer string, want []string) {
 	t.Helper()
 	code := strings.NewReplacer("https://api.example.com", "http://"+addr, "wss://api.example.com", "ws://"+addr).Replace(f.client(t))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -99,7 +101,9 @@ func (f framework) visit(t *testing.T, addr, bearer string) []string {
 	if err != nil {
 		t.Errorf("the client: %v", err)
 	}
-	return strings.Split(strings.TrimSpace(string(out)), "\n")
+	if got := strings.Split(strings.TrimSpace(string(out)), "\n"); !slices.Equal(got, want) {
+		t.Errorf("the client got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 // frameworksBlock returns the fenced block of docs/frameworks.md with this name.
@@ -160,10 +164,19 @@ server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: server.ad
 	return fmt.Sprint("127.0.0.1:", listening.Port), output
 }
 
-// socketIOClient connects, is cut, and comes back by itself.
+// socketIOClient is refused with the first ticket, which is none, comes back by
+// itself, is cut, and comes back again.
 func socketIOClient(t *testing.T) string {
 	t.Helper()
-	return "const accessToken = process.argv[2];\n" + frameworksBlock(t, "js client") + `
+	return `const accessToken = process.argv[2];
+const signedOut = () => console.log("signed out");
+const issue = globalThis.fetch;
+globalThis.fetch = async () => {
+  globalThis.fetch = issue;
+  return Response.json({ ticket: "wst1_none" });
+};
+` + frameworksBlock(t, "js client") + `
+socket.on("connect_error", () => console.log("connect_error"));
 const texts = ["one", "two"];
 socket.on("hello", async (user) => {
   console.log("hello", user);
@@ -209,7 +222,10 @@ const next = (socket) => new Promise((resolve, reject) => {
   socket.once("message", (data) => resolve(data.toString()));
   socket.once("error", reject);
 });
-const first = await join("café 1");
+const first = await join("café 1").catch((error) => {
+  console.log(error.message);
+  process.exit();
+});
 console.log(await next(first));
 first.send("one");
 console.log(await next(first));
