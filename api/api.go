@@ -18,7 +18,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -27,9 +26,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"wsticket/gate"
@@ -80,6 +77,9 @@ type KeyLimiter interface {
 	Exhausted(key string) (retryAfter time.Duration, exhausted bool)
 }
 
+// DefaultWSPath is the path of the WebSocket if none is set.
+const DefaultWSPath = "/ws"
+
 // TicketOptions are what requests about tickets need: POST /ws-ticket, and GET
 // and DELETE /ws-ticket/{id}.
 type TicketOptions struct {
@@ -94,8 +94,11 @@ type TicketOptions struct {
 	// a host, and a path at most. The WebSocket URL in an answer begins with
 	// it. Default: the Host of the request, with wss if it came over TLS.
 	PublicURL string
-	// WSPath is the path of the WebSocket. Default "/ws".
-	WSPath string
+	// WSPaths are the paths of the WebSocket. Each may have templates such as
+	// {room}, which stand for one segment, and is matched with and without a
+	// slash at its end. The WebSocket URL in an answer has the first one without
+	// a template; if there is none, an answer has no URL. Default "/ws" alone.
+	WSPaths []string
 	// SubjectLimit bounds the requests of each issuer and subject. Default: 10
 	// a second. gate.NewRateLimiter(0, 0) is no limit.
 	SubjectLimit gate.Limiter
@@ -114,7 +117,7 @@ type TicketOptions struct {
 type Options struct {
 	TicketOptions
 
-	// WebSocket serves GET on WSPath. Nil: there is no such path.
+	// WebSocket serves GET on WSPaths. Nil: there are no such paths.
 	WebSocket http.Handler
 
 	// Introspector serves /introspect. Required.
@@ -196,7 +199,10 @@ func newServer(o Options) *Server {
 }
 
 func (o Options) withDefaults() Options {
-	o.WSPath = cmp.Or(o.WSPath, "/ws")
+	o.WSPaths = slices.Clone(o.WSPaths)
+	if len(o.WSPaths) == 0 {
+		o.WSPaths = []string{DefaultWSPath}
+	}
 	o.Audiences = slices.Clone(o.Audiences)
 	if len(o.Audiences) == 0 {
 		o.Audiences = []string{ticket.DefaultAudience}
@@ -219,20 +225,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// wsPath matches plain segments, which no server escapes, cleans or takes for a
-// pattern.
-var wsPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
-
 // faults checks o, whose defaults are filled in.
 func (o TicketOptions) faults() ticket.OptionErrors {
 	f := ticket.OptionErrors{Package: "api"}
 	f.Check(o.Gate != nil, "Gate", "required")
 	f.Check(o.Issuer != nil, "Issuer", "required")
 	f.Check(o.Receipts != nil, "Receipts", "required")
-	f.Check(wsPath.MatchString(o.WSPath), "WSPath", "must be a plain path such as /ws (got %q)", o.WSPath)
-	for _, taken := range []string{ticketPath, "/backchannel-logout"} {
-		f.Check(o.WSPath != taken && !strings.HasPrefix(o.WSPath, taken+"/"), "WSPath", "is taken (got %q)", o.WSPath)
-	}
+	f.Add("WSPaths", checkSocketPaths(o.WSPaths))
 	f.Add("PublicURL", checkBase(o.PublicURL))
 	return f
 }

@@ -28,18 +28,26 @@ func TestFaults(t *testing.T) {
 	}{
 		{"nothing at all", func(o *api.Options) { *o = api.Options{} }, []string{"Gate", "Issuer", "Receipts", "Introspector"}},
 		{"a gate without hosts", func(o *api.Options) { o.Gate = mustGate(t, gate.Options{AllowMissingOrigin: true}) }, []string{"Gate"}},
-		{"a path without a slash", func(o *api.Options) { o.WSPath = "ws" }, []string{"WSPath"}},
-		{"the root", func(o *api.Options) { o.WSPath = "/" }, []string{"WSPath"}},
-		{"a slash at the end", func(o *api.Options) { o.WSPath = "/ws/" }, []string{"WSPath"}},
-		{"two slashes", func(o *api.Options) { o.WSPath = "//ws" }, []string{"WSPath"}},
-		{"a pattern", func(o *api.Options) { o.WSPath = "/{x}" }, []string{"WSPath"}},
-		{"a wildcard", func(o *api.Options) { o.WSPath = "/ws/*" }, []string{"WSPath"}},
-		{"dots", func(o *api.Options) { o.WSPath = "/a/../ws" }, []string{"WSPath"}},
-		{"an escape", func(o *api.Options) { o.WSPath = "/%77s" }, []string{"WSPath"}},
-		{"a new line", func(o *api.Options) { o.WSPath = "/ws\n" }, []string{"WSPath"}},
-		{"the path of tickets", func(o *api.Options) { o.WSPath = "/ws-ticket" }, []string{"WSPath"}},
-		{"a path of receipts", func(o *api.Options) { o.WSPath = "/ws-ticket/x" }, []string{"WSPath"}},
-		{"a path that the service will need", func(o *api.Options) { o.WSPath = "/backchannel-logout" }, []string{"WSPath"}},
+		{"a path without a slash", paths("ws"), []string{"WSPaths"}},
+		{"the root", paths("/"), []string{"WSPaths"}},
+		{"two slashes", paths("//ws"), []string{"WSPaths"}},
+		{"two slashes at the end", paths("/ws//"), []string{"WSPaths"}},
+		{"a template that would match every path", paths("/{x}"), []string{"WSPaths"}},
+		{"a part of a segment", paths("/ws/room-{x}"), []string{"WSPaths"}},
+		{"a template without a name", paths("/ws/{}"), []string{"WSPaths"}},
+		{"a pattern", paths("/ws/{x:.*}"), []string{"WSPaths"}},
+		{"a wildcard", paths("/ws/*"), []string{"WSPaths"}},
+		{"the same name twice", paths("/ws/{x}/{x}"), []string{"WSPaths"}},
+		{"dots", paths("/a/../ws"), []string{"WSPaths"}},
+		{"an escape", paths("/%77s"), []string{"WSPaths"}},
+		{"a new line", paths("/ws\n"), []string{"WSPaths"}},
+		{"the path of tickets", paths("/ws-ticket"), []string{"WSPaths"}},
+		{"a path of receipts", paths("/ws-ticket/{x}"), []string{"WSPaths"}},
+		{"a path that the service will need", paths("/backchannel-logout/"), []string{"WSPaths"}},
+		{"another one", paths("/connections/{id}/renew"), []string{"WSPaths"}},
+		{"the same path twice", paths("/ws", "/ws/"), []string{"WSPaths"}},
+		{"the same requests", paths("/ws/{room}", "/ws/{name}/"), []string{"WSPaths"}},
+		{"several of them", paths("/ws", "ws", "/*"), []string{"WSPaths", "WSPaths"}},
 		{"another scheme", func(o *api.Options) { o.PublicURL = "ftp://x" }, []string{"PublicURL"}},
 		{"a URL without a host", func(o *api.Options) { o.PublicURL = "https:" }, []string{"PublicURL"}},
 		{"a URL without a name", func(o *api.Options) { o.PublicURL = "https://:80" }, []string{"PublicURL"}},
@@ -63,6 +71,11 @@ func TestFaults(t *testing.T) {
 			}
 		}
 	}
+}
+
+// paths sets the paths of the WebSocket.
+func paths(list ...string) func(*api.Options) {
+	return func(o *api.Options) { o.WSPaths = list }
 }
 
 func mustGate(t *testing.T, o gate.Options) *gate.Gate {

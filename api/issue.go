@@ -2,8 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"wsticket/gate"
@@ -19,7 +17,9 @@ type issued struct {
 	ExpiresIn int64     `json:"expires_in"`
 	ExpiresAt string    `json:"expires_at"`
 	// URL and Protocols are two ways to present the ticket. A client uses one.
-	URL                 string    `json:"url"`
+	// There is no URL if every path has a template, which only the client can
+	// fill in.
+	URL                 string    `json:"url,omitempty"`
 	Protocols           [2]string `json:"protocols"`
 	ConnectionExpiresAt string    `json:"connection_expires_at"`
 }
@@ -44,31 +44,20 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, by caller) error 
 	accesslog.NoteOf(r.Context()).TicketID = string(made.ID)
 	done(r, "issued")
 
-	token := made.Token.Reveal()
+	token, socket := made.Token.Reveal(), s.socketURL(r)
+	if socket != "" {
+		socket += "?" + s.o.Gate.TicketParameter() + "=" + token
+	}
 	// With the ID, not the token, because a Location gets into logs.
 	w.Header().Set("Location", ticketPath+"/"+string(made.ID))
 	writeJSON(w, http.StatusCreated, issued{
 		Ticket: token, ID: made.ID,
 		ExpiresIn: int64(made.Lifetime / time.Second), ExpiresAt: rfc3339(made.ExpiresAt),
-		URL:                 s.socketURL(r) + "?" + s.o.Gate.TicketParameter() + "=" + token,
+		URL:                 socket,
 		Protocols:           [2]string{gate.ProtocolOwn, gate.TicketPrefix + token},
 		ConnectionExpiresAt: rfc3339(made.ConnectionExpiresAt),
 	})
 	return nil
-}
-
-// socketURL returns the URL of the WebSocket for the client that sent r. Without a
-// PublicURL it has the Host of r, which was checked if the gate has hosts.
-func (s *Server) socketURL(r *http.Request) string {
-	u := url.URL{Scheme: "ws", Host: r.Host, Path: s.o.WSPath}
-	if r.TLS != nil {
-		u.Scheme = "wss"
-	}
-	if base := s.publicURL; base != nil {
-		u.Scheme, u.Host = socketScheme(base.Scheme), base.Host
-		u.Path = strings.TrimSuffix(base.Path, "/") + s.o.WSPath
-	}
-	return u.String()
 }
 
 // rfc3339 formats a time by RFC 3339, in UTC and rounded down to the second.

@@ -232,19 +232,25 @@ func TestIssueLifetime(t *testing.T) {
 func TestIssueURL(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		rule, public, path, parameter string
+		rule, public, path, parameter string // path: between commas
 		tls                           bool
-		want                          string
+		want                          string // empty: no URL
 	}{
 		{rule: "of the request", want: "ws://api.example.com/ws?ticket="},
 		{rule: "of the request over TLS", tls: true, want: "wss://api.example.com/ws?ticket="},
 		{rule: "of the configuration", public: "https://edge.example.net", want: "wss://edge.example.net/ws?ticket="},
 		{rule: "without TLS there, whatever here", public: "http://localhost:8080", tls: true, want: "ws://localhost:8080/ws?ticket="},
 		{rule: "below a path", public: "wss://edge.example.net/live/", path: "/socket/v1", want: "wss://edge.example.net/live/socket/v1?ticket="},
+		{rule: "as the path is written", path: "/socket.io/", want: "ws://api.example.com/socket.io/?ticket="},
+		{rule: "at the first path that a client need not fill in", path: "/ws/{room},/live,/ws", want: "ws://api.example.com/live?ticket="},
+		{rule: "where only the client knows one", path: "/ws/{room},/live/{x}/ws"},
 		{rule: "with another parameter", public: "ws://localhost", parameter: "token", want: "ws://localhost/ws?token="},
 	} {
 		h := newHouse(t, func(o *parts) {
-			o.WSPath, o.Gate.TicketParameter = row.path, row.parameter
+			o.Gate.TicketParameter = row.parameter
+			if row.path != "" {
+				o.WSPaths = strings.Split(row.path, ",")
+			}
 			if row.public != "" {
 				o.PublicURL = row.public
 			}
@@ -258,7 +264,7 @@ func TestIssueURL(t *testing.T) {
 		if err := json.Unmarshal(h.public(t, r).Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
-		if got.URL != row.want+got.Ticket {
+		if want := row.want + got.Ticket; got.URL != want && (row.want != "" || got.URL != "") {
 			t.Errorf("%s: got %s, want %s<ticket>", row.rule, strings.ReplaceAll(got.URL, got.Ticket, "<ticket>"), row.want)
 		}
 	}

@@ -24,9 +24,7 @@ func (s *Server) publicRouter() http.Handler {
 		s.route(r, http.MethodGet, keySetPath, s.keySet)
 	}
 	if s.o.WebSocket != nil {
-		// Not HEAD: served like GET, it would spend the ticket in a link that a
-		// scanner follows.
-		r.Method(http.MethodGet, s.o.WSPath, named(s.o.WSPath, s.o.WebSocket))
+		s.mountSockets(r)
 	}
 	return r
 }

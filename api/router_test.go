@@ -14,7 +14,7 @@ func TestPaths(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	for _, path := range []string{
-		"/", "//", "//ws", "/ws/", "/ws//", "/ws/../ws", "/./ws", "/%77s", "/ws;x", "/ws%00", "/ws%2f", "/WS", "/ws.", "/wsx",
+		"/", "//", "//ws", "/ws//", "/ws/../ws", "/./ws", "/%77s", "/ws;x", "/ws%00", "/ws%2f", "/WS", "/ws.", "/wsx",
 		"//evil.com/ws", "/ws-ticket/", "//ws-ticket", "/ws-ticket//", "/ws-ticket/" + unknownID + "/", "/ws-ticket/" + unknownID + "/x",
 		"/%77s-ticket", "/ws-ticket%2f" + unknownID, "/ws-ticket;" + unknownID, `/ws\`, "/%0alevel=error",
 		"/livez", "/readyz", "/metrics", "/openapi.yaml", "/debug/pprof/", "/.well-known/x",
@@ -148,19 +148,46 @@ func TestWebSocketIsMounted(t *testing.T) {
 	if got := h.last(t); w.Code != 101 || got.HTTP.Route != "/ws" || got.HTTP.Path != "/ws" || got.HTTP.Status != 101 {
 		t.Errorf("got %d and event %+v, want 101, /ws", w.Code, got)
 	}
-	elsewhere := newHouse(t, func(o *parts) { o.WSPath, o.WebSocket = "/live/ws", http.NotFoundHandler() })
-	elsewhere.Public().ServeHTTP(discard{http.Header{}}, newRequest(t, http.MethodGet, "/live/ws", ""))
-	if got := elsewhere.last(t).HTTP.Route; got != "/live/ws" {
-		t.Errorf("got route %q, want /live/ws", got)
-	}
 	without := newHouse(t, func(o *parts) { o.WebSocket, o.Metrics = nil, nil })
 	expect(t, "no WebSocket", without.public(t, newRequest(t, http.MethodGet, "/ws", "")), 404, "not_found")
 	expect(t, "no metrics", without.internal(t, newRequest(t, http.MethodGet, "/metrics", "")), 404, "not_found")
 }
 
-// discard is a ResponseWriter that drops the answer.
-type discard struct{ header http.Header }
-
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
+// TestSocketPaths: each path is matched with and without a slash at its end, a
+// template stands for one segment, and nothing is redirected.
+func TestSocketPaths(t *testing.T) {
+	t.Parallel()
+	const chat = "/ws/chat/{room}"
+	h := newHouse(t, func(o *parts) { o.WSPaths = []string{"/socket.io/", "/live/ws", chat, "/ws/{a}/in/{b}"} })
+	for _, row := range []struct{ path, route string }{
+		{"/socket.io", "/socket.io/"},
+		{"/socket.io/?EIO=4&transport=websocket", "/socket.io/"},
+		{"/live/ws", "/live/ws"},
+		{"/live/ws/", "/live/ws"},
+		{"/ws/chat/general", chat},
+		{"/ws/chat/general/?ticket=x", chat},
+		{"/ws/chat/a.b", chat},
+		{"/ws/chat/caf%C3%A9", chat},
+		{"/ws/chat/a%20b%25c", chat},
+		{"/ws/chat/a;b=c", chat},
+		{"/ws/x/in/y/", "/ws/{a}/in/{b}"},
+	} {
+		w := httptest.NewRecorder() // the document has the default path only
+		if h.Public().ServeHTTP(w, newRequest(t, http.MethodGet, row.path, "")); w.Code != 101 || h.last(t).HTTP.Route != row.route {
+			t.Errorf("%s: got %d at %q, want 101 at %q", row.path, w.Code, h.last(t).HTTP.Route, row.route)
+		}
+	}
+	for _, path := range []string{
+		"/ws", "/ws/chat", "/ws/chat/", "/ws/chat//", "/ws/chat/a//", "/ws/chat/a/b", "/ws/chat/.", "/ws/chat/..", "/ws/chat/..;",
+		"/ws/chat/%2e%2e", "/ws/chat/a%2fb", "/ws/chat/..%2f..%2fadmin", "/ws/chat/a%5cb", "/ws/chat/%00", "/ws/chat/a%0ab",
+		`/ws/chat/a\b`, "/ws//in/y", "/ws/x/in//", "//ws/chat/a", "/socket.io//", "/socketxio", "/live", "/live/",
+	} {
+		r := newRequest(t, http.MethodGet, "/", "")
+		r.URL = mustURL(t, "http://"+host+path)
+		w := h.public(t, r)
+		expect(t, path, w, 404, "not_found")
+		if got := w.Header().Get("Location"); got != "" {
+			t.Errorf("%s: got Location %q, want none", path, got)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type world struct {
 	Cookie  string `json:"cookie"`  // the cookie is a JWT
 	Vouched string `json:"vouched"` // the application looks the cookie up
 	Closing string `json:"closing"` // ws.accept_then_close
+	Passive bool   `json:"passive"` // the proxy selects no subprotocol
 }
 
 // cookieDoor is the setting that lets session cookies open connections.

@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -26,9 +27,10 @@ type handshaken struct {
 // witness is a WebSocket server that knows nothing of tickets, echoes messages and
 // records handshakes.
 type witness struct {
-	addr string
-	mu   sync.Mutex
-	seen map[string][]handshaken // by case
+	addr   string
+	greets bool // tell each client the user that the proxy has named
+	mu     sync.Mutex
+	seen   map[string][]handshaken // by case
 }
 
 func newWitness(t testing.TB) *witness {
@@ -52,6 +54,9 @@ func (a *witness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.CloseNow() //nolint:errcheck // the test is over
+	if hello := fmt.Sprintf(`{"type":"hello","userId":%q}`, r.Header.Get("X-Auth-Request-User")); a.greets && conn.Write(r.Context(), websocket.MessageText, []byte(hello)) != nil {
+		return
+	}
 	for {
 		kind, text, err := conn.Read(r.Context())
 		if err != nil || conn.Write(r.Context(), kind, text) != nil {

@@ -29,6 +29,7 @@ const edgePatience = 45 * time.Second
 // attempt is a handshake of a browser.
 type attempt struct {
 	name   string // of the case
+	path   string
 	key    string // Sec-WebSocket-Key
 	query  string // with its question mark
 	offer  string // Sec-WebSocket-Protocol
@@ -41,7 +42,7 @@ type attempt struct {
 
 // newAttempt returns a new attempt of the page.
 func newAttempt() attempt {
-	return attempt{name: rand.Text(), key: newKey(), origin: pageOrigin}
+	return attempt{name: rand.Text(), path: "/ws", key: newKey(), origin: pageOrigin}
 }
 
 func newKey() string {
@@ -53,7 +54,7 @@ func newKey() string {
 // request returns the request as Firefox sends it.
 func (a attempt) request(host string) string {
 	lines := []string{
-		"GET /ws" + a.query + " HTTP/1.1", "Host: " + host, "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		"GET " + a.path + a.query + " HTTP/1.1", "Host: " + host, "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 		"Accept: */*", "Accept-Language: en-US,en;q=0.5", "Cookie: theme=dark", caseHeader + ": " + a.name,
 	}
 	upgrade := a.upgrade

@@ -24,6 +24,8 @@ func edgeCases() []edgeCase {
 		{"ticket in the query", caseQuery},
 		{"ticket among the subprotocols", caseSubprotocol},
 		{"ticket in the header", caseHeaderDoor},
+		{"room in the path", caseRoom},
+		{"path behind the room", caseTraversal},
 		{"replayed", caseReplayed},
 		{"another page's ticket", caseOtherOrigin},
 		{"foreign origin", caseForeignOrigin},
@@ -156,6 +158,34 @@ func caseHeaderDoor(_ *testing.T, s *scene) string {
 	return "admitted, removed"
 }
 
+// caseRoom is a path with a template, with and without a slash at its end.
+func caseRoom(t *testing.T, s *scene) string {
+	for _, path := range []string{"/ws/", "/ws/chat/general", "/ws/chat/caf%C3%A9%201/"} {
+		a, token := newAttempt(), s.issue()
+		a.path, a.query = path, "?q=1&ticket="+token
+		seen := s.wantAdmitted(path, a)
+		s.wantIdentity(seen.header, true)
+		if got, _, _ := strings.Cut(seen.uri, "?"); got != path {
+			t.Errorf("got %q at the application, want %q", got, path)
+		}
+	}
+	return "admitted, unchanged"
+}
+
+// caseTraversal is a path that an application could read as one that nobody
+// configured.
+func caseTraversal(_ *testing.T, s *scene) string {
+	for _, path := range []string{
+		"/ws/chat/..%2f..%2fadmin", "/ws/chat/%2e%2e%2fadmin", "/ws/chat/a%2fb", "/ws/chat/a/b", "/ws/chat/..%5cadmin", "/ws/chat/%00", "/ws/chat/",
+	} {
+		a, token := newAttempt(), s.issue()
+		a.path, a.query = path, "?ticket="+token
+		// Traefik refuses some of them itself.
+		s.wantRefused(path, a, http.StatusNotFound, http.StatusOK, http.StatusBadRequest)
+	}
+	return "not passed on"
+}
+
 func caseReplayed(_ *testing.T, s *scene) string {
 	a, _ := s.withTicket()
 	s.wantAdmitted("once", a)
@@ -233,9 +263,9 @@ func casePlain(_ *testing.T, s *scene) string {
 // in a log.
 func casePath(_ *testing.T, s *scene) string {
 	a, token := newAttempt(), s.issue()
-	a.query = "/?ticket=" + token
+	a.path, a.query = "/wsx", "?ticket="+token
 	// Caddy answers 200 if nothing is configured for a path.
-	return s.wantRefused("/ws/", a, http.StatusNotFound, http.StatusOK).String()
+	return s.wantRefused("/wsx", a, http.StatusNotFound, http.StatusOK).String()
 }
 
 func caseForged(_ *testing.T, s *scene) string {

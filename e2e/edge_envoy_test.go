@@ -234,6 +234,11 @@ func TestEnvoyContract(t *testing.T) {
 	s.want("from another page", no, "?ticket="+s.issue(), s.browser("Origin", otherOrigin))
 	s.want("no ticket", no, "?room=1", s.browser())
 
+	// If Envoy took WebSockets by HTTP/2, it would ask so. So may anybody by HTTP/1.1.
+	unkeyed := s.browser()
+	delete(unkeyed, "Sec-Websocket-Key")
+	s.want("no key", http.StatusBadRequest, "?ticket="+s.issue(), unkeyed)
+
 	left := s.issue()
 	s.want("from a foreign page", http.StatusForbidden, "?ticket="+left, s.browser("Origin", "https://foreign.example"))
 	for _, query := range []string{"?%%74icket=%s", "?Ticket=%s", "?ticket=%s&ticket=x"} {

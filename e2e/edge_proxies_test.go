@@ -16,6 +16,12 @@ import (
 type edgeProxy struct {
 	name  string
 	start func(t testing.TB, print printer) edgeRunning
+	// secure starts it with TLS and HTTP/2, as the printed comments say.
+	secure func(t testing.TB, print printer, with testenv.Certificates) edgeRunning
+	// sockets is the version of HTTP by which Chromium opens a WebSocket there.
+	sockets string
+	// env is a variable of its environment, as name=value.
+	env string
 	// malformed, gone and slow are the statuses of a handshake that is malformed,
 	// while the service is gone, and while the service does not answer in time.
 	malformed, gone, slow int
@@ -40,19 +46,19 @@ type printer func(proxy string, replacements ...string) string
 func edgeProxies() []edgeProxy {
 	return []edgeProxy{
 		{
-			name: "nginx", start: startNginx,
+			name: "nginx", start: startNginx, secure: secureNginx, sockets: "HTTP/1.1",
 			malformed: http.StatusForbidden, gone: http.StatusServiceUnavailable, slow: http.StatusServiceUnavailable,
 		},
 		{
-			name: "haproxy", start: startHAProxy, repeats: true,
+			name: "haproxy", start: startHAProxy, secure: secureHAProxy, sockets: "HTTP/2.0", repeats: true,
 			malformed: http.StatusForbidden, gone: http.StatusServiceUnavailable, slow: http.StatusServiceUnavailable,
 		},
 		{
-			name: "caddy", start: startCaddy, repeats: true,
+			name: "caddy", start: startCaddy, secure: secureCaddy, sockets: "HTTP/1.1", repeats: true,
 			malformed: http.StatusBadRequest, gone: http.StatusBadGateway, slow: http.StatusGatewayTimeout,
 		},
 		{
-			name: "traefik", start: startTraefik, repeats: true, passive: true,
+			name: "traefik", start: startTraefik, secure: secureTraefik, sockets: "HTTP/1.1", repeats: true, passive: true,
 			malformed: http.StatusBadRequest, gone: http.StatusInternalServerError, slow: http.StatusInternalServerError,
 		},
 	}
@@ -102,12 +108,15 @@ func startTraefik(t testing.TB, print printer) edgeRunning {
 }
 
 // newPrinter returns a printer for a service with a configuration file and these
-// addresses.
-func newPrinter(t testing.TB, config, public, internal, upstream string) printer {
+// addresses, and with settings of the form key=value that override the file.
+func newPrinter(t testing.TB, config, public, internal, upstream string, settings ...string) printer {
 	return func(proxy string, replacements ...string) string {
 		t.Helper()
-		cmd := program(t.Context(), t, "print-config", proxy, "--config", config,
-			"--public", public, "--internal", internal, "--upstream", upstream)
+		args := []string{"print-config", proxy, "--config", config, "--public", public, "--internal", internal, "--upstream", upstream}
+		for _, setting := range settings {
+			args = append(args, "--set", setting)
+		}
+		cmd := program(t.Context(), t, args...)
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("print-config %s: %v", proxy, err)

@@ -136,6 +136,7 @@ issuers:
   - {issuer: %q, audience: [ws], algorithms: [ES256], public_key_file: %q, claims: [email, groups, preferred_username]}
 origins:  [%q, %q]
 limits:   {per_subject: "0", per_address: "0"}
+ws:       {path: [/ws, "/ws/chat/{room}"]}
 log:      {level: debug}
 `, storeURL, i.file("seal.keys"), issuerName, i.file("issuer.pub.pem"), pageOrigin, otherOrigin))
 	return i.file("edge.yaml")

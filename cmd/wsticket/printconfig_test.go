@@ -60,32 +60,32 @@ func TestPrintConfigFollowsTheConfiguration(t *testing.T) {
 	args := []string{
 		"--upstream", "app.internal:9100", "--public", ":8000", "--internal", "10.0.0.7:8001",
 		"--set", "public.hosts=[ws.example.com, 'chat.example.com:8443', '[2001:db8::1]:443']", "--set", "public.trusted_proxies=10.0.0.0/8",
-		"--set", "ws.path=/live/socket", "--set", "ws.ticket_parameter=wst", "--set", "identity.headers=remote",
+		"--set", "ws.path=/live/socket.io/, /ws/chat/{room}", "--set", "ws.ticket_parameter=wst", "--set", "identity.headers=remote",
 	}
 	if text := mustPrint(t, "nginx", "--upstream", "http://app.internal:9100"); !strings.Contains(text, "server app.internal:9100;") {
 		t.Errorf("the application's URL is not taken:\n%s", text)
 	}
 	for proxy, want := range map[string][]string{
 		"nginx": {
-			"server 10.0.0.7:8001;", "server 127.0.0.1:8000;", "server app.internal:9100;", "location = /live/socket {",
+			"server 10.0.0.7:8001;", "server 127.0.0.1:8000;", "server app.internal:9100;", `location ~ ^(/live/socket\.io|/ws/chat/[^/.\x5C[:cntrl:]][^/\x5C[:cntrl:]]*)/?$ {`,
 			"server_name ws.example.com chat.example.com [2001:db8::1];", `"~^wst=[^&]*$"`, "proxy_set_header Remote-Groups $wsticket_remote_groups;",
 			"auth_request_set $wsticket_remote_groups $upstream_http_remote_groups;", "now 10.0.0.0/8",
 		},
 		"caddy": {
-			"forward_auth 10.0.0.7:8001", "reverse_proxy 127.0.0.1:8000", "reverse_proxy app.internal:9100", "path('/live/socket')",
+			"forward_auth 10.0.0.7:8001", "reverse_proxy 127.0.0.1:8000", "reverse_proxy app.internal:9100", "path_regexp `^(/live/socket\\.io|/ws/chat/[^/.\\x5C[:cntrl:]][^/\\x5C[:cntrl:]]*)/?$`\n",
 			"ws.example.com, chat.example.com, [2001:db8::1] {", "uri query -wst\n", " Remote-Groups ", "request_header -Remote_*",
 		},
 		"haproxy": {
-			"http://10.0.0.7:8001/auth/haproxy", "server wsticket 127.0.0.1:8000", "server application app.internal:9100", "path /live/socket\n",
+			"http://10.0.0.7:8001/auth/haproxy", "server wsticket 127.0.0.1:8000", "server application app.internal:9100", `acl wsticket_socket path_reg '^(/live/socket\.io|/ws/chat/(`,
 			"-i ws.example.com chat.example.com [2001:db8::1]\n", "lua.wsticket_query(wst)", "del-header ^remote[-_]groups$ -m reg",
 			"set-header Remote-Groups %[var(txn.wsticket_remote_groups)]",
 		},
 		"traefik": {
-			`"http://10.0.0.7:8001/auth/traefik"`, `url: "http://127.0.0.1:8000"`, `url: "http://app.internal:9100"`, "Path(`/live/socket`)",
+			`"http://10.0.0.7:8001/auth/traefik"`, `url: "http://127.0.0.1:8000"`, `url: "http://app.internal:9100"`, "PathRegexp(`^(/live/socket\\.io|/ws/chat/(",
 			"(Host(`ws.example.com`) || Host(`chat.example.com`) || Host(`[2001:db8::1]`))", "remote[-_]groups|",
 		},
 		"envoy": {
-			`address: "10.0.0.7", port_value: 8001`, `address: "app.internal", port_value: 9100`, "path: /live/socket\n",
+			`address: "10.0.0.7", port_value: 8001`, `address: "app.internal", port_value: 9100`, `safe_regex: {regex: '^(/live/socket\.io|/ws/chat/(`,
 			`"ws.example.com", "ws.example.com:*"`, `== "wst"`, "remove: remote-groups", "exact: remote-groups",
 		},
 	} {

@@ -36,7 +36,9 @@ chromium chromium chromium"
 	modules='jwt python3-jwt
 cryptography python3-cryptography
 websockets python3-websockets
-aiohttp python3-aiohttp'
+aiohttp python3-aiohttp
+channels python3-django-channels
+daphne python3-daphne'
 fi
 python=/usr/bin/python3
 

@@ -6,6 +6,7 @@ package config
 import (
 	"time"
 
+	"wsticket/api"
 	"wsticket/auth"
 	"wsticket/gate"
 	"wsticket/internal/limit"
@@ -123,7 +124,7 @@ type Session struct {
 
 // WS is the WebSocket endpoint.
 type WS struct {
-	Path               string        `yaml:"path" help:"Path of the WebSocket endpoint."`
+	Paths              []string      `yaml:"path" help:"Path of the WebSocket endpoint, or a list of paths. Each may have templates for one segment, such as /ws/chat/{room}, and is matched with and without a slash at its end. The url of an issued ticket has the first one without a template."`
 	Doors              []string      `yaml:"doors" help:"Where a client may present its credential: query, subprotocol, header, cookie, first_message. cookie needs session.cookie, except in the complete list."`
 	TicketParameter    string        `yaml:"ticket_parameter" help:"Name of the query parameter that contains a ticket."`
 	AllowMissingOrigin bool          `yaml:"allow_missing_origin" help:"Accept handshakes without an Origin header, as native clients and servers send them."`
@@ -168,7 +169,7 @@ func Default() Config {
 		},
 		Store: Store{URL: NewSecret("memory:"), Fence: "auto"},
 		WS: WS{
-			Path: "/ws", Doors: AllDoors(), TicketParameter: "ticket",
+			Paths: []string{api.DefaultWSPath}, Doors: AllDoors(), TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: ws.DefaultAuthTimeout, MaxMessage: ws.DefaultMaxMessage, Ping: 30 * time.Second,
 			DrainWindow: live.DefaultDrainWindow,
 		},

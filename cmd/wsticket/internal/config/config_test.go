@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestLayersOfTheConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cfg.Ticket.TTL != 25*time.Second || cfg.Ticket.Retention != time.Minute || cfg.Log.Level != "error" ||
-		cfg.WS.Path != "/ws" || cfg.Public.Listen != "127.0.0.1:0" || len(cfg.Issuers) != 1 {
+		!slices.Equal(cfg.WS.Paths, []string{"/ws"}) || cfg.Public.Listen != "127.0.0.1:0" || len(cfg.Issuers) != 1 {
 		t.Errorf("loaded %+v, want file < environment < flags over the defaults", cfg)
 	}
 	if _, err := (Flags{Config: name + ".gone"}).Load(env, Config.Validate); err == nil || !strings.Contains(err.Error(), "no such file") {

@@ -157,6 +157,6 @@ var fieldKeys = map[string]string{
 	"ws.Unauthenticated":           "limits.unauthenticated",
 	"ws.UnauthenticatedPerAddress": "limits.unauthenticated_per_address",
 
-	"api.WSPath":    "ws.path",
+	"api.WSPaths":   "ws.path",
 	"api.PublicURL": "public.url",
 }

@@ -238,13 +238,17 @@ func (l *loader) walkMapping(at walkAt) {
 	}
 }
 
+// walkList takes a list. One scalar is a list of one.
 func (l *loader) walkList(at walkAt) {
-	if at.node.Kind != yaml.SequenceNode {
+	elements := at.node.Content
+	if at.node.Kind == yaml.ScalarNode && !isSection(at.into.Type().Elem()) {
+		elements = []*yaml.Node{at.node}
+	} else if at.node.Kind != yaml.SequenceNode {
 		l.fault("%s: must be a list", at)
 		return
 	}
-	list := reflect.MakeSlice(at.into.Type(), len(at.node.Content), len(at.node.Content))
-	for i, node := range at.node.Content {
+	list := reflect.MakeSlice(at.into.Type(), len(elements), len(elements))
+	for i, node := range elements {
 		setDefaults(list.Index(i))
 		l.walk(walkAt{source: at.source, path: fmt.Sprintf("%s[%d]", at.path, i), node: node, into: list.Index(i)})
 	}

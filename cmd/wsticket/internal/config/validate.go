@@ -56,7 +56,6 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 	}{
 		{"ticket.ttl", c.Ticket.TTL == 0},
 		{"ticket.retention", c.Ticket.Retention == 0},
-		{"ws.path", c.WS.Path == ""},
 		{"ws.ticket_parameter", c.WS.TicketParameter == ""},
 		{"ws.auth_timeout", c.WS.AuthTimeout == 0},
 		{"ws.max_message", c.WS.MaxMessage == 0},
@@ -69,6 +68,7 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 	f.Check(c.Ticket.Retention <= 0 || c.Ticket.Retention >= time.Second && c.Ticket.Retention <= maxRetention,
 		"ticket.retention", "must be 1s..24h (got %s)", c.Ticket.Retention)
 	f.Check(len(c.Ticket.Audiences) > 0, "ticket.audiences", "must name at least one")
+	f.Check(len(c.WS.Paths) > 0, "ws.path", "must name at least one")
 	f.Check(len(c.WS.Doors) > 0, "ws.doors", "must name at least one")
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -58,7 +59,8 @@ func Render(name string, s Settings) (string, error) {
 type edge struct {
 	Public, Internal, Upstream string
 	Names                      []string // of hosts, without ports
-	Path, Parameter            string
+	Paths                      []string // ws.path
+	Parameter                  string
 	Headers                    []string // that speak of identity
 	Trusted                    []string // public.trusted_proxies
 	Assertion                  bool     // its keys have to be reached under public.url
@@ -67,7 +69,7 @@ type edge struct {
 func newEdge(s Settings) (edge, error) {
 	cfg := s.Config
 	e := edge{
-		Names: hostNames(cfg.Public), Path: cfg.WS.Path, Parameter: cfg.WS.TicketParameter,
+		Names: hostNames(cfg.Public), Paths: cfg.WS.Paths, Parameter: cfg.WS.TicketParameter,
 		Headers: slices.Sorted(slices.Values(s.Headers)), Assertion: cfg.Identity.AssertionKeyFile != "",
 	}
 	for _, proxy := range cfg.Public.TrustedProxies {
@@ -154,6 +156,41 @@ func underscored(header string) string { return strings.ReplaceAll(header, "-", 
 // either returns a pattern of the name of a header in lower case that matches an
 // underscore for each dash too: many applications take one for the other.
 func either(header string) string { return strings.ReplaceAll(strings.ToLower(header), "-", "[-_]") }
+
+// What stands for a template of ws.path: one segment that does not begin with a
+// dot, and has no slash, backslash or control character, even if it is escaped.
+// The application could read another one as another path.
+const (
+	// decodedSegment is for proxies that match the decoded path.
+	decodedSegment = `[^/.\x5C[:cntrl:]][^/\x5C[:cntrl:]]*`
+	// rawSegment is for those that match what the client sent.
+	rawSegment = `([^/%.\\[:cntrl:]]|` + rawEscape + `)([^/%\\[:cntrl:]]|` + rawEscape + `)*`
+	rawEscape  = `%(2[0-9A-Da-d]|5[0-9ABDEFabdef]|7[0-9A-Ea-e]|[34689A-Fa-f][0-9A-Fa-f])`
+)
+
+// DecodedPaths returns a regular expression of ws.path for decoded paths.
+func (e edge) DecodedPaths() string { return e.pathPattern(decodedSegment) }
+
+// RawPaths returns a regular expression of ws.path for paths as they were sent.
+func (e edge) RawPaths() string { return e.pathPattern(rawSegment) }
+
+// pathPattern returns a regular expression that every proxy understands: it
+// matches the paths with and without a slash at the end.
+func (e edge) pathPattern(segment string) string {
+	patterns := make([]string, len(e.Paths))
+	for i, path := range e.Paths {
+		var segments []string
+		for part := range strings.SplitSeq(strings.TrimSuffix(path, "/"), "/") {
+			if strings.HasPrefix(part, "{") {
+				segments = append(segments, segment)
+			} else {
+				segments = append(segments, regexp.QuoteMeta(part))
+			}
+		}
+		patterns[i] = strings.Join(segments, "/")
+	}
+	return "^(" + strings.Join(patterns, "|") + ")/?$"
+}
 
 // Underscored returns prefixes of names. Every name of an identity header in
 // which some dashes are underscores has one of them: up to its first underscore.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,13 +27,13 @@ type Metrics struct {
 	requests   *prometheus.CounterVec
 	handshakes *prometheus.CounterVec
 	outages    *prometheus.CounterVec
-	socketPath string
+	sockets    []string // routes of the WebSocket
 }
 
-// New returns Metrics of a program of that version, whose WebSocket endpoint
-// is at socketPath.
-func New(version, socketPath string) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), socketPath: socketPath}
+// New returns Metrics of a program of that version, whose WebSocket has these
+// routes.
+func New(version string, sockets []string) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), sockets: sockets}
 	m.actions = m.counter("actions_total", "Issues, redemptions and revocations by reason; ok and retried are the successful ones.", "action", "reason")
 	m.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_action_duration_seconds",
@@ -95,11 +96,11 @@ func (m *Metrics) action(e *ticket.Event) {
 	}
 }
 
-// request counts an answer, and also a handshake if the request was one: at the
-// WebSocket's path, or at an endpoint of forward auth.
+// request counts an answer, and also a handshake if the request was one: at a
+// path of the WebSocket, or at an endpoint of forward auth.
 func (m *Metrics) request(e *ticket.Event) {
 	m.requests.WithLabelValues(e.HTTP.Route, e.HTTP.Method, strconv.Itoa(e.HTTP.Status), e.Reason).Inc()
-	if e.HTTP.Route == m.socketPath || strings.HasPrefix(e.HTTP.Route, "/auth/") {
+	if slices.Contains(m.sockets, e.HTTP.Route) || strings.HasPrefix(e.HTTP.Route, "/auth/") {
 		m.handshake(e)
 	}
 }

@@ -198,7 +198,7 @@ func floorRouter(b *testing.B, cfg config.Config, status int, do func(*http.Requ
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(status)
 	})
-	options.WSPath, options.WebSocket, options.Metrics = "/floor", handler, handler
+	options.WSPaths, options.WebSocket, options.Metrics = []string{"/floor"}, handler, handler
 	server, err := api.New(options)
 	if err != nil {
 		b.Fatal(err)

@@ -47,7 +47,7 @@ func (s *Service) buildAPI() error {
 func (s *Service) apiOptions() api.Options {
 	options := api.Options{
 		TicketOptions: api.TicketOptions{
-			Gate: s.gate, PublicURL: s.cfg.Public.URL, WSPath: s.cfg.WS.Path,
+			Gate: s.gate, PublicURL: s.cfg.Public.URL, WSPaths: s.cfg.WS.Paths,
 			SubjectLimit: limiter(s.cfg.Limits.PerSubject), Events: s.events, Logger: s.log,
 		},
 		WebSocket: s.sockets, Keys: s.keys, Audiences: s.cfg.Ticket.Audiences,

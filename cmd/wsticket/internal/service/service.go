@@ -55,7 +55,7 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, log: log, logEvent: ticket.LogSink(log), metrics: metrics.New(o.Version, cfg.WS.Path),
+		cfg: cfg, version: o.Version, log: log, logEvent: ticket.LogSink(log), metrics: metrics.New(o.Version, cfg.WS.Paths),
 	}
 	if err := config.ByKey(errors.Join(cfg.Validate(), s.build())); err != nil {
 		s.Close()
