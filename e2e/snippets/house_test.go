@@ -35,18 +35,17 @@ type house struct {
 	bearer string
 }
 
-func newHouse(t *testing.T) house {
+func newHouse(t *testing.T, more ...string) house {
 	t.Helper()
 	program, dir := buildServer(t), t.TempDir()
 	key := newP256(t)
 	private, public := writeFile(t, dir, "issuer.pem", privatePEM(t, key)), writeFile(t, dir, "issuer.pub.pem", publicPEM(t, key))
 	digest := sha256.Sum256([]byte(backendKey))
-	h := house{addresses: serve(
-		t, program,
-		"--set", "issuers=[{issuer: \"https://id.example.com\", audience: [ws], algorithms: [ES256], public_key_file: "+public+"}]",
-		"--set", "internal.api_keys=[{name: chat, sha256: \""+hex.EncodeToString(digest[:])+"\", scopes: [consume]}]",
-		"--set", "origins="+page, "--set", "ticket.ttl=60s", "--set", "ticket.retry_window=10s", "--set", "limits.per_address=0",
-	)}
+	h := house{addresses: serve(t, program, append([]string{
+		"--set", "issuers=[{issuer: \"https://id.example.com\", audience: [ws], algorithms: [ES256], public_key_file: " + public + "}]",
+		"--set", "internal.api_keys=[{name: chat, sha256: \"" + hex.EncodeToString(digest[:]) + "\", scopes: [consume]}]",
+		"--set", "origins=" + page, "--set", "ticket.ttl=60s", "--set", "ticket.retry_window=10s", "--set", "limits.per_address=0",
+	}, more...)...)}
 	out, err := exec.CommandContext(t.Context(), program, "token", "--sub", "alice", "--key", private,
 		"--issuer", "https://id.example.com", "--audience", "ws").Output()
 	if err != nil {
