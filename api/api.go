@@ -35,6 +35,7 @@ import (
 
 	"wsticket/gate"
 	"wsticket/internal/clientip"
+	"wsticket/internal/header"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
@@ -97,6 +98,11 @@ type TicketOptions struct {
 	PublicURL string
 	// WSPath is the path of the WebSocket. Default "/ws".
 	WSPath string
+	// CORSHeaders are the names of request headers that pages of allowed origins
+	// may send, in addition to Authorization, Content-Type, X-Request-Id,
+	// X-Requested-With, Cache-Control and those of tracing (traceparent,
+	// tracestate, baggage, sentry-trace). Default: none.
+	CORSHeaders []string
 	// SubjectLimit bounds the requests of each issuer and subject. Default: 10
 	// a second. gate.NewRateLimiter(0, 0) is no limit.
 	SubjectLimit gate.Limiter
@@ -246,6 +252,9 @@ func (o TicketOptions) faults() ticket.OptionErrors {
 		f.Check(o.WSPath != taken && !strings.HasPrefix(o.WSPath, taken+"/"), "WSPath", "is taken (got %q)", o.WSPath)
 	}
 	f.Add("PublicURL", checkBase(o.PublicURL))
+	for _, name := range o.CORSHeaders {
+		f.Check(header.IsToken(name) && name != "*", "CORSHeaders", "must be names of headers, each of its own (got %q)", name)
+	}
 	return f
 }
 

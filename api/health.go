@@ -91,7 +91,9 @@ func isProbe(r *http.Request) bool {
 }
 
 // isVerbose reports whether r asks for the dependencies.
-func isVerbose(r *http.Request) bool { return routePath(r) == readyPath && r.URL.Query().Has("verbose") }
+func isVerbose(r *http.Request) bool {
+	return routePath(r) == readyPath && r.URL.Query().Has("verbose")
+}
 
 // live serves GET /livez: the process answers. It checks nothing else, so that
 // an outage of the store does not get the process restarted.
