@@ -157,6 +157,7 @@ var fieldKeys = map[string]string{
 	"ws.Unauthenticated":           "limits.unauthenticated",
 	"ws.UnauthenticatedPerAddress": "limits.unauthenticated_per_address",
 
-	"api.WSPaths":   "ws.path",
-	"api.PublicURL": "public.url",
+	"api.WSPaths":     "ws.path",
+	"api.PublicURL":   "public.url",
+	"api.CORSHeaders": "public.cors_headers",
 }

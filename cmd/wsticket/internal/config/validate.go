@@ -12,6 +12,15 @@ import (
 // maxRetention bounds the memory for spent tickets.
 const maxRetention = 24 * time.Hour
 
+// maxIdleTimeout bounds the connections that idle. No balancer waits longer.
+const maxIdleTimeout = time.Hour
+
+// The elements of health.ready_requires.
+const (
+	RequireStore = "store"
+	RequireKeys  = "keys"
+)
+
 // own names the package in faults whose field is a key already.
 const own = "config"
 
@@ -41,7 +50,11 @@ func (c Config) validateListeners(f *ticket.OptionErrors) {
 		f.Check(!more, "public.url", "must be http(s)://host[:port] and nothing more (got %q)", c.Public.URL)
 	}
 	f.Check((c.Public.TLS.CertFile == "") == (c.Public.TLS.KeyFile == ""), "public.tls", "cert_file and key_file go together")
+	f.Check(c.Public.IdleTimeout > 0 && c.Public.IdleTimeout <= maxIdleTimeout, "public.idle_timeout", "must be more than 0s and at most 1h (got %s)", c.Public.IdleTimeout)
 	f.Check(c.Internal.Listen != "", "internal.listen", "must not be empty")
+	for _, name := range c.Health.ReadyRequires {
+		f.Check(name == RequireStore || name == RequireKeys, "health.ready_requires", "must be of %s and %s (got %q)", RequireStore, RequireKeys, name)
+	}
 	tls := c.Internal.TLS
 	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together")
 	f.Check(tls.ClientCAFile == "" || tls.CertFile != "", "internal.tls.client_ca_file", "needs cert_file and key_file")
