@@ -33,7 +33,7 @@ func (c *healthCmd) Run(ctx context.Context, w world) error {
 	}
 	host, port, err := net.SplitHostPort(cfg.Internal.Listen)
 	if err != nil {
-		return fmt.Errorf("health: internal.listen: %w", err)
+		return fmt.Errorf("health: internal.listen: %w", config.CheckListen(cfg.Internal.Listen))
 	}
 	if addr := net.ParseIP(host); host == "" || addr.IsUnspecified() {
 		host = "127.0.0.1"

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"slices"
 	"strings"
@@ -10,14 +11,26 @@ import (
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/gate"
 	"wsticket/identity"
+	"wsticket/ticket"
 )
 
 // buildAuth builds the verifiers of bearers and session cookies, and the API
 // keys.
 func (s *Service) buildAuth() error {
-	options := auth.Options{Logger: s.log}
-	for _, issuer := range s.cfg.Issuers {
-		options.Issuers = append(options.Issuers, auth.IssuerOptions{
+	options := auth.Options{Logger: s.log, Issuers: issuers(s.cfg)}
+	var err, fault error
+	if s.verifier, err = auth.New(options); err == nil {
+		s.metrics.Bearers(s.verifier.Stats)
+	}
+	s.keys, fault = newKeyring(s.cfg.Internal)
+	return errors.Join(err, fault, s.buildSessions())
+}
+
+// issuers returns the settings of the issuers.
+func issuers(cfg config.Config) []auth.IssuerOptions {
+	var all []auth.IssuerOptions
+	for _, issuer := range cfg.Issuers {
+		all = append(all, auth.IssuerOptions{
 			Issuer: issuer.Issuer, Audience: issuer.Audience, Algorithms: issuer.Algorithms,
 			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery,
 			PublicKeyFile: issuer.PublicKeyFile, HMACSecretFile: issuer.HMACSecretFile,
@@ -25,12 +38,27 @@ func (s *Service) buildAuth() error {
 			Claims: issuer.Claims, InsecureAllowPrivateNetwork: issuer.Insecure,
 		})
 	}
-	var err, fault error
-	if s.verifier, err = auth.New(options); err == nil {
-		s.metrics.Bearers(s.verifier.Stats)
+	return all
+}
+
+// CheckBearer returns why a service with these settings would refuse a bearer,
+// by the checks of the service itself, nil if it would take it. It asks no
+// network: of an issuer whose keys are behind a URL, the key that has signed the
+// bearer is taken for one.
+func CheckBearer(ctx context.Context, cfg config.Config, bearer string, signer any) error {
+	all := issuers(cfg)
+	for n := range all {
+		if key, ok := signer.(crypto.Signer); ok && (all[n].JWKSURL != "" || all[n].Discovery) {
+			all[n].JWKSURL, all[n].Discovery, all[n].Keys = "", false, []crypto.PublicKey{key.Public()}
+		}
 	}
-	s.keys, fault = newKeyring(s.cfg.Internal)
-	return errors.Join(err, fault, s.buildSessions())
+	verifier, err := auth.New(auth.Options{Issuers: all})
+	if err != nil {
+		return config.ByKey(err)
+	}
+	defer verifier.Close()
+	_, err = verifier.Authenticate(ctx, ticket.NewBearer(bearer))
+	return err
 }
 
 // buildSessions builds the part that asks the application about session
