@@ -1,12 +1,13 @@
 package auth
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
-	"wsticket/internal/strictjson"
+	"wsticket/ticket"
 )
 
 // discoveryURL returns where an issuer describes itself (OpenID Connect
@@ -20,18 +21,27 @@ func discoveryURL(issuer string) string {
 // rules as a configured one, so that the document cannot lead into a private
 // network.
 func discover(ctx context.Context, client *http.Client, issuer string, allowPrivate bool) (string, error) {
-	body, err := get(ctx, client, discoveryURL(issuer))
+	wellKnown := discoveryURL(issuer)
+	body, err := get(ctx, client, wellKnown)
 	if err != nil {
 		return "", err
 	}
-	// A map, because a struct would be filled ignoring the case of names.
-	var document map[string]any
-	if strictjson.Check(body, maxKeysDepth) != nil || json.Unmarshal(body, &document) != nil {
-		return "", errContent
+	document, err := parseDocument(body)
+	if err != nil {
+		return "", contentFault(wellKnown, "the discovery document is "+err.Error())
 	}
-	address, _ := document["jwks_uri"].(string)
-	if document["issuer"] != issuer || checkKeyURL(address, allowPrivate) != nil {
-		return "", errContent
+	name, errName := document.text("issuer")
+	address, errAddress := document.text("jwks_uri")
+	switch fault := cmp.Or(errName, errAddress); {
+	case fault != nil:
+		return "", contentFault(wellKnown, "the discovery document is refused: "+fault.Error())
+	case name != issuer:
+		return "", contentFault(wellKnown, fmt.Sprintf(
+			"the discovery document is of issuer %q, the configured issuer is %q; they have to be equal, also a slash at the end",
+			ticket.Printable(name), ticket.Printable(issuer)))
+	}
+	if err := checkKeyURL(address, allowPrivate); err != nil {
+		return "", contentFault(wellKnown, fmt.Sprintf("jwks_uri of the discovery document %v (got %q)", err, ticket.Printable(withoutUser(address))))
 	}
 	return address, nil
 }

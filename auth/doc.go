@@ -29,11 +29,19 @@
 //
 // Keys come from a file or from Go code, both of which [New] reads, or from a
 // URL that the operator configured, which [Verifier.Start] begins to fetch and
-// refreshes every ten minutes. A token that names an unknown key causes a
-// refresh, at most every 30 seconds for an issuer, so that strangers cannot
-// make this service flood it, and such a token never waits for a later refresh.
-// The last good set serves for at most an hour after it was fetched; then the
-// issuer's bearers get [ticket.ErrUnavailable].
+// refreshes; see [IssuerOptions].JWKSMaxAge. A bearer that the keys do not
+// verify may be signed with a new one, and causes a refresh: at once if the last
+// fetch is 20 s ago, else when it is. So a new key is found in less than 30 s,
+// and strangers cause three fetches a minute, however many bearers they make up.
+// The last good set serves until it is too old; then the issuer's bearers get
+// [ticket.ErrUnavailable].
+//
+// Of a set that comes from a URL each entry counts for itself. One that is
+// private, symmetric, weak or malformed is left out and logged once, one that is
+// meant for something else is ignored, and so is everything that is not needed:
+// a byte order mark, other members, members that are null. A file is read the
+// same way, but a wrong key in it is an error of [New]. [Verifier.KeyStates] and
+// [Verifier.ProbeKeys] say what an issuer has.
 //
 // A fetch goes to https addresses on the public internet, without redirects
 // and proxies, for at most 5 s and 1 MiB. The address is checked when it is

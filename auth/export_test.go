@@ -20,7 +20,7 @@ func (v *Verifier) VerifyJWS(ctx context.Context, issuer, text string) error {
 // ParseSet returns the keys of a set as it comes from a URL, with every
 // algorithm allowed.
 func ParseSet(data []byte) (public []any, err error) {
-	set, err := remoteSet(data, algorithms)
+	set, _, err := remoteSet(data, algorithms)
 	if err != nil {
 		return nil, err
 	}

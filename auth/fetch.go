@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -20,37 +19,6 @@ const (
 	maxDocument = 1 << 20
 )
 
-// fetchFault is why keys could not be fetched, as one word for logs and
-// metrics. The texts of the network and the peer are not passed on.
-type fetchFault string
-
-const (
-	errUnreachable fetchFault = "unreachable" // also: TLS failed, too slow
-	errBlocked     fetchFault = "blocked"     // an address that may not be dialed
-	errStatus      fetchFault = "status"      // not 200, so also each redirect
-	errContent     fetchFault = "content"     // not the document that was expected
-)
-
-// fetched is the outcome of a fetch without a fault.
-const fetched = "ok"
-
-// Error returns the fault.
-func (f fetchFault) Error() string { return "fetch keys: " + string(f) }
-
-// outcome returns the word for the result of a fetch.
-func outcome(err error) string {
-	switch fault, ok := errors.AsType[fetchFault](err); {
-	case err == nil:
-		return fetched
-	case ok:
-		return string(fault)
-	case errors.Is(err, httpclient.ErrBlocked):
-		return string(errBlocked)
-	default:
-		return string(errUnreachable)
-	}
-}
-
 // fetcher gets the key set of one issuer.
 type fetcher struct {
 	network      Network
@@ -60,26 +28,43 @@ type fetcher struct {
 	algorithms   map[string]algorithm
 }
 
+// shownURL returns where the keys come from, as far as it may be shown.
+func (f fetcher) shownURL() string {
+	if f.jwksURL == "" {
+		return shownURL(discoveryURL(f.issuer))
+	}
+	return shownURL(f.jwksURL)
+}
+
+// published is what an issuer publishes about its keys.
+type published struct {
+	url     string // of the key set; empty if it was not found
+	set     *keySet
+	skipped []SkippedKey
+}
+
 // fetch returns a set with at least one key that can be used. Its error is a
-// [fetchFault] or one of the network; see [outcome].
-func (f fetcher) fetch(ctx context.Context) (*keySet, error) {
+// [fetchFault]; together with one, published holds what was found before it.
+func (f fetcher) fetch(ctx context.Context) (published, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
 	client := f.client(ctx)
-	address := f.jwksURL
-	if address == "" {
+	found := published{url: f.jwksURL}
+	if found.url == "" {
 		var err error
-		if address, err = discover(ctx, client, f.issuer, f.allowPrivate); err != nil {
-			return nil, err
+		if found.url, err = discover(ctx, client, f.issuer, f.allowPrivate); err != nil {
+			return found, err
 		}
 	}
-	body, err := get(ctx, client, address)
+	body, err := get(ctx, client, found.url)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	set, err := remoteSet(body, f.algorithms)
+	found.set, found.skipped, err = remoteSet(body, f.algorithms)
 	if err != nil {
-		return nil, errContent
+		return found, contentFault(found.url, "the key set is refused: "+err.Error())
 	}
-	return set, nil
+	return found, nil
 }
 
 // client returns a client for one fetch, whose connections end with ctx.
@@ -106,23 +91,23 @@ func (f fetcher) client(ctx context.Context) *http.Client {
 func get(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return nil, errUnreachable
+		return nil, networkFault(address, err)
 	}
 	req.Header.Set("Accept", "application/json, application/jwk-set+json")
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, networkFault(address, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, errStatus
+		return nil, statusFault(address, resp.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
 	if err != nil {
-		return nil, err
+		return nil, networkFault(address, err)
 	}
 	if len(body) > maxDocument {
-		return nil, errContent
+		return nil, contentFault(address, "the document is larger than 1 MiB")
 	}
 	return body, nil
 }

@@ -250,3 +250,17 @@ func certificate(t testing.TB, key crypto.Signer) []byte {
 	}
 	return data
 }
+
+// fetchCounts returns the fetches of all issuers by outcome, without those that
+// did not happen.
+func fetchCounts(v *auth.Verifier) map[string]uint64 {
+	counts := make(map[string]uint64)
+	for _, outcomes := range v.Stats().KeyFetches {
+		for outcome, n := range outcomes {
+			if n > 0 {
+				counts[outcome] += n
+			}
+		}
+	}
+	return counts
+}

@@ -35,14 +35,7 @@ func (i *issuer) checkSignature(ctx context.Context, t token, now time.Time) (*k
 	if !ok {
 		return nil, refusedAlgorithm
 	}
-	k, set, err := i.keys.find(ctx, t.header.kid, alg, now)
-	if err != nil {
-		return nil, err
-	}
-	if alg.method.Verify(t.signed, t.signature, k.public) != nil {
-		return nil, refusedSignature
-	}
-	return set, nil
+	return verifyWith(ctx, i.keys, t, alg, now)
 }
 
 // accepts compares media types: case does not count, and "application/" may

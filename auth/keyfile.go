@@ -16,8 +16,8 @@ import (
 var errNotPublic = errors.New("not a public key or certificate in PEM, nor a JWK or JWK set in JSON")
 
 // readKeyFile reads public keys: PEM (PKIX, PKCS #1, certificate; one or
-// more), a JWK or a JWK set. Unlike in a set that came from a URL, a key that
-// cannot be used is an error: somebody put it there on purpose. The dates of a
+// more), a JWK or a JWK set. Unlike in a set that came from a URL, a key that is
+// wrong is an error: somebody put it there on purpose. The dates of a
 // certificate do not count, because the operator chose the file.
 func readKeyFile(path string) ([]*key, error) {
 	data, err := keyfile.Read(path)
@@ -32,30 +32,28 @@ func readKeyFile(path string) ([]*key, error) {
 }
 
 func parseKeyFile(data []byte) ([]*key, error) {
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		return readJWKs(data)
+	if bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(data, byteOrderMark)), []byte("{")) {
+		return readJWKFile(data)
 	}
 	return readPEM(data)
 }
 
-// readJWKs reads every key of a JWK or JWK set.
-func readJWKs(data []byte) ([]*key, error) {
-	list, err := parseJWKs(data, true)
+// readJWKFile reads every key of a JWK or JWK set. An entry that is only meant
+// for something else is ignored, as in a copy of a provider's set.
+func readJWKFile(data []byte) ([]*key, error) {
+	read, err := readJWKs(data, true)
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]*key, 0, len(list))
-	for n, entry := range list {
-		k, err := entry.key()
-		if err != nil {
-			return nil, fmt.Errorf("key %d: %w", n+1, err)
+	for _, skipped := range read.skipped {
+		if !skipped.Harmless {
+			return nil, errors.New(skipped.String())
 		}
-		keys = append(keys, k)
 	}
-	if len(keys) == 0 {
-		return nil, errNoKey
+	if len(read.keys) == 0 {
+		return nil, read.none()
 	}
-	return keys, nil
+	return read.keys, nil
 }
 
 // readPEM reads every block of a file. Text between blocks is ignored (RFC

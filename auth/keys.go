@@ -1,15 +1,18 @@
 package auth
 
 import (
+	"context"
 	"crypto"
 	"errors"
 	"slices"
+	"time"
 )
 
 // key is a key that passed the rules of its kind.
 type key struct {
-	kid string // may be empty
-	alg string // the only algorithm it may be used with; empty: any that suits
+	kid      string // may be empty
+	position int    // in its set, from 1
+	alg      string // the only algorithm it may be used with; empty: any that suits
 	// public is *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey, or the
 	// []byte of an HMAC secret.
 	public any
@@ -45,60 +48,75 @@ func (k *key) is(other crypto.PublicKey) bool {
 // keySet holds the keys of one issuer at one time. It never changes; a rotation
 // makes another one.
 type keySet struct {
-	keys   []*key
-	byName map[string]*key
+	keys  []*key
+	named bool // whether one of them has a kid
 }
 
-// newKeySet returns an error if two keys have one name.
-func newKeySet(keys []*key) (*keySet, error) {
-	s := &keySet{keys: keys, byName: make(map[string]*key)}
-	for _, k := range keys {
-		if k.kid == "" {
-			continue
-		}
-		if _, taken := s.byName[k.kid]; taken {
-			return nil, errDuplicateKid
-		}
-		s.byName[k.kid] = k
-	}
-	return s, nil
+// newKeySet returns a set of the keys.
+func newKeySet(keys []*key) *keySet {
+	return &keySet{keys: keys, named: slices.ContainsFunc(keys, func(k *key) bool { return k.kid != "" })}
 }
 
-var errDuplicateKid = errors.New("two keys have the same kid")
-
-// find returns the key named kid. If the token names none, or no key of the
-// set has a name (a PEM file, a secret), it returns the only key that fits the
-// algorithm. Keys are never tried one by one.
+// find returns the one key that has the kid and fits the algorithm. If the token
+// has no kid, or no key of the set has one (a PEM file, a secret), it is the
+// only one that fits. A key may stand in the set several times, for example once
+// for each algorithm; two different keys that fit are a refusal. Keys are never
+// tried one by one.
 func (s *keySet) find(kid string, alg algorithm) (*key, error) {
-	if kid == "" || len(s.byName) == 0 {
-		return s.only(alg)
-	}
-	k, ok := s.byName[kid]
-	if !ok {
-		return nil, refusedKeyUnknown
-	}
-	if !k.fits(alg) {
-		return nil, refusedAlgorithm
-	}
-	return k, nil
-}
-
-// only returns the key that fits, if there is exactly one.
-func (s *keySet) only(alg algorithm) (*key, error) {
+	byName := kid != "" && s.named
 	var found *key
+	refused := refusedKeyUnknown
 	for _, k := range s.keys {
-		if !k.fits(alg) {
-			continue
-		}
-		if found != nil {
+		switch {
+		case byName && k.kid != kid:
+		case !k.fits(alg):
+			if byName {
+				refused = refusedAlgorithm
+			}
+		case found == nil:
+			found = k
+		case !found.is(k.public):
 			return nil, refusedKeyAmbiguous
 		}
-		found = k
 	}
 	if found == nil {
-		return nil, refusedKeyUnknown
+		return nil, refused
 	}
 	return found, nil
+}
+
+// verify checks the signature of a token.
+func (s *keySet) verify(t token, alg algorithm) error {
+	k, err := s.find(t.header.kid, alg)
+	if err != nil {
+		return err
+	}
+	if alg.method.Verify(t.signed, t.signature, k.public) != nil {
+		return refusedSignature
+	}
+	return nil
+}
+
+// verifyWith returns the set that verified the token. A token that the keys do
+// not verify may be signed with a new one: they are renewed if it is not too
+// early for that, and asked once more.
+func verifyWith(ctx context.Context, keys keySource, t token, alg algorithm, now time.Time) (*keySet, error) {
+	set := keys.set(now)
+	if set == nil {
+		return nil, keysUnavailable
+	}
+	refused := set.verify(t, alg)
+	if refused == nil {
+		return set, nil
+	}
+	renewed, err := keys.renew(ctx, now)
+	switch {
+	case err != nil && errors.Is(refused, refusedKeyUnknown):
+		return nil, err // it may be known to the issuer
+	case err != nil || renewed == set:
+		return nil, refused
+	}
+	return renewed, renewed.verify(t, alg)
 }
 
 // equal reports whether both sets hold the same keys, in any order.
@@ -108,14 +126,31 @@ func (s *keySet) equal(other *keySet) bool {
 	})
 }
 
-// usable returns the keys that fit at least one of the algorithms.
-func usable(keys []*key, algs map[string]algorithm) []*key {
-	return slices.DeleteFunc(keys, func(k *key) bool {
-		for _, a := range algs {
-			if k.fits(a) {
-				return false
+// fitsAny reports whether the key may be used with at least one of the
+// algorithms.
+func (k *key) fitsAny(algs map[string]algorithm) bool {
+	for _, a := range algs {
+		if k.fits(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// clash returns a key of which another one has the kid and fits the same
+// algorithm, nil if there is none.
+func clash(keys []*key, algs map[string]algorithm) *key {
+	for n, k := range keys {
+		for _, other := range keys[:n] {
+			if k.kid == "" || k.kid != other.kid || k.is(other.public) {
+				continue
+			}
+			for _, a := range algs {
+				if k.fits(a) && other.fits(a) {
+					return k
+				}
 			}
 		}
-		return true
-	})
+	}
+	return nil
 }

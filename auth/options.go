@@ -16,8 +16,7 @@ const (
 	DefaultMaxLifetime = 24 * time.Hour
 	MaxLeeway          = 30 * time.Second
 	DefaultCacheSize   = 10_000
-	DefaultRefresh     = 10 * time.Minute
-	DefaultMaxStale    = time.Hour
+	DefaultJWKSMaxAge  = time.Hour
 )
 
 // AnyType as the Type of an issuer accepts tokens of every typ, or without
@@ -49,6 +48,13 @@ type IssuerOptions struct {
 	// Discovery finds the JWK set by OpenID Connect Discovery 1.0; Issuer has
 	// to be an https URL then.
 	Discovery bool
+	// JWKSMaxAge is how long a key set behind a URL serves after it was last
+	// fetched. It is fetched anew in a sixth of that time, so that a key that the
+	// issuer withdraws is refused after a sixth of JWKSMaxAge, or after
+	// JWKSMaxAge if the issuer cannot be reached, and an outage of the issuer is
+	// survived for five sixths of it. A bearer that the keys do not verify has
+	// them fetched as well, at most once in 20 s. 1 min to 24 h. Default 1 h.
+	JWKSMaxAge time.Duration
 	// PublicKeyFile holds public keys or certificates in PEM, a JWK, or a JWK
 	// set. New reads it, once.
 	PublicKeyFile string
@@ -85,15 +91,11 @@ type Options struct {
 	// CacheSize bounds how many bearers that were verified are remembered.
 	// Default 10 000; negative for none.
 	CacheSize int
-	// Refresh is the time between two fetches of the keys behind a URL, of
-	// which up to a fifth is dropped at random. Default 10 min, at least 1 min.
-	Refresh time.Duration
-	// MaxStale is how long a key set serves after it was last fetched. Default
-	// 1 h, at least Refresh.
-	MaxStale time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// Logger gets a warning for each fetch of keys that fails. Default: none.
+	// Logger gets a warning when an issuer's keys cannot be fetched any more and
+	// when they can again, and for each key of a set that is not used for a
+	// fault of its own, once. Default: none.
 	Logger *slog.Logger
 	// Network is how keys are fetched. Default: the network of the system.
 	Network Network
@@ -119,12 +121,6 @@ func (o Options) withDefaults() Options {
 	if o.CacheSize == 0 {
 		o.CacheSize = DefaultCacheSize
 	}
-	if o.Refresh == 0 {
-		o.Refresh = DefaultRefresh
-	}
-	if o.MaxStale == 0 {
-		o.MaxStale = max(DefaultMaxStale, o.Refresh)
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -142,6 +138,9 @@ func (o IssuerOptions) withDefaults() IssuerOptions {
 	o.Type = shortType(o.Type)
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime
+	}
+	if o.JWKSMaxAge == 0 {
+		o.JWKSMaxAge = DefaultJWKSMaxAge
 	}
 	return o
 }

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"math/big"
 	"sync"
@@ -12,16 +11,15 @@ import (
 )
 
 const (
-	// unknownKidPause is the least time between two fetches of one issuer's
-	// keys that a token with an unknown kid can cause.
-	unknownKidPause = 30 * time.Second
+	// demandPause is the least time between two fetches of one issuer's keys
+	// that bearers can cause. With the time that a fetch may take it is less
+	// than half a minute, in which a new key has to be found.
+	demandPause = 20 * time.Second
 	// waitForKeys bounds how long a request waits for a fetch.
 	waitForKeys = 2 * time.Second
-	// absentFor is how long a kid that was missing after a fetch causes no
-	// other fetch. It is short because a stranger may name the kid of a key
-	// that is still to come.
-	absentFor = 2 * time.Minute
-	maxAbsent = 1024
+	// fetchesPerAge is how often keys are fetched within the time that they may
+	// serve, so that a few fetches may fail.
+	fetchesPerAge = 6
 	// The pause after a failed fetch doubles from the first to the last.
 	firstRetry = 5 * time.Second
 	lastRetry  = time.Minute
@@ -34,23 +32,21 @@ const (
 // kid waits until it may fetch (so that strangers can stall everybody), an empty
 // set replaces a good one, and a body has no bound.
 type remoteKeys struct {
-	fetch    func(context.Context) (*keySet, error)
-	now      func() time.Time
-	log      *slog.Logger
-	count    func(outcome string)
-	every    time.Duration
-	maxStale time.Duration
+	fetcher fetcher
+	now     func() time.Time
+	log     *slog.Logger
+	maxAge  time.Duration
 
 	current atomic.Pointer[generation]
 	first   <-chan struct{} // closed when the first fetch ends
-	wake    chan struct{}   // holds one request for a fetch
+	wake    chan struct{}   // holds one request for a fetch now
+	early   chan struct{}   // holds one request for a fetch after demandPause
 
 	mu     sync.Mutex
 	flight chan struct{} // closed when the fetch under way, or requested, ends
 	tried  time.Time     // when the last fetch began
-	failed bool          // whether the last fetch failed
 	closed bool
-	absent map[string]time.Time // kids that were missing, and when
+	state  fetchState
 }
 
 // generation is a key set and when it was last fetched.
@@ -69,24 +65,47 @@ func (r *remoteKeys) run(ctx context.Context) {
 		} else {
 			failures++
 		}
-		timer := time.NewTimer(r.pause(failures))
-		select {
-		case <-timer.C:
-		case <-r.wake:
-		case <-ctx.Done():
-		}
-		timer.Stop()
+		r.sleep(ctx, r.pause(failures))
 	}
 }
 
-// pause returns the time until the next fetch: the configured one after a
+// sleep returns when the pause is over, when a fetch is requested, or when ctx
+// ends. A request that came too early shortens the pause to demandPause.
+func (r *remoteKeys) sleep(ctx context.Context, pause time.Duration) {
+	timer, early := time.NewTimer(pause), r.early
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-r.wake:
+			return
+		case <-ctx.Done():
+			return
+		case <-early:
+			early = nil // one is enough
+			if rest := r.untilDemand(); rest < pause {
+				timer.Reset(rest)
+			}
+		}
+	}
+}
+
+// untilDemand returns the time until bearers may cause a fetch again.
+func (r *remoteKeys) untilDemand() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return demandPause - r.now().Sub(r.tried)
+}
+
+// pause returns the time until the next fetch: a part of maxAge after a
 // success, a short one that doubles after failures. At random it is shorter by
 // up to a fifth, so that many processes do not ask at the same moment.
 func (r *remoteKeys) pause(failures int) time.Duration {
-	pause := r.every
+	pause := r.maxAge / fetchesPerAge
 	if failures > 0 {
 		const doublings = 10 // enough to pass lastRetry
-		pause = min(firstRetry<<min(failures-1, doublings), lastRetry, r.every)
+		pause = min(firstRetry<<min(failures-1, doublings), lastRetry, pause)
 	}
 	jitter, err := rand.Int(rand.Reader, big.NewInt(int64(pause/5)+1))
 	if err != nil {
@@ -99,25 +118,15 @@ func (r *remoteKeys) pause(failures int) time.Duration {
 // that a key that was withdrawn is no longer accepted. A failure changes nothing.
 func (r *remoteKeys) refresh(ctx context.Context) bool {
 	began := r.begin()
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	keys, err := r.fetch(ctx)
+	found, err := r.fetcher.fetch(ctx)
 	if err == nil {
-		r.keep(keys, began)
+		r.keep(found.set, began)
 	}
-	if !errors.Is(ctx.Err(), context.Canceled) { // closing is not a failure of the issuer
-		r.report(ctx, err)
+	if ctx.Err() == nil { // closing is not a failure of the issuer
+		r.report(ctx, found, err)
 	}
-	r.end(err != nil)
+	r.end()
 	return err == nil
-}
-
-// report counts the outcome and logs a failure as one word.
-func (r *remoteKeys) report(ctx context.Context, err error) {
-	r.count(outcome(err))
-	if err != nil {
-		r.log.LogAttrs(ctx, slog.LevelWarn, "keys not refreshed", slog.String("outcome", outcome(err)))
-	}
 }
 
 // keep stores the set. If the keys are the same as before it keeps their pointer,
@@ -137,19 +146,20 @@ func (r *remoteKeys) begin() time.Time {
 	if r.flight == nil {
 		r.flight = make(chan struct{})
 	}
-	select {
-	case <-r.wake: // this fetch is the one that was requested
-	default:
+	for _, request := range []chan struct{}{r.wake, r.early} {
+		select {
+		case <-request: // this fetch is the one that was requested
+		default:
+		}
 	}
 	r.tried = r.now()
 	return r.tried
 }
 
 // end releases everybody who waits for the flight.
-func (r *remoteKeys) end(failed bool) {
+func (r *remoteKeys) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failed = failed
 	close(r.flight)
 	r.flight = nil
 }
@@ -165,68 +175,40 @@ func (r *remoteKeys) close() {
 	}
 }
 
-// set returns the last good set, or nil once it is older than maxStale.
+// set returns the last good set, or nil once it is older than maxAge.
 func (r *remoteKeys) set(now time.Time) *keySet {
 	last := r.current.Load()
-	if last == nil || now.Sub(last.at) > r.maxStale {
+	if last == nil || now.Sub(last.at) > r.maxAge {
 		return nil
 	}
 	return last.keys
 }
 
-// find looks up the key, and for an unknown kid once more after a fetch, if
-// one is under way or may begin now. It waits for at most [waitForKeys], and
-// never until a fetch may begin.
-func (r *remoteKeys) find(ctx context.Context, kid string, alg algorithm, now time.Time) (*key, *keySet, error) {
-	set := r.set(now)
-	if set == nil {
-		return nil, nil, keysUnavailable
-	}
-	k, err := set.find(kid, alg)
-	if kid == "" || !errors.Is(err, refusedKeyUnknown) {
-		return k, set, err
-	}
-	if r.isAbsent(kid, now) {
-		return nil, nil, refusedKeyUnknown
-	}
-	waited, err := r.await(ctx, now)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !waited {
-		return nil, nil, refusedKeyUnknown
-	}
-	now = r.now()
-	if set = r.set(now); set == nil {
-		return nil, nil, keysUnavailable
-	}
-	if k, err = set.find(kid, alg); errors.Is(err, refusedKeyUnknown) {
-		r.noteAbsent(kid, now)
-	}
-	return k, set, err
-}
-
-// await waits for a fetch that is under way or may begin now. If the last
-// fetch failed the error is [keysUnavailable], because the kid may be new.
-func (r *remoteKeys) await(ctx context.Context, now time.Time) (waited bool, err error) {
-	flight := r.ask(now)
-	if flight != nil {
+// renew waits for a fetch that is under way or may begin now, at most
+// [waitForKeys], and returns the keys after it. If it is too early for a fetch
+// it asks for one as soon as there may be one, and does not wait. The error is
+// [keysUnavailable] if the last fetch failed.
+//
+// No list is kept of kids that were missing: whoever named a kid before its key
+// was published would keep its owners out. The pause alone bounds the fetches,
+// and each of them serves everybody.
+func (r *remoteKeys) renew(ctx context.Context, now time.Time) (*keySet, error) {
+	if flight := r.ask(now); flight != nil {
 		timer := time.NewTimer(waitForKeys)
 		defer timer.Stop()
 		select {
 		case <-flight:
 		case <-timer.C:
-			return true, keysUnavailable
+			return nil, keysUnavailable
 		case <-ctx.Done():
-			return true, keysUnavailable
+			return nil, keysUnavailable
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.failed {
-		return true, keysUnavailable
+	set := r.set(r.now())
+	if set == nil || r.isDown() {
+		return nil, keysUnavailable
 	}
-	return flight != nil, nil
+	return set, nil
 }
 
 // ask returns the flight under way, or requests one. It returns nil if it is
@@ -234,33 +216,17 @@ func (r *remoteKeys) await(ctx context.Context, now time.Time) (waited bool, err
 func (r *remoteKeys) ask(now time.Time) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || r.flight != nil {
+	switch {
+	case r.closed || r.flight != nil:
 		return r.flight
-	}
-	if now.Sub(r.tried) < unknownKidPause {
+	case now.Sub(r.tried) < demandPause:
+		select {
+		case r.early <- struct{}{}:
+		default: // there is a request already
+		}
 		return nil
 	}
 	r.flight = make(chan struct{})
 	r.wake <- struct{}{} // has room: begin took out the last one
 	return r.flight
-}
-
-// isAbsent reports whether the kid was missing after a recent fetch.
-func (r *remoteKeys) isAbsent(kid string, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	noted, ok := r.absent[kid]
-	return ok && now.Sub(noted) < absentFor
-}
-
-// noteAbsent notes a kid that was missing after a fetch. If there are too many
-// it forgets all others, because strangers made them up, and the pause between
-// fetches applies anyway.
-func (r *remoteKeys) noteAbsent(kid string, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.absent) >= maxAbsent {
-		clear(r.absent)
-	}
-	r.absent[kid] = now
 }

@@ -19,8 +19,9 @@ type keySource interface {
 	// set returns the keys that are valid at the time, nil if there are none.
 	// It does not wait. The same pointer means the same keys.
 	set(now time.Time) *keySet
-	// find returns the one key for a token, and its set.
-	find(ctx context.Context, kid string, alg algorithm, now time.Time) (*key, *keySet, error)
+	// renew returns the keys after a fetch, for a token that the keys of set do
+	// not verify. If it is too early for a fetch they are the same.
+	renew(ctx context.Context, now time.Time) (*keySet, error)
 }
 
 // staticKeys come from a file or from Go, and never change.
@@ -28,10 +29,7 @@ type staticKeys struct{ keys *keySet }
 
 func (s staticKeys) set(time.Time) *keySet { return s.keys }
 
-func (s staticKeys) find(_ context.Context, kid string, alg algorithm, _ time.Time) (*key, *keySet, error) {
-	k, err := s.keys.find(kid, alg)
-	return k, s.keys, err
-}
+func (s staticKeys) renew(context.Context, time.Time) (*keySet, error) { return s.keys, nil }
 
 // sources returns the fields that are set of those that say where keys come
 // from.
@@ -146,8 +144,10 @@ func newStaticSet(keys []*key, algs map[string]algorithm) (*keySet, error) {
 			wrong = append(wrong, checkSecretLength(secret, algs))
 		}
 	}
-	set, err := newKeySet(keys)
-	return set, errors.Join(append(wrong, err)...)
+	if k := clash(keys, algs); k != nil {
+		wrong = append(wrong, fmt.Errorf("key %q: %w", ticket.Printable(k.kid), errClash))
+	}
+	return newKeySet(keys), errors.Join(wrong...)
 }
 
 // newRemoteKeys returns keys that [Verifier.Start] begins to fetch.
@@ -158,9 +158,9 @@ func (v *Verifier) newRemoteKeys(o Options, options IssuerOptions, algs map[stri
 	}
 	first := make(chan struct{})
 	return &remoteKeys{
-		fetch: f.fetch, now: o.Now, count: v.countFetch,
+		fetcher: f, now: o.Now, maxAge: options.JWKSMaxAge,
 		log:   o.Logger.With(slog.String("issuer", options.Issuer)),
-		every: o.Refresh, maxStale: o.MaxStale,
-		first: first, flight: first, wake: make(chan struct{}, 1), absent: make(map[string]time.Time),
+		first: first, flight: first, wake: make(chan struct{}, 1), early: make(chan struct{}, 1),
+		state: fetchState{since: o.Now(), err: errNotFetched, counts: make(map[string]uint64)},
 	}
 }

@@ -43,7 +43,7 @@ func TestRebinding(t *testing.T) {
 		})
 		addr.Store(netip.MustParseAddr("127.0.0.1"))
 		advance(time.Minute)
-		if got := v.Stats().KeyFetches; dialed.Load() != "93.184.216.34:443" || got["unreachable"] != 1 || got["blocked"] < 2 {
+		if got := fetchCounts(v); dialed.Load() != "93.184.216.34:443" || got["unreachable"] != 1 || got["blocked"] < 2 {
 			t.Errorf("dialed %v with outcomes %v, want once, and then blocked", dialed.Load(), got)
 		}
 		v.Close()
@@ -68,7 +68,7 @@ func TestCertificates(t *testing.T) {
 		v := mustNew(t, auth.Options{
 			Network: row.network, Issuers: []auth.IssuerOptions{{JWKSURL: row.url}},
 		})
-		if got := v.Stats().KeyFetches; got[row.want] != 1 {
+		if got := fetchCounts(v); got[row.want] != 1 {
 			t.Errorf("%s: got %v, want one %q", row.rule, got, row.want)
 		}
 	}

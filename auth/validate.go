@@ -11,7 +11,11 @@ import (
 	"wsticket/ticket"
 )
 
-const minRefresh = time.Minute
+// Bounds of [IssuerOptions].JWKSMaxAge.
+const (
+	minKeysAge = time.Minute
+	maxKeysAge = 24 * time.Hour
+)
 
 // mediaType is the subtype of a media type (RFC 6838 4.2).
 var mediaType = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$`)
@@ -19,8 +23,6 @@ var mediaType = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$`)
 // validate adds the faults that can be seen without the keys. The options have
 // their defaults.
 func (o Options) validate(f *ticket.OptionErrors) {
-	f.Check(o.Refresh >= minRefresh, "Refresh", "must be at least %s (got %s)", minRefresh, o.Refresh)
-	f.Check(o.MaxStale >= o.Refresh, "MaxStale", "must be at least the time between two fetches, %s (got %s)", o.Refresh, o.MaxStale)
 	names := make(map[string]bool)
 	for n, issuer := range o.Issuers {
 		field := issuerField(n)
@@ -40,6 +42,8 @@ func (o IssuerOptions) validate(f *ticket.OptionErrors, field string) {
 	f.Check(mediaType.MatchString(o.Type), field+".Type", "must be a media type or %q (got %q)", AnyType, o.Type)
 	f.Check(o.MaxLifetime >= 0, field+".MaxLifetime", "must be positive (got %s)", o.MaxLifetime)
 	f.Check(o.Leeway >= 0 && o.Leeway <= MaxLeeway, field+".Leeway", "must be 0s..%s (got %s)", MaxLeeway, o.Leeway)
+	f.Check(o.JWKSMaxAge >= minKeysAge && o.JWKSMaxAge <= maxKeysAge, field+".JWKSMaxAge",
+		"must be %s..%s (got %s)", minKeysAge, maxKeysAge, o.JWKSMaxAge)
 	f.Check(!slices.Contains(o.Claims, ""), field+".Claims", "must not contain an empty name")
 	o.validateAlgorithms(f, field+".Algorithms")
 	o.validateSource(f, field)

@@ -19,13 +19,13 @@ type Verifier struct {
 	issuers map[string]*issuer
 	cache   *cache
 	now     func() time.Time
+	began   time.Time // when New made it
 
 	running sync.WaitGroup // the goroutines that fetch keys
 
-	mu      sync.Mutex
-	stop    context.CancelFunc // ends them; nil before Start
-	closed  bool
-	fetches map[string]uint64
+	mu     sync.Mutex
+	stop   context.CancelFunc // ends them; nil before Start
+	closed bool
 }
 
 // New returns a Verifier, or an error that joins a [ticket.OptionError] for
@@ -41,7 +41,7 @@ func New(o Options) (*Verifier, error) {
 	o.validate(&faults)
 	v := &Verifier{
 		issuers: make(map[string]*issuer), cache: newCache(o.CacheSize),
-		now: o.Now, fetches: make(map[string]uint64),
+		now: o.Now, began: o.Now(),
 	}
 	for n, options := range o.Issuers {
 		v.issuers[options.Issuer] = v.newIssuer(&faults, issuerField(n), o, options)
@@ -199,23 +199,21 @@ type Stats struct {
 	CacheHits, CacheMisses uint64
 	// CacheSize is the number of bearers that are remembered now.
 	CacheSize int
-	// KeyFetches counts fetches of keys by outcome: ok, unreachable, blocked,
-	// status, content.
-	KeyFetches map[string]uint64
+	// KeyFetches counts fetches of keys by issuer and outcome: ok, unreachable,
+	// blocked, status, content. Each issuer whose keys are behind a URL has all
+	// of them from the start.
+	KeyFetches map[string]map[string]uint64
 }
 
-// Stats returns the counts. The caller owns the map.
+// Stats returns the counts. The caller owns the maps.
 func (v *Verifier) Stats() Stats {
 	var s Stats
 	s.CacheHits, s.CacheMisses, s.CacheSize = v.cache.stats()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	s.KeyFetches = maps.Clone(v.fetches)
+	s.KeyFetches = make(map[string]map[string]uint64)
+	for name, i := range v.issuers {
+		if keys, ok := i.keys.(*remoteKeys); ok {
+			s.KeyFetches[name] = keys.fetches()
+		}
+	}
 	return s
-}
-
-func (v *Verifier) countFetch(outcome string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.fetches[outcome]++
 }

@@ -82,6 +82,7 @@ func faultyConfigurations() []faulty {
 		one("an issuer without a name", "issuers: [{audience: [b], public_key_file: KEY}]", "issuers[0].issuer"),
 		one("an issuer without audience", "issuers: [{issuer: a, public_key_file: KEY}]", "issuers[0].audience"),
 		one("the same issuer twice", "issuers: [{issuer: a, audience: [b], public_key_file: KEY}, {issuer: a, audience: [b], public_key_file: KEY}]", "issuers[1].issuer"),
+		one("keys that serve for too long", "issuers: [{issuer: a, audience: [b], jwks_url: \"https://id.example.com/jwks\", jwks_max_age: 48h}]", "issuers[0].jwks_max_age"),
 		one("too much leeway", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, leeway: 31s}]", "issuers[0].leeway"),
 		one("keys over http", "issuers: [{issuer: a, audience: [b], jwks_url: \"http://a/keys\"}]", "issuers[0].jwks_url"),
 		one("a key file that is not there", "issuers: [{issuer: a, audience: [b], public_key_file: /gone}]", "issuers[0].public_key_file"),

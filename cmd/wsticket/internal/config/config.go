@@ -90,6 +90,7 @@ type Issuer struct {
 	Algorithms     []string      `yaml:"algorithms" help:"Accepted signature algorithms: RS256 to RS512, PS256 to PS512, ES256, ES384, ES512, EdDSA, or HS256 to HS512 with hmac_secret_file."`
 	JWKSURL        string        `yaml:"jwks_url" help:"URL at which the issuer publishes its keys (https)."`
 	Discovery      bool          `yaml:"discovery" help:"Find jwks_url by OpenID Connect Discovery under the issuer."`
+	JWKSMaxAge     time.Duration `yaml:"jwks_max_age" help:"How long keys from jwks_url or discovery are good after they were last fetched, 1m to 24h. They are fetched in a sixth of that time: a withdrawn key is refused then, or when this age is reached if the issuer does not answer. 0 means 1h."`
 	PublicKeyFile  string        `yaml:"public_key_file" help:"File with the public key as PEM, JWK or JWK set."`
 	HMACSecretFile string        `yaml:"hmac_secret_file" help:"File with the shared secret of HS algorithms, at least as long as the hash."`
 	Type           string        `yaml:"type" help:"Accepted typ header. Empty means at+jwt (RFC 9068). any switches the check off, for issuers that do not set it."`

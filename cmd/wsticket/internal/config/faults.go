@@ -128,6 +128,7 @@ var fieldKeys = map[string]string{
 	"auth.Issuers[].Algorithms":     "issuers[].algorithms",
 	"auth.Issuers[].JWKSURL":        "issuers[].jwks_url",
 	"auth.Issuers[].Discovery":      "issuers[].discovery",
+	"auth.Issuers[].JWKSMaxAge":     "issuers[].jwks_max_age",
 	"auth.Issuers[].PublicKeyFile":  "issuers[].public_key_file",
 	"auth.Issuers[].HMACSecretFile": "issuers[].hmac_secret_file",
 	"auth.Issuers[].Type":           "issuers[].type",

@@ -46,14 +46,16 @@ func (m *Metrics) Bearers(stats func() auth.Stats) {
 	hits := c.desc("bearer_cache_hits_total", "Bearers that were found in the cache.")
 	misses := c.desc("bearer_cache_misses_total", "Bearers that had to be verified.")
 	entries := c.desc("bearer_cache_entries", "Verified bearers in the cache.")
-	fetches := c.desc("key_fetches_total", "Fetches of issuers' keys by outcome.", "outcome")
+	fetches := c.desc("key_fetches_total", "Fetches of issuers' keys by issuer and outcome.", "issuer", "outcome")
 	c.collect = func(out chan<- prometheus.Metric) {
 		s := stats()
 		out <- counter(hits, s.CacheHits)
 		out <- counter(misses, s.CacheMisses)
 		out <- gauge(entries, s.CacheSize)
-		for outcome, n := range s.KeyFetches {
-			out <- counter(fetches, n, outcome)
+		for issuer, outcomes := range s.KeyFetches {
+			for outcome, n := range outcomes {
+				out <- counter(fetches, n, issuer, outcome)
+			}
 		}
 	}
 	m.registry.MustRegister(&c)

@@ -32,7 +32,7 @@ func issuers(cfg config.Config) []auth.IssuerOptions {
 	for _, issuer := range cfg.Issuers {
 		all = append(all, auth.IssuerOptions{
 			Issuer: issuer.Issuer, Audience: issuer.Audience, Algorithms: issuer.Algorithms,
-			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery,
+			JWKSURL: issuer.JWKSURL, Discovery: issuer.Discovery, JWKSMaxAge: issuer.JWKSMaxAge,
 			PublicKeyFile: issuer.PublicKeyFile, HMACSecretFile: issuer.HMACSecretFile,
 			Type: issuer.Type, MaxLifetime: issuer.MaxLifetime, Leeway: issuer.Leeway,
 			Claims: issuer.Claims, InsecureAllowPrivateNetwork: issuer.Insecure,
