@@ -10,6 +10,7 @@ import (
 
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/internal/httpclient"
+	"wsticket/internal/netcause"
 )
 
 // healthTimeout bounds the request. Docker's own default is 30 s.
@@ -50,7 +51,7 @@ func (c *healthCmd) Run(ctx context.Context, w world) error {
 		TLS: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
 	}).Do(req)
 	if err != nil {
-		return fmt.Errorf("health: %w", err)
+		return fmt.Errorf("health: no wsticket answers at %s: %s (internal.listen of --config, or --internal, says where to ask)", net.JoinHostPort(host, port), netcause.Describe(err))
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {

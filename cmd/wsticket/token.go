@@ -62,7 +62,7 @@ func (c *tokenCmd) Run(ctx context.Context, w world) error {
 		return fmt.Errorf("token: %w", err)
 	}
 	if file != "" {
-		if err := service.CheckBearer(ctx, cfg, signed, key); err != nil {
+		if err := service.CheckBearer(ctx, cfg, signed, key, cmp.Or(c.Algorithm, devidp.DefaultAlgorithm(key))); err != nil {
 			_, _ = fmt.Fprintf(w.Stderr, "warning: serve with %s refuses this bearer: %s\n", file, whyRefused(err))
 		}
 	}

@@ -51,11 +51,12 @@ func withPort(addr string) string {
 	if _, err := strconv.ParseUint(addr, 10, 16); err == nil {
 		return ":" + addr
 	}
+	last := strings.LastIndexByte(addr, ':')
+	if _, err := strconv.ParseUint(addr[last+1:], 10, 16); last > 0 && err == nil && len(addr)-last > 2 {
+		return net.JoinHostPort(strings.Trim(addr[:last], "[]"), addr[last+1:])
+	}
 	if _, err := netip.ParseAddr(addr); err == nil {
 		return net.JoinHostPort(addr, "8080")
-	}
-	if last := strings.LastIndexByte(addr, ':'); last > 0 {
-		return net.JoinHostPort(strings.Trim(addr[:last], "[]"), addr[last+1:])
 	}
 	return addr + ":8080"
 }

@@ -15,7 +15,7 @@ func TestCheckListen(t *testing.T) {
 		{"a port alone", "8080", "write :8080"},
 		{"a host alone", "localhost", "write localhost:8080"},
 		{"an address alone", "::1", "write [::1]:8080"},
-		{"IPv6 without brackets", "fe80::1:ff00:0:0:1:8080:80", "write [fe80::1:ff00:0:0:1:8080]:80"},
+		{"IPv6 without brackets", "::1:8080", "write [::1]:8080"},
 		{"a URL", "http://localhost:8080", "not a URL"},
 		{"a port that is a name", "localhost:http", "must be a number"},
 		{"a port that is too large", ":65536", "must be a number"},

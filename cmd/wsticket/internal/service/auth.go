@@ -44,12 +44,15 @@ func issuers(cfg config.Config) []auth.IssuerOptions {
 // CheckBearer returns why a service with these settings would refuse a bearer,
 // by the checks of the service itself, nil if it would take it. It asks no
 // network: of an issuer whose keys are behind a URL, the key that has signed the
-// bearer is taken for one.
-func CheckBearer(ctx context.Context, cfg config.Config, bearer string, signer any) error {
+// bearer, with that algorithm, is taken for one.
+func CheckBearer(ctx context.Context, cfg config.Config, bearer string, signer any, algorithm string) error {
 	all := issuers(cfg)
 	for n := range all {
-		if key, ok := signer.(crypto.Signer); ok && (all[n].JWKSURL != "" || all[n].Discovery) {
-			all[n].JWKSURL, all[n].Discovery, all[n].Keys = "", false, []crypto.PublicKey{key.Public()}
+		key, ok := signer.(crypto.Signer)
+		if ok && (all[n].JWKSURL != "" || all[n].Discovery) {
+			all[n].JWKSURL, all[n].Discovery, all[n].JWKSMaxAge = "", false, 0
+			all[n].Keys = []crypto.PublicKey{key.Public()}
+			all[n].Algorithms = onlyOf(all[n].Algorithms, algorithm)
 		}
 	}
 	verifier, err := auth.New(auth.Options{Issuers: all})
@@ -59,6 +62,15 @@ func CheckBearer(ctx context.Context, cfg config.Config, bearer string, signer a
 	defer verifier.Close()
 	_, err = verifier.Authenticate(ctx, ticket.NewBearer(bearer))
 	return err
+}
+
+// onlyOf returns the algorithm if it is configured, RS256 if none is, and else a
+// list that no bearer fits.
+func onlyOf(configured []string, algorithm string) []string {
+	if slices.Contains(configured, algorithm) || len(configured) == 0 && algorithm == "RS256" {
+		return []string{algorithm}
+	}
+	return configured
 }
 
 // buildSessions builds the part that asks the application about session
