@@ -1,23 +1,45 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/cmd/wsticket/internal/service"
 )
 
 type checkConfigCmd struct {
 	config.Flags
+
+	Online bool `help:"Also ask the store, the issuers, the application and the lookup of sessions, and say what they answer. It changes nothing there."`
 }
 
 // Run names every fault of the configuration, and of the files that it names,
-// that serve would refuse to start with. It opens no socket.
-func (c *checkConfigCmd) Run(w world) error {
+// that serve would refuse to start with. It opens no socket unless it is asked
+// to.
+func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 	_, s, err := build(c.Flags, w)
 	if err != nil {
 		return err
 	}
-	s.Close()
-	_, err = fmt.Fprintln(w.Stdout, "the configuration is good")
-	return err
+	defer s.Close()
+	for _, warning := range s.Warnings() {
+		_, _ = fmt.Fprintln(w.Stderr, "warning: "+warning)
+	}
+	if _, err := fmt.Fprintln(w.Stdout, "the configuration is good"); err != nil || !c.Online {
+		return err
+	}
+	failed := 0
+	s.AskOthers(ctx, func(f service.Finding) {
+		if f.Err == nil {
+			_, _ = fmt.Fprintf(w.Stdout, "ok      %s: %s\n", f.Asked, f.Said)
+			return
+		}
+		failed++
+		_, _ = fmt.Fprintf(w.Stdout, "FAILED  %s: %s: %v\n", f.Asked, f.Said, f.Err)
+	})
+	if failed > 0 {
+		return fmt.Errorf("check-config: %d of the services that the configuration names cannot be used", failed)
+	}
+	return nil
 }

@@ -62,7 +62,8 @@ func (c *tokenCmd) Run(ctx context.Context, w world) error {
 		return fmt.Errorf("token: %w", err)
 	}
 	if file != "" {
-		if err := service.CheckBearer(ctx, cfg, signed, key, cmp.Or(c.Algorithm, devidp.DefaultAlgorithm(key))); err != nil {
+		trial := service.TrialBearer{Text: signed, Issuer: bearer.Issuer, Key: key, Algorithm: cmp.Or(c.Algorithm, devidp.DefaultAlgorithm(key))}
+		if err := service.CheckBearer(ctx, cfg, trial); err != nil {
 			_, _ = fmt.Fprintf(w.Stderr, "warning: serve with %s refuses this bearer: %s\n", file, whyRefused(err))
 		}
 	}
@@ -72,11 +73,14 @@ func (c *tokenCmd) Run(ctx context.Context, w world) error {
 
 // whyRefused returns the check that a bearer fails, and what did not fit.
 func whyRefused(err error) string {
+	if !errors.Is(err, ticket.ErrInvalidBearer) && !errors.Is(err, ticket.ErrUnavailable) {
+		return err.Error() // a fault of the settings
+	}
 	var parts []string
 	for _, a := range ticket.AttrsOf(err) {
 		parts = append(parts, a.String())
 	}
-	reason := cmp.Or(ticket.Reason(err), err.Error())
+	reason := ticket.Reason(err)
 	if len(parts) == 0 {
 		return reason
 	}

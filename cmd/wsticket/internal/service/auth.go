@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -41,36 +42,40 @@ func issuers(cfg config.Config) []auth.IssuerOptions {
 	return all
 }
 
+// TrialBearer is a bearer that was signed for a trial.
+type TrialBearer struct {
+	Text, Issuer, Algorithm string
+	Key                     any // a crypto.Signer, or the bytes of a secret
+}
+
 // CheckBearer returns why a service with these settings would refuse a bearer,
 // by the checks of the service itself, nil if it would take it. It asks no
 // network: of an issuer whose keys are behind a URL, the key that has signed the
-// bearer, with that algorithm, is taken for one.
-func CheckBearer(ctx context.Context, cfg config.Config, bearer string, signer any, algorithm string) error {
+// bearer is taken for one.
+func CheckBearer(ctx context.Context, cfg config.Config, b TrialBearer) error {
 	all := issuers(cfg)
 	for n := range all {
-		key, ok := signer.(crypto.Signer)
-		if ok && (all[n].JWKSURL != "" || all[n].Discovery) {
-			all[n].JWKSURL, all[n].Discovery, all[n].JWKSMaxAge = "", false, 0
-			all[n].Keys = []crypto.PublicKey{key.Public()}
-			all[n].Algorithms = onlyOf(all[n].Algorithms, algorithm)
+		key, ok := b.Key.(crypto.Signer)
+		if !ok || all[n].JWKSURL == "" && !all[n].Discovery {
+			continue
 		}
+		allowed := all[n].Algorithms
+		if len(allowed) == 0 {
+			allowed = []string{"RS256"} // as for every URL
+		}
+		if all[n].Issuer == b.Issuer && !slices.Contains(allowed, b.Algorithm) {
+			return fmt.Errorf("bearer_algorithm (alg=%s, issuers[%d].algorithms allows %s)", b.Algorithm, n, strings.Join(allowed, ", "))
+		}
+		all[n].JWKSURL, all[n].Discovery, all[n].JWKSMaxAge = "", false, 0
+		all[n].Keys, all[n].Algorithms = []crypto.PublicKey{key.Public()}, []string{b.Algorithm}
 	}
 	verifier, err := auth.New(auth.Options{Issuers: all})
 	if err != nil {
 		return config.ByKey(err)
 	}
 	defer verifier.Close()
-	_, err = verifier.Authenticate(ctx, ticket.NewBearer(bearer))
+	_, err = verifier.Authenticate(ctx, ticket.NewBearer(b.Text))
 	return err
-}
-
-// onlyOf returns the algorithm if it is configured, RS256 if none is, and else a
-// list that no bearer fits.
-func onlyOf(configured []string, algorithm string) []string {
-	if slices.Contains(configured, algorithm) || len(configured) == 0 && algorithm == "RS256" {
-		return []string{algorithm}
-	}
-	return configured
 }
 
 // buildSessions builds the part that asks the application about session
