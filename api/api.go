@@ -30,10 +30,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"wsticket/gate"
 	"wsticket/internal/clientip"
+	"wsticket/internal/header"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
@@ -96,6 +98,11 @@ type TicketOptions struct {
 	PublicURL string
 	// WSPath is the path of the WebSocket. Default "/ws".
 	WSPath string
+	// CORSHeaders are the names of request headers that pages of allowed origins
+	// may send, in addition to Authorization, Content-Type, X-Request-Id,
+	// X-Requested-With, Cache-Control and those of tracing (traceparent,
+	// tracestate, baggage, sentry-trace). Default: none.
+	CORSHeaders []string
 	// SubjectLimit bounds the requests of each issuer and subject. Default: 10
 	// a second. gate.NewRateLimiter(0, 0) is no limit.
 	SubjectLimit gate.Limiter
@@ -138,21 +145,33 @@ type Options struct {
 	// KeySet is the JWK set of the keys that sign identity assertions, served at
 	// /.well-known/jwks.json. Nil: there is no such path.
 	KeySet []byte
-	// Ready returns an error while the service cannot do its work. It must
-	// return when its context ends, which is after 1 s. Nil: always ready.
+	// Started returns an error until the service has all that it needs to do its
+	// first work. Once it has returned nil it is not called again. It must return
+	// when its context ends, which is after 1 s. Nil: started at once.
+	Started func(context.Context) error
+	// Ready returns an error while the service, which has started, takes no
+	// requests: because it stops, or lacks what its operator requires. It must
+	// return when its context ends, which is after 1 s. Nil: ready once started.
+	//
+	// Of both errors only the [ticket.DetailOf] is shown.
 	Ready func(context.Context) error
+	// Dependencies returns what /readyz?verbose shows. It must not wait. Nil:
+	// nothing.
+	Dependencies func() []Dependency
 	// Metrics serves /metrics on the internal router. Nil: there is no such
 	// path.
 	Metrics http.Handler
 }
 
-// Server holds the two routers. It is safe for concurrent use.
+// Server holds the routers. It is safe for concurrent use.
 type Server struct {
 	o            Options
 	publicURL    *url.URL // nil: see TicketOptions.PublicURL
 	forwardedFor func(*http.Request) netip.Addr
 	public       http.Handler
 	internal     http.Handler
+	health       http.Handler
+	started      atomic.Bool // Options.Started has returned nil
 }
 
 // New returns a Server. The error joins a [*ticket.OptionError] for each fault.
@@ -165,7 +184,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := newServer(o)
-	s.public, s.internal = s.publicRouter(), s.internalRouter()
+	s.public, s.internal, s.health = s.publicRouter(), s.internalRouter(), s.healthRouter()
 	return s, nil
 }
 
@@ -181,7 +200,7 @@ func NewTicketHandler(o TicketOptions) (http.Handler, error) {
 		return nil, err
 	}
 	s := newServer(all)
-	r := s.router(o.Gate.AllowsHost)
+	r := s.router(s.publicHost)
 	s.ticketRoutes(r)
 	return r, nil
 }
@@ -233,6 +252,9 @@ func (o TicketOptions) faults() ticket.OptionErrors {
 		f.Check(o.WSPath != taken && !strings.HasPrefix(o.WSPath, taken+"/"), "WSPath", "is taken (got %q)", o.WSPath)
 	}
 	f.Add("PublicURL", checkBase(o.PublicURL))
+	for _, name := range o.CORSHeaders {
+		f.Check(header.IsToken(name) && name != "*", "CORSHeaders", "must be names of headers, each of its own (got %q)", name)
+	}
 	return f
 }
 
@@ -260,6 +282,10 @@ func (s *Server) Public() http.Handler { return s.public }
 
 // Internal returns the handler of the internal listener.
 func (s *Server) Internal() http.Handler { return s.internal }
+
+// Health returns the handler of a listener for probes: /livez, /startupz and
+// /readyz, without a check of the host.
+func (s *Server) Health() http.Handler { return s.health }
 
 // socketScheme returns the scheme of a WebSocket on a server with an HTTP or
 // WebSocket URL (RFC 6455 3), empty for any other scheme.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -28,12 +29,21 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) (canonical 
 	return canonical, nil
 }
 
+// corsHeaders are the request headers that every page of an allowed origin may
+// send: those that are read here, and those that libraries and tracers add to
+// each request of a page (Trace Context, Baggage, Sentry, jQuery, axios).
+var corsHeaders = []string{
+	"Authorization", "Content-Type", "X-Request-Id",
+	"traceparent", "tracestate", "baggage", "sentry-trace", "X-Requested-With", "Cache-Control",
+}
+
 // preflight returns an endpoint for OPTIONS: a preflight request (Fetch 3.2.2)
 // or any other. It lists all methods and headers that a page may send and leaves
 // the comparison to the browser, so that the answer repeats nothing of the
 // request.
 func (s *Server) preflight(methods ...string) endpoint {
 	mayUse := strings.Join(methods, ", ")
+	maySend := strings.Join(slices.Concat(corsHeaders, s.o.CORSHeaders), ", ")
 	return func(w http.ResponseWriter, r *http.Request) error {
 		page, err := s.allowOrigin(w, r)
 		if err != nil {
@@ -43,7 +53,7 @@ func (s *Server) preflight(methods ...string) endpoint {
 		h.Set("Allow", methodsOf(r))
 		if page != "" {
 			h.Set("Access-Control-Allow-Methods", mayUse)
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
+			h.Set("Access-Control-Allow-Headers", maySend)
 			h.Set("Access-Control-Max-Age", "600")
 		}
 		done(r, "preflight")

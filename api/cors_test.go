@@ -80,7 +80,7 @@ func TestHeadersThatAreNoOrigin(t *testing.T) {
 
 func TestPreflight(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, nil)
+	h := newHouse(t, func(o *parts) { o.CORSHeaders = []string{"X-Datadog-Trace-Id"} })
 	for target, methods := range map[string]struct{ page, all string }{
 		"/ws-ticket":              {"POST", "OPTIONS, POST"},
 		"/ws-ticket/" + unknownID: {"GET, DELETE", "DELETE, GET, HEAD, OPTIONS"},
@@ -91,7 +91,7 @@ func TestPreflight(t *testing.T) {
 		for name, want := range map[string]string{
 			"Access-Control-Allow-Origin":  page,
 			"Access-Control-Allow-Methods": methods.page,
-			"Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-Id",
+			"Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-Id, traceparent, tracestate, baggage, sentry-trace, X-Requested-With, Cache-Control, X-Datadog-Trace-Id",
 			"Access-Control-Max-Age":       "600",
 			"Allow":                        methods.all,
 			"Vary":                         "Origin",

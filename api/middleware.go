@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"wsticket/gate"
 	"wsticket/internal/accesslog"
 	"wsticket/internal/stack"
+	"wsticket/ticket"
 )
 
 // headers sets the headers of every answer (ASVS 3.4.1 to 3.4.6, 14.3.2). No
@@ -31,11 +33,11 @@ func (s *Server) headers(next http.Handler) http.Handler {
 // host refuses requests with another Host. A page sends those whose own name was
 // pointed to this server (DNS rebinding). X-Forwarded-Host is not read, because
 // everybody can set it.
-func (s *Server) host(allowed func(string) bool) func(http.Handler) http.Handler {
+func (s *Server) host(allowed func(*http.Request) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !allowed(r.Host) {
-				s.refuse(w, r, gate.ErrHost)
+			if !allowed(r) {
+				s.refuse(w, r, ticket.WithAttrs(gate.ErrHost, slog.String("host", r.Host)))
 				return
 			}
 			next.ServeHTTP(w, r)
@@ -43,13 +45,18 @@ func (s *Server) host(allowed func(string) bool) func(http.Handler) http.Handler
 	}
 }
 
-// internalHost reports whether host is a configured name, an address, or a name
-// without a dot, such as localhost or that of a container. Probes and scrapers
-// use the latter two, and no foreign name server can answer for them.
-func (s *Server) internalHost(host string) bool {
-	if s.o.Gate.AllowsHost(host) {
+// publicHost reports whether the host of r is a configured name.
+func (s *Server) publicHost(r *http.Request) bool { return s.o.Gate.AllowsHost(r.Host) }
+
+// internalHost reports whether the host of r is a configured name, an address, or
+// a name without a dot, such as localhost or that of a container. Backends and
+// scrapers use the latter two, and no foreign name server can answer for them.
+// The host of a probe does not matter.
+func (s *Server) internalHost(r *http.Request) bool {
+	if isProbe(r) || s.o.Gate.AllowsHost(r.Host) {
 		return true
 	}
+	host := r.Host
 	if _, err := netip.ParseAddrPort(host); err == nil {
 		return true
 	}

@@ -47,7 +47,7 @@ func TestInternalHost(t *testing.T) {
 		"localhost:8081": true, "wsticket:8081": true,
 		"evil.com": false, "evil.com:8081": false, "127.0.0.1.evil.com": false, "localhost.": false, "": false, ":8081": false,
 	} {
-		r := newRequest(t, http.MethodGet, "/livez", "")
+		r := newRequest(t, http.MethodGet, "/openapi.yaml", "")
 		r.Host = name
 		if w := h.internal(t, r); (w.Code == 200) != ok || !ok && w.Code != 421 {
 			t.Errorf("%q: got %d, want allowed to be %t", name, w.Code, ok)

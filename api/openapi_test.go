@@ -187,13 +187,17 @@ func readVectors(tb testing.TB) map[string]vector {
 }
 
 // codeOf returns the code of a problem, empty for another answer.
-func codeOf(w *httptest.ResponseRecorder) string {
+func codeOf(w *httptest.ResponseRecorder) string { return problemOf(w).Code }
+
+// detailOf returns the detail of a problem, empty if there is none.
+func detailOf(w *httptest.ResponseRecorder) string { return problemOf(w).Detail }
+
+func problemOf(w *httptest.ResponseRecorder) (p struct{ Code, Detail string }) {
 	if w.Header().Get("Content-Type") != "application/problem+json" {
-		return ""
+		return p
 	}
-	var problem struct{ Code string }
-	if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil {
-		return "unreadable"
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+		p.Code = "unreadable"
 	}
-	return problem.Code
+	return p
 }

@@ -110,6 +110,11 @@ var refusals = slices.Concat(gate.Table{
 // refuse answers err and notes it for the access log. It logs faults of the
 // service.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.refusal(w, r, err).Write(w)
+}
+
+// refusal is refuse without the answer, which it returns.
+func (s *Server) refusal(w http.ResponseWriter, r *http.Request, err error) gate.Refusal {
 	answer := refusals.Of(err)
 	if answer.Code == codeUnavailable && r.Context().Err() != nil {
 		// The client has left, and its request was given up.
@@ -127,7 +132,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if c, asked := contractOf(r.Context()); asked {
 		answer = c.deny(w, answer)
 	}
-	answer.Write(w)
+	return answer
 }
 
 // rootType returns the name of the type of the innermost error in err.

@@ -18,7 +18,7 @@ const ticketPath = "/ws-ticket"
 type endpoint func(w http.ResponseWriter, r *http.Request) error
 
 func (s *Server) publicRouter() http.Handler {
-	r := s.router(s.o.Gate.AllowsHost)
+	r := s.router(s.publicHost)
 	s.ticketRoutes(r)
 	if s.o.KeySet != nil {
 		s.route(r, http.MethodGet, keySetPath, s.keySet)
@@ -43,8 +43,7 @@ func (s *Server) ticketRoutes(r chi.Router) {
 
 func (s *Server) internalRouter() http.Handler {
 	r := s.router(s.internalHost, asking)
-	s.route(r, http.MethodGet, "/livez", s.live)
-	s.route(r, http.MethodGet, "/readyz", s.ready)
+	s.probeRoutes(r, s.readyWithQuery)
 	s.route(r, http.MethodGet, "/openapi.yaml", s.openAPI)
 	if s.o.Metrics != nil {
 		s.route(r, http.MethodGet, "/metrics", s.metrics())
@@ -72,7 +71,7 @@ func (s *Server) metrics() endpoint {
 // comes first because the access log needs it, and more comes before everything
 // that may refuse a request. No path is cleaned or redirected: a Location would
 // repeat the query, and with it the ticket.
-func (s *Server) router(allowed func(host string) bool, more ...func(http.Handler) http.Handler) *chi.Mux {
+func (s *Server) router(allowed func(*http.Request) bool, more ...func(http.Handler) http.Handler) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(s.o.Gate.StoreClientAddr, accesslog.Middleware(s.o.Now, s.log))
 	r.Use(more...)

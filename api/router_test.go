@@ -17,7 +17,7 @@ func TestPaths(t *testing.T) {
 		"/", "//", "//ws", "/ws/", "/ws//", "/ws/../ws", "/./ws", "/%77s", "/ws;x", "/ws%00", "/ws%2f", "/WS", "/ws.", "/wsx",
 		"//evil.com/ws", "/ws-ticket/", "//ws-ticket", "/ws-ticket//", "/ws-ticket/" + unknownID + "/", "/ws-ticket/" + unknownID + "/x",
 		"/%77s-ticket", "/ws-ticket%2f" + unknownID, "/ws-ticket;" + unknownID, `/ws\`, "/%0alevel=error",
-		"/livez", "/readyz", "/metrics", "/openapi.yaml", "/debug/pprof/", "/.well-known/x",
+		"/livez", "/startupz", "/readyz", "/metrics", "/openapi.yaml", "/debug/pprof/", "/.well-known/x",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
 			r := newRequest(t, method, "/", "", "Authorization", good)
@@ -35,7 +35,7 @@ func TestPaths(t *testing.T) {
 func internalTargets() []string {
 	return []string{
 		"/consume", "/introspect", "/auth/nginx", "/auth/traefik", "/auth/caddy", "/auth/haproxy", "/auth/envoy/ws",
-		"/livez", "/readyz", "/metrics", "/openapi.yaml",
+		"/livez", "/startupz", "/readyz", "/metrics", "/openapi.yaml",
 	}
 }
 
@@ -130,7 +130,7 @@ func TestMethodOverride(t *testing.T) {
 func TestHeadAnswersAsGet(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	for _, path := range []string{"/livez", "/readyz", "/metrics", "/openapi.yaml"} {
+	for _, path := range []string{"/livez", "/startupz", "/readyz", "/metrics", "/openapi.yaml"} {
 		get := h.internal(t, newRequest(t, http.MethodGet, path, ""))
 		head := h.internal(t, newRequest(t, http.MethodHead, path, ""))
 		for _, name := range []string{"Content-Type", "Content-Length"} {

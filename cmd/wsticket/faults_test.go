@@ -69,6 +69,11 @@ func faultyConfigurations() []faulty {
 		one("a format that is none", "log: {format: xml}", "log.format"),
 		one("a cookie that no page may use", "session: {cookie: sid, jwt: true}", "origins"),
 		one("a claim that no issuer has", "identity: {headers: {emial: X-Email}}", "identity.headers"),
+		one("connections that end at once", "public: {idle_timeout: 0s}", "public.idle_timeout"),
+		one("connections without end", "public: {idle_timeout: 2h}", "public.idle_timeout"),
+		one("every header of a page", "public: {cors_headers: [\"*\"]}", "public.cors_headers"),
+		one("a list of headers in one", "public: {cors_headers: [\"X-A, X-B\"]}", "public.cors_headers"),
+		one("a requirement that is none", "health: {ready_requires: [redis]}", "health.ready_requires"),
 		{"no address", "", set("public.listen=", "internal.listen="), []string{"public.listen", "internal.listen"}},
 		// Stores and tickets.
 		one("a store that is none", "store: {url: \"mysql://x\"}", "store.url"),

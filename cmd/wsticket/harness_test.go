@@ -39,6 +39,7 @@ const patience = test.Patience
 // process is a running wsticket.
 type process struct {
 	public, internal string // host:port
+	health           string // host:port, empty if there is no such listener
 	stdout, stderr   *test.Output
 	cmd              *exec.Cmd
 	exited           chan struct{} // closed when it has ended, with err
@@ -90,11 +91,11 @@ func (p *process) await(t testing.TB) {
 		}
 	}()
 	text := p.stdout.WaitFor(t)
-	var start struct{ Event, Public, Internal string }
+	var start struct{ Event, Public, Internal, Health string }
 	if err := json.Unmarshal([]byte(text), &start); err != nil || start.Event != "listening" {
 		t.Fatalf("start line %q: %v", text, err)
 	}
-	p.public, p.internal = start.Public, start.Internal
+	p.public, p.internal, p.health = start.Public, start.Internal, start.Health
 }
 
 // stop asks the process to end and returns its error.

@@ -16,6 +16,7 @@ import (
 // Config is all that can be set. The `yaml` tags are the keys that users
 // know; `help` is their line in docs/configuration.md, which is generated.
 type Config struct {
+	Health   Health   `yaml:"health"`
 	Public   Public   `yaml:"public"`
 	Internal Internal `yaml:"internal"`
 	Ticket   Ticket   `yaml:"ticket"`
@@ -29,13 +30,21 @@ type Config struct {
 	Log      Log      `yaml:"log"`
 }
 
+// Health is about probes, which the internal listener answers, too.
+type Health struct {
+	Listen        string   `yaml:"listen" help:"Address of a third listener that answers /livez, /startupz and /readyz and nothing else, by plain HTTP, for probes that cannot reach the internal one, such as a kubelet's. Port 0 picks a free one. Empty: there is none."`
+	ReadyRequires []string `yaml:"ready_requires" help:"What /readyz requires, apart from a service that has started and does not stop: store (it answers now), keys (every issuer has some). Empty: neither, so that an outage that all processes share does not take all of them out of service."`
+}
+
 // Public is the listener that clients reach.
 type Public struct {
-	Listen         string   `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
-	URL            string   `yaml:"url" help:"URL at which clients reach the public listener. The url of an issued ticket begins with it. Empty: the host of the request."`
-	Hosts          []string `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only. Empty: the host of public.url, or loopback names only if that is empty too."`
-	TrustedProxies []Prefix `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key."`
-	TLS            TLS      `yaml:"tls"`
+	Listen         string        `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
+	URL            string        `yaml:"url" help:"URL at which clients reach the public listener. The url of an issued ticket begins with it. Empty: the host of the request."`
+	Hosts          []string      `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only. Empty: the host of public.url, or loopback names only if that is empty too."`
+	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key."`
+	IdleTimeout    time.Duration `yaml:"idle_timeout" help:"How long a connection without a request stays open, on the internal listener as well. Longer than that of the balancer or proxy in front, which otherwise sends a request into a connection that is being closed. Up to 1h."`
+	CORSHeaders    []string      `yaml:"cors_headers" help:"Request headers that pages of origins may send to /ws-ticket, in addition to the usual ones."`
+	TLS            TLS           `yaml:"tls"`
 }
 
 // TLS is a server certificate.
@@ -146,7 +155,7 @@ type Log struct {
 // Default returns the lowest layer.
 func Default() Config {
 	return Config{
-		Public:   Public{Listen: ":8080"},
+		Public:   Public{Listen: ":8080", IdleTimeout: 75 * time.Second},
 		Internal: Internal{Listen: "127.0.0.1:8081"},
 		Ticket: Ticket{
 			TTL: ticket.DefaultTTL, Retention: ticket.DefaultRetention, RetryWindow: 2 * time.Second,

@@ -168,4 +168,5 @@ var fieldKeys = map[string]string{
 
 	"api.WSPath":    "ws.path",
 	"api.PublicURL": "public.url",
+	"api.CORSHeaders": "public.cors_headers",
 }

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -112,8 +113,11 @@ func show(v reflect.Value) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// shortDuration writes 24h and 5m where Go writes 24h0m0s and 5m0s.
+// shortDuration writes 24h, 5m and 75s where Go writes 24h0m0s, 5m0s and 1m15s.
 func shortDuration(d time.Duration) string {
+	if d%time.Minute != 0 && d%time.Second == 0 && d < 2*time.Minute {
+		return strconv.Itoa(int(d/time.Second)) + "s"
+	}
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,8 +20,8 @@ type listener struct{ key, addr string }
 func checkListeners(f *ticket.OptionErrors, all ...listener) {
 	for n, l := range all {
 		f.Add(l.key, CheckListen(l.addr))
-		for _, other := range all[:n] {
-			f.Check(!overlap(l.addr, other.addr), l.key, "must not have the port of %s (got %q and %q): write another one", other.key, l.addr, other.addr)
+		if taken := slices.IndexFunc(all[:n], func(other listener) bool { return overlap(l.addr, other.addr) }); taken >= 0 {
+			f.Check(false, l.key, "must not have the port of %s (got %q and %q): write another one", all[taken].key, l.addr, all[taken].addr)
 		}
 	}
 }

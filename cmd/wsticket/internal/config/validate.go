@@ -12,6 +12,15 @@ import (
 // maxRetention bounds the memory for spent tickets.
 const maxRetention = 24 * time.Hour
 
+// maxIdleTimeout bounds the connections that idle. No balancer waits longer.
+const maxIdleTimeout = time.Hour
+
+// The elements of health.ready_requires.
+const (
+	RequireStore = "store"
+	RequireKeys  = "keys"
+)
+
 // own names the package in faults whose field is a key already.
 const own = "config"
 
@@ -34,13 +43,21 @@ func (c Config) Validate() error {
 }
 
 func (c Config) validateListeners(f *ticket.OptionErrors) {
-	checkListeners(f, listener{"public.listen", c.Public.Listen}, listener{"internal.listen", c.Internal.Listen})
+	listeners := []listener{{"public.listen", c.Public.Listen}, {"internal.listen", c.Internal.Listen}}
+	if c.Health.Listen != "" { // there need not be one
+		listeners = append(listeners, listener{"health.listen", c.Health.Listen})
+	}
+	checkListeners(f, listeners...)
 	if u := c.Public.ParsedURL(); u != nil {
 		// Package api would accept both.
 		more := u.Scheme == "ws" || u.Scheme == "wss" || strings.Trim(u.Path, "/") != ""
 		f.Check(!more, "public.url", "must be http(s)://host[:port] and nothing more (got %q)", c.Public.URL)
 	}
 	f.Check((c.Public.TLS.CertFile == "") == (c.Public.TLS.KeyFile == ""), "public.tls", "cert_file and key_file go together: %s is missing", missingHalf(c.Public.TLS.CertFile))
+	f.Check(c.Public.IdleTimeout > 0 && c.Public.IdleTimeout <= maxIdleTimeout, "public.idle_timeout", "must be more than 0s and at most 1h (got %s)", c.Public.IdleTimeout)
+	for _, name := range c.Health.ReadyRequires {
+		f.Check(name == RequireStore || name == RequireKeys, "health.ready_requires", "must be of %s and %s (got %q)", RequireStore, RequireKeys, name)
+	}
 	tls := c.Internal.TLS
 	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together: %s is missing", missingHalf(tls.CertFile))
 	f.Check(tls.ClientCAFile == "" || tls.CertFile != "", "internal.tls.client_ca_file", "needs cert_file and key_file")

@@ -210,7 +210,7 @@ func floorRouter(b *testing.B, cfg config.Config, status int, do func(*http.Requ
 func listen(b *testing.B, handler http.Handler) string {
 	b.Helper()
 	server := httptest.NewUnstartedServer(handler)
-	server.Config = newServer(handler, slog.New(slog.DiscardHandler))
+	server.Config = newServer(handler, time.Minute, slog.New(slog.DiscardHandler))
 	server.Start()
 	b.Cleanup(server.Close)
 	return server.Listener.Addr().String()

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"wsticket/api"
@@ -48,11 +47,11 @@ func (s *Service) apiOptions() api.Options {
 	options := api.Options{
 		TicketOptions: api.TicketOptions{
 			Gate: s.gate, PublicURL: s.cfg.Public.URL, WSPath: s.cfg.WS.Path,
-			SubjectLimit: limiter(s.cfg.Limits.PerSubject), Events: s.events, Logger: s.log,
+			CORSHeaders: s.cfg.Public.CORSHeaders, SubjectLimit: limiter(s.cfg.Limits.PerSubject), Events: s.events, Logger: s.log,
 		},
 		WebSocket: s.sockets, Keys: s.keys, Audiences: s.cfg.Ticket.Audiences,
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
-		Ready: s.ready, Metrics: s.metrics.Handler(),
+		Started: s.hasStarted, Ready: s.ready, Metrics: s.metrics.Handler(),
 	}
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
@@ -61,15 +60,6 @@ func (s *Service) apiOptions() api.Options {
 		options.Identifier, options.KeySet = s.forwarder, s.forwarder.KeySet()
 	}
 	return options
-}
-
-// ready returns an error while the service stops, and if the store or the keys
-// of an issuer are unavailable.
-func (s *Service) ready(ctx context.Context) error {
-	if s.draining.Load() {
-		return errors.New("stopping")
-	}
-	return errors.Join(s.store.Ping(ctx), s.verifier.Ready(ctx))
 }
 
 // events passes an event to the metrics and the log.

@@ -20,7 +20,6 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
 	writeTimeout      = 30 * time.Second
-	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 16 << 10
 	// A proxy passes on the headers that it has accepted from its client. If
 	// net/http refused them, the proxy would treat that as a fault and log the
@@ -28,23 +27,38 @@ const (
 	maxInternalHeaderBytes = 64 << 10
 )
 
-// Listeners are the two sockets of the service. They are bound before the start
+// Listeners are the sockets of the service. They are bound before the start
 // line is printed, so that its addresses are the real ones.
-type Listeners struct{ public, internal net.Listener }
+type Listeners struct {
+	public, internal net.Listener
+	health           net.Listener // nil if none is configured
+}
 
-// Listen binds both listeners. The caller closes them.
+// Listen binds the listeners. The caller closes them.
 func Listen(ctx context.Context, cfg config.Config) (*Listeners, error) {
-	var lc net.ListenConfig
-	public, err := lc.Listen(ctx, "tcp", cfg.Public.Listen)
-	if err != nil {
-		return nil, bindFault("public.listen", cfg.Public.Listen, err)
+	var (
+		lc net.ListenConfig
+		l  Listeners
+	)
+	for _, socket := range []struct {
+		key, addr string
+		into      *net.Listener
+	}{
+		{"public.listen", cfg.Public.Listen, &l.public},
+		{"internal.listen", cfg.Internal.Listen, &l.internal},
+		{"health.listen", cfg.Health.Listen, &l.health},
+	} {
+		if socket.addr == "" {
+			continue
+		}
+		bound, err := lc.Listen(ctx, "tcp", socket.addr)
+		if err != nil {
+			l.Close()
+			return nil, bindFault(socket.key, socket.addr, err)
+		}
+		*socket.into = bound
 	}
-	internal, err := lc.Listen(ctx, "tcp", cfg.Internal.Listen)
-	if err != nil {
-		_ = public.Close()
-		return nil, bindFault("internal.listen", cfg.Internal.Listen, err)
-	}
-	return &Listeners{public, internal}, nil
+	return &l, nil
 }
 
 // bindFault says why an address cannot be listened on.
@@ -65,10 +79,13 @@ func bindFault(key, addr string, err error) error {
 	return &config.Fault{Key: key, Err: fmt.Errorf("%s (got %q)", because, addr)}
 }
 
-// Close closes both.
+// Close closes all of them.
 func (l *Listeners) Close() {
-	_ = l.public.Close()
-	_ = l.internal.Close()
+	for _, ln := range []net.Listener{l.public, l.internal, l.health} {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
 }
 
 // Public returns the address of the public listener.
@@ -79,29 +96,33 @@ func (l *Listeners) Internal() net.Addr { return l.internal.Addr() }
 
 // Announce prints the start line with the addresses that are bound.
 func (l *Listeners) Announce(out io.Writer) error {
-	err := json.NewEncoder(out).Encode(struct {
+	line := struct {
 		Event    string `json:"event"`
 		Public   string `json:"public"`
 		Internal string `json:"internal"`
-	}{"listening", l.public.Addr().String(), l.internal.Addr().String()})
-	if err != nil {
+		Health   string `json:"health,omitempty"`
+	}{Event: "listening", Public: l.public.Addr().String(), Internal: l.internal.Addr().String()}
+	if l.health != nil {
+		line.Health = l.health.Addr().String()
+	}
+	if err := json.NewEncoder(out).Encode(line); err != nil {
 		return fmt.Errorf("start line: %w", err)
 	}
 	return nil
 }
 
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+func newServer(handler http.Handler, idle time.Duration, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: handler, ErrorLog: errorLog(log),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		WriteTimeout: writeTimeout, IdleTimeout: idle, MaxHeaderBytes: maxHeaderBytes,
 		// "OPTIONS *" is for the router, which answers it like any unknown path.
 		DisableGeneralOptionsHandler: true,
 	}
 }
 
-func newInternalServer(handler http.Handler, log *slog.Logger) *http.Server {
-	s := newServer(handler, log)
+func newInternalServer(handler http.Handler, idle time.Duration, log *slog.Logger) *http.Server {
+	s := newServer(handler, idle, log)
 	s.MaxHeaderBytes = maxInternalHeaderBytes
 	return s
 }

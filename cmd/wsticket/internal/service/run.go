@@ -78,17 +78,22 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	return err
 }
 
-// serveUntil runs both servers until ctx ends or one of them fails, and then
-// stops both: they accept no new connections, and requests in progress have the
-// drain window and shutdownTimeout. The internal server stops last, so that the
+// serveUntil runs all servers until ctx ends or one of them fails, and then
+// stops them: they accept no new connections, and requests in progress have the
+// drain window and shutdownTimeout. Those that probes ask stop last, so that the
 // drain can be observed. net/http does not know of WebSockets, so they are
 // closed here.
 func (s *Service) serveUntil(ctx context.Context, l *Listeners) error {
-	public, internal := newServer(s.api.Public(), s.log), newInternalServer(s.api.Internal(), s.log)
-	failed := make(chan error, 2) // one for each server, so that neither blocks
+	idle := s.cfg.Public.IdleTimeout
+	public, internal := newServer(s.api.Public(), idle, s.log), newInternalServer(s.api.Internal(), idle, s.log)
+	health := newServer(s.api.Health(), idle, s.log)
+	failed := make(chan error, 3) // one for each server, so that none blocks
 	serve := func(server *http.Server, ln net.Listener) { failed <- server.Serve(ln) }
 	go serve(public, secured(l.public, s.tls.public))
 	go serve(internal, secured(l.internal, s.tls.internal))
+	if l.health != nil {
+		go serve(health, l.health)
+	}
 	var fault error
 	select {
 	case <-ctx.Done():
@@ -98,7 +103,7 @@ func (s *Service) serveUntil(ctx context.Context, l *Listeners) error {
 	defer cancel()
 	drained := make(chan error, 1)
 	go func() { drained <- s.drain(ctx) }() // ends soon after ctx
-	err := errors.Join(public.Shutdown(ctx), <-drained, internal.Shutdown(ctx))
+	err := errors.Join(public.Shutdown(ctx), <-drained, internal.Shutdown(ctx), health.Shutdown(ctx))
 	if fault != nil {
 		return fmt.Errorf("serve: %w", fault)
 	}

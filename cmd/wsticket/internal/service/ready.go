@@ -1,0 +1,46 @@
+package service
+
+import (
+	"context"
+	"errors"
+
+	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/ticket"
+)
+
+// What a probe says if it fails.
+var (
+	errDraining = ticket.WithDetail(errors.New("draining"), "draining")
+	errNoKeys   = ticket.WithDetail(errors.New("no keys"), "starting: no issuer's keys are there yet")
+)
+
+// hasStarted returns an error until an issuer has keys. Open has waited for the
+// store. One issuer is enough, so that a service can start while another one of
+// its issuers is down.
+func (s *Service) hasStarted(context.Context) error {
+	if !s.verifier.HasKeys() {
+		return errNoKeys
+	}
+	return nil
+}
+
+// ready returns an error while the service stops, and while it lacks something
+// that health.ready_requires names.
+func (s *Service) ready(ctx context.Context) error {
+	if s.draining.Load() {
+		return errDraining
+	}
+	for _, name := range s.cfg.Health.ReadyRequires {
+		if err := s.requires(ctx, name); err != nil {
+			return ticket.WithDetail(err, "health.ready_requires: "+name)
+		}
+	}
+	return nil
+}
+
+func (s *Service) requires(ctx context.Context, name string) error {
+	if name == config.RequireStore {
+		return s.store.Ping(ctx)
+	}
+	return s.verifier.Ready(ctx)
+}
