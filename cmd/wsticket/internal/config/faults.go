@@ -166,7 +166,7 @@ var fieldKeys = map[string]string{
 	"ws.Unauthenticated":           "limits.unauthenticated",
 	"ws.UnauthenticatedPerAddress": "limits.unauthenticated_per_address",
 
-	"api.WSPath":    "ws.path",
-	"api.PublicURL": "public.url",
+	"api.WSPath":      "ws.path",
+	"api.PublicURL":   "public.url",
 	"api.CORSHeaders": "public.cors_headers",
 }

@@ -71,6 +71,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String())
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watchStore(ctx) })
+	watching.Go(func() { s.watchOutages(ctx) })
 	err := s.serveUntil(ctx, l)
 	stop()
 	watching.Wait()

@@ -36,6 +36,8 @@ type Service struct {
 	metrics   *metrics.Metrics
 	tls       certificates
 	store     backend
+	outages   *storeWatch // nil for a store in this process
+	subjects  subjects
 	verifier  *auth.Verifier
 	sessions  *auth.Sessions // nil without session.lookup_url
 	keys      *auth.Keyring

@@ -34,6 +34,7 @@ func (s *Service) buildStore() error {
 		if err == nil {
 			s.store = redis
 			s.metrics.Redis(redis)
+			s.outages = newStoreWatch(s.probeStore, s.log.With("host", redis.Address()))
 		}
 	}
 	return err // any other URL is a fault of the settings
@@ -96,6 +97,18 @@ func storeCause(err error) string {
 		return outage.Cause()
 	}
 	return err.Error()
+}
+
+// probeStore returns an error if the store does not answer, or is no primary.
+func (s *Service) probeStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	redis, ok := s.store.(*redisstore.Store)
+	if err := s.store.Ping(ctx); err != nil || !ok {
+		return err
+	}
+	_, err := redis.Probe(ctx)
+	return err
 }
 
 // evictionInterval is how often the eviction policy is checked again: an
