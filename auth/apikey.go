@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"wsticket/ticket"
 )
@@ -55,12 +56,12 @@ func NewKeyring(keys []APIKey) (*Keyring, error) {
 		field := fmt.Sprintf("Keys[%d]", n)
 		faults.Check(keyName.MatchString(key.Name), field+".Name", "must be 1 to 64 letters, digits, dots, underscores and hyphens (got %q)", key.Name)
 		digest, ok := parseDigest(key.SHA256)
-		faults.Check(ok, field+".SHA256", "must be 64 characters of lower-case hex")
+		faults.Check(ok, field+".SHA256", "must be 64 characters of lower-case hex, as printf %%s KEY | sha256sum prints them (got %s)", shapeOf(key.SHA256))
 		faults.Check(!ok || !seen[key.SHA256], field+".SHA256", "is that of another key")
 		seen[key.SHA256] = true
-		faults.Check(len(key.Scopes) > 0, field+".Scopes", "must not be empty")
+		faults.Check(len(key.Scopes) > 0, field+".Scopes", "must list at least one of %s", strings.Join(scopes, ", "))
 		for _, scope := range key.Scopes {
-			faults.Check(slices.Contains(scopes, scope), field+".Scopes", "no such scope (got %q)", scope)
+			faults.Check(slices.Contains(scopes, scope), field+".Scopes", "must be of %s (got %q)", strings.Join(scopes, ", "), scope)
 		}
 		ring.keys[n] = heldKey{digest, key.Name, slices.Clone(key.Scopes)}
 	}
@@ -68,6 +69,25 @@ func NewKeyring(keys []APIKey) (*Keyring, error) {
 		return nil, err
 	}
 	return ring, nil
+}
+
+// shapeOf says what is wrong with a text that is no digest, without any of it: it
+// may be the key itself.
+func shapeOf(text string) string {
+	word, rest, more := strings.Cut(text, " ")
+	lower := strings.ToLower(word)
+	switch _, ok := parseDigest(lower); {
+	case text == "":
+		return "nothing"
+	case ok && more && strings.Trim(rest, " *-") == "":
+		return "a digest and the - that sha256sum prints behind it: leave that out"
+	case ok && more:
+		return "a digest and the name of a file behind it: leave that out"
+	case ok && lower != word:
+		return "one in capital letters: write them small"
+	default:
+		return fmt.Sprintf("%d characters that are no digest, perhaps the key itself", len(text))
+	}
 }
 
 func parseDigest(text string) (digest [sha256.Size]byte, ok bool) {

@@ -71,18 +71,34 @@ func TestKeyringListsEveryFault(t *testing.T) {
 	})
 	want := strings.Join([]string{
 		`auth: Keys[0].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "")`,
-		`auth: Keys[0].SHA256: must be 64 characters of lower-case hex`,
-		`auth: Keys[0].Scopes: must not be empty`,
+		`auth: Keys[0].SHA256: must be 64 characters of lower-case hex, as printf %s KEY | sha256sum prints them (got 14 characters that are no digest, perhaps the key itself)`,
+		`auth: Keys[0].Scopes: must list at least one of consume, introspect, read`,
 		`auth: Keys[1].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "a b")`,
-		`auth: Keys[1].SHA256: must be 64 characters of lower-case hex`,
-		`auth: Keys[1].Scopes: no such scope (got "revoke")`,
+		`auth: Keys[1].SHA256: must be 64 characters of lower-case hex, as printf %s KEY | sha256sum prints them (got one in capital letters: write them small)`,
+		`auth: Keys[1].Scopes: must be of consume, introspect, read (got "revoke")`,
 		`auth: Keys[3].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "` + strings.Repeat("n", 65) + `")`,
 		`auth: Keys[3].SHA256: is that of another key`,
-		`auth: Keys[3].Scopes: no such scope (got "")`,
+		`auth: Keys[3].Scopes: must be of consume, introspect, read (got "")`,
 		`auth: Keys[4].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "cert:chat")`,
-		`auth: Keys[4].SHA256: must be 64 characters of lower-case hex`,
+		`auth: Keys[4].SHA256: must be 64 characters of lower-case hex, as printf %s KEY | sha256sum prints them (got 65 characters that are no digest, perhaps the key itself)`,
 	}, "\n")
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// What sha256sum prints behind a digest is named, and nothing of the text shown.
+func TestPastedDigests(t *testing.T) {
+	t.Parallel()
+	digest := strings.Repeat("0123456789abcdef", 4)
+	for text, want := range map[string]string{
+		digest + "  -":       "the - that sha256sum prints behind it",
+		digest + "  key.txt": "the name of a file behind it",
+		"":                   "got nothing",
+	} {
+		_, err := auth.NewKeyring([]auth.APIKey{{Name: "a", SHA256: text, Scopes: []string{"read"}}})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), digest[:8]) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
 	}
 }

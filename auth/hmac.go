@@ -12,7 +12,7 @@ import (
 
 var (
 	errPublicSecret = errors.New("is an example from public documentation")
-	errFewBytes     = errors.New("repeats fewer than 8 different bytes")
+	errFewBytes     = errors.New("holds fewer than 8 different bytes, must be random (openssl rand -base64 32)")
 	errPEMSecret    = errors.New("is a PEM file; a public key is not a secret")
 )
 
@@ -26,7 +26,7 @@ func readSecretFile(path string) (*key, error) {
 	if line, found := bytes.CutSuffix(data, []byte("\n")); found {
 		data = bytes.TrimSuffix(line, []byte("\r"))
 	}
-	return &key{public: data}, checkSecret(data)
+	return &key{public: data}, keyfile.In(path, checkSecret(data))
 }
 
 // checkSecret refuses secrets that can be guessed. The required length depends

@@ -24,6 +24,14 @@ func readKeyFile(path string) ([]*key, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys, err := parseKeyFile(data)
+	if errors.Is(err, errNotPublic) {
+		err = fmt.Errorf("%w (it holds %s)", err, keyfile.Kind(data))
+	}
+	return keys, keyfile.In(path, err)
+}
+
+func parseKeyFile(data []byte) ([]*key, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(data, byteOrderMark)), []byte("{")) {
 		return readJWKFile(data)
 	}

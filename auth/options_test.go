@@ -51,8 +51,8 @@ func TestOptionsFaults(t *testing.T) {
 			o.Keys, o.HMACSecretFile, o.Algorithms = nil, test.WriteFile(t, "file", "0123456789abcdef0123456789abcdef"), []string{"RS256"}
 		}, "Issuers[0].Algorithms: RS256 does not go with an HMAC secret file"},
 		{"each algorithm has a key", func(o *auth.IssuerOptions) { o.Algorithms = []string{"EdDSA", "RS256"} }, "Issuers[0].Keys: RS256 fits none of the keys"},
-		{"a source of keys is required", func(o *auth.IssuerOptions) { o.Keys = nil }, "Issuers[0]: exactly one source of keys"},
-		{"two sources are too many", func(o *auth.IssuerOptions) { o.JWKSURL = "https://id.example.com/jwks" }, "(got JWKS URL, keys)"},
+		{"a source of keys is required", func(o *auth.IssuerOptions) { o.Keys = nil }, "Issuers[0]: exactly one of JWKSURL"},
+		{"two sources are too many", func(o *auth.IssuerOptions) { o.JWKSURL = "https://id.example.com/jwks" }, "(got JWKSURL, Keys)"},
 		{"S1 http", url("http://id.example.com/jwks"), `Issuers[0].JWKSURL: must be an https URL (got "http://id.example.com/jwks")`},
 		{"file", url("file:///etc/passwd"), "must be an absolute URL"},
 		{"another scheme", url("gopher://id.example.com/"), "must be an https URL"},
@@ -101,9 +101,9 @@ func TestEveryFaultIsListed(t *testing.T) {
 	for _, want := range []string{
 		"auth: Issuers[0].Leeway: ",
 		"auth: Issuers[0].Audience: ",
-		"auth: Issuers[0].PublicKeyFile: file does not exist",
+		"auth: Issuers[0].PublicKeyFile: no such file",
 		`auth: Issuers[1].Issuer: "a" is configured twice`,
-		"auth: Issuers[1]: exactly one source of keys",
+		"auth: Issuers[1]: exactly one of JWKSURL",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want %q in it", err, want)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"wsticket/ticket"
@@ -34,27 +35,32 @@ func (s staticKeys) renew(context.Context, time.Time) (*keySet, error) { return 
 
 func (s staticKeys) outage() error { return keysUnavailable }
 
-// source is a setting that says where keys come from.
-type source struct{ field, name string }
-
-// sources returns the settings that are used.
-func (o IssuerOptions) sources() []source {
-	var used []source
-	for _, s := range []struct {
-		source
-		used bool
-	}{
-		{source{"JWKSURL", "JWKS URL"}, o.JWKSURL != ""},
-		{source{"Discovery", "discovery"}, o.Discovery},
-		{source{"PublicKeyFile", "public key file"}, o.PublicKeyFile != ""},
-		{source{"HMACSecretFile", "HMAC secret file"}, o.HMACSecretFile != ""},
-		{source{"Keys", "keys"}, len(o.Keys) > 0},
-	} {
-		if s.used {
-			used = append(used, s.source)
+// sources returns the fields that are set of those that say where keys come
+// from.
+func (o IssuerOptions) sources() []string {
+	var used []string
+	for n, set := range []bool{o.JWKSURL != "", o.Discovery, o.PublicKeyFile != "", o.HMACSecretFile != "", len(o.Keys) > 0} {
+		if set {
+			used = append(used, keySources[n])
 		}
 	}
 	return used
+}
+
+// keySources are the fields that say where keys come from.
+var keySources = []string{"JWKSURL", "Discovery", "PublicKeyFile", "HMACSecretFile", "Keys"}
+
+// SourceError says that none of the fields that say where an issuer's keys come
+// from is set, or several.
+type SourceError struct {
+	// Used are the fields that are set.
+	Used []string
+}
+
+// Error names all of them.
+func (e *SourceError) Error() string {
+	return fmt.Sprintf("exactly one of %s must be set (got %s)",
+		strings.Join(keySources, ", "), cmp.Or(strings.Join(e.Used, ", "), "none"))
 }
 
 // allowed returns the algorithms by name. If none are configured they are
@@ -90,7 +96,7 @@ func (v *Verifier) newIssuer(f *ticket.OptionErrors, field string, o Options, op
 	if len(sources) != 1 {
 		return i
 	}
-	field += "." + sources[0].field
+	field += "." + sources[0]
 	i.source = field
 	keys, err := options.static()
 	if err != nil {
@@ -118,7 +124,7 @@ func (o IssuerOptions) static() (keys []*key, err error) {
 		keys = []*key{secret}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w (got %q)", err, cmp.Or(o.PublicKeyFile, o.HMACSecretFile))
+		return nil, err // it names the file
 	}
 	var wrong []error
 	for n, public := range o.Keys {

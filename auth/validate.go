@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -93,13 +92,9 @@ func (o IssuerOptions) validateAlgorithms(f *ticket.OptionErrors, field string) 
 // validateSource requires one source of keys: with two, one could be used to
 // get around the other.
 func (o IssuerOptions) validateSource(f *ticket.OptionErrors, field string) {
-	var used []string
-	for _, s := range o.sources() {
-		used = append(used, s.name)
+	if used := o.sources(); len(used) != 1 {
+		f.Add(field, &SourceError{used})
 	}
-	f.Check(len(used) == 1, field,
-		"exactly one source of keys is required: JWKS URL, discovery, public key file, HMAC secret file or keys (got %s)",
-		cmp.Or(strings.Join(used, ", "), "none"))
 	if o.JWKSURL != "" {
 		if err := checkKeyURL(o.JWKSURL, o.InsecureAllowPrivateNetwork); err != nil {
 			f.Check(false, field+".JWKSURL", "%w (got %q)", err, withoutUser(o.JWKSURL))

@@ -196,7 +196,7 @@ func TestAssertionKeyFiles(t *testing.T) {
 	ec := test.PEM("EC PRIVATE KEY", sec1)
 	parameters := "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
 	good := test.PrivatePEM(edKey())
-	const notKey, notFile = "must be an unencrypted private key, ECDSA on P-256 or Ed25519", "not one or two private keys in PEM"
+	const notKey, notFile = "must be an unencrypted private key, ECDSA on P-256 or Ed25519", "must hold one or two private keys in PEM"
 	for _, row := range []struct{ rule, text, want string }{
 		{"PKCS #8", good, ""},
 		{"SEC 1", ec, ""},
@@ -204,9 +204,9 @@ func TestAssertionKeyFiles(t *testing.T) {
 		{"text around it", "# rotated in May\n" + good + "\n", ""},
 		{"two", good + test.PrivatePEM(p256Key()), ""},
 		{"three", good + test.PrivatePEM(p256Key()) + test.PrivatePEM(test.EdKey()), notFile},
-		{"one twice", good + good, "holds one key twice"},
-		{"one twice in two forms", test.PrivatePEM(p256Key()) + ec, "holds one key twice"},
-		{"nothing", "", notFile},
+		{"one twice", good + good, "must not hold one key twice"},
+		{"one twice in two forms", test.PrivatePEM(p256Key()) + ec, "must not hold one key twice"},
+		{"nothing", "", "the file is empty"},
 		{"no PEM", "secret", notFile},
 		{"half a second one", good + "-----BEGIN PRIVATE KEY-----\nMC4C", notFile},
 		{"a public key", test.PublicPEM(edKey()), "key 1: " + notKey},

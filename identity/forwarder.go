@@ -62,7 +62,7 @@ func New(o Options) (*Forwarder, error) {
 	if o.AssertionKeyFile != "" {
 		var err error
 		if f.assertion, err = newAssertion(o); err != nil {
-			faults.Check(false, "AssertionKeyFile", "%w (got %q)", err, o.AssertionKeyFile)
+			faults.Add("AssertionKeyFile", err)
 		}
 	}
 	if err := faults.Err(); err != nil {

@@ -252,7 +252,7 @@ func TestOptions(t *testing.T) {
 		"an audience without a key":    {identity.Options{AssertionAudience: "app"}, "identity: AssertionAudience: needs an assertion key file"},
 		"a key without an audience":    {identity.Options{AssertionKeyFile: "f", Issuer: "x"}, "identity: AssertionAudience: must be 1 to 255 bytes"},
 		"a key without a public URL":   {identity.Options{AssertionKeyFile: "f", AssertionAudience: "app"}, "identity: Issuer: required with an assertion key file"},
-		"a key file that is not there": {identity.Options{AssertionKeyFile: "/gone", AssertionAudience: "app", Issuer: "x"}, `identity: AssertionKeyFile: file does not exist (got "/gone")`},
+		"a key file that is not there": {identity.Options{AssertionKeyFile: "/gone", AssertionAudience: "app", Issuer: "x"}, `identity: AssertionKeyFile: no such file: /gone`},
 	} {
 		f, err := identity.New(row.o)
 		if err == nil || f != nil || !strings.Contains(err.Error(), row.want) {

@@ -23,9 +23,9 @@ import (
 const maxKeys = 2
 
 var (
-	errKeyCount  = errors.New("not one or two private keys in PEM")
+	errKeyCount  = errors.New("must hold one or two private keys in PEM")
 	errKeyKind   = errors.New("must be an unencrypted private key, ECDSA on P-256 or Ed25519")
-	errKeyTwice  = errors.New("holds one key twice")
+	errKeyTwice  = errors.New("must not hold one key twice")
 	errIssuerKey = errors.New("is an issuer's, whose bearers it would sign; a key has one purpose")
 )
 
@@ -43,7 +43,7 @@ type signingKey struct {
 func AssertionKeys(file string) ([]crypto.PublicKey, error) {
 	keys, err := readKeys(file)
 	if err != nil {
-		return nil, fmt.Errorf("identity: assertion keys: %w (got %q)", err, file)
+		return nil, fmt.Errorf("identity: assertion keys: %w", err)
 	}
 	var public []crypto.PublicKey
 	for _, k := range keys {
@@ -59,6 +59,11 @@ func readKeys(path string) ([]*signingKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys, err := parseKeys(data)
+	return keys, keyfile.In(path, err)
+}
+
+func parseKeys(data []byte) ([]*signingKey, error) {
 	blocks := bytes.Count(data, []byte("-----BEGIN "))
 	var keys []*signingKey
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -72,8 +77,13 @@ func readKeys(path string) ([]*signingKey, error) {
 		}
 		keys = append(keys, k)
 	}
-	if blocks != 0 || len(keys) == 0 || len(keys) > maxKeys {
-		return nil, errKeyCount
+	switch {
+	case len(keys) == 0:
+		return nil, fmt.Errorf("%w (it holds %s)", errKeyCount, keyfile.Kind(data))
+	case blocks != 0:
+		return nil, fmt.Errorf("%w (part of it is damaged)", errKeyCount)
+	case len(keys) > maxKeys:
+		return nil, fmt.Errorf("%w (it holds %d)", errKeyCount, len(keys))
 	}
 	if len(keys) == maxKeys && keys[0].kid == keys[1].kid {
 		return nil, errKeyTwice
@@ -90,7 +100,7 @@ func parseKey(block *pem.Block) (*signingKey, error) {
 	case "EC PRIVATE KEY":
 		private, err = x509.ParseECPrivateKey(block.Bytes)
 	default:
-		return nil, errKeyKind
+		return nil, fmt.Errorf("%w (it holds %s)", errKeyKind, keyfile.Kind(pem.EncodeToMemory(block)))
 	}
 	if err != nil {
 		return nil, errKeyKind // the parser's text may quote the file
@@ -113,7 +123,7 @@ func parseKey(block *pem.Block) (*signingKey, error) {
 			"y": base64.RawURLEncoding.EncodeToString(point[1+half:]),
 		})
 	default:
-		return nil, errKeyKind
+		return nil, fmt.Errorf("%w (it holds one of another kind, such as RSA: openssl ecparam -name prime256v1 -genkey -noout makes one)", errKeyKind)
 	}
 }
 

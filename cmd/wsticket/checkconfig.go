@@ -1,28 +1,50 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/cmd/wsticket/internal/service"
 )
 
 type checkConfigCmd struct {
 	config.Flags
+
+	Online bool `help:"Also ask the store, the issuers, the application and the lookup of sessions, and say what they answer. It changes nothing there."`
 }
 
 // Run names every fault of the configuration, and of the files that it names,
-// that serve would refuse to start with. It says what profiles preset. It opens
-// no socket.
-func (c *checkConfigCmd) Run(w world) error {
+// that serve would refuse to start with. It opens no socket unless it is asked
+// to.
+func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 	cfg, s, err := build(c.Flags, w)
 	if err != nil {
 		return err
 	}
-	s.Close()
+	defer s.Close()
+	for _, warning := range s.Warnings() {
+		_, _ = fmt.Fprintln(w.Stderr, "warning: "+warning)
+	}
 	for _, line := range append(cfg.Presets(), "the configuration is good") {
 		if _, err := fmt.Fprintln(w.Stdout, line); err != nil {
 			return err
 		}
+	}
+	if !c.Online {
+		return nil
+	}
+	failed := 0
+	s.AskOthers(ctx, func(f service.Finding) {
+		if f.Err == nil {
+			_, _ = fmt.Fprintf(w.Stdout, "ok      %s: %s\n", f.Asked, f.Said)
+			return
+		}
+		failed++
+		_, _ = fmt.Fprintf(w.Stdout, "FAILED  %s: %s: %v\n", f.Asked, f.Said, f.Err)
+	})
+	if failed > 0 {
+		return fmt.Errorf("check-config: %d of the services that the configuration names cannot be used", failed)
 	}
 	return nil
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 
 	"github.com/alecthomas/kong"
@@ -51,7 +49,7 @@ func run(ctx context.Context, w world) error {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		// Help ends the run and not the process, which may be that of a test.
 		kong.Exit(func(int) { helped = true }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(w),
+		durations(), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(w),
 	)
 	if err != nil {
 		return err
@@ -61,16 +59,7 @@ func run(ctx context.Context, w world) error {
 	case helped:
 		return nil
 	case err != nil:
-		return usageError{fmt.Errorf("%w (see %s --help)", err, commandOf(err))}
+		return usageFault(err, parser)
 	}
 	return command.Run()
-}
-
-// commandOf returns the command line as far as it could be parsed.
-func commandOf(err error) string {
-	parse, ok := errors.AsType[*kong.ParseError](err)
-	if !ok || parse.Context.Selected() == nil {
-		return "wsticket"
-	}
-	return parse.Context.Selected().FullPath()
 }

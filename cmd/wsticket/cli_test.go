@@ -58,10 +58,10 @@ func TestFilesThatAreNoConfiguration(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no such file": {[]string{"--config", missing}, "configuration: open /nowhere/wsticket.yaml: no such file or directory"},
-		"no YAML":      {[]string{"--config", test.WriteFile(t, "c.yaml", "public: {")}, "c.yaml: not YAML (line 1)"},
-		"a key":        {[]string{"--config", test.WriteFile(t, "issuer.pem", "-----BEGIN PUBLIC KEY-----")}, "issuer.pem: not YAML of keys and values"},
-		"none at all":  {nil, "issuers: must name at least one, unless session.lookup_url is set\n(no file was read: name one with --config or WSTICKET_CONFIG)"},
+		"no such file": {[]string{"--config", missing}, "configuration: no such file: /nowhere/wsticket.yaml (there is no folder /nowhere)"},
+		"no YAML":      {[]string{"--config", test.WriteFile(t, "c.yaml", "public: {")}, "c.yaml: not YAML (near line 1: a value is missing, or a bracket or comma is too many)"},
+		"a key":        {[]string{"--config", test.WriteFile(t, "issuer.pem", "-----BEGIN PUBLIC KEY-----")}, "(it holds damaged PEM)"},
+		"none at all":  {nil, "issuers: must name at least one, unless session.lookup_url is set\n(no file was read: name one with --config FILE or WSTICKET_CONFIG)"},
 	} {
 		for _, command := range [][]string{{"serve"}, {"check-config"}} {
 			_, _, err := runIn(t, nil, append(command, row.args...)...)
@@ -72,7 +72,7 @@ func TestFilesThatAreNoConfiguration(t *testing.T) {
 	}
 	for _, command := range [][]string{{"print-config", "nginx"}, {"health"}, {"token", "--sub", "a", "--key", missing}} {
 		_, _, err := runIn(t, nil, append(command, "--config", missing)...)
-		if err == nil || err.Error() != "configuration: open /nowhere/wsticket.yaml: no such file or directory" {
+		if err == nil || err.Error() != "configuration: no such file: /nowhere/wsticket.yaml (there is no folder /nowhere)" {
 			t.Errorf("%s says %v, want that there is no file", command, err)
 		}
 	}
@@ -155,17 +155,17 @@ identity: {assertion_key_file: "`+idp.private+`"}
 		args       []string
 	}{
 		{"a key that signs assertions signs no bearers", "is identity.assertion_key_file", []string{"--key", idp.private, "--config", sealed}},
-		{"a public key cannot sign", "no private key", []string{"--key", idp.public}},
-		{"a file that is no key", "not PEM", []string{"--key", short}},
+		{"a public key cannot sign", "must hold a private key in PEM, not a public key", []string{"--key", idp.public}},
+		{"a file that is no key", "not text that is not PEM", []string{"--key", short}},
 		{"a secret that is too short", "at least 32 bytes", []string{"--key", short, "--algorithm", "HS256"}},
 		{"a PEM file is no secret", "is PEM", []string{"--key", idp.private, "--algorithm", "HS256"}},
-		{"nobody", "--sub must not be empty", []string{"--key", idp.private, "--sub", ""}},
+		{"nobody", "--sub: must not be empty", []string{"--key", idp.private, "--sub", ""}},
 		{"a file that is not there", "no such file", []string{"--key", short + "x"}},
-		{"an algorithm that the key cannot do", "does not fit ES256", []string{"--key", idp.private, "--algorithm", "ES256"}},
+		{"an algorithm that the key cannot do", "does not fit ES256, but RS256", []string{"--key", idp.private, "--algorithm", "ES256"}},
 		{"no algorithm at all", "no such algorithm", []string{"--key", idp.private, "--algorithm", "none"}},
-		{"a claim without a value", "--claim must be name=value", []string{"--key", idp.private, "--claim", "x"}},
-		{"a claim that a flag sets", "--claim exp: is set by the other flags", []string{"--key", idp.private, "--claim", "exp=1"}},
-		{"a lifetime of nothing", "--ttl must be positive", []string{"--key", idp.private, "--ttl", "0s"}},
+		{"a claim without a value", "--claim: must be NAME=VALUE", []string{"--key", idp.private, "--claim", "x"}},
+		{"a claim that a flag sets", "--claim: exp is set by the other flags", []string{"--key", idp.private, "--claim", "exp=1"}},
+		{"a lifetime of nothing", "--ttl: must be more than 0s", []string{"--key", idp.private, "--ttl", "0s"}},
 	} {
 		out, _, err := runIn(t, nil, append([]string{"token", "--sub", "x"}, row.args...)...)
 		if err == nil || !strings.Contains(err.Error(), row.want) || out != "" {

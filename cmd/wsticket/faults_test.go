@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"wsticket/internal/test"
+	"wsticket/internal/testenv"
 )
 
 // faulty is a configuration with faults, as a file to which an issuer is added,
@@ -52,10 +53,20 @@ func faultyConfigurations() []faulty {
 		one("half a certificate", "public: {tls: {cert_file: FILE}}", "public.tls"),
 		one("half of another", "internal: {tls: {key_file: FILE}}", "internal.tls"),
 		one("client certificates without TLS", "internal: {tls: {client_ca_file: FILE}}", "internal.tls.client_ca_file"),
-		one("a certificate that is none", "public: {tls: {cert_file: FILE, key_file: FILE}}", "public.tls"),
-		one("a certificate that is not there", "internal: {tls: {cert_file: /gone, key_file: /gone}}", "internal.tls"),
+		{"a certificate that is none", "public: {tls: {cert_file: FILE, key_file: FILE}}", nil, []string{"public.tls.cert_file", "public.tls.key_file"}},
+		one("a public key for a certificate", "public: {tls: {cert_file: KEY, key_file: PRIVATE}}", "public.tls.cert_file"),
+		one("a key of another certificate", "public: {tls: {cert_file: CERT, key_file: PRIVATE}}", "public.tls.key_file"),
+		one("a certificate for a key", "public: {tls: {cert_file: CERT, key_file: CERT}}", "public.tls.key_file"),
+		one("an authority that is none", "internal: {tls: {cert_file: CERT, key_file: CERTKEY, client_ca_file: KEY}}", "internal.tls.client_ca_file"),
+		one("an address without a port", "public: {listen: localhost}", "public.listen"),
+		one("a port that is too large", "internal: {listen: \"127.0.0.1:65536\"}", "internal.listen"),
+		one("a URL to listen on", "public: {listen: \"http://localhost:8080\"}", "public.listen"),
+		one("two listeners on one port", "public: {listen: \":8080\"}\ninternal: {listen: \"127.0.0.1:8080\"}", "internal.listen"),
+		one("one mapping for a list", "issuers: {issuer: a, audience: [b], public_key_file: KEY}", "issuers"),
+		{"a certificate that is not there", "internal: {tls: {cert_file: /gone, key_file: /gone}}", nil, []string{"internal.tls.cert_file", "internal.tls.key_file"}},
 		one("no issuer", "issuers: []", "issuers"),
 		one("a level that is none", "log: {level: loud}", "log.level"),
+		one("a way to log users that is none", "log: {subject: yes}", "log.subject"),
 		one("a format that is none", "log: {format: xml}", "log.format"),
 		one("a cookie that no page may use", "session: {cookie: sid, jwt: true}", "origins"),
 		one("a claim that no issuer has", "identity: {headers: {emial: X-Email}}", "identity.headers"),
@@ -150,7 +161,7 @@ func faultyConfigurations() []faulty {
 		{
 			"one of each", "ticket: {ttl: 5m}\nws: {path: /.ws}\nlog: {level: loud}\nwss: {}\npublic: {tls: {cert_file: /gone, key_file: /gone}}",
 			set("WSTICKET_TICKET_RETENTION=48h", "identity.assertion_audience=app"),
-			[]string{"ticket.ttl", "ws.path", "log.level", "wss", "public.tls", "ticket.retention", "identity.assertion_audience"},
+			[]string{"ticket.ttl", "ws.path", "log.level", "wss", "public.tls.cert_file", "public.tls.key_file", "ticket.retention", "identity.assertion_audience"},
 		},
 	}
 }
@@ -158,7 +169,9 @@ func faultyConfigurations() []faulty {
 // TestFaults passes every faulty configuration to check-config and to serve,
 // which have to report the same: each fault once, by its key.
 func TestFaults(t *testing.T) {
+	certs := testenv.TLS(t)
 	fill := strings.NewReplacer(
+		"CERTKEY", certs.ServerKeyFile, "CERT", certs.ServerCertFile, "PRIVATE", test.WriteFile(t, "private.pem", test.PrivatePEM(newEd25519(t))),
 		"FILE", test.WriteFile(t, "other", "something else"), "SEAL", test.WriteFile(t, "seal.keys", sealKeyA),
 		"KEY", test.WriteFile(t, "key.pem", publicKeyPEM(t, newEd25519(t))),
 	)
@@ -172,7 +185,10 @@ func TestFaults(t *testing.T) {
 				row.file += "\nissuers: [{issuer: \"https://id.example.com\", audience: [ws], public_key_file: KEY}]\n"
 			}
 			w := world{Stderr: io.Discard}
-			args := []string{"--config", test.WriteFile(t, "wsticket.yaml", fill.Replace(row.file)), "--set", "public.listen=127.0.0.1:0", "--set", "internal.listen=127.0.0.1:0"}
+			args := []string{"--config", test.WriteFile(t, "wsticket.yaml", fill.Replace(row.file))}
+			if !strings.Contains(row.file, "listen:") {
+				args = append(args, "--set", "public.listen=127.0.0.1:0", "--set", "internal.listen=127.0.0.1:0")
+			}
 			for _, setting := range row.more {
 				if strings.HasPrefix(setting, "WSTICKET_") {
 					w.Env = append(w.Env, setting)

@@ -65,11 +65,11 @@ func TestCheckConfigReadsAssertionKeys(t *testing.T) {
 	}{
 		{"a key", privateKeyPEM(t, newEd25519(t)), "", nil},
 		{"two", privateKeyPEM(t, newEd25519(t)) + privateKeyPEM(t, newP256(t)), "", nil},
-		{"no key", "", "not one or two private keys in PEM", nil},
+		{"no key", "", "the file is empty", nil},
 		{"a key of another kind", mustRead(t, idp.private), "key 1: must be an unencrypted private key, ECDSA on P-256 or Ed25519", nil},
 		{"an issuer's", privateKeyPEM(t, shared), "key 1: is an issuer's", []string{"--set", "issuers=[" + ofShared + "]"}},
-		{"no key, beside an issuer that has a fault", "", "not one or two private keys in PEM", []string{"--set", "issuers=[{issuer: b}]"}},
-		{"no key, beside a key file that has a fault", "", "not one or two private keys in PEM", []string{"--set", "issuers=[{issuer: b, audience: [ws], public_key_file: /gone}]"}},
+		{"no key, beside an issuer that has a fault", "", "the file is empty", []string{"--set", "issuers=[{issuer: b}]"}},
+		{"no key, beside a key file that has a fault", "", "the file is empty", []string{"--set", "issuers=[{issuer: b, audience: [ws], public_key_file: /gone}]"}},
 	} {
 		file := test.WriteFile(t, "assertion.pem", row.keys)
 		args := append([]string{

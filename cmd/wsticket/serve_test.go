@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,9 @@ func newProvider(t testing.TB) provider {
 	dir := t.TempDir()
 	p := provider{filepath.Join(dir, "issuer.pem"), filepath.Join(dir, "issuer.pub.pem"), filepath.Join(dir, "seal.keys")}
 	openssl(t, nil, "rand", "-base64", "-out", p.seal, "32")
+	if err := os.Chmod(p.seal, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	openssl(t, nil, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", p.private)
 	openssl(t, nil, "pkey", "-in", p.private, "-pubout", "-out", p.public)
 	return p

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"crypto"
 	"encoding/json"
 	"errors"
@@ -12,7 +14,9 @@ import (
 
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/devidp"
+	"wsticket/cmd/wsticket/internal/service"
 	"wsticket/identity"
+	"wsticket/ticket"
 )
 
 type tokenCmd struct {
@@ -29,9 +33,13 @@ type tokenCmd struct {
 }
 
 // Run prints the bearer on standard output, and nothing else.
-func (c *tokenCmd) Run(w world) error {
+//
+// A bearer that the configuration refuses is printed, too, because a trial may
+// need one. A warning on standard error says why it is refused.
+func (c *tokenCmd) Run(ctx context.Context, w world) error {
 	// The file need not be valid as a whole: only issuers and key files matter.
-	cfg, err := config.LoadFile(config.FileName(c.Config, w.Env))
+	file := config.FileName(c.Config, w.Env)
+	cfg, err := config.LoadFile(file)
 	if err != nil {
 		return err
 	}
@@ -40,10 +48,10 @@ func (c *tokenCmd) Run(w world) error {
 	}
 	key, err := devidp.LoadKey(c.Key, c.Algorithm)
 	if err != nil {
-		return fmt.Errorf("token: key: %w", err)
+		return fmt.Errorf("token: --key: %w", err)
 	}
 	if signsAssertions(cfg, key) {
-		return errors.New("token: key: is one of identity.assertion_key_file of the configuration; a key has one purpose")
+		return errors.New("token: --key: is one of identity.assertion_key_file of the configuration; a key has one purpose")
 	}
 	bearer, err := c.bearer(cfg)
 	if err != nil {
@@ -53,8 +61,30 @@ func (c *tokenCmd) Run(w world) error {
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
+	if file != "" {
+		trial := service.TrialBearer{Text: signed, Issuer: bearer.Issuer, Key: key, Algorithm: cmp.Or(c.Algorithm, devidp.DefaultAlgorithm(key))}
+		if err := service.CheckBearer(ctx, cfg, trial); err != nil {
+			_, _ = fmt.Fprintf(w.Stderr, "warning: serve with %s refuses this bearer: %s\n", file, whyRefused(err))
+		}
+	}
 	_, err = fmt.Fprintln(w.Stdout, signed)
 	return err
+}
+
+// whyRefused returns the check that a bearer fails, and what did not fit.
+func whyRefused(err error) string {
+	if !errors.Is(err, ticket.ErrInvalidBearer) && !errors.Is(err, ticket.ErrUnavailable) {
+		return err.Error() // a fault of the settings
+	}
+	var parts []string
+	for _, a := range ticket.AttrsOf(err) {
+		parts = append(parts, a.String())
+	}
+	reason := ticket.Reason(err)
+	if len(parts) == 0 {
+		return reason
+	}
+	return reason + " (" + strings.Join(parts, ", ") + ")"
 }
 
 // refuseOtherKeys refuses a file that the configuration names for another
@@ -62,7 +92,7 @@ func (c *tokenCmd) Run(w world) error {
 func refuseOtherKeys(cfg config.Config, file string) error {
 	mine, err := os.Stat(file)
 	if err != nil {
-		return fmt.Errorf("token: key: %w", err)
+		return nil //nolint:nilerr // A file that cannot be read is refused when it is read.
 	}
 	for setting, name := range map[string]string{
 		"public.tls.key_file":         cfg.Public.TLS.KeyFile,
@@ -71,7 +101,7 @@ func refuseOtherKeys(cfg config.Config, file string) error {
 		"identity.assertion_key_file": cfg.Identity.AssertionKeyFile,
 	} {
 		if other, err := os.Stat(name); err == nil && os.SameFile(mine, other) {
-			return fmt.Errorf("token: key: is %s of the configuration; a key has one purpose", setting)
+			return fmt.Errorf("token: --key: is %s of the configuration; a key has one purpose: make one with openssl ecparam -name prime256v1 -genkey -noout", setting)
 		}
 	}
 	return nil
@@ -108,10 +138,10 @@ func (c *tokenCmd) bearer(cfg config.Config) (devidp.Bearer, error) {
 		b.Issuer = "wsticket-token"
 	}
 	if c.Sub == "" {
-		return b, usageError{errors.New("token: --sub must not be empty")}
+		return b, usageError{errors.New("token: --sub: must not be empty")}
 	}
 	if c.TTL <= 0 {
-		return b, usageError{errors.New("token: --ttl must be positive")}
+		return b, usageError{fmt.Errorf("token: --ttl: must be more than 0s (got %s)", c.TTL)}
 	}
 	return b, c.addClaims(b.Claims)
 }
@@ -121,10 +151,10 @@ func (c *tokenCmd) addClaims(claims map[string]any) error {
 	for _, claim := range c.Claim {
 		name, text, ok := strings.Cut(claim, "=")
 		if !ok || name == "" {
-			return usageError{errors.New("token: --claim must be name=value")}
+			return usageError{fmt.Errorf("token: --claim: must be NAME=VALUE, as in email=alice@example.com (got %q)", claim)}
 		}
 		if slices.Contains(reserved, name) {
-			return usageError{fmt.Errorf("token: --claim %s: is set by the other flags", name)}
+			return usageError{fmt.Errorf("token: --claim: %s is set by the other flags (see wsticket token --help)", name)}
 		}
 		var value any = text
 		if json.Unmarshal([]byte(text), &value) != nil {

@@ -28,7 +28,7 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	events, err := strconv.ParseUint(number, 10, 32)
 	per, known := units[unit]
 	if err != nil || !known || events < 1 || events > maxEvents {
-		return fmt.Errorf("rate: must be N/s, N/m or N/h with N 1..%d, or 0 for no limit (got %q)", maxEvents, text)
+		return fmt.Errorf("must be a number per second, minute or hour, such as 10/s, 600/m or 100/h, at most %d, or 0 for no limit (got %q)", maxEvents, text)
 	}
 	*r = Rate{Events: int(events), Per: per}
 	return nil

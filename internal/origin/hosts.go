@@ -30,7 +30,7 @@ func NewHosts(entries []string) (*Hosts, error) {
 		name, port, err := splitHostPort(lower(entry))
 		switch {
 		case err != nil:
-			faults = append(faults, fmt.Errorf("host %q: %w", entry, err))
+			faults = append(faults, fmt.Errorf("host %q: %w%s", entry, err, repairHost(entry)))
 		case port == "":
 			hosts.anyPort[name] = struct{}{}
 		default:

@@ -32,7 +32,7 @@ func NewList(entries []string) (*List, error) {
 	for _, entry := range entries {
 		canonical, err := Canonical(entry)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("origin %q: %w", entry, err))
+			faults = append(faults, fmt.Errorf("origin %q: %w%s", entry, err, repair(entry)))
 			continue
 		}
 		list.origins[canonical] = struct{}{}

@@ -2,8 +2,10 @@ package redisstore
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,8 +29,9 @@ type connectHook = func(ctx context.Context, conn *redis.Conn) error
 // newClient returns the client for a target. hookFor makes the hook for the
 // connections to an address; with Sentinels, where the address changes, it gets
 // the name of the primary.
-func newClient(t *target, timeout time.Duration, hookFor func(addr string) connectHook) redis.UniversalClient {
-	options := hardened(t.client, timeout)
+// handshakes counts the TLS handshakes that wait for the server.
+func newClient(t *target, timeout time.Duration, hookFor func(addr string) connectHook, handshakes *atomic.Int32) redis.UniversalClient {
+	options := hardened(t.client, timeout, handshakes)
 	switch t.topology {
 	case sentinel:
 		return newSentinelClient(options, hookFor)
@@ -59,7 +62,7 @@ func newClusterClient(options *redis.UniversalOptions, hookFor func(addr string)
 // hardened adds the options on which single use and the deadlines depend. What
 // sends commands to replicas (ReadOnly, RouteByLatency, RouteRandomly) stays
 // off.
-func hardened(o redis.UniversalOptions, timeout time.Duration) *redis.UniversalOptions {
+func hardened(o redis.UniversalOptions, timeout time.Duration, handshakes *atomic.Int32) *redis.UniversalOptions {
 	o.MaxRetries = -1 // 0 would mean three
 	o.ContextTimeoutEnabled = true
 	o.ReadTimeout, o.WriteTimeout = timeout, timeout
@@ -67,7 +70,7 @@ func hardened(o redis.UniversalOptions, timeout time.Duration) *redis.UniversalO
 	// this does, so that there is one error for one kind of delay.
 	o.PoolTimeout = 2 * timeout
 	o.DialTimeout, o.DialerRetries = dialTimeout, 1
-	o.Dialer = dialer(&o)
+	o.Dialer = dialer(&o, handshakes)
 	// Pipelines share the connection pool: one of their own would be idle most
 	// of the time, and a second one to limit.
 	o.PipelinePoolSize = -1
@@ -81,15 +84,39 @@ func hardened(o redis.UniversalOptions, timeout time.Duration) *redis.UniversalO
 // dialer connects as the client library does, but returns a connection that
 // fails in place of an error. After as many errors as the pool has places, the
 // library would stop connecting and try only once a second.
-func dialer(o *redis.UniversalOptions) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	dial := redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig})
+func dialer(o *redis.UniversalOptions, handshakes *atomic.Int32) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	dial, config, timeout := redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout}), o.TLSConfig, o.DialTimeout
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
 		conn, err := dial(ctx, network, addr)
+		if err == nil && config != nil {
+			handshakes.Add(1)
+			conn, err = secure(ctx, conn, addr, config)
+			handshakes.Add(-1)
+		}
 		if err != nil {
 			return failedConn{err}, nil
 		}
 		return conn, nil
 	}
+}
+
+// secure puts TLS on a connection, for the host of the address.
+func secure(ctx context.Context, conn net.Conn, addr string, config *tls.Config) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	config = config.Clone()
+	config.ServerName = host
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secured, nil
 }
 
 // failedConn is a connection to a server that could not be reached.

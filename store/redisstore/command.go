@@ -83,7 +83,7 @@ func runScript(ctx context.Context, p processor, s script, keys []string, args .
 // has no context, would run the command and might even be first with its reply.
 func (s *Store) withTimeout(ctx context.Context, key string, fn func(context.Context) (reply, error)) (reply, error) {
 	if err := ctx.Err(); err != nil {
-		return reply{}, translate(ctx, err)
+		return reply{}, s.translate(ctx, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -91,7 +91,7 @@ func (s *Store) withTimeout(ctx context.Context, key string, fn func(context.Con
 	if err != nil {
 		s.learnFromError(limited, key, err)
 	}
-	return r, translate(ctx, err)
+	return r, s.translate(ctx, err)
 }
 
 // runStep runs a step on a key, behind the guard that the store uses.

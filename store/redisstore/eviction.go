@@ -105,9 +105,9 @@ func (s *Store) eachPrimary(ctx context.Context, fn func(context.Context, proces
 	defer cancel()
 	nodes, ok := s.client.(*redis.ClusterClient)
 	if !ok {
-		return translate(ctx, fn(limited, s.client))
+		return s.translate(ctx, fn(limited, s.client))
 	}
-	return translate(ctx, nodes.ForEachMaster(limited, func(ctx context.Context, c *redis.Client) error {
+	return s.translate(ctx, nodes.ForEachMaster(limited, func(ctx context.Context, c *redis.Client) error {
 		return fn(ctx, c)
 	}))
 }

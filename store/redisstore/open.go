@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"errors"
+	"strings"
+	"sync/atomic"
 
 	"wsticket/ticket"
 )
@@ -39,19 +41,23 @@ func Open(rawURL string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	faults := ticket.OptionErrors{Package: "redisstore"}
 	o.check(&faults)
-	t, err := readURL(rawURL)
+	t, err := readURL(rawURL, o.Dir)
 	faults.Add("URL", err)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	fences := newFenceTable(o.Fence, t.topology == cluster)
-	return newStore(newClient(t, o.Timeout, fences.onConnect), fences, o), nil
+	handshakes := new(atomic.Int32)
+	s := newStore(newClient(t, o.Timeout, fences.onConnect, handshakes), fences, o)
+	s.addrs, s.handshakes = strings.Join(t.client.Addrs, ","), handshakes
+	return s, nil
 }
 
 // readURL reads a URL and the files that it names. Its error joins the faults.
-func readURL(raw string) (*target, error) {
+func readURL(raw, dir string) (*target, error) {
 	t, faults := parseURL(raw)
 	if len(faults) == 0 && t.tls {
+		t.files.setDir(dir)
 		t.client.TLSConfig, faults = t.files.load()
 	}
 	return t, errors.Join(faults...)

@@ -23,8 +23,8 @@ func TestOpenListsEveryFault(t *testing.T) {
 		"redisstore: Retention: must be at least 1ms (got -1s)",
 		"redisstore: Timeout: must be at least 1ms (got 1µs)",
 		`redisstore: Fence: must be auto, require or off (got "maybe")`,
-		"redisstore: URL: host: must be host or host:port, and [address] where that has colons",
-		"redisstore: URL: database: must be a number",
+		"redisstore: URL: host: the port must be a number from 1 to 65535 (a password stands before an @, as in redis://:password@host:6379)",
+		"redisstore: URL: database: must be a number, as in redis://host:6379/0",
 		"redisstore: URL: query: conn_max_lifetime: must be a duration such as 5m",
 		"redisstore: URL: query: pool_size: must be 1 to 1000",
 	}, "\n")

@@ -20,6 +20,9 @@ type Options struct {
 	// Prefix is the beginning of each key; the ticket's ID is the rest. Letters,
 	// digits and "._:-", at most 64 of them. Default [DefaultPrefix].
 	Prefix string
+	// Dir is the folder that relative names of files in the URL are relative to.
+	// Default: the working directory.
+	Dir string
 	// Retention is how long a spent mark is kept, counted from when the ticket
 	// is consumed. At least 1 ms; default [ticket.DefaultRetention].
 	Retention time.Duration

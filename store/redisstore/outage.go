@@ -1,6 +1,10 @@
 package redisstore
 
-import "wsticket/ticket"
+import (
+	"cmp"
+
+	"wsticket/ticket"
+)
 
 // OutageKind is a fixed word for why Redis gave no usable answer, for logs and
 // metrics.
@@ -18,10 +22,21 @@ const (
 	OutageDenied     OutageKind = "denied"     // wrong credentials or missing permissions
 	OutageCluster    OutageKind = "cluster"    // no node has the slot of the key, or there were too many redirects
 	OutageFence      OutageKind = "fence"      // the server does not report its replication identity, or it keeps changing
+	OutageTLS        OutageKind = "tls"        // no TLS, or a certificate that is not accepted
+	OutageSetup      OutageKind = "setup"      // the server is not what the URL says it is
 	OutageOther      OutageKind = "other"
 )
 
-// explanation is the kind in words for an operator.
+// OutageKinds returns all kinds, for example as values of a metric's label. The
+// caller owns the list.
+func OutageKinds() []OutageKind {
+	return []OutageKind{
+		OutageCanceled, OutageTimeout, OutageConnection, OutagePool, OutageReadOnly, OutageLoading, OutageMemory,
+		OutageDenied, OutageCluster, OutageFence, OutageTLS, OutageSetup, OutageOther,
+	}
+}
+
+// explanation is the kind in words for an operator, where nothing more is known.
 func (k OutageKind) explanation() string {
 	switch k {
 	case OutageCanceled:
@@ -29,7 +44,7 @@ func (k OutageKind) explanation() string {
 	case OutageTimeout:
 		return "no answer in time"
 	case OutageConnection:
-		return "refused, broken off, or no such host"
+		return "no connection"
 	case OutagePool:
 		return "no connection was free"
 	case OutageReadOnly:
@@ -45,7 +60,7 @@ func (k OutageKind) explanation() string {
 	case OutageFence:
 		return "does not report its replication identity"
 	default:
-		return "an unexpected answer"
+		return "an answer that is not one of Redis"
 	}
 }
 
@@ -55,16 +70,18 @@ func (k OutageKind) explanation() string {
 // in it.
 type OutageError struct {
 	kind   OutageKind
-	caller error // of the caller's context, nil if that goes on
+	cause  string // more than the kind says, in fixed words; may be empty
+	caller error  // of the caller's context, nil if that goes on
 }
 
 // Kind returns the kind of the outage.
 func (e *OutageError) Kind() OutageKind { return e.kind }
 
-// Error returns a fixed text for each kind.
-func (e *OutageError) Error() string {
-	return "redis: " + string(e.kind) + " (" + e.kind.explanation() + ")"
-}
+// Cause says in fixed words what is wrong, such as "connection refused".
+func (e *OutageError) Cause() string { return cmp.Or(e.cause, e.kind.explanation()) }
+
+// Error returns a fixed text for each kind and cause.
+func (e *OutageError) Error() string { return "redis: " + string(e.kind) + " (" + e.Cause() + ")" }
 
 // Unwrap returns [ticket.ErrUnavailable], and the error of the caller's context
 // if that ended.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"wsticket/internal/netcause"
 	"wsticket/ticket"
 )
 
@@ -35,7 +36,57 @@ func translate(caller context.Context, err error) error {
 	if ended := endOf(caller); ended != nil {
 		return &OutageError{kind: OutageCanceled, caller: ended}
 	}
-	return &OutageError{kind: kindOf(err)}
+	return &OutageError{kind: kindOf(err), cause: causeOf(err)}
+}
+
+// replies are what servers reply to a URL that is not for them, and what to do.
+// The texts are Redis's; only ours are shown.
+var replies = []struct {
+	text  string
+	kind  OutageKind
+	cause string
+}{
+	{"DB index is out of range", OutageSetup, "there is no database of that number: the URL ends with it, and Redis has 0 to 15 unless it was told otherwise"},
+	{"cluster support disabled", OutageSetup, "the server is no cluster: begin the URL with redis:// or rediss://"},
+	{"unknown command 'sentinel'", OutageSetup, "the server is no Sentinel: name the Sentinels, which listen on 26379, or begin the URL with redis://"},
+	{"the Sentinels do not know the primary", OutageSetup, "the Sentinels know no primary of that name: see SENTINEL MASTERS"},
+	{"NOAUTH", OutageDenied, "the server wants a password: redis://:password@host, or redis://user:password@host"},
+	{"WRONGPASS", OutageDenied, "wrong user or password"},
+	{"without any password configured", OutageDenied, "the server knows no password: leave it out of the URL"},
+	{"NOPERM", OutageDenied, "this user lacks a permission: docs/redis.md lists what is needed"},
+	{deniedInScript, OutageDenied, "this user lacks a permission: docs/redis.md lists what is needed"},
+	{"can't parse", OutageSetup, "another program than Redis listens there"},
+}
+
+func replyOf(err error) (kind OutageKind, cause string) {
+	for _, known := range replies {
+		if strings.Contains(err.Error(), known.text) {
+			return known.kind, known.cause
+		}
+	}
+	return "", ""
+}
+
+// causeOf says more than the kind does. It is empty if nothing is known.
+func causeOf(err error) string {
+	if _, cause := replyOf(err); cause != "" {
+		return cause
+	}
+	if kind := kindOf(err); kind == OutageConnection || kind == OutageTLS {
+		return netcause.Describe(err)
+	}
+	return ""
+}
+
+// translate is [translate] for an operation of the store. A server that does not
+// speak TLS waits for the rest of what it takes for a command, so that there is
+// no error but the time-out.
+func (s *Store) translate(caller context.Context, err error) error {
+	err = translate(caller, err)
+	if outage, ok := errors.AsType[*OutageError](err); ok && outage.kind == OutageTimeout && s.handshakes.Load() > 0 {
+		return &OutageError{kind: OutageTLS, cause: "no answer to the TLS handshake: does the server speak TLS at this port? redis:// is without"}
+	}
+	return err
 }
 
 // endOf returns the error of a context that has ended, nil otherwise. A deadline
@@ -60,6 +111,9 @@ func fencedBy(err error) (identity string, ok bool) {
 }
 
 func kindOf(err error) OutageKind {
+	if kind, _ := replyOf(err); kind != "" {
+		return kind
+	}
 	switch {
 	case hasNoConnection(err):
 		return OutagePool
@@ -75,6 +129,8 @@ func kindOf(err error) OutageKind {
 		return OutageCluster
 	case redis.HasErrorPrefix(err, "NOFENCE "):
 		return OutageFence
+	case isTLS(err):
+		return OutageTLS
 	case isTimeout(err):
 		return OutageTimeout
 	case isConnection(err):
@@ -101,6 +157,8 @@ func hasNoSlot(err error) bool {
 	}
 	return false
 }
+
+func isTLS(err error) bool { return strings.HasPrefix(netcause.Describe(err), "TLS:") }
 
 func isTimeout(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||

@@ -3,6 +3,9 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -50,6 +53,29 @@ func (s *Store) Probe(ctx context.Context) (Report, error) {
 	}
 	return Report{Fenced: true}, nil
 }
+
+// Versions returns the versions of the primaries, such as "7.2.4", each once and
+// sorted. A server that does not say has none.
+func (s *Store) Versions(ctx context.Context) ([]string, error) {
+	var mu sync.Mutex
+	found := make(map[string]bool)
+	err := s.eachPrimary(ctx, func(ctx context.Context, p processor) error {
+		r, err := send(ctx, p, "info", "server")
+		if version := infoField(string(r.value), "redis_version"); err == nil && isName(version) && len(version) <= maxVersion {
+			mu.Lock()
+			defer mu.Unlock()
+			found[version] = true
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("versions: %w", err)
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// maxVersion is longer than any version.
+const maxVersion = 32
 
 // addrOf returns the address of a node of a cluster.
 func addrOf(p processor) string {

@@ -25,10 +25,10 @@ func TestSentinel(t *testing.T) {
 			}
 			t.Cleanup(func() { mustClose(t, s) })
 			for what, err := range fixture.Operations(t, t.Context(), s, ticket.NewID()) {
-				wantKind(t, what, err, redisstore.OutageConnection)
+				wantKind(t, what, err, redisstore.OutageSetup)
 			}
-			wantKind(t, "ping", s.Ping(t.Context()), redisstore.OutageConnection)
-			wantKind(t, "check eviction", s.CheckEviction(t.Context()), redisstore.OutageConnection)
+			wantKind(t, "ping", s.Ping(t.Context()), redisstore.OutageSetup)
+			wantKind(t, "check eviction", s.CheckEviction(t.Context()), redisstore.OutageSetup)
 		}
 	})
 	t.Run("one of them may be frozen", func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,6 +25,9 @@ type Store struct {
 	mode      FenceMode
 	fences    *fenceTable
 	scripts   scripts
+	addrs     string
+	// handshakes counts the TLS handshakes that wait for the server.
+	handshakes *atomic.Int32
 }
 
 // newStore returns a store on a client that belongs to it. The options have
@@ -31,11 +35,15 @@ type Store struct {
 func newStore(client redis.UniversalClient, fences *fenceTable, o Options) *Store {
 	s := &Store{
 		client: client, prefix: o.Prefix, retention: o.Retention.Milliseconds(), timeout: o.Timeout,
-		mode: o.Fence, fences: fences, scripts: newScripts(),
+		mode: o.Fence, fences: fences, scripts: newScripts(), handshakes: new(atomic.Int32),
 	}
 	s.pipeline.init(client, pipelineThreshold, pipelineOptions())
 	return s
 }
+
+// Address returns the host and port that the URL names, for messages; with
+// Sentinels or a cluster several, with commas between them.
+func (s *Store) Address() string { return s.addrs }
 
 // Ping returns nil if the server answers. That does not mean that it would take
 // a ticket: a replica or a server without memory answers too.
@@ -43,7 +51,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	if _, err := send(limited, s.client, "ping"); err != nil {
-		return fmt.Errorf("ping: %w", translate(ctx, err))
+		return fmt.Errorf("ping: %w", s.translate(ctx, err))
 	}
 	return nil
 }

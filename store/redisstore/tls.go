@@ -5,12 +5,20 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"path/filepath"
+
+	"wsticket/internal/keyfile"
 )
 
 // tlsFiles are the files that a URL names, each empty if it names none.
-type tlsFiles struct{ ca, cert, key string }
+type tlsFiles struct{ ca, cert, key, dir string }
+
+// setDir sets the folder that relative names are relative to.
+func (f *tlsFiles) setDir(dir string) {
+	if whole, err := filepath.Abs(dir); err == nil {
+		f.dir = whole
+	}
+}
 
 // load returns a configuration that verifies the server's certificate. Its
 // faults do not repeat the names of the files: see [parseURL].
@@ -18,12 +26,12 @@ func (f tlsFiles) load() (*tls.Config, []error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	var faults []error
 	if f.ca != "" {
-		text, err := os.ReadFile(f.ca)
+		text, err := f.read(f.ca)
 		config.RootCAs = x509.NewCertPool()
 		if err != nil {
-			faults = append(faults, fmt.Errorf("ca_file: %w", withoutPath(err)))
+			faults = append(faults, fmt.Errorf("ca_file: %w", err))
 		} else if !config.RootCAs.AppendCertsFromPEM(text) {
-			faults = append(faults, errors.New("ca_file: holds no certificate in PEM"))
+			faults = append(faults, fmt.Errorf("ca_file: must hold certificates in PEM, not %s", keyfile.Kind(text)))
 		}
 	}
 	if f.cert != "" || f.key != "" {
@@ -41,13 +49,13 @@ func (f tlsFiles) loadOwn() (tls.Certificate, error) {
 	if f.cert == "" || f.key == "" {
 		return tls.Certificate{}, errors.New("one needs the other")
 	}
-	cert, err := os.ReadFile(f.cert)
+	cert, err := f.read(f.cert)
 	if err != nil {
-		return tls.Certificate{}, withoutPath(err)
+		return tls.Certificate{}, err
 	}
-	key, err := os.ReadFile(f.key)
+	key, err := f.read(f.key)
 	if err != nil {
-		return tls.Certificate{}, withoutPath(err)
+		return tls.Certificate{}, err
 	}
 	own, err := tls.X509KeyPair(cert, key)
 	if err != nil { // it quotes the content of the files
@@ -56,10 +64,20 @@ func (f tlsFiles) loadOwn() (tls.Certificate, error) {
 	return own, nil
 }
 
-// withoutPath returns the reason alone, such as "no such file or directory".
-func withoutPath(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
+// read reads a file. Its error has the reason alone, and for a relative name the
+// folder.
+func (f tlsFiles) read(name string) ([]byte, error) {
+	path := name
+	if !filepath.IsAbs(name) {
+		path = filepath.Join(f.dir, name)
 	}
-	return err
+	data, err := keyfile.Read(path)
+	fault, ok := errors.AsType[*keyfile.Fault](err)
+	switch {
+	case ok && path == name:
+		return nil, fault.Err
+	case ok:
+		return nil, fmt.Errorf("%w (it is relative to the folder %s)", fault.Err, f.dir)
+	}
+	return data, err
 }

@@ -115,9 +115,9 @@ func (t *target) setMaster(name string) error {
 
 func (t *target) setHosts(text string) error {
 	for host := range strings.SplitSeq(text, ",") {
-		addr, ok := parseHost(host, t.port)
-		if !ok {
-			return errors.New("must be host or host:port, and [address] where that has colons")
+		addr, err := parseHost(host, t.port)
+		if err != nil {
+			return err
 		}
 		t.client.Addrs = append(t.client.Addrs, addr)
 	}
@@ -127,29 +127,33 @@ func (t *target) setHosts(text string) error {
 	return nil
 }
 
+var (
+	errHost = errors.New("must be host or host:port, and [address] where that has colons")
+	errPort = errors.New("the port must be a number from 1 to 65535 (a password stands before an @, as in redis://:password@host:6379)")
+)
+
 // parseHost reads a host with or without a port.
-func parseHost(text, port string) (addr string, ok bool) {
+func parseHost(text, port string) (addr string, err error) {
 	host := text
 	if h, p, err := net.SplitHostPort(text); err == nil {
 		host, port = h, p
 	} else if bare, found := strings.CutPrefix(text, "["); found {
 		if host, found = strings.CutSuffix(bare, "]"); !found {
-			return "", false
+			return "", errHost
 		}
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || number == 0 {
-		return "", false
 	}
 	hasNoColon := isName(host) && !strings.Contains(host, ":")
 	if host == "" || !hasNoColon && net.ParseIP(host) == nil {
-		return "", false
+		return "", errHost
 	}
 	// An IPv6 address has brackets; a name or an IPv4 address has none.
 	if strings.HasPrefix(text, "[") == hasNoColon {
-		return "", false
+		return "", errHost
 	}
-	return net.JoinHostPort(host, port), true
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
+		return "", errPort
+	}
+	return net.JoinHostPort(host, port), nil
 }
 
 func (t *target) setDatabase(text string) error {
@@ -158,7 +162,7 @@ func (t *target) setDatabase(text string) error {
 	}
 	number, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
-		return errors.New("must be a number")
+		return errors.New("must be a number, as in redis://host:6379/0")
 	}
 	if t.topology == cluster {
 		return errors.New("a cluster has none to choose from")

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestParseURL(t *testing.T) {
 			target{scheme{standalone, true, "6379"}, options{
 				Addrs: []string{"h:6379"}, Username: "u", Password: "p", ClientName: "c",
 				PoolSize: 7, MinIdleConns: 1, MaxIdleConns: 5, ConnMaxIdleTime: 5 * time.Minute, ConnMaxLifetime: time.Hour,
-			}, tlsFiles{"/a b", "c", "k"}},
+			}, tlsFiles{ca: "/a b", cert: "c", key: "k"}},
 		},
 		{"Sentinels, and the name of the primary", "redis+sentinel://my-name@h1,h2:5/2", target{
 			scheme{sentinel, false, "26379"}, options{Addrs: []string{"h1:26379", "h2:5"}, MasterName: "my-name", DB: 2}, none,
@@ -66,6 +67,7 @@ func TestParseURLRefuses(t *testing.T) {
 		only     = "may hold nothing but"
 		escaped  = "with special characters escaped"
 		host     = "must be host or host:port"
+		port     = "the port must be a number"
 		database = "database: must be a number"
 	)
 	tests := []struct{ rule, url, want string }{
@@ -83,8 +85,8 @@ func TestParseURLRefuses(t *testing.T) {
 		{"a password that is empty", "redis://hunter2:@h", escaped},
 		{"no host", "redis://", host},
 		{"no host before the port", "redis://:6379", host},
-		{"a port of zero", "redis://h:0", host},
-		{"a port that is none", "redis://h:hunter2", host},
+		{"a port of zero", "redis://h:0", port},
+		{"a port that is none", "redis://h:hunter2", port},
 		{"an IPv6 address without brackets", "redis://::1", host},
 		{"a name in brackets", "redis://[h]", host},
 		{"half a bracket", "redis://[::1", host},
@@ -115,8 +117,9 @@ func TestParseURLRefuses(t *testing.T) {
 		{"an empty value", "rediss://h?ca_file=", "ca_file: must not be empty"},
 		{"a certificate without a key", "rediss://h?cert_file=hunter2", "one needs the other"},
 		{"a file that is not there", "rediss://h?ca_file=/hunter2", "ca_file: no such file"},
+		{"a relative name", "rediss://h?ca_file=hun", "ca_file: no such file (it is relative to the folder "},
 		{"nor there", "rediss://h?cert_file=/hunter2&key_file=/hunter2", "cert_file and key_file: no such file"},
-		{"a file of something else", "rediss://h?ca_file=url_internal_test.go", "holds no certificate"},
+		{"a file of something else", "rediss://h?ca_file=url_internal_test.go", "must hold certificates in PEM, not text"},
 		{"and here", "rediss://h?cert_file=doc.go&key_file=doc.go", "must be a certificate and its key"},
 	}
 	for _, tt := range tests {
@@ -162,7 +165,7 @@ func TestClientsAreHardened(t *testing.T) {
 			if len(faults) > 0 {
 				t.Fatal(faults)
 			}
-			c := newClient(target, timeout, newFenceTable(FenceOff, false).onConnect)
+			c := newClient(target, timeout, newFenceTable(FenceOff, false).onConnect, new(atomic.Int32))
 			t.Cleanup(func() { _ = c.Close() })
 			var o redis.Options // the library keeps "no retries" as 0 or as -1
 			switch c := c.(type) {

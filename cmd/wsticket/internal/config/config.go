@@ -163,8 +163,10 @@ type Identity struct {
 
 // Log is what is logged, on standard error.
 type Log struct {
-	Level  string `yaml:"level" help:"debug, info, warn or error."`
+	Level  string `yaml:"level" help:"debug, info, warn or error. debug adds what refused values were compared with (expected), and the lines of probes and scrapes."`
 	Format string `yaml:"format" help:"json or text."`
+	// Subject is text, because it is not only a switch.
+	Subject string `yaml:"subject" help:"Whether the lines of issued and redeemed tickets name the user: false, true (iss and sub), or hash (sub_hash, a digest under the first key of ticket.seal_key_file)."`
 }
 
 // Default returns the lowest layer.
@@ -188,6 +190,6 @@ func Default() Config {
 			Unauthenticated: ws.DefaultUnauthenticated, UnauthenticatedPerAddress: ws.DefaultUnauthenticatedPerAddress,
 		},
 		Identity: Identity{Headers: preset("x-auth-request")},
-		Log:      Log{Level: "info", Format: "json"},
+		Log:      Log{Level: "info", Format: "json", Subject: "false"},
 	}
 }

@@ -93,7 +93,7 @@ func TestLeewayOfAnIssuer(t *testing.T) {
 			t.Errorf("%q: %v, leeway %s, want %s", text, err, cfg.Issuers[0].Leeway, want)
 		}
 	}
-	cfg, err := loadText(t, "", nil, `issuers=[{issuer: a, audience: [b], public_key_file: c}]`)
+	cfg, err := loadText(t, "ws:\n", nil, `issuers=[{issuer: a, audience: [b], public_key_file: c}]`)
 	if err != nil || cfg.Issuers[0].Leeway != 5*time.Second {
 		t.Errorf("on the command line: %v, %+v", err, cfg.Issuers)
 	}

@@ -2,10 +2,10 @@ package config
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
+	"wsticket/auth"
 	"wsticket/ticket"
 )
 
@@ -36,7 +36,7 @@ func ByKey(err error) error {
 			continue
 		}
 		if key := KeyOf(option.Package, option.Field); key != "" {
-			named = append(named, &Fault{key, option.Err})
+			named = append(named, &Fault{key, inKeys(option)})
 		} else {
 			unnamed = append(unnamed, fault)
 		}
@@ -47,15 +47,31 @@ func ByKey(err error) error {
 	return errors.Join(named...)
 }
 
+// inKeys returns a fault in words of the settings, where the package can name
+// its fields only.
+func inKeys(option *ticket.OptionError) error {
+	sources, ok := errors.AsType[*auth.SourceError](option.Err)
+	if !ok {
+		return option.Err
+	}
+	used := "none is set"
+	if len(sources.Used) > 0 {
+		var keys []string
+		for _, field := range sources.Used {
+			keys = append(keys, strings.TrimPrefix(fieldKeys["auth.Issuers[]."+field], "issuers[]."))
+		}
+		used = strings.Join(keys, " and ") + " are set"
+	}
+	return errors.New("exactly one of jwks_url, discovery, public_key_file and hmac_secret_file must say where the keys are (" + used + ")")
+}
+
 // Only returns the faults of some sections or keys, and those that have no key,
 // such as faults of the file itself.
 func Only(err error, keys ...string) error {
 	var kept []error
 	for _, part := range parts(err) {
 		fault, ok := part.(*Fault) //nolint:errorlint // A part itself, not what it wraps.
-		if !ok || slices.ContainsFunc(keys, func(key string) bool {
-			return fault.Key == key || strings.HasPrefix(fault.Key, key+".") || strings.HasPrefix(fault.Key, key+"[")
-		}) {
+		if !ok || slices.ContainsFunc(keys, func(key string) bool { return within(fault.Key, key) }) {
 			kept = append(kept, part)
 		}
 	}
@@ -77,8 +93,6 @@ func parts(err error) []error {
 	}
 	return all
 }
-
-var index = regexp.MustCompile(`\[\d+\]`)
 
 // KeyOf returns the key that sets a field of a package's Options, such as
 // Issuers[0].Audience of auth. It is empty where none does.

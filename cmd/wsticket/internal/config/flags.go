@@ -3,14 +3,17 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+
+	"wsticket/internal/keyfile"
 )
 
 // Flags are the flags of the commands that read the configuration.
 type Flags struct {
-	Config   string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML). In the environment: WSTICKET_CONFIG."`
+	Config   string   `short:"c" placeholder:"FILE" help:"Configuration file (YAML). In the environment: WSTICKET_CONFIG. Names of files in it are relative to its folder."`
 	Public   string   `placeholder:"ADDR" help:"Overrides public.listen. Port 0 picks a free one."`
 	Internal string   `placeholder:"ADDR" help:"Overrides internal.listen."`
 	Set      []string `sep:"none" placeholder:"KEY=VALUE" help:"Sets any key of the configuration, such as ticket.ttl=45s. May be repeated."`
@@ -25,17 +28,17 @@ type Flags struct {
 func (f Flags) Load(env []string, check func(Config) error) (Config, error) {
 	name := FileName(f.Config, env)
 	cfg, err := read(name, env, f.settings())
-	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
+	if errors.Is(err, errNoFile) {
 		return Config{}, err
 	}
 	if !errors.Is(err, errNotYAML) {
-		err = errors.Join(err, check(cfg))
+		err = errors.Join(err, withoutFollowing(check(cfg), err))
 	}
 	switch {
 	case err == nil:
 		return cfg, nil
 	case name == "":
-		return Config{}, fmt.Errorf("%w\n(no file was read: name one with --config or %s)", faulty{err}, fileEnv)
+		return Config{}, fmt.Errorf("%w\n(no file was read: name one with --config FILE or %s)", faulty{err}, fileEnv)
 	default:
 		return Config{}, faulty{err}
 	}
@@ -62,13 +65,48 @@ func read(file string, env, set []string) (Config, error) {
 	cfg := Default()
 	from := layers{fileName: file, env: env, set: set}
 	if file != "" {
-		text, err := os.ReadFile(file)
+		text, err := keyfile.Read(file)
 		if err != nil {
-			return cfg, fmt.Errorf("configuration: %w", err)
+			return cfg, fmt.Errorf("%w: %w", errNoFile, err)
 		}
-		from.file = text
+		from.file, from.dir = text, folderOf(file)
 	}
 	return cfg, load(&cfg, from)
+}
+
+// errNoFile is wrapped by the error of a file that cannot be read.
+var errNoFile = errors.New("configuration")
+
+// folderOf returns the absolute folder of a file. It is empty for a pipe, such
+// as standard input, which is in no folder of the user's.
+func folderOf(file string) string {
+	info, err := os.Stat(file)
+	whole, fault := filepath.Abs(file)
+	if err != nil || fault != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return filepath.Dir(whole)
+}
+
+// withoutFollowing leaves out the faults that follow from what could not be read:
+// those of the same key, of a section that it is in, or of a key in it.
+func withoutFollowing(err, read error) error {
+	var kept []error
+	for _, part := range parts(err) {
+		fault, ok := part.(*Fault) //nolint:errorlint // A part itself, not what it wraps.
+		if !ok || !slices.ContainsFunc(parts(read), func(part error) bool {
+			cause, ok := part.(unread) //nolint:errorlint // As above.
+			return ok && cause.key != "" && (within(fault.Key, cause.key) || within(cause.key, fault.Key))
+		}) {
+			kept = append(kept, part)
+		}
+	}
+	return errors.Join(kept...)
+}
+
+// within reports whether a key is section, or in it.
+func within(key, section string) bool {
+	return key == section || strings.HasPrefix(key, section+".") || strings.HasPrefix(key, section+"[")
 }
 
 func (f Flags) settings() []string {

@@ -98,6 +98,32 @@ func TestDefaultsStandWhereNothingIsSaid(t *testing.T) {
 	}
 }
 
+// A list of one may be written as its element, and file names are relative to the
+// file that they stand in.
+func TestListOfOneAndFiles(t *testing.T) {
+	type files struct {
+		KeyFile string   `yaml:"key_file"`
+		Names   []string `yaml:"names"`
+		URL     Secret   `yaml:"url"`
+		List    []struct {
+			OtherFile string `yaml:"other_file"`
+		} `yaml:"list"`
+	}
+	var got files
+	src := layers{dir: "/etc/wst", file: []byte("names: a\nkey_file: k.pem\nurl: x\nlist: [{other_file: ../o}, {other_file: /abs}, {other_file: \"\"}]")}
+	if err := load(&got, src); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got.Names, []string{"a"}) || got.KeyFile != "/etc/wst/k.pem" || got.URL.Dir() != "/etc/wst" ||
+		got.List[0].OtherFile != "/etc/o" || got.List[1].OtherFile != "/abs" || got.List[2].OtherFile != "" {
+		t.Errorf("loaded %+v, dir %q", got, got.URL.Dir())
+	}
+	src.env, src.set = []string{"WSTICKET_URL=y"}, []string{"key_file=here.pem"}
+	if err := load(&got, src); err != nil || got.KeyFile != "here.pem" || got.URL.Dir() != "" {
+		t.Errorf("loaded %+v, %v, dir %q, want those of the other layers as they are", got, err, got.URL.Dir())
+	}
+}
+
 func TestListsFromTheEnvironment(t *testing.T) {
 	h := defaults()
 	env := []string{`WSTICKET_PETS=[{name: rex}, {name: mia, toys: [mouse]}]`, `WSTICKET_NAMES=["a,b", c]`}
@@ -137,7 +163,7 @@ func TestSecretFromAFile(t *testing.T) {
 		t.Errorf("code = %q, %v", h.Door.Code.Reveal(), err)
 	}
 	err := load(&h, layers{env: []string{"WSTICKET_DOOR_CODE_FILE=/gone", "WSTICKET_ROOMS_FILE=" + name}})
-	for _, want := range []string{"WSTICKET_DOOR_CODE_FILE: cannot read /gone", "WSTICKET_ROOMS_FILE: no such setting"} {
+	for _, want := range []string{"WSTICKET_DOOR_CODE_FILE: no such file: /gone", "WSTICKET_ROOMS_FILE: no such setting"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}
@@ -152,7 +178,13 @@ func TestFaults(t *testing.T) {
 	}{
 		{"an unknown key is a fault with a suggestion", layers{file: []byte("romms: 2")}, "f:1: romms: no such key (did you mean rooms?)"},
 		{"an unknown key below a section too", layers{file: []byte("door:\n  xyzzyx: 2")}, "f:2: door.xyzzyx: no such key"},
-		{"an unknown key inside a list too", layers{file: []byte("pets:\n- nam: x")}, "f:2: pets[0].nam: no such key (did you mean name?)"},
+		{"an unknown key inside a list too", layers{file: []byte("pets:\n- nam: x")}, "f:2: pets[0].nam: no such key (did you mean pets[0].name?)"},
+		{"a key at another place is found", layers{file: []byte("wait: 5s")}, "f:1: wait: no such key (did you mean door.wait?)"},
+		{"so is one of a list", layers{file: []byte("toys: [ball]")}, "f:1: toys: no such key (did you mean pets[].toys?)"},
+		{"other keys are listed", layers{file: []byte("door: {colour: red}")}, "f:1: door.colour: no such key (there are code, open, wait)"},
+		{"a section is not set as a whole", layers{set: []string{"door=open"}}, "--set: door: is a section: set one of its keys, such as door.code"},
+		{"a list is one value", layers{env: []string{"WSTICKET_PETS_0_NAME=rex"}}, "no such setting (a list is one value: WSTICKET_PETS='[{…}, {…}]')"},
+		{"a setting without = may be a secret", layers{set: []string{"door.code:hunter2"}}, `(got "door.code…")`},
 		{"a key stands once", layers{file: []byte("rooms: 2\nrooms: 3")}, "f:2: rooms: stands twice"},
 		{"a number is a number", layers{file: []byte("rooms: many")}, `f:1: rooms: must be a whole number (got "many")`},
 		{"a switch is true or false", layers{file: []byte("door: {open: maybe}")}, `must be true or false (got "maybe")`},
@@ -162,7 +194,7 @@ func TestFaults(t *testing.T) {
 		{"a list is a list", layers{file: []byte("names: {a: b}")}, "f:1: names: must be a list"},
 		{"a list of sections is one", layers{file: []byte("pets: rex")}, "f:1: pets: must be a list"},
 		{"a value is no list", layers{file: []byte("rooms: [1]")}, "f:1: rooms: must be a single value"},
-		{"a file is YAML", layers{file: []byte("a: b\n c: {")}, "f: not YAML (line 2)"},
+		{"a file is YAML", layers{file: []byte("a: b\n c: {")}, "f: not YAML (near line 2: a colon that is not expected"},
 		{"the top is a mapping", layers{file: []byte("- a")}, "f: not YAML of keys and values"},
 		{"a file is one document", layers{file: []byte("rooms: 2\n---\nrooms: 3")}, "f: must be one document"},
 		{"what comes behind it is not passed over", layers{file: []byte("rooms: 2\n---\n{")}, "f: must be one document"},
@@ -175,7 +207,7 @@ func TestFaults(t *testing.T) {
 		{"the environment's values are checked", layers{env: []string{"WSTICKET_ROOMS=x"}}, `WSTICKET_ROOMS: rooms: must be a whole number (got "x")`},
 		{"a list of sections in the environment is YAML", layers{env: []string{"WSTICKET_PETS=rex"}}, "pets: must be a list"},
 		{"a broken list in the environment", layers{env: []string{"WSTICKET_NAMES=[a"}}, "names: not a YAML list"},
-		{"a setting has a key and a value", layers{set: []string{"rooms"}}, "--set: must be key=value"},
+		{"a setting has a key and a value", layers{set: []string{"rooms"}}, "--set: must be KEY=VALUE"},
 		{"a setting's key is known", layers{set: []string{"door.wat=1s"}}, "--set: door.wat: no such key (did you mean door.wait?)"},
 		{"a setting's value is checked", layers{set: []string{"rooms=x"}}, `--set: rooms: must be a whole number`},
 	} {
@@ -202,7 +234,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 func TestNoSuggestionForAShortKey(t *testing.T) {
 	h := defaults()
 	err := load(&h, layers{fileName: "f", file: []byte("a: 1")})
-	if err == nil || err.Error() != "f:1: a: no such key" {
+	if err == nil || err.Error() != "f:1: a: no such key (there are door, rooms, level, names, pets, paint)" {
 		t.Errorf("Load = %v, want no suggestion", err)
 	}
 }

@@ -9,10 +9,13 @@ import (
 // Secret is a setting that prints as a fixed text: a URL with a password, for
 // example. It is held by pointer so that fmt cannot read it out of a struct's
 // unexported field.
-type Secret struct{ text *string }
+type Secret struct {
+	text *string
+	dir  string
+}
 
 // NewSecret wraps a text.
-func NewSecret(text string) Secret { return Secret{&text} }
+func NewSecret(text string) Secret { return Secret{text: &text} }
 
 // Reveal returns the text.
 func (s Secret) Reveal() string {
@@ -21,6 +24,10 @@ func (s Secret) Reveal() string {
 	}
 	return *s.text
 }
+
+// Dir returns the folder that names of files in the text are relative to. It is
+// empty for the working directory.
+func (s Secret) Dir() string { return s.dir }
 
 // UnmarshalText takes any text.
 func (s *Secret) UnmarshalText(text []byte) error {

@@ -23,7 +23,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseInt(strings.TrimSuffix(number, "B"), 10, 64)
 	if err != nil || n < 0 || n > (1<<40)/unit {
-		return fmt.Errorf("must be a size such as 4096, 64KiB or 1MiB (got %q)", text)
+		return fmt.Errorf("must be a size in bytes, KiB or MiB, such as 4096, 64KiB or 1MiB (got %q)", text)
 	}
 	*s = Size(n * unit)
 	return nil

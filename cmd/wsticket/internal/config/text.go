@@ -19,7 +19,7 @@ func (l *loader) setText(source, path string, into reflect.Value, text string) {
 		return
 	}
 	if err := parseText(into, text); err != nil {
-		l.fault("%s%s: %w", source, path, err)
+		l.fault(path, "%s%s: %w", source, path, err)
 	}
 }
 
@@ -28,7 +28,7 @@ func (l *loader) setList(source, path string, into reflect.Value, text string) {
 	if strings.HasPrefix(strings.TrimSpace(text), "[") || isSection(into.Type().Elem()) {
 		var doc yaml.Node
 		if yaml.Unmarshal([]byte(text), &doc) != nil || len(doc.Content) == 0 {
-			l.fault("%s%s: not a YAML list", source, path)
+			l.fault(path, "%s%s: not a YAML list, such as [a, b]", source, path)
 			return
 		}
 		l.walk(walkAt{source: strings.TrimSuffix(source, ": "), path: path, node: doc.Content[0], into: into})
@@ -53,7 +53,7 @@ func parseText(into reflect.Value, text string) error {
 	case *time.Duration:
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return fmt.Errorf("must be a duration such as 30s or 5m (got %q)", text)
+			return fmt.Errorf("must be a duration such as 30s or 5m (got %q)%s", text, withUnit(text, "s"))
 		}
 		*target = d
 		return nil
@@ -83,4 +83,12 @@ func parseKind(into reflect.Value, text string) error {
 		return fmt.Errorf("cannot be set from text: it is of kind %s", into.Kind())
 	}
 	return nil
+}
+
+// withUnit says what to write in place of a number without its unit.
+func withUnit(text, unit string) string {
+	if _, err := strconv.ParseUint(text, 10, 32); err != nil {
+		return ""
+	}
+	return ": write " + text + unit
 }

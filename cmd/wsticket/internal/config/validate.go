@@ -39,25 +39,37 @@ func (c Config) Validate() error {
 	c.validateClaims(&f)
 	f.Check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error (got %q)", c.Log.Level)
 	f.Check(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format", "must be json or text (got %q)", c.Log.Format)
+	f.Check(slices.Contains([]string{"false", "true", "hash"}, c.Log.Subject), "log.subject", "must be false, true or hash (got %q)", c.Log.Subject)
 	return ByKey(f.Err())
 }
 
 func (c Config) validateListeners(f *ticket.OptionErrors) {
-	f.Check(c.Public.Listen != "", "public.listen", "must not be empty")
+	listeners := []listener{{"public.listen", c.Public.Listen}, {"internal.listen", c.Internal.Listen}}
+	if c.Health.Listen != "" { // there need not be one
+		listeners = append(listeners, listener{"health.listen", c.Health.Listen})
+	}
+	checkListeners(f, listeners...)
 	if u := c.Public.ParsedURL(); u != nil {
 		// Package api would accept both.
 		more := u.Scheme == "ws" || u.Scheme == "wss" || strings.Trim(u.Path, "/") != ""
 		f.Check(!more, "public.url", "must be http(s)://host[:port] and nothing more (got %q)", c.Public.URL)
 	}
-	f.Check((c.Public.TLS.CertFile == "") == (c.Public.TLS.KeyFile == ""), "public.tls", "cert_file and key_file go together")
+	f.Check((c.Public.TLS.CertFile == "") == (c.Public.TLS.KeyFile == ""), "public.tls", "cert_file and key_file go together: %s is missing", missingHalf(c.Public.TLS.CertFile))
 	f.Check(c.Public.IdleTimeout > 0 && c.Public.IdleTimeout <= maxIdleTimeout, "public.idle_timeout", "must be more than 0s and at most 1h (got %s)", c.Public.IdleTimeout)
-	f.Check(c.Internal.Listen != "", "internal.listen", "must not be empty")
 	for _, name := range c.Health.ReadyRequires {
 		f.Check(name == RequireStore || name == RequireKeys, "health.ready_requires", "must be of %s and %s (got %q)", RequireStore, RequireKeys, name)
 	}
 	tls := c.Internal.TLS
-	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together")
+	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together: %s is missing", missingHalf(tls.CertFile))
 	f.Check(tls.ClientCAFile == "" || tls.CertFile != "", "internal.tls.client_ca_file", "needs cert_file and key_file")
+}
+
+// missingHalf names the other half of a certificate and its key.
+func missingHalf(certFile string) string {
+	if certFile == "" {
+		return "cert_file"
+	}
+	return "key_file"
 }
 
 // validateZero refuses the zero value of settings for which a package takes it
@@ -76,7 +88,7 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 		{"limits.unauthenticated_per_address", c.Limits.UnauthenticatedPerAddress == 0},
 		{"store.fence", c.Store.Fence == ""},
 	} {
-		f.Check(!setting.zero, setting.key, "must be set, and not to nothing")
+		f.Check(!setting.zero, setting.key, "must not be empty or 0: leave the key out for its default")
 	}
 	f.Check(c.Ticket.Retention <= 0 || c.Ticket.Retention >= time.Second && c.Ticket.Retention <= maxRetention,
 		"ticket.retention", "must be 1s..24h (got %s)", c.Ticket.Retention)
@@ -89,8 +101,8 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 func (c Config) validateTogether(f *ticket.OptionErrors) {
 	f.Check(len(c.Issuers) > 0 || c.Session.LookupURL != "", "issuers", "must name at least one, unless session.lookup_url is set")
 	f.Check(c.Session.Cookie != "" || c.Session == (Session{}), "session.cookie", "required with jwt or lookup_url")
-	f.Check(c.Session.Cookie == "" || c.Session.JWT != (c.Session.LookupURL != ""), "session", "exactly one of jwt and lookup_url is required with cookie")
-	f.Check(c.Store.InMemory() || c.Store.Shared(), "store.url", "must begin with memory:, redis://, rediss://, redis+sentinel:// or redis+cluster://")
+	f.Check(c.Session.Cookie == "" || c.Session.JWT != (c.Session.LookupURL != ""), "session", "exactly one of jwt: true and lookup_url must say whose session a cookie is (got %s)", map[bool]string{true: "both", false: "none"}[c.Session.JWT])
+	f.Check(c.Store.InMemory() || c.Store.Shared(), "store.url", "must be memory:, or begin with redis://, rediss:// (TLS), redis+sentinel:// or redis+cluster://, as in redis://localhost:6379")
 	f.Check(!c.Store.Shared() || c.Ticket.SealKeyFile != "", "ticket.seal_key_file", "required with a shared store, the same for every process (openssl rand -base64 32 > seal.keys)")
 }
 

@@ -33,7 +33,7 @@ func (b Bearer) Sign(key any, now time.Time) (string, error) {
 	name := cmp.Or(b.Algorithm, DefaultAlgorithm(key))
 	method := jwt.GetSigningMethod(name)
 	if method == nil || method == jwt.SigningMethodNone {
-		return "", fmt.Errorf("sign: no such algorithm (got %q)", name)
+		return "", fmt.Errorf("--algorithm: no such algorithm (got %q): leave it out for that of the key, %s", name, DefaultAlgorithm(key))
 	}
 	claims := jwt.MapClaims{}
 	maps.Copy(claims, b.Claims)
@@ -53,7 +53,7 @@ func (b Bearer) Sign(key any, now time.Time) (string, error) {
 	}
 	signed, err := token.SignedString(key)
 	if err != nil {
-		return "", fmt.Errorf("sign: the key does not fit %s", name)
+		return "", fmt.Errorf("--algorithm: the key does not fit %s, but %s", name, DefaultAlgorithm(key))
 	}
 	return signed, nil
 }

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"wsticket/internal/keyfile"
 )
 
 // minSecret is the length of the shortest HS256 secret in bytes (RFC 7518 3.2).
@@ -38,32 +40,37 @@ func NewKey(dir string) (crypto.Signer, string, error) {
 // algorithm the shared secret, which one line break may follow. No error holds
 // anything of the file.
 func LoadKey(name, algorithm string) (any, error) {
-	data, err := os.ReadFile(name)
+	data, err := keyfile.Read(name)
 	if err != nil {
 		return nil, err
 	}
 	if !strings.HasPrefix(algorithm, "HS") {
 		signer, err := parseSigningKey(data)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, keyfile.In(name, err)
 		}
 		return signer, nil
 	}
 	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		return nil, fmt.Errorf("%s: is PEM, which is no HMAC secret", name)
+		return nil, keyfile.In(name, errors.New("is PEM, which is no secret of an HS algorithm: leave --algorithm out"))
 	}
 	secret := bytes.TrimRight(data, "\r\n")
 	if len(secret) < minSecret {
-		return nil, fmt.Errorf("%s: an HMAC secret must have at least %d bytes", name, minSecret)
+		return nil, keyfile.In(name, fmt.Errorf("an HMAC secret must have at least %d bytes (got %d)", minSecret, len(secret)))
 	}
 	return secret, nil
 }
 
 // parseSigningKey reads a private key in PEM.
 func parseSigningKey(data []byte) (crypto.Signer, error) {
-	block, _ := pem.Decode(data)
+	block, rest := pem.Decode(data)
 	if block == nil {
-		return nil, errors.New("not PEM")
+		return nil, fmt.Errorf("must hold a private key in PEM, not %s", keyfile.Kind(data))
+	}
+	if block.Type == "EC PARAMETERS" { // openssl ecparam -genkey writes them before the key
+		if block, _ = pem.Decode(rest); block == nil {
+			return nil, errors.New("must hold a private key in PEM, not only its parameters")
+		}
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil
@@ -73,7 +80,7 @@ func parseSigningKey(data []byte) (crypto.Signer, error) {
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, errors.New("no private key in the PEM block, or an encrypted one")
+		return nil, fmt.Errorf("must hold a private key in PEM, not %s", keyfile.Kind(data))
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {

@@ -28,6 +28,7 @@ type Metrics struct {
 	handshakes *prometheus.CounterVec
 	outages    *prometheus.CounterVec
 	sockets    []string // routes of the WebSocket
+	lasted     *prometheus.HistogramVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
@@ -46,13 +47,20 @@ func New(version string, sockets []string) *Metrics {
 		"WebSocket handshakes by door (none if refused before the credential was checked), outcome and internal reason. One that is accepted is counted again when it is settled.",
 		"door", "outcome", "reason")
 	m.outages = m.counter("store_outages_total", "Operations that the store could not answer, by kind.", "kind")
+	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "wsticket_connection_duration_seconds",
+		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
+		// From a page that is left at once to a day.
+		Buckets: []float64{1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600},
+	}, []string{"by"})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "wsticket_build_info", Help: "Always 1; the version is in the label.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.durations, build,
+	m.registry.MustRegister(m.durations, m.lasted, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.begin()
 	return m
 }
 
@@ -72,6 +80,8 @@ func (m *Metrics) Record(e *ticket.Event) {
 	switch {
 	case e.Kind == ticket.EventRequest:
 		m.request(e)
+	case e.Kind == ticket.EventDisconnect:
+		m.lasted.WithLabelValues(e.Closed.By).Observe(e.Duration.Seconds())
 	case e.Action == ticket.ActionHandshake:
 		// Other handshakes are counted by their requests.
 		if e.Kind == ticket.EventConnect && e.Presentation.Door == ticket.DoorFirstMessage || e.AfterUpgrade {

@@ -51,7 +51,7 @@ func (s *Service) apiOptions() api.Options {
 		},
 		WebSocket: s.sockets, Keys: s.keys, Audiences: s.cfg.Ticket.Audiences,
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
-		Started: s.hasStarted, Ready: s.ready, Metrics: s.metrics.Handler(),
+		Started: s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(),
 	}
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
@@ -62,8 +62,42 @@ func (s *Service) apiOptions() api.Options {
 	return options
 }
 
-// events passes an event to the metrics and the log.
+// dependencies returns how everything is that the service needs of others.
+func (s *Service) dependencies() []api.Dependency {
+	all := []api.Dependency{s.storeDependency()}
+	for _, keys := range s.verifier.KeyStates() {
+		d := api.Dependency{Name: keys.Issuer, Kind: "keys", State: api.DependencyOK, Since: keys.Since}
+		if keys.Err != nil {
+			d.State, d.Cause = api.DependencyFailing, keys.Err.Error()
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+func (s *Service) storeDependency() api.Dependency {
+	d := api.Dependency{Name: s.storeHost(), Kind: "store", State: api.DependencyOK}
+	if s.outages == nil {
+		return d
+	}
+	state := s.outages.current()
+	switch d.Since, d.Cause = state.since, state.cause; {
+	case state.since.IsZero():
+		d.State = api.DependencyUnknown
+	case state.cause != "":
+		d.State = api.DependencyFailing
+	}
+	return d
+}
+
+// events passes an event to the metrics, the watch over the store and the log.
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
+	s.outages.note(storeErr(&e))
+	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
+	if isProbe(&e) {
+		s.logProbe(ctx, e)
+		return
+	}
 	s.logEvent(ctx, e)
 }

@@ -3,11 +3,13 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"wsticket/cmd/wsticket/internal/config"
@@ -52,11 +54,29 @@ func Listen(ctx context.Context, cfg config.Config) (*Listeners, error) {
 		bound, err := lc.Listen(ctx, "tcp", socket.addr)
 		if err != nil {
 			l.Close()
-			return nil, fmt.Errorf("%s: %w", socket.key, err)
+			return nil, bindFault(socket.key, socket.addr, err)
 		}
 		*socket.into = bound
 	}
 	return &l, nil
+}
+
+// bindFault says why an address cannot be listened on.
+func bindFault(key, addr string, err error) error {
+	because := "cannot listen"
+	for cause, text := range map[error]string{
+		syscall.EADDRINUSE:    "another program listens there already: stop it, or write another port",
+		syscall.EADDRNOTAVAIL: "this machine has no such address: write one that it has, or leave the host out for all of them",
+		syscall.EACCES:        "this user may not listen on that port: write one above 1023",
+	} {
+		if errors.Is(err, cause) {
+			because = text
+		}
+	}
+	if _, unknown := errors.AsType[*net.DNSError](err); unknown {
+		because = "there is no such host"
+	}
+	return &config.Fault{Key: key, Err: fmt.Errorf("%s (got %q)", because, addr)}
 }
 
 // Close closes all of them.

@@ -37,6 +37,9 @@ func (s *Service) Open(ctx context.Context, wait time.Duration) error {
 
 // warn logs settings that an operator should know about.
 func (s *Service) warn() {
+	for _, warning := range s.Warnings() {
+		s.log.Warn(warning)
+	}
 	if len(s.cfg.Public.Hosts) == 0 && s.cfg.Public.URL == "" {
 		s.log.Warn("neither public.hosts nor public.url is set: only loopback names are answered")
 	}
@@ -68,6 +71,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String())
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watchStore(ctx) })
+	watching.Go(func() { s.watchOutages(ctx) })
 	err := s.serveUntil(ctx, l)
 	stop()
 	watching.Wait()

@@ -4,10 +4,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/internal/keyfile"
 	"wsticket/ticket"
 )
 
@@ -25,7 +25,7 @@ func parseSealKeys(file string) ([][]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := keyfile.Read(file)
 	if err != nil {
 		return nil, err
 	}
@@ -37,12 +37,12 @@ func parseSealKeys(file string) ([][]byte, error) {
 		// The line is not repeated: it is a key, or nearly one.
 		key, err := base64.StdEncoding.DecodeString(line)
 		if err != nil || len(key) != ticket.SealKeyLen {
-			return nil, fmt.Errorf("%s:%d: must be base64 of %d bytes (openssl rand -base64 32)", file, n+1, ticket.SealKeyLen)
+			return nil, keyfile.In(file, fmt.Errorf("line %d must be base64 of %d bytes, as openssl rand -base64 %[2]d prints it", n+1, ticket.SealKeyLen))
 		}
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, errors.New(file + ": no key in it")
+		return nil, keyfile.In(file, errors.New("holds no key: write one with openssl rand -base64 32"))
 	}
 	return keys, nil
 }

@@ -25,9 +25,9 @@ func TestReadSealKeys(t *testing.T) {
 
 func TestBadSealKeyFiles(t *testing.T) {
 	for rule, row := range map[string][2]string{
-		"a key that is too short":  {sealKeyA + "\nAAECAwQFBgc=\n", ":2: must be base64 of 32 bytes"},
-		"a key that is not base64": {"not-a-key-" + sealKeyA, ":1: must be base64"},
-		"an empty file":            {"\n# none\n", "no key in it"},
+		"a key that is too short":  {sealKeyA + "\nAAECAwQFBgc=\n", "line 2 must be base64 of 32 bytes"},
+		"a key that is not base64": {"not-a-key-" + sealKeyA, "line 1 must be base64"},
+		"an empty file":            {"\n# none\n", "holds no key"},
 	} {
 		_, err := readSealKeys(test.WriteFile(t, "seal.keys", row[0]))
 		if err == nil || !strings.Contains(err.Error(), row[1]) || strings.Contains(err.Error(), sealKeyA[:20]) {

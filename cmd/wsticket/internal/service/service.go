@@ -34,9 +34,12 @@ type Service struct {
 	version   string
 	log       *slog.Logger
 	logEvent  ticket.Sink
+	logProbe  ticket.Sink // at the debug level
 	metrics   *metrics.Metrics
 	tls       certificates
 	store     backend
+	outages   *storeWatch // nil for a store in this process
+	subjects  subjects
 	verifier  *auth.Verifier
 	sessions  *auth.Sessions // nil without session.lookup_url
 	keys      *auth.Keyring
@@ -55,7 +58,8 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, log: log, logEvent: ticket.LogSink(log), metrics: metrics.New(o.Version, cfg.WS.Paths),
+		cfg: cfg, version: o.Version, log: log, metrics: metrics.New(o.Version, cfg.WS.Paths),
+		logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}
 	if err := config.ByKey(errors.Join(cfg.Validate(), s.build())); err != nil {
 		s.Close()

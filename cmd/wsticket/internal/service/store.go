@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/store/memstore"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
@@ -28,11 +29,12 @@ func (s *Service) buildStore() error {
 		redisstore.QuietLogger(s.log)
 		var redis *redisstore.Store
 		redis, err = redisstore.Open(s.cfg.Store.URL.Reveal(), redisstore.Options{
-			Retention: s.cfg.Ticket.Retention, Fence: redisstore.FenceMode(s.cfg.Store.Fence),
+			Retention: s.cfg.Ticket.Retention, Fence: redisstore.FenceMode(s.cfg.Store.Fence), Dir: s.cfg.Store.URL.Dir(),
 		})
 		if err == nil {
 			s.store = redis
 			s.metrics.Redis(redis)
+			s.outages = newStoreWatch(s.probeStore, s.log.With("host", redis.Address()))
 		}
 	}
 	return err // any other URL is a fault of the settings
@@ -64,16 +66,49 @@ func (s *Service) awaitStore(ctx context.Context, wait time.Duration) error {
 			return nil
 		}
 		if !waiting && wait > 0 {
-			s.log.Warn("the store does not answer: waiting for it", "for", wait.String())
+			s.log.Warn("the store does not answer: waiting for it", "for", wait.String(), "host", s.storeHost(), "cause", storeCause(err))
 		}
 		select {
 		case <-ctx.Done():
 			return errors.New("serve: stopped while waiting for the store")
 		case <-deadline.C:
-			return fmt.Errorf("serve: store.url: the store does not answer: %w", err)
+			return fmt.Errorf("serve: %w", s.storeFault(err))
 		case <-tick.C:
 		}
 	}
+}
+
+// storeFault says which server does not do what is needed, and why.
+func (s *Service) storeFault(err error) error {
+	return &config.Fault{Key: "store.url", Err: fmt.Errorf("redis at %s: %s", s.storeHost(), storeCause(err))}
+}
+
+// storeHost returns where the store is, for messages.
+func (s *Service) storeHost() string {
+	if redis, ok := s.store.(*redisstore.Store); ok {
+		return redis.Address()
+	}
+	return "this process"
+}
+
+// storeCause returns why a store does not answer.
+func storeCause(err error) string {
+	if outage, ok := errors.AsType[*redisstore.OutageError](err); ok {
+		return outage.Cause()
+	}
+	return err.Error()
+}
+
+// probeStore returns an error if the store does not answer, or is no primary.
+func (s *Service) probeStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	redis, ok := s.store.(*redisstore.Store)
+	if err := s.store.Ping(ctx); err != nil || !ok {
+		return err
+	}
+	_, err := redis.Probe(ctx)
+	return err
 }
 
 // evictionInterval is how often the eviction policy is checked again: an

@@ -10,6 +10,7 @@ func (s *Service) buildTickets() error {
 	if fault != nil {
 		return fault
 	}
+	s.subjects = newSubjects(s.cfg.Log.Subject, sealKeys)
 	options := ticket.Options{
 		TTL: s.cfg.Ticket.TTL, Audiences: s.cfg.Ticket.Audiences,
 		SealKeys: sealKeys, RetryWindow: s.cfg.Ticket.RetryWindow, Events: s.events,

@@ -3,12 +3,14 @@ package service
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 
 	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/internal/keyfile"
+	"wsticket/ticket"
 )
 
 // certificates are the TLS configurations of the listeners, nil for those
@@ -18,40 +20,72 @@ type certificates struct{ public, internal *tls.Config }
 // buildTLS reads the certificates of the listeners that have one.
 func (s *Service) buildTLS() error {
 	f := config.NewFaults()
-	var err error
 	public, internal := s.cfg.Public.TLS, s.cfg.Internal.TLS
-	s.tls.public, err = tlsConfig(public.CertFile, public.KeyFile, "")
-	f.Add("public.tls", err)
-	s.tls.internal, err = tlsConfig(internal.CertFile, internal.KeyFile, internal.ClientCAFile)
-	f.Add("internal.tls", err)
+	s.tls.public = tlsConfig(&f, "public.tls", public.CertFile, public.KeyFile)
+	s.tls.internal = tlsConfig(&f, "internal.tls", internal.CertFile, internal.KeyFile)
+	if s.tls.internal != nil && internal.ClientCAFile != "" {
+		// Clients need no certificate, because they may have a key or only ask for
+		// health; if they present one, it must be of this authority.
+		var err error
+		s.tls.internal.ClientAuth = tls.VerifyClientCertIfGiven
+		s.tls.internal.ClientCAs, err = readAuthorities(internal.ClientCAFile)
+		f.Add("internal.tls.client_ca_file", err)
+	}
 	return f.Err()
 }
 
-// tlsConfig reads a server certificate and, if one is named, the authority of
-// client certificates. Clients need no certificate, because they may have a key
-// or only ask for health; if they present one, it must be of that authority.
-func tlsConfig(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
+// tlsConfig reads a server certificate. It returns nil for no TLS, for half of
+// it, which is a fault of the settings, and after a fault.
+func tlsConfig(f *ticket.OptionErrors, section, certFile, keyFile string) *tls.Config {
 	if certFile == "" || keyFile == "" {
-		return nil, nil //nolint:nilnil // No TLS; half of it is a fault of the settings.
+		return nil
 	}
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	cert, certErr := keyfile.Read(certFile)
+	if certErr == nil {
+		certErr = checkCertificate(certFile, cert)
+	}
+	f.Add(section+".cert_file", certErr)
+	key, keyErr := keyfile.Read(keyFile)
+	if kind := keyfile.Kind(key); keyErr == nil && kind != "a private key" {
+		keyErr = keyfile.In(keyFile, fmt.Errorf("must hold a private key in PEM, not %s", kind))
+	}
+	f.Add(section+".key_file", keyErr)
+	if certErr != nil || keyErr != nil {
+		return nil
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil { // the library's text may quote the files
+		f.Add(section+".key_file", keyfile.In(keyFile, fmt.Errorf("must be the key of the first certificate in %s", certFile)))
+		return nil
+	}
+	// WebSockets need HTTP/1.1, so nothing else is offered.
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}
+}
+
+// checkCertificate returns an error if the first block of a file is no
+// certificate.
+func checkCertificate(file string, data []byte) error {
+	if kind := keyfile.Kind(data); kind != "a certificate" {
+		return keyfile.In(file, fmt.Errorf("must hold a certificate in PEM, not %s", kind))
+	}
+	block, _ := pem.Decode(data)
+	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+		return keyfile.In(file, errors.New("holds a certificate that cannot be read"))
+	}
+	return nil
+}
+
+// readAuthorities reads certificate authorities.
+func readAuthorities(file string) (*x509.CertPool, error) {
+	data, err := keyfile.Read(file)
 	if err != nil {
 		return nil, err
 	}
-	// WebSockets need HTTP/1.1, so nothing else is offered.
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
-	if clientCAFile == "" {
-		return cfg, nil
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, keyfile.In(file, fmt.Errorf("must hold certificates in PEM, not %s", keyfile.Kind(data)))
 	}
-	text, err := os.ReadFile(clientCAFile)
-	if err != nil {
-		return nil, fmt.Errorf("client_ca_file: %w", err)
-	}
-	cfg.ClientCAs, cfg.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
-	if !cfg.ClientCAs.AppendCertsFromPEM(text) {
-		return nil, errors.New("client_ca_file: no certificate in it")
-	}
-	return cfg, nil
+	return pool, nil
 }
 
 // secured puts TLS on a listener if there is a configuration for it.
