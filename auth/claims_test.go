@@ -214,27 +214,32 @@ func TestConfiguredClaimNames(t *testing.T) {
 		want   ticket.Identity
 	}{
 		{
-			"Cognito", auth.ClaimNames{Audience: "client_id", Session: "origin_jti"},
+			"Cognito",
+			auth.ClaimNames{Audience: "client_id", Session: "origin_jti"},
 			goodClaims().with("aud", nil, "client_id", "ws", "origin_jti", "s-1", "scope", "openid chat"),
 			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, SessionID: "s-1", Scope: "openid chat"},
 		},
 		{
-			"Clerk", auth.ClaimNames{Audience: "azp"},
+			"Clerk",
+			auth.ClaimNames{Audience: "azp"},
 			goodClaims().with("aud", nil, "azp", "ws", "sid", "sess_1"),
 			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, SessionID: "sess_1"},
 		},
 		{
-			"Entra", auth.ClaimNames{Subject: "oid", Scope: "scp"},
+			"Entra",
+			auth.ClaimNames{Subject: "oid", Scope: "scp"},
 			goodClaims().with("sub", "pairwise", "oid", "u-1", "scp", "Chat.Read Chat.Write"),
 			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, Scope: "Chat.Read Chat.Write"},
 		},
 		{
-			"Okta", auth.ClaimNames{Scope: "scp"},
+			"Okta",
+			auth.ClaimNames{Scope: "scp"},
 			goodClaims().with("scp", []string{"openid", "chat"}),
 			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, Scope: "openid chat"},
 		},
 		{
-			"a name that is a URL", auth.ClaimNames{Subject: "https://example.com/user"},
+			"a name that is a URL",
+			auth.ClaimNames{Subject: "https://example.com/user"},
 			goodClaims().with("sub", nil, "https://example.com/user", "u-1"),
 			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}},
 		},

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -154,10 +155,7 @@ func (o IssuerOptions) withDefaults() IssuerOptions {
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime
 	}
-	switch o.Leeway {
-	case 0:
-		o.Leeway = DefaultLeeway
-	case NoLeeway:
+	if o.Leeway = cmp.Or(o.Leeway, DefaultLeeway); o.Leeway == NoLeeway {
 		o.Leeway = 0
 	}
 	return o

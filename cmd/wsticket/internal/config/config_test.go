@@ -83,3 +83,17 @@ func TestSize(t *testing.T) {
 		}
 	}
 }
+
+// TestLeewayOfAnIssuer: an issuer has leeway unless it is set to none.
+func TestLeewayOfAnIssuer(t *testing.T) {
+	for text, want := range map[string]time.Duration{"": 5 * time.Second, "    leeway: 0s\n": 0, "    leeway: 20s\n": 20 * time.Second, "    leeway:\n": 5 * time.Second} {
+		cfg, err := loadText(t, goodFile+text, nil)
+		if err != nil || cfg.Issuers[0].Leeway != want {
+			t.Errorf("%q: %v, leeway %s, want %s", text, err, cfg.Issuers[0].Leeway, want)
+		}
+	}
+	cfg, err := loadText(t, "", nil, `issuers=[{issuer: a, audience: [b], public_key_file: c}]`)
+	if err != nil || cfg.Issuers[0].Leeway != 5*time.Second {
+		t.Errorf("on the command line: %v, %+v", err, cfg.Issuers)
+	}
+}
