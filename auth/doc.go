@@ -20,6 +20,9 @@
 // token selects anything but a name in that issuer's own set. An algorithm goes
 // with one type of key and one curve.
 //
+// Providers differ in where a token says for whom it is, who the user is and
+// what kind of token it is. [IssuerOptions] has a Profile for the common ones.
+//
 // Of golang-jwt the package uses the signing methods and not the parser. The
 // parser takes the last of two equal names, ignores crit, accepts line breaks
 // in a segment and any salt length for PS256, and decodes all claims again

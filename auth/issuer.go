@@ -85,8 +85,7 @@ func (i *issuer) identity(c claims, typ string, now time.Time) (ticket.Identity,
 	if err := c.checkKind(typ, providers[i.profile].idTokens); err != nil {
 		return ticket.Identity{}, window{}, err
 	}
-	if err := providers[i.profile].check(c); err != nil {
-		err = ticket.WithAttrs(err, slog.String("profile", i.profile))
+	if err := i.checkProvider(c); err != nil {
 		return ticket.Identity{}, window{}, err
 	}
 	valid, err := i.window(c, now)
@@ -132,16 +131,23 @@ func (i *issuer) window(c claims, now time.Time) (window, error) {
 	return window{begins: begins.Add(-i.leeway), ends: exp}, nil
 }
 
+// audienceIn returns the audience in a claim, which has to hold one of the names
+// of this service.
+func (i *issuer) audienceIn(c claims, claim string) ([]string, error) {
+	audience, err := c.texts(claim)
+	if err != nil || slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(i.audience, a) }) {
+		return audience, err
+	}
+	return nil, ticket.WithAttrs(refusedAudience, slog.String("claim", claim),
+		slog.String("audience", strings.Join(audience, " ")), ticket.Expected(i.audience...))
+}
+
 // subject reads who the token is about and for whom it is. The audience is
 // checked first, so that a token for another service is refused as such.
 func (i *issuer) subject(c claims) (ticket.Identity, error) {
-	audience, err := c.texts(i.names.Audience)
+	audience, err := i.audienceIn(c, i.names.Audience)
 	if err != nil {
 		return ticket.Identity{}, err
-	}
-	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(i.audience, a) }) {
-		return ticket.Identity{}, ticket.WithAttrs(refusedAudience, slog.String("claim", i.names.Audience),
-			slog.String("audience", strings.Join(audience, " ")), ticket.Expected(i.audience...))
 	}
 	subject, err := c.text(i.names.Subject)
 	if err != nil || subject == "" {

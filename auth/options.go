@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -150,9 +151,7 @@ func (o IssuerOptions) withDefaults() IssuerOptions {
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime
 	}
-	if o.Leeway == 0 {
-		o.Leeway = DefaultLeeway
-	} else if o.Leeway == NoLeeway {
+	if o.Leeway = cmp.Or(o.Leeway, DefaultLeeway); o.Leeway == NoLeeway {
 		o.Leeway = 0
 	}
 	if o.JWKSMaxAge == 0 {

@@ -57,6 +57,9 @@ func ProfileRules(name string) []string {
 	for _, d := range p.demands {
 		rules = append(rules, d.String())
 	}
+	if p.names.Audience != "" {
+		rules = append(rules, "claim aud must hold one of the audience too, if it is present")
+	}
 	if p.idTokens {
 		rules = append(rules, "ID tokens are accepted, because this provider has no other bearers")
 	}
@@ -92,12 +95,19 @@ func (o IssuerOptions) WithProfile() IssuerOptions {
 	return o
 }
 
-// check refuses a bearer that does not say what the provider's bearers say.
-func (p provider) check(c claims) error {
+// checkProvider refuses a bearer that does not say what the provider's bearers
+// say. Where these have their audience in another claim than aud, some have an
+// aud as well, for one service. RFC 7519 4.1.3 requires that it is this one.
+func (i *issuer) checkProvider(c claims) error {
+	p := providers[i.profile]
 	for _, d := range p.demands {
 		if err := d.check(c); err != nil {
-			return err
+			return ticket.WithAttrs(err, slog.String("profile", i.profile))
 		}
+	}
+	if _, present := c["aud"]; present && p.names.Audience != "" && p.names.Audience == i.names.Audience {
+		_, err := i.audienceIn(c, "aud")
+		return err
 	}
 	return nil
 }

@@ -105,7 +105,10 @@ func TestProfileDemands(t *testing.T) {
 		{"an Entra token of 28 hours", "entra", []any{"iat", now.Add(-5 * time.Minute).Unix(), "exp", now.Add(28 * time.Hour).Unix()}, "ok"},
 		{"a Clerk session that is active", "clerk", []any{"sts", "active"}, "ok"},
 		{"a Clerk session that is pending", "clerk", []any{"sts", "pending"}, "bearer_type"},
-		{"a Clerk token with an aud that nobody asked for", "clerk", []any{"aud", audience, "azp", "https://other.example.com"}, "bearer_audience"},
+		{"a Clerk token for us that a foreign page got", "clerk", []any{"aud", audience, "azp", "https://other.example.com"}, "bearer_audience"},
+		{"a Clerk token for somebody else that our page got", "clerk", []any{"aud", "other"}, "bearer_audience"},
+		{"a Cognito token that is bound to another resource", "cognito", []any{"aud", "https://other.example.com"}, "bearer_audience"},
+		{"a Cognito token that is bound to us", "cognito", []any{"aud", []string{"https://other.example.com", audience}}, "ok"},
 	} {
 		check(t, newVerifier(t, profiled(row.profile)), row.rule, sign(t, edKey(), claimsOf(row.profile, row.claims...), "typ", "JWT"), row.want)
 	}
@@ -181,10 +184,11 @@ func TestProfileFaults(t *testing.T) {
 func TestProfileRulesAreTold(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"keycloak": "claim typ must be Bearer", "cognito": "claim token_use must be access", "entra": "claim azp or appid is required",
-		"clerk": "claim sts must be active, if it is present", "google": "ID tokens are accepted", "firebase": "ID tokens are accepted",
+		"keycloak": "claim typ must be Bearer", "entra": "claim azp or appid is required",
+		"cognito": "claim token_use must be access; claim aud must hold one", "clerk": "claim sts must be active, if it is present; claim aud must hold one",
+		"google": "ID tokens are accepted", "firebase": "ID tokens are accepted",
 	} {
-		if rules := auth.ProfileRules(name); len(rules) != 1 || !strings.HasPrefix(rules[0], want) {
+		if rules := strings.Join(auth.ProfileRules(name), "; "); !strings.HasPrefix(rules, want) {
 			t.Errorf("%s: %q, want %q", name, rules, want)
 		}
 	}

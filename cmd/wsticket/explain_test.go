@@ -158,6 +158,22 @@ func TestExplainInput(t *testing.T) {
 	}
 }
 
+// TestExplainOfTestBearers: what wsticket token signs is an access token to the
+// letter of RFC 9068.
+func TestExplainOfTestBearers(t *testing.T) {
+	t.Parallel()
+	e := newExplained(t)
+	e.config = test.WriteFile(t, "wsticket.yaml", fmt.Sprintf(
+		"issuers: [{issuer: \"https://id.example.com\", audience: [ws], type: at+jwt, public_key_file: %q}]", test.WriteFile(t, "key.pem", test.PublicPEM(e.key))))
+	bearer, _, err := runIn(t, nil, "token", "--sub", "alice", "--config", e.config, "--key", test.WriteFile(t, "private.pem", test.PrivatePEM(e.key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := e.ask(t, bearer); err != nil {
+		t.Errorf("explain = %v\n%s", err, out)
+	}
+}
+
 // TestExplainLive: without --live the keys behind a URL are not asked for, with
 // it the signature is checked as serve does.
 func TestExplainLive(t *testing.T) {
