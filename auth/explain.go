@@ -25,8 +25,6 @@ type Explanation struct {
 	// Unverified is whether the signature was left out, because the keys are
 	// behind a URL and [Verifier.Start] was not called.
 	Unverified bool
-	// Keys are the kids of the keys that it has now, sorted.
-	Keys []string
 	// ExpiresAt is the end of a bearer that is accepted.
 	ExpiresAt time.Time
 }
@@ -62,7 +60,7 @@ func (v *Verifier) explain(ctx context.Context, i *issuer, t token, c claims) Ex
 			e.ExpiresAt = proven.identity.ExpiresAt
 		}
 	}
-	e.Keys, e.Setting = i.keys.set(now).names(), i.setting(e.Err)
+	e.Setting = i.setting(e.Err)
 	return e
 }
 

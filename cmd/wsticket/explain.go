@@ -21,7 +21,7 @@ type explainCmd struct {
 	config.Flags
 
 	BearerFile string `placeholder:"FILE" help:"File with the bearer. Default, and -: standard input."`
-	Live       bool   `help:"Fetch the keys of issuers that publish them, so that signatures are checked too. Without it, no connection is opened."`
+	Live       bool   `help:"Ask issuers that publish their keys for them, say what was found, and check signatures with it. Without it, no connection is opened."`
 }
 
 // maxBearerFile bounds what is read: more than a bearer may have, so that one
@@ -41,16 +41,18 @@ func (c *explainCmd) Run(ctx context.Context, w world) error {
 		return err
 	}
 	defer verifier.Close()
+	var found []auth.KeyReport
 	if c.Live {
 		if err := verifier.Start(ctx); err != nil {
 			return fmt.Errorf("explain: %w", err)
 		}
+		found = verifier.ProbeKeys(ctx)
 	}
 	issuers, err := verifier.Explain(ctx, bearer)
 	if err != nil {
 		return errors.Join(printRefusal(w.Stdout, "bearer", "is refused", err, ""), errors.New("explain: this is no bearer"))
 	}
-	return c.report(w.Stdout, issuers)
+	return report(w.Stdout, issuers, found)
 }
 
 // verifier builds what serve verifies bearers with. Faults of other settings do
@@ -95,7 +97,7 @@ func readBearer(file string, stdin io.Reader) (ticket.Bearer, error) {
 
 // report prints what each issuer would do, and returns an error if none takes
 // the bearer.
-func (c *explainCmd) report(out io.Writer, issuers []auth.Explanation) error {
+func report(out io.Writer, issuers []auth.Explanation, found []auth.KeyReport) error {
 	var takers []string
 	for _, e := range issuers {
 		key := config.KeyOf("auth", e.Field)
@@ -108,7 +110,7 @@ func (c *explainCmd) report(out io.Writer, issuers []auth.Explanation) error {
 			err = printRefusal(out, title, "refuses it", e.Err, config.KeyOf("auth", e.Setting))
 		}
 		if err == nil {
-			err = c.printKeys(out, e)
+			err = printKeys(out, e, found)
 		}
 		if err != nil {
 			return err
@@ -126,17 +128,45 @@ func printAccepted(out io.Writer, title string, e auth.Explanation) error {
 	return err
 }
 
-// printKeys says which keys the signature was checked with, or that it was not.
-func (c *explainCmd) printKeys(out io.Writer, e auth.Explanation) error {
-	text := "its keys: " + cmp.Or(listed(e.Keys), "none")
-	switch {
-	case e.Unverified && ticket.Reason(e.Err) != "bearer_issuer":
-		text = "its keys were not fetched, and the signature not checked: add --live"
-	case !c.Live:
-		return nil
+// printKeys says what an issuer publishes about its keys, or that the signature
+// was not checked because nobody asked for them.
+func printKeys(out io.Writer, e auth.Explanation, found []auth.KeyReport) error {
+	var lines []string
+	if e.Unverified && ticket.Reason(e.Err) != "bearer_issuer" {
+		lines = append(lines, "its keys were not fetched, and the signature not checked: add --live")
 	}
-	_, err := fmt.Fprintln(out, "    "+text)
-	return err
+	for _, r := range found {
+		if r.Issuer == e.Issuer && (r.URL != "" || r.Err != nil) {
+			lines = append(lines, describeKeys(r)...)
+		}
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(out, "    "+line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func describeKeys(r auth.KeyReport) []string {
+	var lines, keys []string
+	if r.Discovery != "" {
+		lines = append(lines, "discovery: "+r.Discovery)
+	}
+	if r.URL != "" {
+		lines = append(lines, "jwks_url: "+r.URL)
+	}
+	if r.Err != nil {
+		return append(lines, "its keys: "+r.Err.Error())
+	}
+	for _, k := range r.Keys {
+		keys = append(keys, fmt.Sprintf("%s (%s)", cmp.Or(k.ID, "no kid"), strings.Join(k.Algorithms, ", ")))
+	}
+	lines = append(lines, "its keys: "+cmp.Or(strings.Join(keys, ", "), "none"))
+	for _, skipped := range r.Skipped {
+		lines = append(lines, "not used: "+skipped.String())
+	}
+	return lines
 }
 
 // printRefusal prints the reason, as the log has it, the values that did not

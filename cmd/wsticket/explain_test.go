@@ -37,7 +37,7 @@ func newExplained(t *testing.T) explained {
 		t.Fatal(err)
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
-	set := fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":%q,"y":%q}]}`, b64(point[1:33]), b64(point[33:]))
+	set := fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":%q,"y":%q},{"kty":"RSA","kid":"odd","n":"AQAB","e":"AQAB"}]}`, b64(point[1:33]), b64(point[33:]))
 	e.issuer = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.asked <- r.URL.Path
 		_, _ = fmt.Fprint(w, set)
@@ -195,7 +195,7 @@ func TestExplainLive(t *testing.T) {
 		t.Errorf("without --live, %s was asked for", <-e.asked)
 	}
 	out, err = e.ask(t, remote(nil), "--live")
-	if err != nil || !strings.Contains(out, "its keys: k1\n") || !strings.HasSuffix(out, "\nissuers[1] takes this bearer.\n") {
+	if err != nil || !strings.Contains(out, "jwks_url: "+e.issuer.URL+"/keys\n    its keys: k1 (ES256)\n    not used: ") || !strings.HasSuffix(out, "\nissuers[1] takes this bearer.\n") {
 		t.Errorf("with --live: %v\n%s", err, out)
 	}
 	out, err = e.ask(t, remote(func(b *devidp.Bearer) { b.KeyID = "k0" }), "--live")
@@ -211,7 +211,7 @@ func TestExplainLive(t *testing.T) {
 	}
 	e.issuer.Close()
 	out, err = e.ask(t, remote(nil), "--live")
-	if err == nil || !strings.Contains(out, "keys_unavailable") || !strings.Contains(out, "setting: issuers[1].jwks_url\n") {
+	if err == nil || !strings.Contains(out, "keys_unavailable") || !strings.Contains(out, "connection refused") || !strings.Contains(out, "setting: issuers[1].jwks_url\n") {
 		t.Errorf("an issuer that is away: %v\n%s", err, out)
 	}
 }
