@@ -75,5 +75,5 @@ func (s *Service) ready(ctx context.Context) error {
 // events passes an event to the metrics and the log.
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
-	s.logEvent(ctx, e)
+	ticket.LogSink(s.log)(ctx, e)
 }

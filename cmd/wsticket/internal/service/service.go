@@ -33,7 +33,6 @@ type Service struct {
 	cfg       config.Config
 	version   string
 	log       *slog.Logger
-	logEvent  ticket.Sink
 	metrics   *metrics.Metrics
 	tls       certificates
 	store     backend
@@ -53,9 +52,8 @@ type Service struct {
 // fault of them and of the files that they name, each by its key. It opens no
 // socket. The caller closes the service.
 func New(cfg config.Config, o Options) (*Service, error) {
-	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, log: log, logEvent: ticket.LogSink(log), metrics: metrics.New(o.Version, cfg.WS.Path),
+		cfg: cfg, version: o.Version, log: newLogger(cfg.Log, o.Log), metrics: metrics.New(o.Version, cfg.WS.Path),
 	}
 	if err := config.ByKey(errors.Join(cfg.Validate(), s.build())); err != nil {
 		s.Close()
