@@ -18,7 +18,7 @@ import (
 func (g *Gate) Observe(events ticket.Sink, now func() time.Time) func(http.Handler) http.Handler {
 	report := accesslog.Middleware(now, func(ctx context.Context, e accesslog.Entry) { events.Emit(ctx, requestEvent(e)) })
 	return func(next http.Handler) http.Handler {
-		observed := g.storeAddr(report(next))
+		observed := g.StoreClientAddr(report(next))
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if accesslog.RequestID(r.Context()) != "" {
 				next.ServeHTTP(w, r)

@@ -24,6 +24,10 @@ func (g *Gate) AllowsHost(host string) bool {
 // HasHosts reports whether Hosts are configured.
 func (g *Gate) HasHosts() bool { return len(g.o.Hosts) > 0 }
 
+// StoreClientAddr is a middleware that finds the client's address once for each
+// request, according to [Options].ClientAddr.
+func (g *Gate) StoreClientAddr(next http.Handler) http.Handler { return g.storeAddr(next) }
+
 // TrustedProxies returns a copy of Options.TrustedProxies.
 func (g *Gate) TrustedProxies() []netip.Prefix { return slices.Clone(g.o.TrustedProxies) }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"time"
 
 	"wsticket/store/memstore"
@@ -67,4 +69,23 @@ func ExampleParseToken() {
 	_, err := ticket.ParseToken("wst1_not-a-token")
 	fmt.Println(err)
 	// Output: parse token: shape: malformed token
+}
+
+// One sink goes to the Events of every part: package ticket, gate, live, api
+// and ws. Then each refusal has a line that says why.
+func ExampleLogSink() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{} // so that the output is always the same
+		}
+		return a
+	}}))
+	events := ticket.LogSink(logger)
+	events.Emit(context.Background(), ticket.Event{
+		Kind: ticket.EventRequest, Request: ticket.RequestInfo{ID: "r-1"}, Outcome: "refused", Reason: "origin_not_allowed",
+		Attrs: []slog.Attr{slog.String("origin", "https://evil.example")},
+		HTTP:  ticket.HTTPAnswer{Method: "GET", Path: "/ws", Status: 403},
+	})
+	// Output:
+	// level=INFO msg=request method=GET path=/ws status=403 took=0s request_id=r-1 outcome=refused reason=origin_not_allowed origin=https://evil.example
 }

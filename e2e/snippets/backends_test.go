@@ -104,21 +104,18 @@ func (b backend) key(t *testing.T, h house) {
 // Python, and a client.
 func TestBackendsPage(t *testing.T) {
 	user := newHome(t)
-	user.clone(t)
+	user.install(t)
 	user.prefer(filepath.Dir(testenv.NeedPython(t, "aiohttp")))
 	listen, internal, public := testenv.FreeAddr(t), testenv.FreeAddr(t), testenv.FreeAddr(t)
 	paste := func(language string) string {
-		return strings.NewReplacer("9000", port(t, listen), "8081", port(t, internal), "8080", port(t, public)).Replace(block(t, "backends.md", language))
+		return strings.NewReplacer(
+			`public:  {url: "http://localhost:8080"}`, `public:  {listen: "`+public+`", url: "http://localhost:`+port(t, public)+`"}`,
+			"9000", port(t, listen), "8081", port(t, internal), "8080", port(t, public),
+		).Replace(block(t, "backends.md", language))
 	}
-	user.paste(t, "cd ~/wsticket && mkdir bin && go build -o bin ./cmd/wsticket")
 	user.paste(t, paste("sh step"))
 	writeFile(t, filepath.Join(user.dir, "chat"), "consume.py", paste("python consume"))
 	writeFile(t, filepath.Join(user.dir, "chat"), "server.py", paste("python server"))
-	configuration := filepath.Join(user.dir, "chat", "wsticket.yaml")
-	text := read(t, configuration) + "  # the test's own\n"
-	if err := os.WriteFile(configuration, []byte(strings.Replace(text, "public:  {", "public:  {listen: \""+public+"\", ", 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	user.pasteAndLeave(t, paste("sh server"))
 	awaitListener(t, internal)
 	user.pasteAndLeave(t, paste("sh python"))

@@ -26,6 +26,9 @@ import (
 	"wsticket/ticket"
 )
 
+// verifiers are the programs that verify an assertion in each language.
+var verifiers = map[string]func(testing.TB, string) *exec.Cmd{"go": goSnippet, "js": nodeSnippet, "python": pythonSnippet}
+
 // TestAssertionSnippets runs the program of each language: it accepts what wsticket
 // signs with its first or second key, and refuses everything similar.
 func TestAssertionSnippets(t *testing.T) {
@@ -37,7 +40,7 @@ func TestAssertionSnippets(t *testing.T) {
 		"--set", "issuers=[{issuer: \"https://id.example.com\", audience: [ws], algorithms: [ES256], public_key_file: "+issuer+"}]",
 		"--set", "identity.assertion_key_file="+keys, "--set", "identity.assertion_audience=chat").public
 	cases := assertionCases(t, dir, url, ed, p256)
-	for language, prepare := range map[string]func(testing.TB, string) *exec.Cmd{"go": goSnippet, "js": nodeSnippet, "python": pythonSnippet} {
+	for language, prepare := range verifiers {
 		t.Run(language, func(t *testing.T) {
 			var all []presented
 			for _, c := range cases {
@@ -51,6 +54,19 @@ func TestAssertionSnippets(t *testing.T) {
 				if accepted && (claims["sub"] != "alice" || claims["orig_iss"] != "https://id.example.com" || fmt.Sprint(claims["groups"]) != "[a b]") {
 					t.Errorf("%s: got %v, want alice of https://id.example.com in groups a and b", cases[n].rule, claims)
 				}
+			}
+		})
+	}
+}
+
+// TestAssertionSnippetsWithoutKeys: an assertion is refused while its keys cannot be had.
+func TestAssertionSnippetsWithoutKeys(t *testing.T) {
+	url := "http://" + testenv.FreeAddr(t)
+	good := assertionCases(t, t.TempDir(), url, newEd25519(t), newP256(t))[:1]
+	for language, prepare := range verifiers {
+		t.Run(language, func(t *testing.T) {
+			if verdict, refused := run(t, prepare(t, url), []presented{good[0].presented})[0].(string); !refused {
+				t.Errorf("got %v, want a refusal", verdict)
 			}
 		})
 	}

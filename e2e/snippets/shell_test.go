@@ -77,6 +77,13 @@ func (h home) clone(t *testing.T) {
 	}
 }
 
+// install clones the repository and builds the program, as make build does.
+func (h home) install(t *testing.T) {
+	t.Helper()
+	h.clone(t)
+	h.paste(t, "cd ~/wsticket\nmkdir bin\ngo build -o bin ./cmd/wsticket")
+}
+
 // shell returns a command that runs a block as a new terminal does.
 func (h home) shell(ctx context.Context, block string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-e", "-c", block)

@@ -39,16 +39,12 @@ func TestReadmeSteps(t *testing.T) {
 // TestServicePage pastes the blocks of docs/service.md: Redis, wsticket and a client.
 func TestServicePage(t *testing.T) {
 	user := newHome(t)
-	user.clone(t)
+	user.install(t)
 	user.prefer(filepath.Dir(testenv.Need(t, "redis-server")))
 	public, redis := testenv.FreeAddr(t), testenv.FreeAddr(t)
 	paste := func(language string) string {
-		return strings.NewReplacer(
-			`public:  {url: "http://localhost:8080"}`, `public:  {listen: "`+public+`", url: "http://localhost:`+port(t, public)+`"}`+"\n"+`internal: {listen: "127.0.0.1:0"}`,
-			"8080", port(t, public), "6379", port(t, redis),
-		).Replace(block(t, "service.md", language))
+		return listeningAt(t, public).Replace(strings.ReplaceAll(block(t, "service.md", language), "6379", port(t, redis)))
 	}
-	user.paste(t, "cd ~/wsticket && mkdir bin && go build -o bin ./cmd/wsticket")
 	user.paste(t, paste("sh step"))
 	user.pasteAndLeave(t, paste("sh redis"))
 	awaitListener(t, redis)
@@ -57,4 +53,42 @@ func TestServicePage(t *testing.T) {
 	if got := user.paste(t, paste("sh ticket")); !strings.Contains(got, `"ticket":"wst1_`) {
 		t.Errorf("printed %s, want a ticket", got)
 	}
+}
+
+// TestSidecarPage pastes the blocks of docs/sidecar.md. The last line needs a terminal to
+// type in, so the test connects itself.
+func TestSidecarPage(t *testing.T) {
+	user := newHome(t)
+	user.install(t)
+	user.prefer(filepath.Dir(testenv.Need(t, "npm")))
+	public, application := testenv.FreeAddr(t), testenv.FreeAddr(t)
+	paste := func(language string) string {
+		return listeningAt(t, public).Replace(strings.ReplaceAll(block(t, "sidecar.md", language), "3000", port(t, application)))
+	}
+	user.paste(t, paste("sh step"))
+	dir := filepath.Join(user.dir, "wsticket-sidecar")
+	writeFile(t, dir, "app.mjs", paste("js app"))
+	writeFile(t, dir, "wsticket.yaml", paste("yaml sidecar"))
+	user.pasteAndLeave(t, paste("sh app"))
+	awaitListener(t, application)
+	user.pasteAndLeave(t, paste("sh server"))
+	awaitListener(t, public)
+	before, _, found := strings.Cut(paste("sh try"), "npx ")
+	if !found {
+		t.Fatal("sidecar.md: no line with npx")
+	}
+	token := user.paste(t, before+`echo "$TICKET"`)
+	if got := greeted(t, public, "localhost:"+port(t, public), token, ""); got != greeting {
+		t.Errorf("got %q, want %q", got, greeting)
+	}
+}
+
+// listeningAt makes the configuration of a page one for an address that is free.
+func listeningAt(t *testing.T, public string) *strings.Replacer {
+	t.Helper()
+	return strings.NewReplacer(
+		`public:  {url: "http://localhost:8080"}`,
+		`public:  {listen: "`+public+`", url: "http://localhost:`+port(t, public)+`"}`+"\n"+`internal: {listen: "127.0.0.1:0"}`,
+		"8080", port(t, public),
+	)
 }

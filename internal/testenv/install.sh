@@ -33,10 +33,10 @@ node nodejs node
 npm npm node
 haproxy haproxy haproxy
 chromium chromium chromium"
-	modules='jwt python3-jwt
+	modules='aiohttp python3-aiohttp
+jwt python3-jwt
 cryptography python3-cryptography
 websockets python3-websockets
-aiohttp python3-aiohttp
 channels python3-django-channels
 daphne python3-daphne'
 fi

@@ -28,8 +28,8 @@ func (o *outage) Reason() string { return o.reason }
 // Unwrap returns [ticket.ErrUnavailable].
 func (o *outage) Unwrap() error { return ticket.ErrUnavailable }
 
-// ErrKeyRefused: the service does not know the key (status 401), or the key has
-// not the scope "consume" (403).
+// ErrKeyRefused is the error if the service does not know the key (status 401),
+// or the key has not the scope "consume" (403).
 var ErrKeyRefused error = &outage{"the key is refused by the service", "remote_key_refused"}
 
 var (
