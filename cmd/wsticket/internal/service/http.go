@@ -52,7 +52,7 @@ func (s *Service) apiOptions() api.Options {
 		},
 		WebSocket: s.sockets, Keys: s.keys, Audiences: s.cfg.Ticket.Audiences,
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
-		Started: s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(),
+		Started: s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home,
 	}
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
@@ -101,4 +101,5 @@ func (s *Service) events(ctx context.Context, e ticket.Event) {
 		log = slog.New(lowered{log.Handler()})
 	}
 	logEvent(ctx, log, &e)
+	s.more.Emit(ctx, e)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 
 	"wsticket/api"
@@ -25,6 +26,10 @@ type Options struct {
 	Version string
 	// Log is where log lines go. Required.
 	Log io.Writer
+	// Events gets every event, after the metrics and the log. It may be nil.
+	Events ticket.Sink
+	// Home serves GET /. Default: a few words about what this is.
+	Home http.Handler
 }
 
 // Service is a service that has been put together. Its methods are for one
@@ -32,6 +37,8 @@ type Options struct {
 type Service struct {
 	cfg       config.Config
 	version   string
+	more      ticket.Sink // Options.Events
+	home      http.Handler
 	log       *slog.Logger
 	metrics   *metrics.Metrics
 	tls       certificates
@@ -55,7 +62,10 @@ type Service struct {
 // socket. The caller closes the service.
 func New(cfg config.Config, o Options) (*Service, error) {
 	s := &Service{
-		cfg: cfg, version: o.Version, log: newLogger(cfg.Log, o.Log), metrics: metrics.New(o.Version, cfg.WS.Path),
+		cfg: cfg, version: o.Version, more: o.Events, home: o.Home, log: newLogger(cfg.Log, o.Log), metrics: metrics.New(o.Version, cfg.WS.Path),
+	}
+	if s.home == nil {
+		s.home = http.HandlerFunc(s.about)
 	}
 	if err := config.ByKey(errors.Join(cfg.Validate(), s.build())); err != nil {
 		s.Close()
