@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,23 +31,29 @@ const (
 // and nil if the request has none.
 func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, error) {
 	if !unencoded(r.Header["Content-Encoding"]) {
-		return nil, fmt.Errorf("content encoding: %w", errMediaType)
+		return nil, badHeader(errMediaType, r, "Content-Encoding", "must be absent")
 	}
 	data, err := readAll(w, r)
 	switch {
 	case errors.Is(err, errTooLarge):
 		// Otherwise net/http reads the rest, to reuse the connection.
 		w.Header().Set("Connection", "close")
-		return nil, err
+		return nil, ticket.WithDetail(err, "body: at most "+strconv.Itoa(maxBody)+" bytes")
 	case err != nil:
-		return nil, fmt.Errorf("body: %w", ticket.ErrInvalidRequest)
+		return nil, badRequest("body: incomplete")
 	case len(data) == 0:
 		return nil, nil
 	case !isType(r.Header["Content-Type"], kind):
-		return nil, fmt.Errorf("content type: %w", errMediaType)
+		return nil, badHeader(errMediaType, r, "Content-Type", "must be "+kind)
 	default:
 		return data, nil
 	}
+}
+
+// badHeader returns err about a header that breaks its rule.
+func badHeader(err error, r *http.Request, name, rule string) error {
+	err = ticket.WithAttrs(err, slog.String("header", name), slog.String("value", strings.Join(r.Header[name], ", ")))
+	return ticket.WithDetail(err, name+": "+rule)
 }
 
 // readAll checks Content-Length before it reads: the first read makes net/http
@@ -92,29 +101,75 @@ func isType(headers []string, want string) bool {
 	return true
 }
 
-// decodeIssue sets the fields of req from the body. A field that is present must
-// not be empty, so that nobody has to know whether an empty scope is the same as
-// none.
-func decodeIssue(data []byte, req *ticket.Request) error {
+// member is a member of a JSON body.
+type member struct {
+	name string
+	// rule says what its value has to be, for the client.
+	rule string
+	// set takes the value, and reports whether it is what it has to be.
+	set func(json.RawMessage) bool
+}
+
+// mustBeText is the rule of texts.
+const mustBeText = "must be a text that is not empty"
+
+// textMember is a member whose value is a text that is not empty, so that nobody
+// has to know whether an empty one is the same as none.
+func textMember(name string, into *string) member {
+	return member{name, mustBeText, func(value json.RawMessage) (good bool) {
+		*into, good = text(value)
+		return good
+	}}
+}
+
+// decode passes the members of a body to those that are known.
+func decode(data []byte, known ...member) error {
+	if len(data) == 0 {
+		return badRequest("body: missing")
+	}
 	fields, err := strictjson.Members(data, 1)
 	if err != nil {
-		return fmt.Errorf("body: %w", ticket.ErrInvalidRequest)
+		return badRequest("body: " + errors.Unwrap(err).Error()) // a fixed text
 	}
-	for name, value := range fields {
-		good := false
-		switch name {
-		case "audience":
-			req.Audience, good = text(value)
-		case "scope":
-			req.Scope, good = text(value)
-		case "ttl":
-			req.TTL, good = seconds(value)
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		i := slices.IndexFunc(known, func(m member) bool { return m.name == name })
+		if i < 0 {
+			return ticket.WithAttrs(badRequest("unknown member; known are "+namesOf(known)), slog.String("member", name))
 		}
-		if !good {
-			return fmt.Errorf("body: field: %w", ticket.ErrInvalidRequest)
+		if m := known[i]; !m.set(fields[name]) {
+			return badMember(m.name, m.rule)
 		}
 	}
 	return nil
+}
+
+func namesOf(members []member) string {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// badMember returns the error of a member that breaks its rule.
+func badMember(name, rule string) error {
+	return ticket.WithAttrs(badRequest(name+": "+rule), slog.String("member", name))
+}
+
+// badRequest returns an error that tells the client what is wrong.
+func badRequest(detail string) error {
+	return ticket.WithDetail(fmt.Errorf("body: %w", ticket.ErrInvalidRequest), detail)
+}
+
+// decodeIssue sets the fields of req from the body.
+func decodeIssue(data []byte, req *ticket.Request) error {
+	return decode(data,
+		textMember("audience", &req.Audience), textMember("scope", &req.Scope),
+		member{"ttl", "must be a whole number of seconds, at least 1", func(value json.RawMessage) (good bool) {
+			req.TTL, good = seconds(value)
+			return good
+		}},
+	)
 }
 
 // text returns the JSON string in value, and reports whether it is one and not

@@ -2,7 +2,8 @@ package api
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -10,7 +11,6 @@ import (
 
 	"wsticket/gate"
 	"wsticket/internal/accesslog"
-	"wsticket/internal/strictjson"
 	"wsticket/ticket"
 )
 
@@ -94,7 +94,7 @@ func (s *Server) redeem(ctx context.Context, text string, p ticket.Presentation)
 func (s *Server) presentation(c consumption, by keyholder) (ticket.Presentation, error) {
 	p := ticket.Presentation{Door: ticket.DoorConsume, Audience: c.audience, ClientIP: c.clientIP}
 	if c.audience != "" && !slices.Contains(s.o.Audiences, c.audience) {
-		return p, fmt.Errorf("audience: %w", ticket.ErrInvalidRequest)
+		return p, ticket.WithAttrs(badMember("audience", "not one that this service has"), slog.String("audience", c.audience), ticket.Expected(s.o.Audiences...))
 	}
 	if c.attempt != "" {
 		// Neither two callers nor two clients of one caller share attempts.
@@ -109,7 +109,7 @@ func (s *Server) presentation(c consumption, by keyholder) (ticket.Presentation,
 	}
 	canonical, ok := s.o.Gate.AllowsOrigin(c.origin)
 	if !ok {
-		return p, gate.ErrOrigin
+		return p, ticket.WithAttrs(gate.ErrOrigin, slog.String("origin", c.origin))
 	}
 	p.Origin = canonical
 	return p, nil
@@ -121,38 +121,27 @@ type consumption struct {
 	clientIP                          netip.Addr
 }
 
-// decodeConsume returns what the body asks for. A field that is present must not
-// be empty.
-func decodeConsume(data []byte) (consumption, error) {
-	fields, err := strictjson.Members(data, 1)
-	if err != nil {
-		return consumption{}, fmt.Errorf("body: %w", ticket.ErrInvalidRequest)
+// decodeConsume returns what the body asks for.
+func decodeConsume(data []byte) (c consumption, err error) {
+	err = decode(data,
+		textMember("ticket", &c.ticket),
+		member{"attempt", "must be 1 to 64 visible characters of ASCII", func(value json.RawMessage) (good bool) {
+			c.attempt, good = text(value)
+			return good && isAttempt(c.attempt)
+		}},
+		textMember("audience", &c.audience), textMember("origin", &c.origin),
+		member{"client_ip", "must be an IP address without port and zone", func(value json.RawMessage) bool {
+			said, good := text(value)
+			if good {
+				c.clientIP, good = address(said)
+			}
+			return good
+		}},
+	)
+	if err == nil && c.ticket == "" {
+		err = badMember("ticket", "required")
 	}
-	var c consumption
-	for name, value := range fields {
-		said, good := text(value)
-		switch name {
-		case "ticket":
-			c.ticket = said
-		case "attempt":
-			c.attempt, good = said, good && isAttempt(said)
-		case "audience":
-			c.audience = said
-		case "origin":
-			c.origin = said
-		case "client_ip":
-			c.clientIP, good = address(said)
-		default:
-			good = false
-		}
-		if !good {
-			return consumption{}, fmt.Errorf("body: field: %w", ticket.ErrInvalidRequest)
-		}
-	}
-	if c.ticket == "" {
-		return consumption{}, fmt.Errorf("body: no ticket: %w", ticket.ErrInvalidRequest)
-	}
-	return c, nil
+	return c, err
 }
 
 // isAttempt reports whether s is printable ASCII without blanks, of at most

@@ -3,11 +3,13 @@ package api
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 
 	"wsticket/gate"
 	"wsticket/internal/accesslog"
+	"wsticket/internal/clientip"
 	"wsticket/ticket"
 )
 
@@ -74,7 +76,7 @@ func (s *Server) believe(c contract, r *http.Request) error {
 	}
 	_, err := s.authorize(r, scopeConsume, proxyKey)
 	if errors.Is(err, errMissingCredential) {
-		return errUntrusted
+		return ticket.WithAttrs(errUntrusted, slog.String("peer", clientip.Peer(r).String()), slog.String("setting", "public.trusted_proxies"))
 	}
 	return err
 }

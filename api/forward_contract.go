@@ -1,11 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 
 	"wsticket/gate"
+	"wsticket/ticket"
 )
 
 // contract describes how one proxy asks whether a request may pass
@@ -14,11 +17,14 @@ import (
 type contract struct {
 	// pattern is the route, which names the proxy in logs.
 	pattern string
-	// method, uri, host, scheme and requestID are the headers that the proxy
-	// sets. If one of the first three is empty, the value is that of the
-	// question's own request line or Host. If one of the others is empty, there
-	// is no such value.
-	method, uri, host, scheme, requestID string
+	// method, uri, host and scheme are the headers that the proxy sets. If one of
+	// the first three is empty, the value is that of the question's own request
+	// line or Host. If the last one is empty, there is no such value.
+	method, uri, host, scheme string
+	// named: the proxy can give the request an X-Request-Id, which then is part of
+	// the attempt. It may be missing: the client's Sec-WebSocket-Key and address
+	// name the attempt alone then.
+	named bool
 	// sharesQuery: the question's own request line may repeat the client's
 	// query, which is not read there.
 	sharesQuery bool
@@ -36,7 +42,7 @@ var contracts = []contract{
 	// line to its error log, ticket included.
 	{
 		pattern: "/auth/nginx", method: "X-Original-Method", uri: "X-Original-Uri",
-		host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", requestID: "X-Request-Id", coarse: true,
+		host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", named: true, coarse: true,
 	},
 	// Traefik generates no request ID, so that the client's Sec-WebSocket-Key
 	// alone names the attempt.
@@ -47,21 +53,21 @@ var contracts = []contract{
 	// Caddy appends the client's query to the path of the question.
 	{
 		pattern: "/auth/caddy", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri",
-		host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", requestID: "X-Request-Id", sharesQuery: true,
+		host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", named: true, sharesQuery: true,
 	},
 	{
 		pattern: "/auth/haproxy", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri",
-		host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", requestID: "X-Request-Id",
+		host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", named: true,
 	},
 	// Envoy puts its prefix before the path of the client's request line.
-	{pattern: "/auth/envoy/*", requestID: "X-Request-Id", sharesQuery: true},
+	{pattern: "/auth/envoy/*", named: true, sharesQuery: true},
 }
 
 // question is the request that a proxy asks about.
 type question struct{ method, host, query, requestID string }
 
-// read returns the question in the headers of r. A header that is absent, empty
-// or repeated is errForwarded.
+// read returns the question in the headers of r. If a header is absent, empty,
+// repeated or not understood, the error is errForwarded, which names it.
 func (c contract) read(r *http.Request) (question, error) {
 	q := question{method: r.Method, host: r.Host}
 	uri, scheme := c.ownURI(r), "https"
@@ -69,22 +75,52 @@ func (c contract) read(r *http.Request) (question, error) {
 		header string
 		into   *string
 	}{
-		{c.method, &q.method}, {c.uri, &uri}, {c.host, &q.host}, {c.scheme, &scheme}, {c.requestID, &q.requestID},
+		{c.method, &q.method}, {c.uri, &uri}, {c.host, &q.host}, {c.scheme, &scheme},
 	} {
 		if pinned.header == "" {
 			continue
 		}
-		values := r.Header[pinned.header]
-		if len(values) != 1 || values[0] == "" {
-			return question{}, errForwarded
+		if err := only(r.Header, pinned.header, pinned.into); err != nil {
+			return question{}, err
 		}
-		*pinned.into = values[0]
 	}
-	if len(r.Header["X-Forwarded-For"]) == 0 || socketScheme(scheme) == "" || !isOriginForm(uri) {
-		return question{}, errForwarded
+	switch {
+	case len(r.Header["X-Forwarded-For"]) == 0:
+		return question{}, forwarded("X-Forwarded-For", "missing")
+	case socketScheme(strings.ToLower(scheme)) == "":
+		return question{}, ticket.WithAttrs(forwarded(c.scheme, "not understood"), slog.String("value", scheme))
+	case !isOriginForm(uri):
+		// Not the value, which may hold any credential.
+		return question{}, forwarded(cmp.Or(c.uri, "request line"), "not understood")
 	}
 	_, q.query, _ = strings.Cut(uri, "?")
+	if c.named {
+		// A client's own one beside the proxy's changes nothing for anybody else.
+		q.requestID = strings.Join(r.Header["X-Request-Id"], " ")
+	}
 	return q, nil
+}
+
+// only sets into to the one value of a header. Several values, and one that is
+// empty, are an error.
+func only(h http.Header, name string, into *string) error {
+	values := h[name]
+	switch {
+	case len(values) == 0:
+		return forwarded(name, "missing")
+	case len(values) > 1:
+		return forwarded(name, "repeated")
+	case values[0] == "":
+		return forwarded(name, "empty")
+	}
+	*into = values[0]
+	return nil
+}
+
+// forwarded returns errForwarded with the header and what is wrong with it.
+func forwarded(name, fault string) error {
+	attrs := ticket.WithAttrs(errForwarded, slog.String("header", name), slog.String("fault", fault))
+	return ticket.WithDetail(attrs, name+": "+fault)
 }
 
 // ownURI returns what follows the pattern on the question's own request line,
@@ -110,7 +146,9 @@ func isOriginForm(uri string) bool {
 func (c contract) deny(w http.ResponseWriter, answer gate.Refusal) gate.Refusal {
 	if answer.Status == http.StatusMethodNotAllowed || answer.Status == http.StatusUpgradeRequired {
 		// Allow and Upgrade would be about the question.
+		detail := answer.Detail
 		answer = gate.NewRefusal("invalid_request")
+		answer.Detail = detail
 	}
 	w.Header().Set("X-Wsticket-Error", answer.Code)
 	if c.coarse && answer.Status != http.StatusUnauthorized {

@@ -3,11 +3,13 @@ package api_test
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"wsticket/ticket"
 )
@@ -24,32 +26,36 @@ func TestForwardPinned(t *testing.T) {
 		if a.uri != "" {
 			pinned = append(pinned, a.method, a.uri, "X-Forwarded-Host", "X-Forwarded-Proto")
 		}
-		if a.requestID != "" {
-			pinned = append(pinned, a.requestID)
-		}
-		refused := func(rule string, r *http.Request) {
+		refused := func(rule, header, fault string, r *http.Request) {
 			t.Helper()
-			a.denied(t, rule, h.internal(t, r), 400, "invalid_request")
+			w := h.internal(t, r)
+			a.denied(t, rule, w, 400, "invalid_request")
 			h.became(t, rule, "refused", "forwarded_headers")
+			if got, want := fmt.Sprint(h.last(t).Attrs), "header="+header+" fault="+fault; !strings.Contains(got, want) {
+				t.Errorf("%s: got %s, want %s", rule, got, want)
+			}
+			if got, want := detailOf(w), header+": "+fault; got != want {
+				t.Errorf("%s: got detail %q, want %q", rule, got, want)
+			}
 		}
 		for _, name := range pinned {
 			r := a.ask(t, good)
 			r.Header.Del(name)
-			refused("no "+name, r)
+			refused("no "+name, name, "missing", r)
 
 			// Some proxies pass these on.
 			value := a.ask(t, good).Header.Get(name)
 			r = a.ask(t, good, strings.ReplaceAll(name, "-", "_"), value)
 			r.Header.Del(name)
-			refused(name+" with underscores in its place", r)
+			refused(name+" with underscores in its place", name, "missing", r)
 
 			if name != "X-Forwarded-For" { // which is a list
 				r = a.ask(t, good)
 				r.Header.Add(name, value)
-				refused(name+" twice", r)
+				refused(name+" twice", name, "repeated", r)
 				r = a.ask(t, good)
 				r.Header.Set(name, "")
-				refused("an empty "+name, r)
+				refused("an empty "+name, name, "empty", r)
 			}
 		}
 		for _, other := range []string{
@@ -60,7 +66,7 @@ func TestForwardPinned(t *testing.T) {
 			}
 			r := a.ask(t, good, other, good)
 			r.Header.Del(a.uri)
-			refused(other+" in place of the URI's own", r)
+			refused(other+" in place of the URI's own", a.uri, "missing", r)
 		}
 		if a.uri == "" {
 			return
@@ -76,20 +82,47 @@ func TestForwardPinned(t *testing.T) {
 			"a relative path":  "ws?ticket=" + made,
 			"two in one field": good + ", " + good,
 		} {
-			refused(rule, a.ask(t, uri))
+			refused(rule, a.uri, "not understood", a.ask(t, uri))
 		}
 		withScheme := func(scheme string) *http.Request {
 			r := a.ask(t, "/ws?ticket="+h.mustIssue(t, "").Ticket)
 			r.Header.Set("X-Forwarded-Proto", scheme)
 			return r
 		}
-		for _, scheme := range []string{"https", "http", "wss", "ws"} {
+		for _, scheme := range []string{"https", "http", "wss", "ws", "HTTPS"} {
 			expect(t, scheme, h.internal(t, withScheme(scheme)), 200, "")
 		}
-		for _, scheme := range []string{"HTTPS", "https, http", "ftp", "://"} {
-			refused(scheme, withScheme(scheme))
+		for _, scheme := range []string{"https, http", "ftp", "://"} {
+			refused(scheme, "X-Forwarded-Proto", "not understood", withScheme(scheme))
 		}
 		expect(t, "nothing of it has spent the ticket", h.internal(t, a.ask(t, good)), 200, "")
+	})
+}
+
+// TestForwardRequestID: a proxy may leave it out. It is part of the attempt where
+// it is there, so that a repeated question is the same attempt.
+func TestForwardRequestID(t *testing.T) {
+	t.Parallel()
+	everyAsker(t, func(t *testing.T, a asker) {
+		h := newHouse(t, func(o *parts) { o.RetryWindow = 2 * time.Second })
+		for _, ids := range [][]string{nil, {""}, {"a"}, {"of-the-client", "of-the-proxy"}} {
+			made := h.mustIssue(t, "").Ticket
+			ask := func(ids []string, key, client string) *httptest.ResponseRecorder {
+				r := a.ask(t, "/ws?ticket="+made)
+				delete(r.Header, "X-Request-Id")
+				if ids != nil {
+					r.Header["X-Request-Id"] = ids
+				}
+				r.Header.Set("Sec-Websocket-Key", key)
+				r.Header.Set("X-Forwarded-For", client)
+				return h.internal(t, r)
+			}
+			rule := fmt.Sprintf("IDs %q", ids)
+			expect(t, rule, ask(ids, socketKey, "203.0.113.5"), 200, "")
+			expect(t, rule+", asked again", ask(ids, socketKey, "203.0.113.5"), 200, "")
+			a.denied(t, rule+", with another key", ask(ids, "AQIDBAUGBwgJCgsMDQ4PEA==", "203.0.113.5"), 401, "invalid_ticket")
+			a.denied(t, rule+", from elsewhere", ask(ids, socketKey, "203.0.113.6"), 401, "invalid_ticket")
+		}
 	})
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -43,16 +42,16 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request, _ keyholder)
 func tokenOf(form []byte) (string, error) {
 	fields, err := url.ParseQuery(string(form))
 	if err != nil {
-		return "", fmt.Errorf("form: %w", ticket.ErrInvalidRequest)
+		return "", badRequest("body: not a form")
 	}
 	for _, values := range fields {
 		if len(values) > 1 {
-			return "", fmt.Errorf("form: twice: %w", ticket.ErrInvalidRequest)
+			return "", badRequest("body: a parameter stands twice")
 		}
 	}
 	text := fields.Get("token")
 	if text == "" {
-		return "", fmt.Errorf("form: no token: %w", ticket.ErrInvalidRequest)
+		return "", badMember("token", "required")
 	}
 	return text, nil
 }

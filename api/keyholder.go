@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,9 +65,20 @@ func (s *Server) authorize(r *http.Request, scope string, key func(http.Header) 
 	}
 	accesslog.NoteOf(r.Context()).Caller = by.name
 	if !by.certificate && !slices.Contains(by.scopes, scope) {
-		return keyholder{}, errKeyScope
+		return keyholder{}, lacksScope(by, scope)
 	}
 	return by, nil
+}
+
+// lacksScope returns the error of a key that has other scopes.
+func lacksScope(by keyholder, scope string) error {
+	err := ticket.WithAttrs(errKeyScope, slog.String("needs", scope), slog.String("scope", strings.Join(by.scopes, " ")))
+	return ticket.WithDetail(err, "the key needs the scope "+scope)
+}
+
+// unknownKey is the error of a key that is in no list.
+func unknownKey() error {
+	return ticket.WithAttrs(errUnknownKey, slog.String("setting", "internal.api_keys"))
 }
 
 // limitedHolder is holder, and counts a failure against the peer. A peer with too
@@ -96,11 +107,11 @@ func (s *Server) holder(r *http.Request, key func(http.Header) (ticket.Bearer, e
 		return keyholder{}, err
 	}
 	if s.o.Keys == nil {
-		return keyholder{}, errUnknownKey
+		return keyholder{}, unknownKey()
 	}
 	name, scopes, ok := s.o.Keys.Lookup(text.Reveal())
 	if !ok {
-		return keyholder{}, errUnknownKey
+		return keyholder{}, unknownKey()
 	}
 	return keyholder{name: "key:" + name, scopes: scopes}, nil
 }
@@ -158,7 +169,7 @@ func (s *Server) checkInternalQuery(raw string) error {
 			return errCredentialInURL
 		}
 	}
-	return fmt.Errorf("query: %w", ticket.ErrInvalidRequest)
+	return badRequest("query: there are no parameters here")
 }
 
 // namesSecret reports whether name is one under which callers send keys or

@@ -110,7 +110,7 @@ func loggedOf(t *testing.T, h *house) string {
 	t.Helper()
 	e := h.last(t)
 	e.Attrs = slices.DeleteFunc(slices.Clone(e.Attrs), func(a slog.Attr) bool {
-		return slices.Contains([]string{"host", "origin", "audience", "scope"}, a.Key)
+		return slices.Contains([]string{"host", "origin", "audience", "scope", "member", "value"}, a.Key)
 	})
 	return fmt.Sprintf("%+v %s", e, h.log())
 }

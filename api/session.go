@@ -15,13 +15,16 @@ import "net/http"
 // the application.
 func fromOurPage(r *http.Request, page string) error {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if page == "" && (!reads || fromElsewhere(r.Header["Sec-Fetch-Site"])) {
-		return errSessionOrigin
+	switch {
+	case page == "" && !reads:
+		return badHeader(errSessionOrigin, r, "Origin", "required with a session cookie")
+	case page == "" && fromElsewhere(r.Header["Sec-Fetch-Site"]):
+		return badHeader(errSessionOrigin, r, "Sec-Fetch-Site", "must not be that of another site")
+	case r.Method == http.MethodPost && !isType(r.Header["Content-Type"], typeJSON):
+		return badHeader(errSessionType, r, "Content-Type", "must be "+typeJSON+" with a session cookie, also without a body")
+	default:
+		return nil
 	}
-	if r.Method == http.MethodPost && !isType(r.Header["Content-Type"], typeJSON) {
-		return errSessionType
-	}
-	return nil
 }
 
 // fromElsewhere reports whether Sec-Fetch-Site (Fetch Metadata 2.3) names another

@@ -3,6 +3,7 @@ package ticket
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -65,7 +66,8 @@ func (s *Service) grantFor(req Request) (Grant, error) {
 		req.Audience = s.audiences[0]
 	}
 	if !slices.Contains(s.audiences, req.Audience) {
-		return Grant{}, fmt.Errorf("audience: %w", ErrInsufficientScope)
+		err := WithAttrs(ErrInsufficientScope, slog.String("audience", req.Audience), Expected(s.audiences...))
+		return Grant{}, fmt.Errorf("audience: %w", WithDetail(err, "audience: not one that this service has"))
 	}
 	scope, err := narrow(req.Identity.Scope, req.Scope)
 	if err != nil {
@@ -82,16 +84,25 @@ func (s *Service) grantFor(req Request) (Grant, error) {
 func (s *Service) lifetime(req Request, now time.Time) (time.Duration, error) {
 	ttl := s.ttl
 	if req.TTL != nil {
-		if *req.TTL < minRequest || *req.TTL > s.ttl {
-			return 0, fmt.Errorf("ttl: %w", ErrInvalidRequest)
+		if ttl = *req.TTL; ttl < minRequest || ttl > s.ttl {
+			return 0, badTTL(ttl, s.ttl)
 		}
-		ttl = *req.TTL
 	}
 	left := req.Identity.ExpiresAt.Sub(now)
 	if left < minLeft {
-		return 0, ErrShortLived
+		return 0, WithAttrs(ErrShortLived, slog.String("left", left.String()), Expected(minLeft.String()+" or more"))
 	}
 	return min(ttl, left), nil
+}
+
+// badTTL returns the error of a lifetime that nobody gets.
+func badTTL(ttl, longest time.Duration) error {
+	detail := fmt.Sprintf("ttl: at most %d", longest/time.Second)
+	if ttl < minRequest {
+		detail = fmt.Sprintf("ttl: at least %d", minRequest/time.Second)
+	}
+	err := WithAttrs(ErrInvalidRequest, slog.String("ttl", ttl.String()), Expected(minRequest.String()+" to "+longest.String()))
+	return fmt.Errorf("ttl: %w", WithDetail(err, detail))
 }
 
 // narrow returns the wanted scope if all of it was granted to the bearer, and
@@ -103,10 +114,12 @@ func narrow(granted, wanted string) (string, error) {
 	owned := strings.Fields(granted)
 	for part := range strings.SplitSeq(wanted, " ") {
 		if !isScopeToken(part) {
-			return "", fmt.Errorf("scope: %w", ErrInvalidRequest)
+			err := WithDetail(ErrInvalidRequest, "scope: must be words of visible ASCII without quotes, with one blank between them")
+			return "", fmt.Errorf("scope: %w", err)
 		}
 		if !slices.Contains(owned, part) {
-			return "", fmt.Errorf("scope: %w", ErrInsufficientScope)
+			err := WithAttrs(ErrInsufficientScope, slog.String("scope", part), Expected(owned...))
+			return "", fmt.Errorf("scope: %w", WithDetail(err, "scope: wider than that of the bearer"))
 		}
 	}
 	return wanted, nil

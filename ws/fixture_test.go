@@ -134,7 +134,7 @@ func (f *fixture) logged(h http.Handler) http.Handler {
 	return accesslog.Middleware(nil, func(ctx context.Context, e accesslog.Entry) {
 		f.events.Record(ctx, ticket.Event{
 			Kind: ticket.EventRequest, Request: ticket.RequestInfo{ID: e.RequestID}, TicketID: ticket.ID(e.TicketID),
-			Presentation: ticket.Presentation{Door: ticket.Door(e.Door)}, Outcome: e.Outcome, Reason: e.Reason,
+			Presentation: ticket.Presentation{Door: ticket.Door(e.Door)}, Outcome: e.Outcome, Reason: e.Reason, Attrs: e.Attrs,
 			HTTP: ticket.HTTPAnswer{Status: e.Status},
 		})
 	})(h)

@@ -2,7 +2,9 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -26,6 +28,7 @@ func (h *Handler) connectUpstream(s *handshake) {
 	defer answer.Close()
 	if !answer.Switched() {
 		s.note.Outcome, s.note.Reason = gate.OutcomeRefused, "upstream_refused"
+		s.note.Attrs = ticket.AttrsOf(h.aboutUpstream(errUpstream, upstreamStatus(answer)))
 		answer.Refuse(s.w)
 		return
 	}
@@ -55,9 +58,10 @@ func (h *Handler) joinUpstream(s *handshake, conn upgrade.Conn) error {
 	got := answer.Header()
 	switch {
 	case !answer.Switched():
-		return fmt.Errorf("refused by the application: %w", errUpstream)
+		return fmt.Errorf("refused by the application: %w", h.aboutUpstream(errUpstream, upstreamStatus(answer)))
 	case len(got["Sec-Websocket-Extensions"]) > 0, !slices.Equal(got["Sec-Websocket-Protocol"], protocols):
-		return fmt.Errorf("another protocol or extension: %w", errUpstream)
+		err := h.aboutUpstream(errUpstream, slog.String("cause", "the application insists on an extension or another subprotocol"))
+		return fmt.Errorf("another protocol or extension: %w", err)
 	}
 	return join(s, h.register(s), answer, conn)
 }
@@ -79,10 +83,22 @@ func (h *Handler) ask(s *handshake, protocols []string, extensions bool) (*relay
 	maps.Copy(out.Header, identity)
 	answer, err := h.relay.Open(s.ctx, out)
 	if err != nil {
-		return nil, fmt.Errorf("relay: %w", err)
+		cause := slog.String("cause", relay.Cause(err))
+		if !errors.Is(err, context.Canceled) { // which is not the application's fault
+			err = fmt.Errorf("%w: %w", errUpstream, err)
+		}
+		return nil, fmt.Errorf("relay: %w", h.aboutUpstream(err, cause))
 	}
 	return answer, nil
 }
+
+// aboutUpstream returns err with the address of the application, which is that of
+// the settings, and with what it did.
+func (h *Handler) aboutUpstream(err error, what slog.Attr) error {
+	return ticket.WithAttrs(err, slog.String("upstream", h.o.Upstream.URL), what)
+}
+
+func upstreamStatus(a *relay.Answer) slog.Attr { return slog.Int("upstream_status", a.Status()) }
 
 // join makes a tunnel of the two connections.
 func join(s *handshake, c *live.Connection, answer *relay.Answer, conn upgrade.Conn) error {

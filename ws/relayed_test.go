@@ -1,6 +1,7 @@
 package ws_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -192,6 +193,12 @@ func TestRelayToAnApplicationThatRefuses(t *testing.T) {
 	gone := f.send(t, strings.ReplaceAll(request(query), "$T", f.issue(nil).Token.Reveal()))
 	if gone.StatusCode != 502 || problemCode(gone.body) != "upstream_failed" {
 		t.Errorf("without an application: %d %s, want 502 upstream_failed", gone.StatusCode, gone.body)
+	}
+	for reason, what := range map[string]string{"upstream_refused": "upstream_status=403", "upstream_failed": "cause=connection refused"} {
+		e := f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventRequest, Reason: reason})
+		if got, want := fmt.Sprint(e.Attrs), "[upstream="+u.URL+" "+what+"]"; got != want {
+			t.Errorf("%s: got attributes %s, want %s", reason, got, want)
+		}
 	}
 	late := f.send(t, request(plain))
 	late.say(t, auth(f.issue(nil).Token.Reveal()))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"wsticket/cmd/wsticket/internal/config"
 )
 
 // drip sends head at once and then a byte of rest every tenth of a second. It
@@ -104,5 +106,22 @@ func TestLongHeaders(t *testing.T) {
 		if got := drip(t, row.addr, head, ""); !bytes.HasPrefix(got, []byte(row.want)) {
 			t.Errorf("%d bytes: got %.40q, want %s", row.size, got, row.want)
 		}
+	}
+}
+
+// TestIdleTimeout: a connection that is kept alive ends when its time is over,
+// and not before a balancer would end it.
+func TestIdleTimeout(t *testing.T) {
+	t.Parallel()
+	p := start(t, "serve", "--config", newProvider(t).config(t, "memory:"), "--set", "public.idle_timeout=300ms")
+	for _, addr := range []string{p.public, p.internal} {
+		begin := time.Now()
+		got := drip(t, addr, "GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n", "")
+		if !bytes.HasPrefix(got, []byte("HTTP/1.1 ")) || time.Since(begin) < 300*time.Millisecond {
+			t.Errorf("%s: ended after %s with %.20q, want an answer and an end after 300ms", addr, time.Since(begin), got)
+		}
+	}
+	if idle := config.Default().Public.IdleTimeout; idle <= 60*time.Second {
+		t.Errorf("default %s, want more than the 60s of AWS's balancer", idle)
 	}
 }

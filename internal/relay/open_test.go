@@ -38,25 +38,26 @@ func TestHandshakeOnTheWire(t *testing.T) {
 // All failures of the application are ErrUpstream.
 func TestUpstreamFailures(t *testing.T) {
 	t.Parallel()
+	const malformed = "the answer is not that of a WebSocket server"
 	accepted := switching(key)
 	silent := application(t, func(p *peer, _ *http.Request) { _, _ = io.Copy(io.Discard, p.in) })
 	for _, tt := range []struct {
-		rule, upstream string
+		rule, upstream, cause string
 	}{
-		{"it does not listen", testenv.FreeAddr(t)},
-		{"it does not answer", silent},
-		{"it ends at once", saying(t, "")},
-		{"it ends within its answer", saying(t, accepted[:len(accepted)-1])},
-		{"no HTTP", saying(t, "MARKER\r\n\r\n")},
-		{"no header", saying(t, "HTTP/1.1 101 Switching Protocols\r\nMARKER\r\n\r\n")},
-		{"a header without an end", saying(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("MARKER", 20_000)+"\r\n\r\n")},
-		{"the answer to another key", saying(t, switching("MARKER"))},
-		{"two answers to the key", saying(t, strings.Replace(accepted, "\r\n\r\n", "\r\nSec-WebSocket-Accept: x\r\n\r\n", 1))},
-		{"no answer to the key", saying(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")},
-		{"another protocol", saying(t, strings.Replace(accepted, "websocket", "h2c", 1))},
-		{"two protocols", saying(t, strings.Replace(accepted, "websocket", "websocket, h2c", 1))},
-		{"an upgrade that is not meant", saying(t, strings.Replace(accepted, "Connection: Upgrade", "Connection: close", 1))},
-		{"interim answers without an end", saying(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 10)+accepted)},
+		{"it does not listen", testenv.FreeAddr(t), "connection refused"},
+		{"it does not answer", silent, "no answer in time"},
+		{"it ends at once", saying(t, ""), "the connection was broken off"},
+		{"it ends within its answer", saying(t, accepted[:len(accepted)-1]), malformed},
+		{"no HTTP", saying(t, "MARKER\r\n\r\n"), malformed},
+		{"no header", saying(t, "HTTP/1.1 101 Switching Protocols\r\nMARKER\r\n\r\n"), malformed},
+		{"a header without an end", saying(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("MARKER", 20_000)+"\r\n\r\n"), "the connection was broken off"},
+		{"the answer to another key", saying(t, switching("MARKER")), malformed},
+		{"two answers to the key", saying(t, strings.Replace(accepted, "\r\n\r\n", "\r\nSec-WebSocket-Accept: x\r\n\r\n", 1)), malformed},
+		{"no answer to the key", saying(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), malformed},
+		{"another protocol", saying(t, strings.Replace(accepted, "websocket", "h2c", 1)), malformed},
+		{"two protocols", saying(t, strings.Replace(accepted, "websocket", "websocket, h2c", 1)), malformed},
+		{"an upgrade that is not meant", saying(t, strings.Replace(accepted, "Connection: Upgrade", "Connection: close", 1)), malformed},
+		{"interim answers without an end", saying(t, strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 10)+accepted), malformed},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			f := newFixture(t, func(o *relay.Options) {
@@ -71,6 +72,9 @@ func TestUpstreamFailures(t *testing.T) {
 			err := next(t, f.errs)
 			if !errors.Is(err, relay.ErrUpstream) || strings.Contains(err.Error(), "MARKER") {
 				t.Errorf("got %q, want one that wraps %q and quotes nothing", err, relay.ErrUpstream)
+			}
+			if got := relay.Cause(err); got != tt.cause {
+				t.Errorf("got cause %q of %v, want %q", got, err, tt.cause)
 			}
 			if tt.upstream == silent && !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %q, want a deadline exceeded", err)
