@@ -35,6 +35,7 @@ run: build ## Runs everything in one process: keys, bearer, store, echo (ARGS="-
 .PHONY: build
 build: ## Builds bin/wsticket and bin/wsticket-bench: static, with VERSION in them
 	@mkdir -p bin
+	@echo "building bin/wsticket: the first time this takes a minute or two, because Go compiles every dependency" >&2
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/wsticket ./cmd/wsticket-bench
 
 .PHONY: up

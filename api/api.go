@@ -158,6 +158,9 @@ type Options struct {
 	// Dependencies returns what /readyz?verbose shows. It must not wait. Nil:
 	// nothing.
 	Dependencies func() []Dependency
+	// Home serves GET / on the public router, for people who open it in a browser.
+	// Nil: there is no such path.
+	Home http.Handler
 	// Metrics serves /metrics on the internal router. Nil: there is no such
 	// path.
 	Metrics http.Handler

@@ -20,6 +20,9 @@ type endpoint func(w http.ResponseWriter, r *http.Request) error
 func (s *Server) publicRouter() http.Handler {
 	r := s.router(s.publicHost)
 	s.ticketRoutes(r)
+	if s.o.Home != nil {
+		s.route(r, http.MethodGet, "/", s.home)
+	}
 	if s.o.KeySet != nil {
 		s.route(r, http.MethodGet, keySetPath, s.keySet)
 	}
@@ -63,6 +66,13 @@ func (s *Server) metrics() endpoint {
 		return show
 	}
 	return s.keyed(scopeRead, func(w http.ResponseWriter, r *http.Request, _ keyholder) error { return show(w, r) })
+}
+
+// home serves GET /.
+func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
+	done(r, "ok")
+	s.o.Home.ServeHTTP(w, r)
+	return nil
 }
 
 // router returns a router with all middleware and no routes. The access log comes

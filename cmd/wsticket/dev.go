@@ -8,9 +8,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"text/template"
 	"time"
 
+	"wsticket/api"
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/devidp"
@@ -22,6 +25,8 @@ import (
 const (
 	devIssuer   = "https://dev.wsticket.invalid"
 	devAudience = "wsticket-dev"
+	// devCookie holds the bearer where the demo page tries the door cookie.
+	devCookie = "wsticket-dev"
 )
 
 type devCmd struct {
@@ -30,6 +35,8 @@ type devCmd struct {
 	Sub      string        `default:"demo" placeholder:"NAME" help:"Subject of the bearer (default: demo)."`
 	TTL      time.Duration `name:"ttl" default:"8h" help:"Lifetime of the bearer, at most 24h (default: 8h)."`
 	Origin   []string      `placeholder:"URL" help:"Origin of a page of yours that may connect, such as http://localhost:5173. May be repeated."`
+	Upstream string        `placeholder:"URL" help:"Application to relay to, such as http://localhost:9000. Default: an echo application answers."`
+	Set      []string      `sep:"none" placeholder:"KEY=VALUE" help:"Sets any key of the configuration, such as ticket.ttl=60s. May be repeated."`
 }
 
 // Run serves with everything embedded and prints lines to paste.
@@ -46,7 +53,19 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return fmt.Errorf("dev: key: %w", err)
 	}
-	cfg := c.config(keyFile)
+	cfg, err := c.config(keyFile)
+	if err != nil {
+		return err
+	}
+	bearer, err := c.bearer(key)
+	if err != nil {
+		return err
+	}
+	// Without a path the service is refused below.
+	page, err := newDemo(bearer, c.Sub, slices.Concat(cfg.WS.Paths, []string{api.DefaultWSPath})[0])
+	if err != nil {
+		return fmt.Errorf("dev: %w", err)
+	}
 	sockets, err := service.Listen(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("%w (port 0 picks a free one, for example --public localhost:0)", err)
@@ -54,8 +73,9 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 	defer sockets.Close()
 	// A page that this server would serve has an origin with its port.
 	port := portOf(sockets.Public())
-	cfg.Origins = append([]string{"http://localhost:" + port, "http://127.0.0.1:" + port}, c.Origin...)
-	s, err := service.New(cfg, service.Options{Version: version, Log: w.Stderr})
+	cfg.Origins = slices.Concat([]string{"http://localhost:" + port, "http://127.0.0.1:" + port}, c.Origin, cfg.Origins)
+	refused := &refusals{out: w.Stderr}
+	s, err := service.New(cfg, service.Options{Version: version, Log: w.Stderr, Events: refused.take, Home: page})
 	if err != nil {
 		return err
 	}
@@ -63,7 +83,7 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 	if err := s.Open(ctx, 0); err != nil {
 		return err
 	}
-	if err := c.welcome(w.Stdout, sockets, key); err != nil {
+	if err := c.welcome(w.Stdout, sockets, bearer); err != nil {
 		return err
 	}
 	return s.Serve(ctx, sockets)
@@ -76,25 +96,51 @@ func (c *devCmd) validate() error {
 			faults = append(faults, fmt.Errorf("dev: "+format, args...))
 		}
 	}
-	check(service.IsLoopback(c.Public), "--public: must be a loopback address (got %q); use serve for others", c.Public)
-	check(service.IsLoopback(c.Internal), "--internal: must be a loopback address (got %q); use serve for others", c.Internal)
+	for flag, addr := range map[string]string{"--public": c.Public, "--internal": c.Internal} {
+		err := config.CheckListen(addr)
+		check(err == nil, "%s: %w", flag, err)
+		check(err != nil || service.IsLoopback(addr), "%s: must be a loopback address, such as localhost:8080 (got %q); use serve for others", flag, addr)
+	}
+	check(!slices.ContainsFunc(c.Set, setsListener), "--set: the addresses to listen on are set by --public and --internal")
 	check(c.Sub != "", "--sub: must not be empty")
 	check(c.TTL > 0 && c.TTL <= auth.DefaultMaxLifetime, "--ttl: must be more than 0s and at most 24h (got %s)", c.TTL)
 	return errors.Join(faults...)
 }
 
-// config returns the settings of serve with what a trial needs.
-func (c *devCmd) config(keyFile string) config.Config {
+// setsListener reports whether a setting is an address to listen on, which may
+// be that of every network.
+func setsListener(setting string) bool {
+	key, _, _ := strings.Cut(setting, "=")
+	return strings.HasSuffix(key, ".listen")
+}
+
+// config returns the settings of serve with what a trial needs, and those of the
+// flags over them.
+func (c *devCmd) config(keyFile string) (config.Config, error) {
 	cfg := config.Default()
 	cfg.Public.Listen, cfg.Internal.Listen = c.Public, c.Internal
 	cfg.Public.Hosts = config.LoopbackNames()
-	cfg.Issuers = []config.Issuer{{
-		Issuer: devIssuer, Audience: []string{devAudience}, Algorithms: []string{"ES256"}, PublicKeyFile: keyFile,
-	}}
+	cfg.WS.Doors, cfg.WS.Upstream = config.AllDoors(), c.Upstream
+	cfg.Session = config.Session{Cookie: devCookie, JWT: true} // the door cookie needs one
 	// There is one caller, and it may be wsticket-bench.
 	cfg.Limits.PerSubject, cfg.Limits.PerAddress = limit.Rate{}, limit.Rate{}
-	cfg.Log = config.Log{Level: "info", Format: "text"}
-	return cfg
+	cfg.Log.Format = "text"
+	cfg, err := cfg.With(c.Set)
+	cfg.Issuers = append(cfg.Issuers, config.Issuer{
+		Issuer: devIssuer, Audience: []string{devAudience}, Algorithms: []string{"ES256"}, PublicKeyFile: keyFile,
+	})
+	return cfg, err
+}
+
+// bearer signs the bearer of the trial.
+func (c *devCmd) bearer(key crypto.Signer) (string, error) {
+	bearer, err := devidp.Bearer{
+		Issuer: devIssuer, Subject: c.Sub, Audience: []string{devAudience}, TTL: c.TTL, Type: "at+jwt",
+	}.Sign(key, time.Now())
+	if err != nil {
+		return "", fmt.Errorf("dev: %w", err)
+	}
+	return bearer, nil
 }
 
 func portOf(addr net.Addr) string {
@@ -105,13 +151,7 @@ func portOf(addr net.Addr) string {
 // welcome prints the start line and below it what to do next. It prints the
 // bearer on purpose: that is valid on this machine only, until this process
 // ends.
-func (c *devCmd) welcome(out io.Writer, l *service.Listeners, key crypto.Signer) error {
-	bearer, err := devidp.Bearer{
-		Issuer: devIssuer, Subject: c.Sub, Audience: []string{devAudience}, TTL: c.TTL, Type: "at+jwt",
-	}.Sign(key, time.Now())
-	if err != nil {
-		return fmt.Errorf("dev: %w", err)
-	}
+func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer string) error {
 	if err := l.Announce(out); err != nil {
 		return err
 	}
@@ -136,6 +176,9 @@ curl -sSiN --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-We
 The first gets a ticket for {{.Sub}}, the second connects with it and prints a greeting. Stop it with Ctrl-C
 and paste the second line again: the ticket is spent, and the answer is the same as for an unknown ticket.
 
+In a browser, the same:    {{.Base}}/
+A page of another origin:  start with --origin http://localhost:5173 (its scheme, name and port). This terminal
+                           says why a request was refused, and which flag would change it.
 To type messages instead:  npx wscat -c "{{.Socket}}/ws?ticket=$TICKET"   (after a new first line)
 Health, metrics, API:      {{.Internal}}/readyz  {{.Internal}}/metrics  {{.Internal}}/openapi.yaml
 Ctrl-C here stops wsticket. The bearer is worthless then.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -114,4 +117,27 @@ func TestDebugShowsWhatWasCompared(t *testing.T) {
 			t.Errorf("log.level=%s: the probe is wrong in\n%s", level, log)
 		}
 	}
+}
+
+// TestSubjectDigestByHand computes sub_hash as docs/operations.md says.
+func TestSubjectDigestByHand(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := strings.Index(string(text), "printf 'log.subject")
+	command, _, found := strings.Cut(string(text[max(begin, 0):]), "\n  ```")
+	if begin < 0 || !found {
+		t.Fatal("docs/operations.md has no command")
+	}
+	idp := newProvider(t)
+	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "log.subject=hash")
+	issue(t, p.public, idp.bearer(t, "alice"))
+	shell := exec.CommandContext(t.Context(), "sh", "-c", command)
+	shell.Dir = filepath.Dir(idp.seal)
+	out, err := shell.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stderr.WaitFor(t, `"sub_hash":"`+strings.TrimSpace(string(out))+`"`)
 }

@@ -48,6 +48,14 @@ func (f Flags) Load(env []string, check func(Config) error) (Config, error) {
 // it returns the defaults.
 func LoadFile(name string) (Config, error) { return read(name, nil, nil) }
 
+// With returns the settings with others of the form key=value over them.
+func (c Config) With(settings []string) (Config, error) {
+	if err := load(&c, layers{set: settings}); err != nil {
+		return c, faulty{err}
+	}
+	return c, nil
+}
+
 // FileName returns the name of the configuration file, empty if there is
 // none: that of the flag, else that of the environment.
 func FileName(flag string, env []string) string {

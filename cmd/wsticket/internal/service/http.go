@@ -51,7 +51,7 @@ func (s *Service) apiOptions() api.Options {
 		},
 		WebSocket: s.sockets, Keys: s.keys, Audiences: s.cfg.Ticket.Audiences,
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
-		Started: s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(),
+		Started: s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home,
 	}
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
@@ -95,9 +95,10 @@ func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
 	s.outages.note(storeErr(&e))
 	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
+	log := s.logEvent
 	if isProbe(&e) {
-		s.logProbe(ctx, e)
-		return
+		log = s.logProbe
 	}
-	s.logEvent(ctx, e)
+	log(ctx, e)
+	s.more.Emit(ctx, e)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 
 	"wsticket/api"
@@ -25,6 +26,10 @@ type Options struct {
 	Version string
 	// Log is where log lines go. Required.
 	Log io.Writer
+	// Events gets every event, after the metrics and the log. It may be nil.
+	Events ticket.Sink
+	// Home serves GET /. Default: a few words about what this is.
+	Home http.Handler
 }
 
 // Service is a service that has been put together. Its methods are for one
@@ -32,6 +37,8 @@ type Options struct {
 type Service struct {
 	cfg       config.Config
 	version   string
+	more      ticket.Sink // Options.Events
+	home      http.Handler
 	log       *slog.Logger
 	logEvent  ticket.Sink
 	logProbe  ticket.Sink // at the debug level
@@ -58,8 +65,11 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, log: log, metrics: metrics.New(o.Version, cfg.WS.Paths),
-		logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
+		cfg: cfg, version: o.Version, more: o.Events, home: o.Home, metrics: metrics.New(o.Version, cfg.WS.Paths),
+		log: log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
+	}
+	if s.home == nil {
+		s.home = http.HandlerFunc(s.about)
 	}
 	if err := config.ByKey(errors.Join(cfg.Validate(), s.build())); err != nil {
 		s.Close()
