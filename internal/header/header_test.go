@@ -61,9 +61,9 @@ func TestWithoutCookie(t *testing.T) {
 
 func TestList(t *testing.T) {
 	for rule, row := range map[string]struct{ lines, want []string }{
-		"none":                    {nil, nil},
-		"over lines, with blanks": {[]string{"a, b", "\tc "}, []string{"a", "b", "c"}},
-		"empty elements are kept": {[]string{"a,,b", ""}, []string{"a", "", "b", ""}},
+		"none":                        {nil, nil},
+		"over lines, with blanks":     {[]string{"a, b", "\tc "}, []string{"a", "b", "c"}},
+		"empty elements mean nothing": {[]string{"a,,b", "", " ,c\t,"}, []string{"a", "b", "c"}},
 	} {
 		if got := header.List(row.lines); !slices.Equal(got, row.want) {
 			t.Errorf("%s: got %q, want %q", rule, got, row.want)
