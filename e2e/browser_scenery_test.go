@@ -32,6 +32,10 @@ type world struct {
 	Cookie  string `json:"cookie"`  // the cookie is a JWT
 	Vouched string `json:"vouched"` // the application looks the cookie up
 	Closing string `json:"closing"` // ws.accept_then_close
+
+	Documents string `json:"documents"` // the configuration of docs/sessions.md
+	Staging   string `json:"staging"`   // the same behind Basic
+	PageCode  string `json:"pageCode"`  // the page of docs/sessions.md
 }
 
 // cookieDoor is the setting that lets session cookies open connections.
@@ -58,6 +62,7 @@ func newScenery(t *testing.T) *scenery {
 	s.world.Closing = start("closing.example.test", "session.jwt=true", "ws.accept_then_close=true")
 	s.world.Cookie = start("cookie.example.test", "session.jwt=true", cookieDoor)
 	s.world.Vouched = start("vouched.example.test", "session.lookup_url="+app.lookup, cookieDoor)
+	s.documents(t, app, certificates)
 	return s
 }
 
