@@ -25,7 +25,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -147,11 +146,10 @@ type Options struct {
 
 // Server holds the two routers. It is safe for concurrent use.
 type Server struct {
-	o            Options
-	publicURL    *url.URL // nil: see TicketOptions.PublicURL
-	forwardedFor func(*http.Request) netip.Addr
-	public       http.Handler
-	internal     http.Handler
+	o         Options
+	publicURL *url.URL // nil: see TicketOptions.PublicURL
+	public    http.Handler
+	internal  http.Handler
 }
 
 // New returns a Server. The error joins a [*ticket.OptionError] for each fault.

@@ -80,11 +80,9 @@ func (j *judge) checkCombination(t *testing.T, doors []ticket.Door, brought []br
 		if b.header != "" {
 			headers = append(headers, "+"+b.header)
 		}
-		switch {
-		case b.door == "":
-		case b.door == ticket.DoorCookie:
+		if b.door == ticket.DoorCookie {
 			session = append(session, b)
-		default:
+		} else if b.door != "" {
 			counted = append(counted, b)
 		}
 	}

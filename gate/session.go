@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -11,7 +12,8 @@ import (
 )
 
 // CookieAuthenticator is an [Authenticator] that wants the session's cookies as
-// they were sent, because the application judges them. [*auth.Sessions] is one.
+// they were sent, because the application judges them. The Sessions of package
+// auth are one.
 type CookieAuthenticator interface {
 	Authenticator
 	// AuthenticateCookies verifies a session by what a Cookie header would have:
@@ -49,9 +51,9 @@ func (c sessionCookie) read(h http.Header) (string, error) {
 	value, err := header.SessionValue(family, c.name)
 	switch {
 	case errors.Is(err, header.ErrAmbiguous):
-		return "", ErrCookieAmbiguous
+		return "", ticket.WithAttrs(ErrCookieAmbiguous, slog.String("cookie", c.name))
 	case err != nil:
-		return "", ErrCookie
+		return "", ticket.WithAttrs(ErrCookie, slog.String("cookie", c.name))
 	default:
 		return value, nil
 	}

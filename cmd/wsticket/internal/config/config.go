@@ -34,7 +34,7 @@ type Public struct {
 	Listen         string   `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
 	URL            string   `yaml:"url" help:"URL at which clients reach the public listener. The url of an issued ticket begins with it. Empty: the host of the request."`
 	Hosts          []string `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only (a default port may be left out). Empty: the host of public.url, or loopback names only if that is empty too."`
-	TrustedProxies []Prefix `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key."`
+	TrustedProxies []Prefix `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key. Whoever has such an address can claim any other one, so name the proxies alone where users share their network."`
 	TLS            TLS      `yaml:"tls"`
 }
 
