@@ -21,14 +21,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"wsticket/gate"
-	"wsticket/internal/clientip"
 	"wsticket/internal/header"
 	"wsticket/ticket"
 )
@@ -168,13 +166,12 @@ type Options struct {
 
 // Server holds the routers. It is safe for concurrent use.
 type Server struct {
-	o            Options
-	publicURL    *url.URL // nil: see TicketOptions.PublicURL
-	forwardedFor func(*http.Request) netip.Addr
-	public       http.Handler
-	internal     http.Handler
-	health       http.Handler
-	started      atomic.Bool // Options.Started has returned nil
+	o         Options
+	publicURL *url.URL // nil: see TicketOptions.PublicURL
+	public    http.Handler
+	internal  http.Handler
+	health    http.Handler
+	started   atomic.Bool // Options.Started has returned nil
 }
 
 // New returns a Server. The error joins a [*ticket.OptionError] for each fault.
@@ -209,7 +206,7 @@ func NewTicketHandler(o TicketOptions) (http.Handler, error) {
 }
 
 func newServer(o Options) *Server {
-	s := &Server{o: o, forwardedFor: clientip.Forwarded(o.Gate.TrustedProxies())}
+	s := &Server{o: o}
 	if o.PublicURL != "" {
 		s.publicURL, _ = url.Parse(o.PublicURL) // checked by faults
 	}

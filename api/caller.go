@@ -88,7 +88,7 @@ func (s *Server) identify(w http.ResponseWriter, r *http.Request) (caller, error
 	}
 	note := accesslog.NoteOf(ctx)
 	note.Issuer, note.Subject = identity.Issuer, identity.Subject
-	if err := gate.Limit(s.o.SubjectLimit, subjectKey(identity)); err != nil {
+	if err := gate.LimitedBy("limits.per_subject", gate.Limit(s.o.SubjectLimit, subjectKey(identity))); err != nil {
 		return caller{}, refused(ticket.Event{Identity: identity}, err)
 	}
 	return caller{identity: identity, origin: page}, nil

@@ -1,14 +1,16 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"wsticket/gate"
 	"wsticket/internal/jwtscan"
-	"wsticket/internal/token68"
 	"wsticket/ticket"
 )
 
@@ -21,45 +23,38 @@ type credential struct {
 }
 
 // credential returns the one bearer or session cookie of a request. A
-// credential in the URL is refused even beside a good one (RFC 6750 2, 5.3).
-// Beside a cookie every Authorization is a second one, whatever its scheme.
+// credential in the URL is refused even beside a good one (RFC 6750 2, 5.3). A
+// bearer, which somebody has put there, goes before a cookie, which a browser
+// sends by itself; so does Authorization of other schemes, which counts as none.
 func (s *Server) credential(r *http.Request) (credential, error) {
 	if err := checkQuery(r.URL.RawQuery, s.o.Gate.TicketParameter()); err != nil {
 		return credential{}, err
 	}
-	cookie, err := s.o.Gate.SessionCookie(r.Header)
-	if err != nil {
-		return credential{}, fmt.Errorf("session cookie: %w", errCredentialShape)
+	text, err := bearer(r.Header)
+	if !errors.Is(err, errMissingCredential) {
+		return credential{text: text}, err
 	}
-	headers := r.Header["Authorization"]
+	cookie, fault := s.o.Gate.SessionCookie(r.Header)
 	switch {
-	case cookie != "" && len(headers) > 0:
-		return credential{}, errCredentialShape
-	case cookie != "":
+	case fault != nil:
+		return credential{}, fmt.Errorf("session: %w", fault)
+	case cookie == "":
+		return credential{}, err
+	default:
 		return credential{text: ticket.NewBearer(cookie), session: true}, nil
 	}
-	text, err := bearer(headers)
-	return credential{text: text}, err
 }
 
-// bearer returns the bearer in the Authorization headers. There must be one
-// header, with the scheme Bearer, exactly one space and one credential. Another
-// scheme counts as no credential. A wrong shape is an invalid request, not an
-// invalid token (RFC 6750 3.1).
-func bearer(headers []string) (ticket.Bearer, error) {
-	if len(headers) == 0 {
-		return ticket.Bearer{}, errMissingCredential
-	}
-	// A comma may join two headers (RFC 9110 5.3). No bearer has one.
-	if len(headers) > 1 || strings.Contains(headers[0], ",") {
-		return ticket.Bearer{}, errCredentialShape
-	}
-	scheme, text, _ := strings.Cut(headers[0], " ")
+// bearer returns the bearer in the Authorization headers. Other schemes count as
+// no credential. A wrong shape is an invalid request, not an invalid token
+// (RFC 6750 3.1).
+func bearer(h http.Header) (ticket.Bearer, error) {
+	text, err := gate.Bearer(h)
 	switch {
-	case !strings.EqualFold(scheme, "Bearer"):
+	case err != nil:
+		return ticket.Bearer{}, ticket.WithAttrs(fmt.Errorf("authorization: %w", errCredentialShape), slog.String("header", "Authorization"))
+	case text == "":
 		return ticket.Bearer{}, errMissingCredential
-	case !token68.Valid(text):
-		return ticket.Bearer{}, errCredentialShape
 	default:
 		return ticket.NewBearer(text), nil
 	}
@@ -74,9 +69,9 @@ func checkQuery(raw, ticketParameter string) error {
 		switch {
 		case strings.EqualFold(p.name, "access_token"), strings.EqualFold(p.name, "token"),
 			jwtscan.Holds(p.name), jwtscan.Holds(p.value):
-			return errCredentialInURL
+			return ticket.WithAttrs(errCredentialInURL, gate.ParameterAttr(p.name))
 		case p.malformed, strings.EqualFold(p.name, ticketParameter):
-			fault = fmt.Errorf("query: %w", errCredentialShape)
+			fault = ticket.WithAttrs(fmt.Errorf("query: %w", errCredentialShape), gate.ParameterAttr(p.name))
 		}
 	}
 	return fault

@@ -52,7 +52,7 @@ func (s *Server) forward(c contract) endpoint {
 func (s *Server) handshake(r *http.Request, q question) gate.Handshake {
 	return gate.Handshake{
 		Method: q.method, Host: q.host, RawQuery: q.query, Header: r.Header,
-		ClientIP: s.forwardedFor(r), RequestID: q.requestID, Audience: s.o.Audiences[0],
+		ClientIP: s.o.Gate.ForwardedClient(r), RequestID: q.requestID, Audience: s.o.Audiences[0],
 		// The application chooses among those offered; one is required.
 		Choose: func(o gate.Offer) (string, error) { return o.Choose(o.Protocols) },
 	}

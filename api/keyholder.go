@@ -85,14 +85,17 @@ func unknownKey() error {
 // many failures is refused before its key is looked at.
 func (s *Server) limitedHolder(r *http.Request, peer string, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
 	if after, exhausted := s.o.KeyLimit.Exhausted(peer); exhausted {
-		return keyholder{}, &gate.LimitError{RetryAfter: after}
+		return keyholder{}, gate.LimitedBy(limitOfPeers, &gate.LimitError{RetryAfter: after})
 	}
 	by, err := s.holder(r, key)
 	if err != nil {
-		return keyholder{}, cmp.Or(gate.Limit(s.o.KeyLimit, peer), err)
+		return keyholder{}, cmp.Or(gate.LimitedBy(limitOfPeers, gate.Limit(s.o.KeyLimit, peer)), err)
 	}
 	return by, nil
 }
+
+// limitOfPeers names KeyLimit in logs, by its key in the configuration of serve.
+const limitOfPeers = "limits.per_address"
 
 // holder returns the holder of the key, or, if there is no key, that of the
 // connection's certificate. A wrong key is refused whatever the certificate.
@@ -140,7 +143,7 @@ func certificateName(state *tls.ConnectionState) string {
 }
 
 // bearerKey returns the key of a caller, which is in Authorization.
-func bearerKey(h http.Header) (ticket.Bearer, error) { return bearer(h["Authorization"]) }
+func bearerKey(h http.Header) (ticket.Bearer, error) { return bearer(h) }
 
 // proxyKey returns the key of a proxy, whose Authorization is that of its client.
 func proxyKey(h http.Header) (ticket.Bearer, error) {

@@ -10,12 +10,12 @@ import (
 	"wsticket/ticket"
 )
 
-func perMinute(events int) *limit.Limiter {
-	return limit.New(limit.Rate{Events: events, Per: time.Minute}, 100, noon)
+func perMinute(events int) *limit.Limiter[string] {
+	return limit.New[string](limit.Rate{Events: events, Per: time.Minute}, 100, noon)
 }
 
 // exhausted returns a limiter that the client of forward auth has reached.
-func exhausted() *limit.Limiter {
+func exhausted() *limit.Limiter[string] {
 	l := perMinute(1)
 	l.Allow(limit.AddrKey(netip.MustParseAddr("203.0.113.5")))
 	return l
@@ -88,8 +88,10 @@ func TestAddressLimit(t *testing.T) {
 		{"another address", "192.0.2.2:80", nil, 401},
 		{"L5 behind a proxy", "10.0.0.1:80", []string{"6.6.6.6, 192.0.2.3"}, 401},
 		{"L5 behind it again, with another lie", "10.0.0.1:80", []string{"7.7.7.7, 192.0.2.3"}, 429},
-		{"an address that is not known", "10.0.0.1:80", []string{"x"}, 401},
+		{"an address that cannot be read is the proxy's", "10.0.0.1:80", []string{"x"}, 401},
 		{"another one", "10.0.0.1:80", []string{"y"}, 429},
+		{"behind another proxy", "10.0.0.2:80", []string{"x"}, 401},
+		{"a user in the proxies' network", "10.0.0.1:80", []string{"10.7.7.7"}, 401},
 	} {
 		before := asked
 		r := newRequest(t, http.MethodPost, "/ws-ticket", "", "Authorization", good,
@@ -113,7 +115,7 @@ func TestAddressLimit(t *testing.T) {
 func TestRetryAfterIsNeverZero(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(o *parts) {
-		o.SubjectLimit = limit.New(limit.Rate{Events: 1, Per: time.Millisecond}, 100, noon)
+		o.SubjectLimit = limit.New[string](limit.Rate{Events: 1, Per: time.Millisecond}, 100, noon)
 	})
 	h.post(t, "")
 	w := h.post(t, "")

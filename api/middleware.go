@@ -2,15 +2,12 @@ package api
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
 
-	"wsticket/gate"
 	"wsticket/internal/accesslog"
 	"wsticket/internal/stack"
-	"wsticket/ticket"
 )
 
 // headers sets the headers of every answer (ASVS 3.4.1 to 3.4.6, 14.3.2). No
@@ -37,7 +34,7 @@ func (s *Server) host(allowed func(*http.Request) bool) func(http.Handler) http.
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !allowed(r) {
-				s.refuse(w, r, ticket.WithAttrs(gate.ErrHost, slog.String("host", r.Host)))
+				s.refuse(w, r, s.o.Gate.WrongHost(r.Host))
 				return
 			}
 			next.ServeHTTP(w, r)

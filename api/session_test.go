@@ -74,11 +74,17 @@ func TestSessionIssues(t *testing.T) {
 		{"R43 two types", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Content-Type", text}, "", 403, "origin_not_allowed", "session_content_type", false},
 		{"R43 a type that begins with it", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON + "-seq"}, "", 403, "origin_not_allowed", "session_content_type", false},
 
-		{"R45 a bearer, too", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", good}, "", 400, "invalid_request", "credential_shape", false},
-		{"R45 a bearer, too, and no page", []string{"Cookie", alices, "Content-Type", asJSON, "Authorization", good}, "", 400, "invalid_request", "", false},
-		{"R45 another scheme, too", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", "Basic YTpi"}, "", 400, "invalid_request", "", false},
-		{"R45 two of the name", []string{"Cookie", alices + "; " + alices, "Origin", page, "Content-Type", asJSON}, "", 400, "invalid_request", "", false},
-		{"no value", []string{"Cookie", session + "=", "Origin", page, "Content-Type", asJSON}, "", 400, "invalid_request", "", false},
+		{"R45 a bearer, too", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", good}, "", 201, "", "", false},
+		{"R45 a bearer, too, and no page", []string{"Cookie", alices, "Content-Type", asJSON, "Authorization", good}, "", 201, "", "", false},
+		{"R45 a bad bearer, too", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", "Bearer bad"}, "", 401, "invalid_token", "", false},
+		{"R45 a malformed bearer, too", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", "Bearer"}, "", 400, "invalid_request", "credential_shape", false},
+		{"another scheme, too, which a browser sends by itself", []string{"Cookie", alices, "Origin", page, "Content-Type", asJSON, "Authorization", "Basic YTpi"}, "", 201, "", "", true},
+		{"the same twice", []string{"Cookie", alices + "; " + alices, "Origin", page, "Content-Type", asJSON}, "", 201, "", "", true},
+		{"R45 two of the name", []string{"Cookie", alices + "; " + session + "=x", "Origin", page, "Content-Type", asJSON}, "", 401, "invalid_token", "session_ambiguous", false},
+		{"quoted", []string{"Cookie", session + `="c00k1e"`, "Origin", page, "Content-Type", asJSON}, "", 201, "", "", true},
+		{"in chunks", []string{"Cookie", session + ".1=k1e; " + session + ".0=c00", "Origin", page, "Content-Type", asJSON}, "", 201, "", "", true},
+		{"a chunk is missing", []string{"Cookie", session + ".0=c00; " + session + ".2=k1e", "Origin", page, "Content-Type", asJSON}, "", 401, "invalid_token", "session_malformed", false},
+		{"no value", []string{"Cookie", session + "=", "Origin", page, "Content-Type", asJSON}, "", 401, "missing_credential", "missing_credential", false},
 	} {
 		h, asked := newSessions(t, nil)
 		w := h.public(t, newRequest(t, http.MethodPost, "/ws-ticket", row.body, row.header...))
@@ -119,7 +125,7 @@ func TestSessionReceipts(t *testing.T) {
 		{"an image on another page", http.MethodGet, []string{"Sec-Fetch-Site", "cross-site"}, 403, "origin_not_allowed"},
 		{"one on a sibling's page", http.MethodGet, []string{"Sec-Fetch-Site", "same-site"}, 403, "origin_not_allowed"},
 		{"HEAD from another page", http.MethodHead, []string{"Sec-Fetch-Site", "cross-site"}, 403, "origin_not_allowed"},
-		{"a bearer, too", http.MethodGet, []string{"Authorization", good}, 400, "invalid_request"},
+		{"a bearer, too, of the same user", http.MethodGet, []string{"Authorization", good, "Sec-Fetch-Site", "cross-site"}, 200, ""},
 		{"to revoke without an origin", http.MethodDelete, nil, 403, "origin_not_allowed"},
 		{"to revoke from the same site, by its own account", http.MethodDelete, []string{"Sec-Fetch-Site", "same-origin"}, 403, "origin_not_allowed"},
 		{"to revoke from another page", http.MethodDelete, []string{"Origin", "https://evil.com"}, 403, "origin_not_allowed"},

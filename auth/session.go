@@ -23,6 +23,9 @@ const (
 	// and maxFlights these and the ones that wait for their turn.
 	maxLookups = 64
 	maxFlights = 1024
+	// maxCookies bounds the cookies of one session in bytes: a cookie that is
+	// in chunks is longer than a bearer may be.
+	maxCookies = 2 * maxBearer
 )
 
 // Sessions turn session cookies into identities by asking the application who
@@ -70,11 +73,20 @@ func NewSessions(o SessionOptions) (*Sessions, error) {
 // Callers with the same cookie share one lookup, which goes on for the others
 // when one of them gives up.
 func (s *Sessions) Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
-	value := bearer.Reveal()
-	if len(value) > maxBearer || !header.IsCookieValue(value) {
+	if len(bearer.Reveal()) > maxBearer || !header.IsCookieValue(bearer.Reveal()) {
 		return ticket.Identity{}, fmt.Errorf("authenticate session: %w", refusedMalformed)
 	}
-	identity, err := s.vouched(ctx, value)
+	return s.AuthenticateCookies(ctx, ticket.NewBearer(s.lookup.cookie+"="+bearer.Reveal()))
+}
+
+// AuthenticateCookies is Authenticate for cookies as they were sent: what a Cookie
+// header would have, which the application gets as it is. So it judges quotes,
+// chunks, and a cookie that came twice as it does for its own pages.
+func (s *Sessions) AuthenticateCookies(ctx context.Context, cookies ticket.Bearer) (ticket.Identity, error) {
+	if len(cookies.Reveal()) > maxCookies {
+		return ticket.Identity{}, fmt.Errorf("authenticate session: %w", refusedMalformed)
+	}
+	identity, err := s.vouched(ctx, cookies.Reveal())
 	if err != nil {
 		return ticket.Identity{}, fmt.Errorf("authenticate session: %w", err)
 	}
@@ -82,9 +94,9 @@ func (s *Sessions) Authenticate(ctx context.Context, bearer ticket.Bearer) (tick
 }
 
 // vouched returns an identity that is remembered, or waits for a lookup.
-func (s *Sessions) vouched(ctx context.Context, value string) (ticket.Identity, error) {
-	name := digest(sha256.Sum256([]byte(value)))
-	identity, found, f := s.join(ctx, name, value)
+func (s *Sessions) vouched(ctx context.Context, cookies string) (ticket.Identity, error) {
+	name := digest(sha256.Sum256([]byte(cookies)))
+	identity, found, f := s.join(ctx, name, cookies)
 	switch {
 	case found:
 		return identity, nil
@@ -102,7 +114,7 @@ func (s *Sessions) vouched(ctx context.Context, value string) (ticket.Identity, 
 // join returns an identity that is remembered, or else the flight for the
 // cookie, which it starts if there is none. It returns neither if there are too
 // many flights.
-func (s *Sessions) join(ctx context.Context, name digest, value string) (ticket.Identity, bool, *flight) {
+func (s *Sessions) join(ctx context.Context, name digest, cookies string) (ticket.Identity, bool, *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Under the lock, because a flight leaves the map after it has filled the
@@ -119,17 +131,17 @@ func (s *Sessions) join(ctx context.Context, name digest, value string) (ticket.
 	s.flights[name] = f
 	// It outlives the request of the first caller, and ends by its time-out.
 	ctx = context.WithoutCancel(ctx)
-	s.running.Go(func() { s.fly(ctx, f, name, value, now) })
+	s.running.Go(func() { s.fly(ctx, f, name, cookies, now) })
 	return ticket.Identity{}, false, f
 }
 
 // fly asks the application, remembers an identity, and releases everybody who
 // waits. A refusal is not remembered: it would outlast a login that keeps the
 // cookie, and would not stop anybody who makes cookies up.
-func (s *Sessions) fly(ctx context.Context, f *flight, name digest, value string, now time.Time) {
+func (s *Sessions) fly(ctx context.Context, f *flight, name digest, cookies string, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	if f.identity, f.err = s.ask(ctx, value, now); f.err == nil {
+	if f.identity, f.err = s.ask(ctx, cookies, now); f.err == nil {
 		valid := window{begins: now, ends: earlier(now.Add(vouchedFor), f.identity.ExpiresAt)}
 		s.cache.put(name, &verified{identity: f.identity, valid: valid}, now)
 	}
@@ -141,14 +153,14 @@ func (s *Sessions) fly(ctx context.Context, f *flight, name digest, value string
 
 // ask waits for its turn and looks up the session. Times count from before the
 // request, so that a slow answer makes nothing last longer.
-func (s *Sessions) ask(ctx context.Context, value string, now time.Time) (ticket.Identity, error) {
+func (s *Sessions) ask(ctx context.Context, cookies string, now time.Time) (ticket.Identity, error) {
 	select {
 	case s.turns <- struct{}{}:
 		defer func() { <-s.turns }()
 	case <-ctx.Done():
 		return ticket.Identity{}, sessionBusy
 	}
-	data, err := s.lookup.get(ctx, value)
+	data, err := s.lookup.get(ctx, cookies)
 	if err != nil {
 		return ticket.Identity{}, err
 	}

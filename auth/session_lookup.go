@@ -38,14 +38,14 @@ func newLookup(o SessionOptions) *lookup {
 
 // get returns the body of a 200. The error is [refusedSession] for a 401, else
 // an outage; the texts of the network and the application are not passed on.
-func (l *lookup) get(ctx context.Context, value string) ([]byte, error) {
+func (l *lookup) get(ctx context.Context, cookies string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, http.NoBody)
 	if err != nil {
 		return nil, sessionUnreachable
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "wsticket")
-	req.Header.Set("Cookie", l.cookie+"="+value)
+	req.Header.Set("Cookie", cookies)
 	resp, err := l.client.Do(req)
 	if err != nil {
 		return nil, sessionUnreachable

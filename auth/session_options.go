@@ -20,7 +20,7 @@ type SessionOptions struct {
 	// Cookie is the name of the session cookie. Required.
 	Cookie string
 	// LookupURL is where the application answers whose session a cookie is. It
-	// is asked by GET with the cookie and nothing else of the client, and
+	// is asked by GET with the session's cookies and nothing else of the client, and
 	// answers 200 with the identity as JSON, or 401. Its origin is the
 	// identity's issuer. The URL is the operator's own: its scheme may be http,
 	// and its address a private one. Required.

@@ -195,6 +195,30 @@ func TestLookupCookieValues(t *testing.T) {
 	check(t, s, "8 KiB", strings.Repeat("a", 8<<10), "ok")
 }
 
+// TestLookupOfCookies: an application that judges its cookies gets them as they
+// were sent, and each combination is a session of its own.
+func TestLookupOfCookies(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Value
+	a := newApplication(t, func(w http.ResponseWriter, r *http.Request) {
+		seen.Store(r.Header["Cookie"])
+		says(200, `{"sub":"u-1"}`)(w, r)
+	})
+	s := a.sessions(t, nil)
+	for _, cookies := range []string{`sid="a b"; sid=c`, "sid=c; sid=d", "sid.0=a; sid.1=b", "sid=" + strings.Repeat("a", 12<<10)} {
+		got, err := s.AuthenticateCookies(t.Context(), ticket.NewBearer(cookies))
+		if err != nil || got.Subject != "u-1" || fmt.Sprint(seen.Load()) != "["+cookies+"]" {
+			t.Errorf("%.40q: got %q, %v; the application has seen %.60q", cookies, got.Subject, err, seen.Load())
+		}
+	}
+	if got := a.asked.Load(); got != 4 {
+		t.Errorf("asked %d times, want once for each", got)
+	}
+	if _, err := s.AuthenticateCookies(t.Context(), ticket.NewBearer(strings.Repeat("a", 16<<10+1))); ticket.Reason(err) != "bearer_malformed" {
+		t.Errorf("over 16 KiB: got %v, want bearer_malformed", err)
+	}
+}
+
 // TestLookupFollowsNoRedirect: a redirect is no answer, wherever it leads.
 func TestLookupFollowsNoRedirect(t *testing.T) {
 	t.Parallel()

@@ -39,9 +39,7 @@ func newApplication(t *testing.T, certificates testenv.Certificates, bearer stri
 	a := &application{bearer: bearer}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.page)
-	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFile(w, r, "browser/page.js")
-	})
+	mux.HandleFunc("GET /page.js", pageCode)
 	mux.HandleFunc("POST /sign-in", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, bearer) })
 	mux.HandleFunc("POST /session", a.startSession)
 	mux.HandleFunc("GET /cookies", a.tellCookies)
@@ -54,6 +52,8 @@ func newApplication(t *testing.T, certificates testenv.Certificates, bearer stri
 	a.port, a.lookup = portOf(pages.Listener.Addr().String()), inside.URL
 	return a
 }
+
+func pageCode(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "browser/page.js") }
 
 func (a *application) page(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -33,6 +33,10 @@ type world struct {
 	Vouched string `json:"vouched"` // the application looks the cookie up
 	Closing string `json:"closing"` // ws.accept_then_close
 	Passive bool   `json:"passive"` // the proxy selects no subprotocol
+
+	Documents string `json:"documents"` // the configuration of docs/sessions.md
+	Staging   string `json:"staging"`   // the same behind Basic
+	PageCode  string `json:"pageCode"`  // the page of docs/sessions.md
 }
 
 // cookieDoor is the setting that lets session cookies open connections.
@@ -59,6 +63,7 @@ func newScenery(t *testing.T) *scenery {
 	s.world.Closing = start("closing.example.test", "session.jwt=true", "ws.accept_then_close=true")
 	s.world.Cookie = start("cookie.example.test", "session.jwt=true", cookieDoor)
 	s.world.Vouched = start("vouched.example.test", "session.lookup_url="+app.lookup, cookieDoor)
+	s.documents(t, app, certificates)
 	return s
 }
 

@@ -40,6 +40,9 @@ func TestNothingSecretLeavesTheProcesses(t *testing.T) {
 	places := plant(t, r, redis, commands)
 	for where, text := range places {
 		for what, secret := range r.secrets {
+			if secret == pageOrigin && strings.HasSuffix(where, " log") {
+				continue // of a refusal: which origin did not fit, and which would have
+			}
 			for _, form := range disguises(secret) {
 				if strings.Contains(text, form) {
 					t.Errorf("%s is in %s, as %q", what, where, form)

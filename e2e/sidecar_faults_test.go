@@ -80,7 +80,7 @@ func TestRefusalOfTheApplication(t *testing.T) {
 	}))
 	t.Cleanup(app.Close)
 	idp := newIssuer(t)
-	s := sidecar(t, idp, &upstream{url: app.URL})
+	s := sidecar(t, idp, &upstream{url: app.URL}, everyDoor()...)
 	have := credentials{newClient(t), s, idp.bearer(t, "alice")}
 	got := visitOnce(t, have, throughQuery())
 	wantEvents(t, "npm ws", got, "refused 403")

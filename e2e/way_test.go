@@ -13,6 +13,9 @@ type way struct {
 	name string
 	// bearer: it is not a ticket, so it may be presented again.
 	bearer bool
+	// ambient: browsers send it by themselves, so it does not count beside another
+	// credential.
+	ambient bool
 	// order returns the handshake and, for the first message, the steps until it is
 	// answered.
 	order func(url, credential string) order
@@ -65,7 +68,7 @@ func bearerInFirstMessage() way {
 }
 
 func bearerInCookie() way {
-	return way{name: "bearer in the session cookie", bearer: true, met: []string{"open"}, order: func(url, credential string) order {
+	return way{name: "bearer in the session cookie", bearer: true, ambient: true, met: []string{"open"}, order: func(url, credential string) order {
 		return order{URL: url, Headers: map[string]string{"Cookie": cookieName + "=" + credential, "Origin": pageOrigin}}
 	}}
 }

@@ -28,10 +28,14 @@ func TestCookieDoor(t *testing.T) {
 		{"a session that nobody knows", []string{page, "Cookie: sid=" + marker}, 401, "invalid_token", 1, "invalid_bearer"},
 		{"a session at its end", []string{page, "Cookie: sid=" + lateBearer}, 401, "invalid_token", 1, "bearer_expired"},
 		{"keys that are away", []string{page, "Cookie: sid=" + deadBearer}, 503, "unavailable", 1, "unavailable"},
-		{"two sessions", []string{page, "Cookie: sid=" + goodBearer + "; sid=" + goodBearer}, 400, invalid, 0, "two_credentials"},
-		{"two over two lines", []string{page, "Cookie: sid=" + goodBearer, "+Cookie: sid=x"}, 400, invalid, 0, "two_credentials"},
-		{"an empty one", []string{page, "Cookie: sid="}, 400, invalid, 0, "cookie"},
-		{"a quoted one", []string{page, `Cookie: sid="` + goodBearer + `"`}, 400, invalid, 0, "cookie"},
+		{"the same one twice, of two paths", []string{page, "Cookie: sid=" + goodBearer + "; sid=" + goodBearer}, switching, "", 1, "ok"},
+		{"two sessions, one of which a sibling may have set", []string{page, "Cookie: sid=" + goodBearer + "; sid=x"}, 401, "invalid_token", 0, "session_ambiguous"},
+		{"two over two lines", []string{page, "Cookie: sid=" + goodBearer, "+Cookie: sid=x"}, 401, "invalid_token", 0, "session_ambiguous"},
+		{"an empty one, of a session that is over", []string{page, "Cookie: sid="}, switching, "", 0, "ok"}, // waits for a first message
+		{"a quoted one", []string{page, `Cookie: sid="` + goodBearer + `"`}, switching, "", 1, "ok"},
+		{"in chunks", []string{page, "Cookie: sid.0=" + goodBearer[:4] + "; sid.1=" + goodBearer[4:]}, switching, "", 1, "ok"},
+		{"a chunk is missing", []string{page, "Cookie: sid.1=" + goodBearer}, 401, "invalid_token", 0, "session_malformed"},
+		{"not made of cookie-octets", []string{page, "Cookie: sid=a b"}, 401, "invalid_token", 0, "session_malformed"},
 		{"a ticket as session is no ticket", []string{page, "Cookie: sid=" + wellFormed}, 401, "invalid_token", 1, "invalid_bearer"},
 	}
 	for _, tt := range tests {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ const (
 	kindSession
 )
 
+func (k kind) String() string { return [...]string{"ticket", "bearer", "session"}[k] }
+
 // credential is one that a handshake brings. Its text is a secret.
 type credential struct {
 	door ticket.Door
@@ -33,33 +36,35 @@ type doors struct {
 	parameter string
 	// bearers reports whether bearers are accepted beside tickets.
 	bearers bool
-	// cookie is the session cookie of DoorCookie.
-	cookie string
+	// session reads the session cookie of DoorCookie.
+	session sessionCookie
 }
 
 // find returns the one credential of a handshake (RFC 6750 2: no more than one
-// method). A credential at a closed door counts like any other: together with
-// another one it is one too many, and alone it is refused. Cookies, which a
-// browser sends by itself, count only if their door is open.
+// method). Only explicit ones count, which somebody has put there: a ticket, or a
+// bearer. One at a closed door counts like any other: together with another one it
+// is one too many, and alone it is refused. The session cookie, which a browser
+// sends by itself, is the credential where there is no other one.
 //
-// With [ErrClosedDoor] the door is in the result.
+// With [ErrClosedDoor] and the errors of cookies the door is in the result.
 func (d doors) find(rawQuery string, h http.Header, o Offer) (credential, error) {
-	found, err := d.all(rawQuery, h, o)
+	found, err := d.explicit(rawQuery, h, o)
 	switch {
 	case err != nil:
 		return credential{}, err
 	case len(found) == 0:
-		return credential{}, ErrNoCredential
+		return d.ambient(h)
 	case len(found) > 1:
-		return credential{}, ErrTwoCredentials
+		return credential{}, ticket.WithAttrs(ErrTwoCredentials, slog.Any("doors", doorsOf(found)))
 	case !d.accept(found[0]):
-		return credential{door: found[0].door}, ErrClosedDoor
+		return credential{door: found[0].door}, ticket.WithAttrs(ErrClosedDoor, slog.String("credential", found[0].kind.String()))
 	default:
 		return found[0], nil
 	}
 }
 
-func (d doors) all(rawQuery string, h http.Header, o Offer) ([]credential, error) {
+// explicit returns the credentials that somebody has put there.
+func (d doors) explicit(rawQuery string, h http.Header, o Offer) ([]credential, error) {
 	var found []credential
 	text, inQuery, err := ticketInQuery(rawQuery, d.parameter)
 	if err != nil {
@@ -72,43 +77,79 @@ func (d doors) all(rawQuery string, h http.Header, o Offer) ([]credential, error
 		found = append(found, credential{door: ticket.DoorSubprotocol, text: text})
 	}
 	inHeader, err := authorizations(h["Authorization"])
-	if err != nil || !slices.Contains(d.open, ticket.DoorCookie) {
-		return append(found, inHeader...), err
+	return append(found, inHeader...), err
+}
+
+// ambient returns the session cookie, if its door is open.
+func (d doors) ambient(h http.Header) (credential, error) {
+	if !slices.Contains(d.open, ticket.DoorCookie) {
+		return credential{}, ErrNoCredential
 	}
-	inCookie, err := header.Cookies(h["Cookie"], d.cookie)
-	if err != nil {
-		return nil, ErrCookie
+	text, err := d.session.read(h)
+	switch {
+	case err != nil:
+		return credential{door: ticket.DoorCookie}, err
+	case text == "":
+		return credential{}, ErrNoCredential
+	default:
+		return credential{door: ticket.DoorCookie, kind: kindSession, text: text}, nil
 	}
-	for _, text := range inCookie {
-		found = append(found, credential{door: ticket.DoorCookie, kind: kindSession, text: text})
-	}
-	return append(found, inHeader...), nil
 }
 
 func (d doors) accept(c credential) bool {
 	return slices.Contains(d.open, c.door) && (c.kind != kindBearer || d.bearers)
 }
 
+func doorsOf(found []credential) []string {
+	names := make([]string, len(found))
+	for i, c := range found {
+		names[i] = string(c.door)
+	}
+	return names
+}
+
 // authorizations reads the Authorization headers (RFC 9110 11.6.2). Those with
-// other schemes are credentials, too, but no door is open to them.
+// schemes that no door takes, such as Basic, are not ours: a browser sends them by
+// itself to a site that asks for them.
 func authorizations(lines []string) ([]credential, error) {
 	var found []credential
 	for _, line := range lines {
 		scheme, text, _ := strings.Cut(line, " ")
-		switch c := (credential{door: ticket.DoorHeader, text: text}); {
-		case strings.EqualFold(scheme, "Ticket"):
-			found = append(found, c)
-		case strings.EqualFold(scheme, "Bearer"):
+		c := credential{door: ticket.DoorHeader, text: text}
+		switch {
+		case strings.EqualFold(scheme, schemeTicket):
+		case strings.EqualFold(scheme, schemeBearer):
 			c.kind = kindBearer
-			found = append(found, c)
 		default:
-			found = append(found, credential{door: ticket.DoorNone})
 			continue
 		}
 		// This also refuses a list of two, two blanks, and other white space.
 		if !token68.Valid(text) {
-			return nil, ErrAuthorization
+			return nil, wrongHeader(ErrAuthorization, "Authorization", "malformed")
 		}
+		found = append(found, c)
 	}
 	return found, nil
+}
+
+// The schemes of DoorHeader.
+const (
+	schemeTicket = "Ticket"
+	schemeBearer = "Bearer"
+)
+
+// withoutAuthorizations returns the Authorization headers without ours, also
+// where a proxy has joined one with another scheme's to a list.
+func withoutAuthorizations(lines []string) []string {
+	var kept []string
+	for _, line := range lines {
+		ours := func(element string) bool {
+			scheme, _, _ := strings.Cut(element, " ")
+			return strings.EqualFold(scheme, schemeTicket) || strings.EqualFold(scheme, schemeBearer)
+		}
+		if !slices.ContainsFunc(header.List([]string{line}), ours) {
+			kept = append(kept, line)
+		}
+	}
+	return kept
 }

@@ -39,8 +39,12 @@ var (
 	ErrQuery error = &Error{"ambiguous query", "query"}
 	// ErrAuthorization: the header is not "scheme credentials".
 	ErrAuthorization error = &Error{"malformed authorization", "authorization"}
-	// ErrCookie: the session cookie has no value, or a quoted one.
-	ErrCookie error = &Error{"malformed session cookie", "cookie"}
+	// ErrCookie: the value of the session cookie is not made of cookie-octets,
+	// or one of its chunks is missing.
+	ErrCookie error = &Error{"malformed session cookie", "session_malformed"}
+	// ErrCookieAmbiguous: the session cookie has two values. A page of a sibling
+	// domain can add one, so none of them is believed.
+	ErrCookieAmbiguous error = &Error{"ambiguous session cookie", "session_ambiguous"}
 	// ErrCredentialInURL: a JWT in the query, or a parameter with the name of a
 	// bearer.
 	ErrCredentialInURL error = &Error{"bearer in the URL", "credential_in_url"}

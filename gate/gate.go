@@ -31,7 +31,7 @@ type Gate struct {
 
 	notes chan struct{} // has an element for each note that is being written
 
-	storeAddr func(http.Handler) http.Handler
+	proxies *clientip.Reader
 }
 
 // Handshake is a handshake to judge: a request to this server
@@ -119,11 +119,13 @@ func (g *Gate) check(h Handshake) (c Candidate, err error) {
 	}
 	c.Presentation.Door = c.credential.door
 	switch {
+	case errors.Is(err, ErrClosedDoor):
+		return c, g.closedDoor(err)
 	case err != nil:
 		return c, err
 	case c.credential.kind == kindSession && c.Presentation.Origin == "":
 		// A browser sends cookies for any page, and an Origin with each handshake.
-		return c, ErrOrigin
+		return c, g.wrongOrigin(h.Header)
 	case c.credential.door == ticket.DoorFirstMessage || c.credential.kind != kindTicket:
 		return c, nil
 	}
@@ -144,7 +146,9 @@ func (h Handshake) shape() (o Offer, subprotocol string, err error) {
 	if o, err = parseOffer(h.Header["Sec-Websocket-Protocol"]); err != nil {
 		return o, "", err
 	}
-	subprotocol, err = h.Choose(o)
+	if subprotocol, err = h.Choose(o); errors.Is(err, ErrSubprotocol) {
+		err = wrongHeader(err, "Sec-WebSocket-Protocol", "none_in_common")
+	}
 	return o, subprotocol, err
 }
 
@@ -153,17 +157,16 @@ func (g *Gate) presentation(h Handshake) (ticket.Presentation, error) {
 	p := ticket.Presentation{Audience: h.Audience, ClientIP: h.ClientIP}
 	// A request that is sent twice has the same ID and key. One that has neither
 	// looks like any other one of the same client, so it names no attempt. ID and key
-	// alone name the attempt of a client whose address is unknown, for example because
-	// it is within the range of the trusted proxies: its proxy also repeats requests.
+	// alone name the attempt of a client whose address is unknown.
 	if key := h.Header.Get("Sec-WebSocket-Key"); h.RequestID != "" || key != "" {
 		p.Attempt = Attempt(h.RequestID+" "+key, h.ClientIP.String())
 	}
 	if len(g.o.Hosts) > 0 && !g.hosts.Allows(h.Host) {
-		return p, ErrHost
+		return p, g.WrongHost(h.Host)
 	}
 	var allowed bool
 	if p.Origin, allowed = g.origins.Check(h.Header, g.o.AllowMissingOrigin); !allowed {
-		return p, ErrOrigin
+		return p, g.wrongOrigin(h.Header)
 	}
 	return p, nil
 }
@@ -233,11 +236,11 @@ func (g *Gate) Redeem(ctx context.Context, token ticket.Token, p ticket.Presenta
 
 // authenticate makes a grant from a bearer or a session.
 func (g *Gate) authenticate(ctx context.Context, c Candidate) (ticket.Grant, error) {
-	verifier := g.o.Authenticator
+	verify := g.AuthenticateBearer
 	if c.credential.kind == kindSession {
-		verifier = g.o.Sessions
+		verify = g.AuthenticateSession
 	}
-	identity, err := verifier.Authenticate(ctx, ticket.NewBearer(c.credential.text))
+	identity, err := verify(ctx, ticket.NewBearer(c.credential.text))
 	if err != nil {
 		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
 	}
@@ -264,3 +267,22 @@ func (g *Gate) Refused(ctx context.Context, e ticket.Event, err error) {
 func (g *Gate) Trusts(r *http.Request) bool {
 	return clientip.Within(clientip.Peer(r), g.o.TrustedProxies)
 }
+
+// closedDoor adds the open doors to [ErrClosedDoor]; the closed one is known.
+func (g *Gate) closedDoor(err error) error {
+	names := make([]string, len(g.o.Doors))
+	for i, door := range g.o.Doors {
+		names[i] = string(door)
+	}
+	return ticket.WithAttrs(err, ticket.Expected(names...))
+}
+
+// Stats are counts of a [Gate].
+type Stats struct {
+	// UnreadableAddresses is how often a trusted proxy has reported a client by
+	// something that is no address.
+	UnreadableAddresses uint64
+}
+
+// Stats returns the counts since New.
+func (g *Gate) Stats() Stats { return Stats{UnreadableAddresses: g.proxies.Unreadable()} }

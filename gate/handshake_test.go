@@ -26,6 +26,9 @@ func TestHandshake(t *testing.T) {
 		{"H5 a list of options (Firefox)", test.Handshake(query, "Connection: keep-alive, Upgrade"), switching, "", true},
 		{"H5 a list over two lines", test.Handshake(query, "+Connection: keep-alive"), switching, "", true},
 		{"H5 options and protocols have no case", test.Handshake(query, "Connection: UPGRADE", "Upgrade: WebSocket"), switching, "", true},
+		{"empty members mean nothing", test.Handshake(query, "Connection: , ,Upgrade,", "Upgrade: ,websocket ,", "Sec-WebSocket-Version: ,13"), switching, "", true},
+		{"nor do empty lines", test.Handshake(query, "+Connection:", "+Upgrade:", "+Sec-WebSocket-Version:"), switching, "", true},
+		{"the protocol twice is one protocol", test.Handshake(query, "+Upgrade: WebSocket"), switching, "", true},
 		{"H6 version 8", test.Handshake(query, "Sec-WebSocket-Version: 8"), 426, "upgrade_required", false},
 		{"H6 version 0", test.Handshake(query, "Sec-WebSocket-Version: 0"), 426, "upgrade_required", false},
 		{"H6 no version", test.Handshake(query, "-Sec-WebSocket-Version"), 426, "upgrade_required", false},
@@ -46,6 +49,9 @@ func TestHandshake(t *testing.T) {
 				"+Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5", "+Sec-WebSocket-Key2: 12998 5 Y3 1  .P00"), 426, "upgrade_required", false,
 		},
 		{"H18 malformed extensions (RFC 6455 9.1)", test.Handshake(query, "Sec-WebSocket-Extensions: "+marker+"; ;=,"), 400, invalid, false},
+		{"a quoted parameter", test.Handshake(query, `Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits="10"`), switching, "", true},
+		{"a quoted comma", test.Handshake(query, `Sec-WebSocket-Extensions: x; y="a,b"`), 400, invalid, false},
+		{"an open quote", test.Handshake(query, `Sec-WebSocket-Extensions: x; y="a`), 400, invalid, false},
 		{"H18 extensions of 10 kB", test.Handshake(query, "Sec-WebSocket-Extensions: x"+strings.Repeat("; y", 3300)), 400, invalid, false},
 	} {
 		t.Run(tt.rule, func(t *testing.T) { j.check(t, tt) })

@@ -67,7 +67,7 @@ func newJudge(t *testing.T, change func(*gate.Options)) *judge {
 
 // withSessions opens all doors.
 func withSessions(o *gate.Options) {
-	o.Doors, o.Sessions, o.SessionCookie = nil, o.Authenticator, "sid"
+	o.Doors, o.Sessions, o.SessionCookie = gate.Doors(), o.Authenticator, "sid"
 }
 
 // Redeem implements [gate.Redeemer].

@@ -1,10 +1,12 @@
 package gate
 
 import (
+	"log/slog"
 	"net/netip"
 	"time"
 
 	"wsticket/internal/limit"
+	"wsticket/ticket"
 )
 
 // Limiter counts an event of a key, and reports whether it is within the
@@ -25,14 +27,21 @@ const (
 const limitKeys = 100_000
 
 // RateLimiter allows a number of events in a time for each key, all of which
-// may come at once. Its limits are those of one process. It is safe for
-// concurrent use; nil allows everything.
-type RateLimiter struct{ limiter *limit.Limiter }
+// may come at once. As a limit of addresses it also counts by network, so that an
+// IPv6 network cannot have as many clients as it has addresses: the /56 of a
+// client may have four times the events of its /64, and its /48 sixteen times. Its
+// limits are those of one process. It is safe for concurrent use; nil allows
+// everything.
+type RateLimiter struct {
+	limiter   *limit.Limiter[string]
+	addresses *limit.Addresses
+}
 
 // NewRateLimiter returns a RateLimiter for events in each period. Zero events:
 // no limit.
 func NewRateLimiter(events int, per time.Duration) *RateLimiter {
-	return &RateLimiter{limit.New(limit.Rate{Events: events, Per: per}, limitKeys, nil)}
+	rate := limit.Rate{Events: events, Per: per}
+	return &RateLimiter{limit.New[string](rate, limitKeys, nil), limit.NewAddresses(rate, limitKeys, nil)}
 }
 
 // Allow counts an event of key, unless it is one too many.
@@ -61,7 +70,42 @@ func Limit(l Limiter, key string) error {
 	return nil
 }
 
-// LimitAddress is Limit by the address of a client, an IPv6 one by its /64.
+// limitPerAddress names the limit of addresses in logs, by its key in the
+// configuration of serve.
+const limitPerAddress = "limits.per_address"
+
+// LimitAddress counts an event of the address of a client, an IPv6 one by its
+// /64, with Options.AddressLimit. If that is a [*RateLimiter] it counts by the
+// larger networks, too.
 func (g *Gate) LimitAddress(addr netip.Addr) error {
-	return Limit(g.o.AddressLimit, limit.AddrKey(addr))
+	rates, ok := g.o.AddressLimit.(*RateLimiter)
+	if !ok {
+		return LimitedBy(limitPerAddress, Limit(g.o.AddressLimit, limit.AddrKey(addr)))
+	}
+	if rates == nil {
+		return nil
+	}
+	after, network, ok := rates.addresses.Allow(addr)
+	if ok {
+		return nil
+	}
+	return LimitedBy(limitPerAddress, &LimitError{RetryAfter: after}, NetworkAttr(network))
+}
+
+// LimitedBy returns the error of a limit with the limit's name and whose it is,
+// for logs. Nil stays nil.
+func LimitedBy(name string, err error, whose ...slog.Attr) error {
+	if err == nil {
+		return nil
+	}
+	return ticket.WithAttrs(err, append([]slog.Attr{slog.String("limit", name)}, whose...)...)
+}
+
+// NetworkAttr names the network that has reached a limit, "unknown" for that of
+// clients without an address.
+func NetworkAttr(network netip.Prefix) slog.Attr {
+	if !network.IsValid() {
+		return slog.String("network", "unknown")
+	}
+	return slog.String("network", network.String())
 }

@@ -67,22 +67,27 @@ func combinations(of []bring, n int) [][]bring {
 	return lists
 }
 
-// checkCombination makes one handshake. All its credentials count, but a cookie
-// only if its door is open.
+// checkCombination makes one handshake. Its explicit credentials count, else the
+// cookie if its door is open. Digest never counts.
 func (j *judge) checkCombination(t *testing.T, doors []ticket.Door, brought []bring) {
 	t.Helper()
 	tt := row{"", "GET /ws", switching, "", false}
 	headers := []string{"Origin: " + appOrigin}
-	var counted []bring
+	var counted, session []bring
 	for _, b := range brought {
 		tt.rule += b.name + " "
 		tt.request += b.query
 		if b.header != "" {
 			headers = append(headers, "+"+b.header)
 		}
-		if b.door != ticket.DoorCookie || slices.Contains(doors, b.door) {
+		if b.door == ticket.DoorCookie {
+			session = append(session, b)
+		} else if b.door != "" {
 			counted = append(counted, b)
 		}
+	}
+	if len(counted) == 0 && slices.Contains(doors, ticket.DoorCookie) {
+		counted = session
 	}
 	tt.request = test.Handshake(tt.request+" HTTP/1.1", headers...)
 	switch {

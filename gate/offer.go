@@ -33,19 +33,22 @@ type Offer struct {
 func parseOffer(lines []string) (Offer, error) {
 	entries := header.List(lines)
 	if len(entries) > maxProtocols || listTooLong(lines) {
-		return Offer{}, ErrMalformed
+		return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", "too_long")
 	}
 	var o Offer
 	for i, entry := range entries {
-		if !header.IsToken(entry) || header.ContainsFold(entries[:i], entry) {
-			return Offer{}, ErrMalformed
+		switch {
+		case !header.IsToken(entry):
+			return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", faultMalformed)
+		case header.ContainsFold(entries[:i], entry):
+			return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", faultDoubled)
 		}
 		token, isTicket := strings.CutPrefix(entry, TicketPrefix)
 		switch {
 		case isTicket:
 			o.tickets = append(o.tickets, token)
 		case IsReserved(entry) && entry != ProtocolOwn:
-			return Offer{}, ErrMalformed
+			return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", "not_lower_case")
 		default:
 			o.Protocols = append(o.Protocols, entry)
 		}

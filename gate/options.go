@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -33,22 +34,25 @@ type Options struct {
 	Redeemer Redeemer
 	// Authenticator verifies bearers. Nil: bearers are not accepted.
 	Authenticator Authenticator
-	// Sessions verifies the values of SessionCookie, each given to it as a
-	// bearer. Both or neither; without them the cookie door is closed.
+	// Sessions verifies the value of SessionCookie, given to it as a bearer:
+	// without quotes, and joined if it comes in chunks. If Sessions is a
+	// [CookieAuthenticator] it gets the cookies as they were sent. Both or
+	// neither; without them the cookie door is closed.
 	Sessions Authenticator
 	// SessionCookie is the name of the session cookie.
 	SessionCookie string
 
-	// Doors are the open doors. Default: all, but DoorCookie only with
-	// Sessions. A credential at a closed door is refused; together with another
-	// one it is one too many.
+	// Doors are the open doors. Default: DoorQuery, DoorSubprotocol and
+	// DoorHeader, and DoorCookie with Sessions. A ticket or bearer at a closed
+	// door is refused; together with another one it is one too many.
 	Doors []ticket.Door
 	// TicketParameter is the query parameter of DoorQuery: lower-case letters,
 	// digits, - and _, at most 64. Default: "ticket".
 	TicketParameter string
 
-	// Origins are the web origins whose pages may connect and get tickets, such
-	// as "https://app.example.com". They are compared whole. None: no page may.
+	// Origins are the origins whose pages may connect and get tickets, such as
+	// "https://app.example.com" or "capacitor://localhost". They are compared
+	// whole. None: no page may.
 	Origins []string
 	// AllowMissingOrigin accepts handshakes without an Origin header: browsers
 	// always send one, native clients and servers need not. Without this and
@@ -63,28 +67,33 @@ type Options struct {
 
 	// TrustedProxies are those whose X-Forwarded-* headers are believed.
 	TrustedProxies []netip.Prefix
-	// ClientAddr returns the address of the client, zero if it is unknown.
-	// Default: the peer's, or behind TrustedProxies the one that they report in
-	// X-Forwarded-For.
+	// ClientAddr returns the address of the client; where it is zero, the peer's
+	// counts. Default: the peer's, or behind TrustedProxies the one that they
+	// report in X-Forwarded-For.
 	ClientAddr func(*http.Request) netip.Addr
 	// AddressLimit bounds handshakes and requests of one client address, an
-	// IPv6 one by its /64. Default: 50 a second. A limiter of
-	// NewRateLimiter(0, 0) is no limit.
+	// IPv6 one by its /64. A [*RateLimiter] also bounds those of its /56 and
+	// /48. Default: 50 a second. A limiter of NewRateLimiter(0, 0) is no limit.
 	AddressLimit Limiter
 
 	// Events gets what is refused here. Default: none.
 	Events ticket.Sink
+	// Logger is warned the first time that a trusted proxy reports a client by
+	// something that is no address. Default: none.
+	Logger *slog.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
 
 // New returns a Gate. The error joins a [*ticket.OptionError] for each fault.
 func New(o Options) (*Gate, error) {
-	storeAddr := clientip.Store(o.ClientAddr)
-	if o.ClientAddr == nil && allValid(o.TrustedProxies) {
-		storeAddr = clientip.Middleware(o.TrustedProxies) // is faster
-	}
 	o = o.withDefaults()
+	proxies := clientip.New(o.TrustedProxies, o.warnUnreadable)
+	if find := o.ClientAddr; find == nil {
+		o.ClientAddr = proxies.Of
+	} else {
+		o.ClientAddr = func(r *http.Request) netip.Addr { return known(find(r), r) }
+	}
 	faults := o.faults()
 	origins, err := origin.NewList(o.Origins)
 	faults.Add("Origins", err)
@@ -93,16 +102,31 @@ func New(o Options) (*Gate, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Gate{o: o, origins: origins, hosts: hosts, storeAddr: storeAddr, notes: make(chan struct{}, maxNotes), doors: doors{
-		open: o.Doors, parameter: o.TicketParameter, bearers: o.Authenticator != nil, cookie: o.SessionCookie,
+	return &Gate{o: o, origins: origins, hosts: hosts, proxies: proxies, notes: make(chan struct{}, maxNotes), doors: doors{
+		open: o.Doors, parameter: o.TicketParameter, bearers: o.Authenticator != nil,
+		session: sessionCookie{o.SessionCookie, o.Sessions},
 	}}, nil
+}
+
+// known returns addr, or the address of the peer if addr is unknown.
+func known(addr netip.Addr, r *http.Request) netip.Addr {
+	if !addr.IsValid() {
+		return clientip.Peer(r)
+	}
+	return addr
+}
+
+func (o Options) warnUnreadable(ctx context.Context, proxy netip.Addr) {
+	o.Logger.WarnContext(ctx, "a proxy reports a client by something that is no address: "+
+		"the proxy's own address counts for limits and in logs (this is logged once, and counted)",
+		"header", "X-Forwarded-For", "proxy", proxy.String())
 }
 
 // withDefaults returns o with its own copies of all lists.
 func (o Options) withDefaults() Options {
 	o.Doors, o.TrustedProxies = slices.Clone(o.Doors), slices.Clone(o.TrustedProxies)
 	if len(o.Doors) == 0 {
-		o.Doors = []ticket.Door{ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorHeader, ticket.DoorFirstMessage}
+		o.Doors = []ticket.Door{ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorHeader}
 		if o.Sessions != nil {
 			o.Doors = append(o.Doors, ticket.DoorCookie)
 		}
@@ -110,11 +134,11 @@ func (o Options) withDefaults() Options {
 	if o.TicketParameter == "" {
 		o.TicketParameter = "ticket"
 	}
-	if o.ClientAddr == nil && allValid(o.TrustedProxies) {
-		o.ClientAddr = clientip.Finder(o.TrustedProxies)
-	}
 	if o.AddressLimit == nil {
 		o.AddressLimit = NewRateLimiter(DefaultPerAddress, time.Second)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -1,10 +1,12 @@
 package gate
 
 import (
+	"log/slog"
 	"net/url"
 	"strings"
 
 	"wsticket/internal/jwtscan"
+	"wsticket/ticket"
 )
 
 // ticketInQuery finds the ticket in a raw query: the value of the one literal
@@ -21,12 +23,8 @@ import (
 // for bearers (RFC 6750 2.3). It is reported before ErrQuery, because it tells
 // the operator more.
 func ticketInQuery(raw, parameter string) (value string, found bool, err error) {
-	decoded, badEscape := url.QueryUnescape(raw)
-	if jwtscan.Holds(raw) || jwtscan.Holds(decoded) || holdsBearerName(raw, parameter) {
-		return "", false, ErrCredentialInURL
-	}
-	if badEscape != nil {
-		return "", false, ErrQuery
+	if err := checkParameters(raw, parameter); err != nil {
+		return "", false, err
 	}
 	for pair := range strings.SplitSeq(raw, "&") {
 		for piece := range strings.SplitSeq(pair, ";") {
@@ -35,12 +33,41 @@ func ticketInQuery(raw, parameter string) (value string, found bool, err error) 
 				continue
 			}
 			if found || !valued || name != parameter || piece != pair || strings.Contains(text, "%") {
-				return "", false, ErrQuery
+				return "", false, ticket.WithAttrs(ErrQuery, slog.String("parameter", parameter), slog.String("fault", "not_once_and_literal"))
 			}
 			value, found = text, true
 		}
 	}
 	return value, found, nil
+}
+
+// checkParameters refuses bearers and malformed escapes in all parameters.
+func checkParameters(raw, ticketParameter string) error {
+	var fault error
+	for piece := range strings.FieldsFuncSeq(raw, isSeparator) {
+		name, _, _ := strings.Cut(piece, "=")
+		plain, err := url.QueryUnescape(piece)
+		switch {
+		case jwtscan.Holds(piece), jwtscan.Holds(plain), isBearerName(plainName(name), ticketParameter):
+			return ticket.WithAttrs(ErrCredentialInURL, ParameterAttr(name))
+		case err != nil:
+			fault = ticket.WithAttrs(ErrQuery, ParameterAttr(name), slog.String("fault", "malformed_escape"))
+		}
+	}
+	return fault
+}
+
+// ParameterAttr names a parameter of a query in logs, by its name as it was sent.
+// A bearer may stand in the place of the name.
+func ParameterAttr(name string) slog.Attr {
+	plain, err := url.QueryUnescape(name)
+	if err != nil {
+		plain = name
+	}
+	if jwtscan.Holds(plain) {
+		plain = "[redacted]"
+	}
+	return slog.String("parameter", plain)
 }
 
 // withoutTicket removes the ticket that [ticketInQuery] found, and leaves
@@ -58,17 +85,9 @@ func withoutTicket(raw, parameter string) string {
 	return strings.Join(kept, "&")
 }
 
-// holdsBearerName reports whether a parameter has a name that is used for
-// bearers.
-func holdsBearerName(raw, parameter string) bool {
-	for piece := range strings.FieldsFuncSeq(raw, isSeparator) {
-		name, _, _ := strings.Cut(piece, "=")
-		name = plainName(name)
-		if name != parameter && (name == "access_token" || name == "token") {
-			return true
-		}
-	}
-	return false
+// isBearerName reports whether a parameter has a name that is used for bearers.
+func isBearerName(name, ticketParameter string) bool {
+	return name != ticketParameter && (name == "access_token" || name == "token")
 }
 
 func isSeparator(c rune) bool { return c == '&' || c == ';' }

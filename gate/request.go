@@ -3,12 +3,14 @@ package gate
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 
+	"wsticket/internal/clientip"
 	"wsticket/internal/header"
-	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
 
@@ -26,10 +28,15 @@ func (g *Gate) HasHosts() bool { return len(g.o.Hosts) > 0 }
 
 // StoreClientAddr is a middleware that finds the client's address once for each
 // request, according to [Options].ClientAddr.
-func (g *Gate) StoreClientAddr(next http.Handler) http.Handler { return g.storeAddr(next) }
+func (g *Gate) StoreClientAddr(next http.Handler) http.Handler {
+	return clientip.Store(g.o.ClientAddr)(next)
+}
 
-// TrustedProxies returns a copy of Options.TrustedProxies.
-func (g *Gate) TrustedProxies() []netip.Prefix { return slices.Clone(g.o.TrustedProxies) }
+// ForwardedClient returns the address of the client whose request a proxy asks
+// about with r: the one that the proxies report in X-Forwarded-For, like the
+// default of Options.ClientAddr. The caller has to know that the proxy may be
+// believed; without TrustedProxies it is the only one.
+func (g *Gate) ForwardedClient(r *http.Request) netip.Addr { return g.proxies.Forwarded(r) }
 
 // AllowsOrigin reports whether pages of an origin may connect, and returns the
 // origin as it is compared: without its default port.
@@ -40,15 +47,29 @@ func (g *Gate) AllowsOrigin(value string) (canonical string, ok bool) {
 // PageOrigin returns the origin of the page that sent a request, empty if no
 // page did. An origin that is not allowed is [ErrOrigin].
 func (g *Gate) PageOrigin(h http.Header) (string, error) {
-	value, present, once := origin.FromHeader(h)
-	if once && !present {
-		return "", nil
-	}
-	canonical, ok := g.origins.Allows(value)
-	if !once || !ok {
-		return "", ErrOrigin
+	canonical, ok := g.origins.Check(h, true)
+	if !ok {
+		return "", g.wrongOrigin(h)
 	}
 	return canonical, nil
+}
+
+// wrongOrigin is [ErrOrigin] with the origin of a request.
+func (g *Gate) wrongOrigin(h http.Header) error {
+	return ticket.WithAttrs(ErrOrigin, slog.String("origin", joined(h["Origin"])), ticket.Expected(g.origins.Names()...))
+}
+
+// WrongHost returns [ErrHost] with the host that a request was sent to.
+func (g *Gate) WrongHost(host string) error {
+	return ticket.WithAttrs(ErrHost, slog.String("host", host), ticket.Expected(g.hosts.Names()...))
+}
+
+// joined returns the lines of a header as one (RFC 9110 5.2).
+func joined(lines []string) string {
+	if len(lines) == 0 {
+		return "(none)"
+	}
+	return strings.Join(lines, ", ")
 }
 
 // AuthenticateBearer verifies the bearer of a request that is no handshake.
@@ -57,32 +78,6 @@ func (g *Gate) AuthenticateBearer(ctx context.Context, bearer ticket.Bearer) (ti
 		return ticket.Identity{}, fmt.Errorf("bearers are not accepted: %w", ticket.ErrInvalidBearer)
 	}
 	return g.o.Authenticator.Authenticate(ctx, bearer)
-}
-
-// AuthenticateSession verifies a value of [Gate.SessionCookie].
-func (g *Gate) AuthenticateSession(ctx context.Context, value ticket.Bearer) (ticket.Identity, error) {
-	return g.o.Sessions.Authenticate(ctx, value)
-}
-
-// HasSessions reports whether session cookies are accepted at all.
-func (g *Gate) HasSessions() bool { return g.o.Sessions != nil }
-
-// SessionCookie returns the session cookie of a request, empty if there is
-// none or sessions are not accepted. Two of that name, or a malformed value,
-// are [ErrCookie].
-func (g *Gate) SessionCookie(h http.Header) (string, error) {
-	if !g.HasSessions() {
-		return "", nil
-	}
-	values, err := header.Cookies(h["Cookie"], g.o.SessionCookie)
-	switch {
-	case err != nil, len(values) > 1:
-		return "", ErrCookie
-	case len(values) == 0:
-		return "", nil
-	default:
-		return values[0], nil
-	}
 }
 
 // TicketParameter is the name of the query parameter that takes a ticket.
@@ -94,13 +89,15 @@ func (g *Gate) TakesBearers() bool {
 	return g.doors.bearers && slices.Contains(g.o.Doors, ticket.DoorHeader)
 }
 
-// RemoveCredentials removes every credential from a handshake that goes on to
-// the application: the ticket in the query, Authorization, and the session
-// cookie. Those in Sec-WebSocket-Protocol are removed by [Offer.Application].
+// RemoveCredentials removes every credential of ours from a handshake that goes on
+// to the application: the ticket in the query, Authorization with a ticket or a
+// bearer, and the session cookie. Those in Sec-WebSocket-Protocol are removed by
+// [Offer.Application]. An Authorization of another scheme stays: it may be the
+// application's.
 func (g *Gate) RemoveCredentials(out *http.Request) {
 	out.URL.RawQuery = withoutTicket(out.URL.RawQuery, g.o.TicketParameter)
-	out.Header.Del("Authorization")
+	header.Set(out.Header, "Authorization", withoutAuthorizations(out.Header["Authorization"]))
 	if g.o.SessionCookie != "" {
-		header.Set(out.Header, "Cookie", header.WithoutCookie(out.Header["Cookie"], g.o.SessionCookie))
+		header.Set(out.Header, "Cookie", header.WithoutSession(out.Header["Cookie"], g.o.SessionCookie))
 	}
 }

@@ -3,9 +3,11 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -53,9 +55,11 @@ func TestSessionCookie(t *testing.T) {
 	}{
 		"none":         {with, "a=b", "", nil},
 		"one":          {with, "a=b; sid=x", "x", nil},
-		"two":          {with, "sid=x; sid=x", "", gate.ErrCookie},
-		"malformed":    {with, `sid="x"`, "", gate.ErrCookie},
-		"not accepted": {without, "sid=x; sid=x", "", nil},
+		"the same two": {with, "sid=x; sid=x", "x", nil},
+		"two":          {with, "sid=x; sid=y", "", gate.ErrCookieAmbiguous},
+		"quoted":       {with, `sid="x"`, "x", nil},
+		"malformed":    {with, `sid="x`, "", gate.ErrCookie},
+		"not accepted": {without, "sid=x; sid=y", "", nil},
 	} {
 		if got, err := row.j.SessionCookie(http.Header{"Cookie": {row.cookie}}); got != row.want || !errors.Is(err, row.err) {
 			t.Errorf("%s: got %q, %v, want %q, %v", rule, got, err, row.want, row.err)
@@ -84,12 +88,104 @@ func TestAuthenticateBearer(t *testing.T) {
 func TestRemoveCredentials(t *testing.T) {
 	j := newJudge(t, withSessions)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ws?room=1&ticket=x&a=%41", http.NoBody)
-	r.Header = http.Header{"Authorization": {"Basic eDp5"}, "Cookie": {"a=b; sid=x"}, "Accept": {"*/*"}}
-	j.RemoveCredentials(r)
-	if r.URL.RawQuery != "room=1&a=%41" || len(r.Header) != 2 || r.Header.Get("Cookie") != "a=b" {
-		t.Errorf("left are %q and %v", r.URL.RawQuery, r.Header)
+	for rule, row := range map[string]struct{ before, after http.Header }{
+		"ours": {
+			http.Header{"Authorization": {"bearer x", "Ticket y"}, "Cookie": {"a=b; sid=x; sid.0=y"}, "Accept": {"*/*"}},
+			http.Header{"Cookie": {"a=b"}, "Accept": {"*/*"}},
+		},
+		"the application's own": {
+			http.Header{"Authorization": {"Basic eDp5", `Digest username="x", nonce="y"`}}, http.Header{"Authorization": {"Basic eDp5", `Digest username="x", nonce="y"`}},
+		},
+		"joined by a proxy": {http.Header{"Authorization": {"Basic eDp5, Bearer x"}}, http.Header{}},
+	} {
+		r.Header, r.URL.RawQuery = row.before, "room=1&ticket=x&a=%41"
+		j.RemoveCredentials(r)
+		if r.URL.RawQuery != "room=1&a=%41" || !reflect.DeepEqual(r.Header, row.after) {
+			t.Errorf("%s: left are %q and %v, want %v", rule, r.URL.RawQuery, r.Header, row.after)
+		}
 	}
 }
+
+// judging is a CookieAuthenticator that tells what it has got.
+type judging struct {
+	authFunc
+	got *string
+}
+
+func (c judging) AuthenticateCookies(_ context.Context, cookies ticket.Bearer) (ticket.Identity, error) {
+	*c.got = cookies.Reveal()
+	return test.Alice(), nil
+}
+
+// An application that judges its cookies gets them as they were sent.
+func TestCookieAuthenticator(t *testing.T) {
+	var got string
+	j := newJudge(t, func(o *gate.Options) {
+		withSessions(o)
+		o.Sessions = judging{everybody, &got}
+	})
+	for sent, want := range map[string]string{
+		`a=1; sid="x y"; sid=z`: `sid="x y"; sid=z`, "sid.1=b; b=2; sid.0=a": "sid.1=b; sid.0=a", "sid=chunks-1; sidC1=a": "sid=chunks-1; sidC1=a",
+	} {
+		j.check(t, row{"", test.Handshake(plain, "Origin: "+appOrigin, "Cookie: "+sent), switching, "", false})
+		if got != want {
+			t.Errorf("%s: got %q, want %q", sent, got, want)
+		}
+		text, err := j.SessionCookie(http.Header{"Cookie": {sent}})
+		if who, fault := j.AuthenticateSession(t.Context(), ticket.NewBearer(text)); err != nil || fault != nil || who.Subject != "alice" {
+			t.Errorf("%s: %v, %v, want alice", sent, err, fault)
+		}
+	}
+}
+
+func TestBearer(t *testing.T) {
+	for rule, row := range map[string]struct {
+		lines []string
+		want  string
+		err   error
+	}{
+		"none":                    {nil, "", nil},
+		"one":                     {[]string{"Bearer x"}, "x", nil},
+		"beside another scheme":   {[]string{"Basic eDp5", "bearer x"}, "x", nil},
+		"another scheme":          {[]string{"Negotiate YII="}, "", nil},
+		"a ticket is no bearer":   {[]string{"Ticket x"}, "", nil},
+		"two":                     {[]string{"Bearer x", "Bearer x"}, "", gate.ErrTwoCredentials},
+		"malformed":               {[]string{"Bearer"}, "", gate.ErrAuthorization},
+		"one that is not ASCII":   {[]string{"Bearer ä"}, "", gate.ErrAuthorization},
+		"a list of two, by comma": {[]string{"Bearer x, Bearer y"}, "", gate.ErrAuthorization},
+	} {
+		if got, err := gate.Bearer(http.Header{"Authorization": row.lines}); got != row.want || !errors.Is(err, row.err) {
+			t.Errorf("%s: got %q, %v, want %q, %v", rule, got, err, row.want, row.err)
+		}
+	}
+}
+
+// One network cannot have what is meant for many clients.
+func TestNetworkLimit(t *testing.T) {
+	j := newJudge(t, func(o *gate.Options) { o.AddressLimit = gate.NewRateLimiter(1, time.Hour) })
+	admitted := 0
+	var err error
+	for n := range 100 {
+		if err = j.LimitAddress(netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x00::1", n))); err == nil {
+			admitted++
+		}
+	}
+	if admitted != 16 || !errors.Is(err, gate.ErrLimited) {
+		t.Errorf("%d of 100 clients of one network were admitted, then %v, want 16", admitted, err)
+	}
+	if got := fmt.Sprint(ticket.AttrsOf(err)); got != "[limit=limits.per_address network=2001:db8:1::/48]" {
+		t.Errorf("attributes %s, want the limit and the network", got)
+	}
+	other := newJudge(t, func(o *gate.Options) { o.AddressLimit = refusing{} })
+	if got := fmt.Sprint(ticket.AttrsOf(other.LimitAddress(netip.Addr{}))); got != "[limit=limits.per_address]" {
+		t.Errorf("attributes of a limiter of somebody else: %s", got)
+	}
+}
+
+// refusing is a Limiter that allows nothing.
+type refusing struct{}
+
+func (refusing) Allow(string) (time.Duration, bool) { return time.Second, false }
 
 // A limit is an event, and is judged before the credential.
 func TestAddressLimit(t *testing.T) {
@@ -167,7 +263,7 @@ func TestForwardedHandshake(t *testing.T) {
 
 // A bearer in a first message is checked like one in a header.
 func TestWithMessage(t *testing.T) {
-	j := newJudge(t, func(o *gate.Options) { o.Doors = nil })
+	j := newJudge(t, func(o *gate.Options) { o.Doors = []ticket.Door{ticket.DoorFirstMessage} })
 	waiting := j.check(t, row{"", test.Handshake(plain), switching, "", false})
 	for text, want := range map[string]error{
 		wellFormed: nil, goodBearer: nil, "wst1_x": ticket.ErrMalformedToken, "a b": ticket.ErrInvalidBearer, "": ticket.ErrInvalidBearer,

@@ -2,11 +2,13 @@ package gate
 
 import (
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 
 	"wsticket/internal/header"
+	"wsticket/ticket"
 )
 
 // checkShape checks a handshake against RFC 6455 4.2.1, apart from Host, Origin
@@ -18,17 +20,27 @@ func checkShape(r *http.Request) error {
 		return ErrMethod
 	case r.ProtoMajor != 1:
 		return ErrHTTPVersion
-	case r.ProtoMinor != 1, !isUpgrade(r.Header):
+	case r.ProtoMinor != 1:
 		return ErrUpgrade
-	case hasBody(r), r.URL.User != nil:
+	case r.URL.User != nil:
 		return ErrMalformed
-	case !isOnly(r.Header["Sec-Websocket-Version"], "13"):
-		return ErrVersion
-	case !isKey(r.Header["Sec-Websocket-Key"]), !validExtensions(r.Header["Sec-Websocket-Extensions"]):
-		return ErrMalformed
-	default:
-		return nil
 	}
+	if err := checkUpgrade(r.Header); err != nil {
+		return err
+	}
+	if name := bodyHeader(r); name != "" {
+		return wrongHeader(ErrMalformed, name, "body")
+	}
+	if err := checkVersion(r.Header["Sec-Websocket-Version"]); err != nil {
+		return err
+	}
+	if err := checkKey(r.Header["Sec-Websocket-Key"]); err != nil {
+		return err
+	}
+	if !validExtensions(r.Header["Sec-Websocket-Extensions"]) {
+		return wrongHeader(ErrMalformed, "Sec-WebSocket-Extensions", faultMalformed)
+	}
+	return nil
 }
 
 // checkForwardedShape checks what is left of a handshake that a proxy asks
@@ -41,42 +53,104 @@ func checkForwardedShape(method string, h http.Header) error {
 	case method != http.MethodGet && method != http.MethodConnect:
 		return ErrMethod
 	case method == http.MethodGet && len(key) == 0:
-		return ErrUpgrade
-	case len(version) > 0 && !isOnly(version, "13"):
-		return ErrVersion
-	case len(key) > 0 && !isKey(key):
-		return ErrMalformed
+		return wrongHeader(ErrUpgrade, "Sec-WebSocket-Key", faultMissing)
+	}
+	if len(version) > 0 {
+		if err := checkVersion(version); err != nil {
+			return err
+		}
+	}
+	if len(key) > 0 {
+		return checkKey(key)
+	}
+	return nil
+}
+
+// The faults of a header that logs name.
+const (
+	faultMissing   = "missing"
+	faultDoubled   = "doubled"
+	faultMalformed = "malformed"
+)
+
+// wrongHeader returns err with the name of the header that is wrong, and a word
+// for how.
+func wrongHeader(err error, name, fault string, more ...slog.Attr) error {
+	return ticket.WithAttrs(err, append([]slog.Attr{slog.String("header", name), slog.String("fault", fault)}, more...)...)
+}
+
+// checkUpgrade wants "upgrade" among the connection options and "websocket" as
+// the one protocol to upgrade to. Beside h2c the choice would be up to whoever
+// reads the list.
+func checkUpgrade(h http.Header) error {
+	if !header.ContainsFold(header.List(h["Connection"]), "upgrade") {
+		return notUpgraded("Connection", h["Connection"])
+	}
+	protocols := header.List(h["Upgrade"])
+	other := slices.ContainsFunc(protocols, func(p string) bool { return !strings.EqualFold(p, "websocket") })
+	if len(protocols) == 0 || other {
+		return notUpgraded("Upgrade", h["Upgrade"])
+	}
+	return nil
+}
+
+func notUpgraded(name string, lines []string) error {
+	if len(header.List(lines)) == 0 {
+		return wrongHeader(ErrUpgrade, name, faultMissing)
+	}
+	return wrongHeader(ErrUpgrade, name, "not_websocket", slog.String("value", joined(lines)))
+}
+
+// checkVersion wants version 13 alone.
+func checkVersion(lines []string) error {
+	versions := header.List(lines)
+	switch {
+	case len(versions) == 0:
+		return wrongHeader(ErrVersion, "Sec-WebSocket-Version", faultMissing)
+	case !slices.Equal(versions, []string{"13"}):
+		return wrongHeader(ErrVersion, "Sec-WebSocket-Version", "not_13", slog.String("value", joined(lines)))
 	default:
 		return nil
 	}
 }
 
-// isUpgrade wants "upgrade" among the connection options and "websocket" as
-// the one protocol to upgrade to. Beside h2c the choice would be up to whoever
-// reads the list.
-func isUpgrade(h http.Header) bool {
-	protocols := header.List(h["Upgrade"])
-	return header.ContainsFold(header.List(h["Connection"]), "upgrade") &&
-		len(protocols) == 1 && strings.EqualFold(protocols[0], "websocket")
+// checkKey wants one Sec-WebSocket-Key.
+func checkKey(lines []string) error {
+	fault := ""
+	switch {
+	case len(lines) == 0:
+		fault = faultMissing
+	case len(lines) > 1:
+		fault = faultDoubled
+	case !isKey(lines[0]):
+		fault = faultMalformed
+	default:
+		return nil
+	}
+	return wrongHeader(ErrMalformed, "Sec-WebSocket-Key", fault)
 }
 
-// hasBody reports whether bytes after the handshake are announced, or asked
-// for. A body would be read as frames.
-func hasBody(r *http.Request) bool {
-	return r.ContentLength != 0 || len(r.TransferEncoding) > 0 || len(r.Header["Expect"]) > 0
+// bodyHeader returns the header by which bytes after the handshake are
+// announced, or asked for, empty if none is. A body would be read as frames.
+func bodyHeader(r *http.Request) string {
+	switch {
+	case len(r.TransferEncoding) > 0:
+		return "Transfer-Encoding"
+	case r.ContentLength != 0:
+		return "Content-Length"
+	case len(r.Header["Expect"]) > 0:
+		return "Expect"
+	default:
+		return ""
+	}
 }
 
-// isOnly reports whether a header came once and has the value want.
-func isOnly(values []string, want string) bool {
-	return slices.Equal(values, []string{want})
-}
-
-// isKey wants one Sec-WebSocket-Key of 16 bytes in its only base64 form.
-func isKey(values []string) bool {
-	if len(values) != 1 || len(values[0]) != base64.StdEncoding.EncodedLen(16) {
+// isKey wants 16 bytes in their only base64 form.
+func isKey(value string) bool {
+	if len(value) != base64.StdEncoding.EncodedLen(16) {
 		return false
 	}
-	key, err := base64.StdEncoding.Strict().DecodeString(values[0])
+	key, err := base64.StdEncoding.Strict().DecodeString(value)
 	return err == nil && len(key) == 16
 }
 
@@ -93,9 +167,8 @@ func listTooLong(lines []string) bool {
 }
 
 // validExtensions checks Sec-WebSocket-Extensions against the grammar of
-// RFC 6455 9.1, by which a malformed one fails the handshake. Quoted values are
-// refused: no registered extension has one, and parsers that split at commas
-// would read a comma inside one differently.
+// RFC 6455 9.1, by which a malformed one fails the handshake. A quoted value has
+// to be a token, too, so that it has no comma, at which some parsers would split.
 func validExtensions(lines []string) bool {
 	if listTooLong(lines) {
 		return false
@@ -112,6 +185,11 @@ func validExtensions(lines []string) bool {
 func validParams(params string) bool {
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, valued := strings.Cut(strings.Trim(param, " \t"), "=")
+		if inner, quoted := strings.CutPrefix(value, `"`); quoted {
+			if value, quoted = strings.CutSuffix(inner, `"`); !quoted {
+				return false
+			}
+		}
 		if !header.IsToken(name) || valued && !header.IsToken(value) {
 			return false
 		}

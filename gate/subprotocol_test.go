@@ -33,8 +33,7 @@ func TestSubprotocol(t *testing.T) {
 		{"a ticket in another case is none, and no protocol either", "wsticket.v1, Ticket.$T", 400, ""},
 		{"H24 a blank within", "a b, wsticket.v1, ticket.$T", 400, ""},
 		{"H24 no token", "a=, wsticket.v1, ticket.$T", 400, ""},
-		{"H24 an empty entry", "wsticket.v1,, ticket.$T", 400, ""},
-		{"H24 an empty header", "", 400, ""},
+		{"empty entries mean nothing (RFC 9110 5.6.1.2)", ",wsticket.v1,, ticket.$T ,", 101, "wsticket.v1"},
 		{"H24 a hundred entries", "wsticket.v1, ticket.$T" + numbered(98), 400, ""},
 		{"H24 entries of 5 kB", "wsticket.v1, ticket.$T, " + strings.Repeat("a", 5000), 400, ""},
 	}
@@ -52,6 +51,9 @@ func TestSubprotocol(t *testing.T) {
 	}
 	t.Run("without a ticket the same rule holds", func(t *testing.T) {
 		j.check(t, row{"", test.Handshake(query, "Sec-WebSocket-Protocol: other"), 400, invalid, false})
+	})
+	t.Run("an empty header is no offer", func(t *testing.T) {
+		j.check(t, row{"", test.Handshake(query, "Sec-WebSocket-Protocol:"), 101, "", true})
 	})
 	t.Run("over two lines", func(t *testing.T) {
 		j.check(t, row{"", test.Handshake(plain, "Sec-WebSocket-Protocol: wsticket.v1", "+Sec-WebSocket-Protocol: ticket.$T"), 101, "", true})

@@ -43,7 +43,6 @@ var refusals = Table{
 	{ErrLimited, NewRefusal(problem.RateLimited.Code).After(time.Second)},
 	{ErrQuery, malformed},
 	{ErrAuthorization, malformed},
-	{ErrCookie, malformed},
 	{ErrTwoCredentials, malformed},
 	{ErrCredentialInURL, NewRefusal(problem.CredentialInURL.Code)},
 	{ErrNoCredential, missing},
@@ -59,6 +58,9 @@ var refusals = Table{
 	{ticket.ErrWrongOrigin, badTicket},
 	{ticket.ErrCorrupt, badTicket},
 
+	// To sign in again mends the cookie.
+	{ErrCookie, badBearer},
+	{ErrCookieAmbiguous, badBearer},
 	{ticket.ErrInvalidBearer, badBearer},
 	{ticket.ErrShortLived, badBearer},
 	{ticket.ErrInsufficientScope, NewRefusal(problem.InsufficientScope.Code).Challenging(ChallengeInsufficientScope)},

@@ -1,11 +1,13 @@
 package ticket
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -109,10 +111,10 @@ func (s *Service) check(token Token, id ID, rec Record, p Presentation, spentAt 
 		return Grant{}, err
 	}
 	if grant.Audience != p.Audience {
-		return Grant{}, ErrWrongAudience
+		return Grant{}, WithAttrs(ErrWrongAudience, slog.String("audience", p.Audience), Expected(grant.Audience))
 	}
 	if grant.Origin != "" && grant.Origin != p.Origin {
-		return Grant{}, ErrWrongOrigin
+		return Grant{}, WithAttrs(ErrWrongOrigin, slog.String("origin", cmp.Or(p.Origin, "(none)")), Expected(grant.Origin))
 	}
 	return grant, nil
 }

@@ -3,6 +3,7 @@ package ticket_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -163,31 +164,32 @@ func TestRedeemRefusesAndSpends(t *testing.T) {
 		advance time.Duration
 		want    error
 		reason  string
+		attrs   string // for the log
 	}{
 		{
 			rule: "a ticket for one audience opens no other",
 			req:  ticket.Request{Audience: "feed"}, present: ticket.Presentation{Audience: "chat"},
-			want: ticket.ErrWrongAudience, reason: "wrong_audience",
+			want: ticket.ErrWrongAudience, reason: "wrong_audience", attrs: "[audience=chat expected=[feed]]",
 		},
 		{
 			rule: "an empty audience is the default one, not any",
 			req:  ticket.Request{Audience: "feed"},
-			want: ticket.ErrWrongAudience, reason: "wrong_audience",
+			want: ticket.ErrWrongAudience, reason: "wrong_audience", attrs: "[audience=chat expected=[feed]]",
 		},
 		{
 			rule: "a ticket of one origin is refused at another",
 			req:  ticket.Request{Origin: "https://app.example.com"}, present: ticket.Presentation{Origin: "https://evil.example"},
-			want: ticket.ErrWrongOrigin, reason: "wrong_origin",
+			want: ticket.ErrWrongOrigin, reason: "wrong_origin", attrs: "[origin=https://evil.example expected=[https://app.example.com]]",
 		},
 		{
 			rule: "a ticket of an origin is refused without one",
 			req:  ticket.Request{Origin: "https://app.example.com"},
-			want: ticket.ErrWrongOrigin, reason: "wrong_origin",
+			want: ticket.ErrWrongOrigin, reason: "wrong_origin", attrs: "[origin=(none) expected=[https://app.example.com]]",
 		},
 		{
 			rule:    "our clock decides even where the store's lags",
 			advance: 30 * time.Second,
-			want:    ticket.ErrExpired, reason: "expired",
+			want:    ticket.ErrExpired, reason: "expired", attrs: "[]",
 		},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
@@ -195,8 +197,8 @@ func TestRedeemRefusesAndSpends(t *testing.T) {
 			row.req.Identity = test.Alice()
 			issued := b.mustIssue(t, row.req)
 			b.advance(row.advance)
-			if _, err := b.Redeem(t.Context(), issued.Token, row.present); !errors.Is(err, row.want) {
-				t.Fatalf("Redeem = %v, want %v", err, row.want)
+			if _, err := b.Redeem(t.Context(), issued.Token, row.present); !errors.Is(err, row.want) || fmt.Sprint(ticket.AttrsOf(err)) != row.attrs {
+				t.Fatalf("Redeem = %v %s, want %v %s", err, ticket.AttrsOf(err), row.want, row.attrs)
 			}
 			right := ticket.Presentation{Audience: issued.Audience, Origin: row.req.Origin}
 			if _, err := b.Redeem(t.Context(), issued.Token, right); !errors.Is(err, ticket.ErrSpent) {

@@ -37,7 +37,7 @@ func TestAcceptThenClose(t *testing.T) {
 		{"which is spent by that", ticketOf(other), 0, 4001, authFailed, "spent"},
 		{"in the subprotocol", request(plain, "Sec-WebSocket-Protocol: wsticket.v1, ticket."+wellFormed), 0, 4001, authFailed, "not_found"},
 		{"no credential", request(plain), 0, 4001, authFailed, "missing_credential"},
-		{"one at a door that is none", request(plain, "Authorization: Basic eDp5"), 0, 4001, authFailed, "closed_door"},
+		{"one that is not ours", request(plain, "Authorization: Basic eDp5"), 0, 4001, authFailed, "missing_credential"},
 		{"a wrong bearer", request(plain, "Authorization: Bearer "+marker), 0, 4001, authFailed, "invalid_bearer"},
 		{"a bearer at its end", request(plain, "Authorization: Bearer "+lateBearer), 0, 4008, "the bearer's lifetime ended", "bearer_expired"},
 		{"a wrong session", request(plain, page, "Cookie: sid="+marker), 0, 4001, authFailed, "invalid_bearer"},

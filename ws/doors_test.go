@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"wsticket/gate"
 	"wsticket/ticket"
 	"wsticket/ws"
 )
@@ -186,7 +187,7 @@ func TestEchoEndsWithTheConnection(t *testing.T) {
 // The events name the door, and what an Endpoint returns is the close code.
 func TestEachDoorHasTheSameEnd(t *testing.T) {
 	f := newFixture(t, func(s *setup) {
-		s.gate.Doors, s.gate.Sessions, s.gate.SessionCookie = nil, fakeAuth{}, "sid"
+		s.gate.Doors, s.gate.Sessions, s.gate.SessionCookie = gate.Doors(), fakeAuth{}, "sid"
 		s.ws.Endpoint = func(context.Context, *websocket.Conn, ticket.Grant) error {
 			return websocket.CloseError{Code: 4003, Reason: "revoked"}
 		}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"wsticket/gate"
-	"wsticket/internal/limit"
 	"wsticket/internal/wsframe"
 	"wsticket/live"
 	"wsticket/ticket"
@@ -119,7 +118,7 @@ func (h *Handler) refuseOrClose(s *handshake, err error) {
 		h.refuse(s, err)
 		return
 	}
-	leave, full := h.unauthenticated.enter(limit.AddrKey(s.candidate.Presentation.ClientIP))
+	leave, full := h.unauthenticated.enter(s.candidate.Presentation.ClientIP)
 	if full != nil {
 		h.refuse(s, err)
 		return

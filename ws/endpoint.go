@@ -84,7 +84,7 @@ type endpointConn struct {
 // already. websocket.Accept is the only function that makes one, so it gets the
 // request again, and a ResponseWriter whose answer is out.
 func newEndpointConn(r *http.Request, conn upgrade.Conn, subprotocol string) (*endpointConn, error) {
-	ws, err := websocket.Accept(&answered{header: make(http.Header), conn: conn}, r, &websocket.AcceptOptions{
+	ws, err := websocket.Accept(&answered{header: make(http.Header), conn: conn}, canonical(r), &websocket.AcceptOptions{
 		// Not insecure: package gate has compared the whole Origin, where the
 		// library accepts requests without one, and those that equal the Host.
 		InsecureSkipVerify: true,
@@ -97,6 +97,16 @@ func newEndpointConn(r *http.Request, conn upgrade.Conn, subprotocol string) (*e
 		return nil, fmt.Errorf("accept: %w", err)
 	}
 	return &endpointConn{conn: ws, socket: conn.Conn}, nil
+}
+
+// canonical returns the handshake that r is, as the library wants it. It knows
+// fewer spellings than package gate, which has checked the request.
+func canonical(r *http.Request) *http.Request {
+	plain := &http.Request{Method: r.Method, ProtoMajor: 1, ProtoMinor: 1, Host: r.Host, Header: http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key": r.Header["Sec-Websocket-Key"], "Sec-Websocket-Protocol": r.Header["Sec-Websocket-Protocol"],
+	}}
+	return plain.WithContext(r.Context())
 }
 
 // answered is the ResponseWriter of a request whose 101 has been sent.

@@ -57,7 +57,7 @@ func defaults(t *testing.T, events ticket.Sink) (address string) {
 	t.Helper()
 	judge, err := gate.New(gate.Options{
 		Redeemer:           redeemFunc(func(context.Context) (ticket.Grant, error) { return ticket.Grant{}, ticket.ErrNotFound }),
-		AllowMissingOrigin: true, Events: events,
+		AllowMissingOrigin: true, Events: events, Doors: withoutSessions(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestDefaultsLimitAnAddress(t *testing.T) {
 // ConnectionExpiresAt ends a connection in this process, however it was opened.
 func TestConnectionExpires(t *testing.T) {
 	f := newFixture(t, func(s *setup) {
-		s.gate.Doors = nil
+		s.gate.Doors = withoutSessions()
 		s.gate.Redeemer = redeemFunc(func(context.Context) (ticket.Grant, error) {
 			return ticket.Grant{ID: ticket.NewID(), Identity: test.Alice(), ConnectionExpiresAt: time.Now().Add(50 * time.Millisecond)}, nil
 		})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"wsticket/internal/limit"
 	"wsticket/internal/upgrade"
 )
 
@@ -17,7 +16,7 @@ const redeemGrace = 500 * time.Millisecond
 // awaitMessage completes the handshake, waits for the first message with the
 // credential, and connects.
 func (h *Handler) awaitMessage(s *handshake) {
-	leave, err := h.unauthenticated.enter(limit.AddrKey(s.candidate.Presentation.ClientIP))
+	leave, err := h.unauthenticated.enter(s.candidate.Presentation.ClientIP)
 	if err != nil {
 		h.refuse(s, err)
 		return

@@ -26,7 +26,7 @@ const (
 func messageFixture(t *testing.T, change func(*setup)) *fixture {
 	t.Helper()
 	return newFixture(t, func(s *setup) {
-		s.gate.Doors, s.ws.AuthTimeout = nil, time.Minute
+		s.gate.Doors, s.ws.AuthTimeout = withoutSessions(), time.Minute
 		if change != nil {
 			change(s)
 		}

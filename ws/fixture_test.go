@@ -29,6 +29,11 @@ const (
 	deadBearer = "bearer.no.answer"
 )
 
+// withoutSessions returns every door but cookie.
+func withoutSessions() []ticket.Door {
+	return []ticket.Door{ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorHeader, ticket.DoorFirstMessage}
+}
+
 // setup is what a handler is made of.
 type setup struct {
 	ticket ticket.Options
@@ -110,7 +115,7 @@ func build(t *testing.T, s setup) (*ws.Handler, *live.Registry) {
 // bare makes a handler for clients that send no Origin, without a server.
 func bare(t *testing.T, redeemer gate.Redeemer, endpoint ws.Endpoint, change func(*setup)) *ws.Handler {
 	t.Helper()
-	s := setup{gate: gate.Options{Redeemer: redeemer, AllowMissingOrigin: true}, ws: ws.Options{Endpoint: endpoint}}
+	s := setup{gate: gate.Options{Redeemer: redeemer, AllowMissingOrigin: true, Doors: withoutSessions()}, ws: ws.Options{Endpoint: endpoint}}
 	if change != nil {
 		change(&s)
 	}

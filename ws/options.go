@@ -89,7 +89,9 @@ type Options struct {
 	AuthTimeout time.Duration
 	// Unauthenticated bounds the connections that have not authenticated yet,
 	// and UnauthenticatedPerAddress those of one client address, an IPv6 one by
-	// its /64. One more is refused with 503. Default: 1000 and 20.
+	// its /64. Its /56 may have four times as many and its /48 sixteen times,
+	// each at most half of all. One more is refused with 503. Default: 1000 and
+	// 20.
 	Unauthenticated, UnauthenticatedPerAddress int
 	// AcceptThenClose completes a handshake that is refused for its credential
 	// or a limit, and closes it with a code that says why: pages see the code,

@@ -72,6 +72,8 @@ func (h *Handler) ask(s *handshake, protocols []string, extensions bool) (*relay
 	out := h.relay.Outbound(s.r, h.o.Gate.Trusts(s.r))
 	h.o.Gate.RemoveCredentials(out)
 	header.Set(out.Header, "Sec-Websocket-Protocol", protocols)
+	// The client may have sent it with empty members.
+	out.Header["Sec-Websocket-Version"] = []string{"13"}
 	if !extensions {
 		out.Header.Del("Sec-Websocket-Extensions")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"wsticket/gate"
 	"wsticket/live"
 	"wsticket/ticket"
 	"wsticket/ws"
@@ -63,7 +64,7 @@ func relayed(t *testing.T, u *upstream, change func(*setup)) *fixture {
 	t.Helper()
 	return newFixture(t, func(s *setup) {
 		s.ws.Endpoint, s.ws.Upstream = nil, &ws.Upstream{URL: u.URL, Identity: who{}}
-		s.gate.Doors, s.gate.Sessions, s.gate.SessionCookie = nil, fakeAuth{}, "sid"
+		s.gate.Doors, s.gate.Sessions, s.gate.SessionCookie = gate.Doors(), fakeAuth{}, "sid"
 		if change != nil {
 			change(s)
 		}
@@ -133,6 +134,22 @@ func TestRelayThroughEachDoor(t *testing.T) {
 			t.Error("the application was offered extensions that the client was not granted")
 		}
 	})
+}
+
+// What a browser sends unasked beside a ticket is no second credential. The
+// session cookie does not reach the application, and what is its own does.
+func TestRelayAmbientCredentials(t *testing.T) {
+	u := newUpstream(t, "app.v1")
+	f := relayed(t, u, nil)
+	f.send(t, strings.ReplaceAll(request("GET /ws?ticket=$T HTTP/1.1", "+Authorization: Basic eDp5", "+Cookie: theme=dark; sid="+marker+"; sid.1="+marker,
+		"Connection: ,Upgrade, keep-alive,", "+Sec-WebSocket-Version:"), "$T", f.issue(nil).Token.Reveal())).echoes(t, "hello")
+	seen := <-u.seen
+	if got := seen.Header.Get("Cookie"); got != "theme=dark" || seen.Header.Get("Authorization") != "Basic eDp5" {
+		t.Errorf("the application sees Cookie %q, Authorization %q, want its own alone", got, seen.Header["Authorization"])
+	}
+	if got := seen.Header["Sec-Websocket-Version"]; len(got) != 1 || got[0] != "13" {
+		t.Errorf("the application sees versions %q, want 13 alone", got)
+	}
 }
 
 func wantClean(t *testing.T, r *http.Request, token, query, cookie string) {

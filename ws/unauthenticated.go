@@ -1,34 +1,62 @@
 package ws
 
-import "sync"
+import (
+	"net/netip"
+	"sync"
 
-// unauthenticated counts the connections that have not authenticated yet, in all
-// and by client address. It is safe for concurrent use.
+	"wsticket/gate"
+	"wsticket/internal/limit"
+)
+
+// The limits of connections that have not authenticated, by the keys of the
+// configuration of serve.
+const (
+	limitUnauthenticated           = "limits.unauthenticated"
+	limitUnauthenticatedPerAddress = "limits.unauthenticated_per_address"
+)
+
+// unauthenticated counts the connections that have not authenticated yet, in all,
+// by client address, and by the networks of IPv6 addresses. It is safe for
+// concurrent use.
 type unauthenticated struct {
 	max, maxOfAddress int
 
 	mu        sync.Mutex
 	all       int
-	ofAddress map[string]int // no entry is zero
+	ofNetwork [len(limit.Networks)]map[netip.Prefix]int // no entry is zero
 }
 
 func newUnauthenticated(all, ofAddress int) *unauthenticated {
-	return &unauthenticated{max: all, maxOfAddress: ofAddress, ofAddress: make(map[string]int)}
+	u := &unauthenticated{max: all, maxOfAddress: ofAddress}
+	for n := range u.ofNetwork {
+		u.ofNetwork[n] = make(map[netip.Prefix]int)
+	}
+	return u
+}
+
+// maxOf bounds the n-th network of an address. A network that is larger than one
+// client gets half of all places at most, so that it cannot hold all of them.
+func (u *unauthenticated) maxOf(n int) int {
+	if n == 0 {
+		return u.maxOfAddress
+	}
+	return min(u.maxOfAddress*limit.Networks[n].Times, max(u.maxOfAddress, u.max/2))
 }
 
 // enter counts one more. leave subtracts it again, the first time it is called.
-// The error is errCrowded or errCrowdedAddress.
-func (u *unauthenticated) enter(addr string) (leave func(), err error) {
+// The error is errCrowded or errCrowdedAddress, and says which limit it is.
+func (u *unauthenticated) enter(addr netip.Addr) (leave func(), err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	switch {
-	case u.ofAddress[addr] >= u.maxOfAddress:
-		return nil, errCrowdedAddress
-	case u.all >= u.max:
-		return nil, errCrowded
+	for n, counts := range u.ofNetwork {
+		if network, ok := limit.Network(addr, n); ok && counts[network] >= u.maxOf(n) {
+			return nil, gate.LimitedBy(limitUnauthenticatedPerAddress, errCrowdedAddress, gate.NetworkAttr(network))
+		}
 	}
-	u.all++
-	u.ofAddress[addr]++
+	if u.all >= u.max {
+		return nil, gate.LimitedBy(limitUnauthenticated, errCrowded)
+	}
+	u.addLocked(addr, 1)
 	return sync.OnceFunc(func() { u.leave(addr) }), nil
 }
 
@@ -39,12 +67,21 @@ func (u *unauthenticated) count() int {
 	return u.all
 }
 
-func (u *unauthenticated) leave(addr string) {
+func (u *unauthenticated) leave(addr netip.Addr) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.all--
-	u.ofAddress[addr]--
-	if u.ofAddress[addr] == 0 {
-		delete(u.ofAddress, addr)
+	u.addLocked(addr, -1)
+}
+
+func (u *unauthenticated) addLocked(addr netip.Addr, one int) {
+	u.all += one
+	for n, counts := range u.ofNetwork {
+		network, ok := limit.Network(addr, n)
+		if !ok {
+			continue
+		}
+		if counts[network] += one; counts[network] == 0 {
+			delete(counts, network)
+		}
 	}
 }

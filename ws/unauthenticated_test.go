@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -74,6 +75,33 @@ func TestUnauthenticatedBounds(t *testing.T) {
 			t.Errorf("by header: status %d, want 101", got.StatusCode)
 		}
 	}
+}
+
+// One network cannot hold all places, however many addresses it has.
+func TestUnauthenticatedNetworks(t *testing.T) {
+	f := messageFixture(t, func(s *setup) {
+		s.ws.Unauthenticated, s.ws.UnauthenticatedPerAddress, s.gate.ClientAddr = 20, 2, addressOf
+	})
+	knock := func(format string, n, places int) {
+		t.Helper()
+		taken := 0
+		for i := range n {
+			if f.send(t, request(plain, "X-Address: "+fmt.Sprintf(format, i))).StatusCode == switching {
+				taken++
+			}
+		}
+		if taken != places {
+			t.Errorf("%s: %d of %d places, want %d", format, taken, n, places)
+		}
+	}
+	knock("2001:db8:1:1::%x", 5, 2)
+	knock("2001:db8:1:%x::1", 12, 6)   // the /56 has two already, and may have eight
+	knock("2001:db8:1:%x00::1", 12, 2) // the /48 may have half of all
+	f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventLimit, Attrs: []slog.Attr{
+		slog.String("limit", "limits.unauthenticated_per_address"), slog.String("network", "2001:db8:1::/48"),
+	}})
+	knock("2001:db8:2%02x::1", 12, 10) // others get the rest
+	f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventLimit, Attrs: []slog.Attr{slog.String("limit", "limits.unauthenticated")}})
 }
 
 // eventually makes handshakes from address until one is accepted: a place

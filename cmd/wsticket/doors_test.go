@@ -31,10 +31,13 @@ func sayFirst(ctx context.Context, t testing.TB, host, text string) (*websocket.
 
 func authMessage(token string) string { return fmt.Sprintf(`{"type":"auth","token":%q}`, token) }
 
+// everyDoor is the setting that opens all doors; cookie only with sessions.
+const everyDoor = "ws.doors=query, subprotocol, header, cookie, first_message"
+
 func TestFirstMessageDoor(t *testing.T) {
 	redis := testenv.Redis(t)
 	idp := newProvider(t)
-	p := start(t, "serve", "--config", idp.config(t, redis.URL()))
+	p := start(t, "serve", "--config", idp.config(t, redis.URL()), "--set", everyDoor)
 	bearer := idp.bearer(t, "alice")
 	got := issue(t, p.public, bearer)
 	for what, token := range map[string]string{"a ticket": got.Ticket, "a bearer": bearer} {
@@ -94,7 +97,7 @@ func TestCookieDoor(t *testing.T) {
 // The keys of the new doors reach the endpoint.
 func TestDoorSettings(t *testing.T) {
 	idp := newProvider(t)
-	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "ws.accept_then_close=true", "--set", "ws.auth_timeout=50ms")
+	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", everyDoor, "--set", "ws.accept_then_close=true", "--set", "ws.auth_timeout=50ms")
 	for what, target := range map[string]string{"silence": "/ws", "a wrong ticket": "/ws?ticket=wst1_x"} {
 		conn, _, err := websocket.Dial(t.Context(), "ws://"+p.public+target, nil)
 		if err != nil {
@@ -106,7 +109,7 @@ func TestDoorSettings(t *testing.T) {
 	}
 	p.stderr.WaitFor(t, `"reason":"auth_timeout"`)
 
-	p = start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "limits.unauthenticated_per_address=1")
+	p = start(t, "serve", "--config", idp.config(t, "memory:"), "--set", everyDoor, "--set", "limits.unauthenticated_per_address=1")
 	waiting, _, err := websocket.Dial(t.Context(), "ws://"+p.public+"/ws", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +120,7 @@ func TestDoorSettings(t *testing.T) {
 	}
 	p.hasMetrics(t, `wsticket_handshakes_total{door="first_message",outcome="error",reason="unauthenticated_per_address"} 1`)
 
-	p = start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "ws.doors=query")
+	p = start(t, "serve", "--config", idp.config(t, "memory:")) // it has to be named
 	if _, res, err := websocket.Dial(t.Context(), "ws://"+p.public+"/ws", nil); err == nil || res == nil || res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("where the door is closed: %v, want 401", err)
 	}

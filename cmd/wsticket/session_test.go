@@ -32,7 +32,8 @@ func TestTicketsBySession(t *testing.T) {
 		switch cookie := r.Header.Get("Cookie"); {
 		case away.Load():
 			w.WriteHeader(http.StatusBadGateway)
-		case cookie == "__Host-session=alices":
+		case cookie == "__Host-session=alices", // and whatever else the application makes of its cookies
+			cookie == "__Host-session=other; __Host-session=alices", cookie == `__Host-session.0="ali"; __Host-session.1="ces"`:
 			_, _ = io.WriteString(w, `{"sub":"alice","sid":"s-1","claims":{"groups":["a"]}}`)
 		default:
 			w.WriteHeader(http.StatusUnauthorized)
@@ -57,6 +58,13 @@ func TestTicketsBySession(t *testing.T) {
 	}
 	if left := time.Until(got.ConnectionExpiresAt); left > 24*time.Hour || left < 23*time.Hour {
 		t.Errorf("the connection may last %s, want a day", left)
+	}
+	for _, cookies := range []string{
+		"__Host-session=other; theme=dark; __Host-session=alices", `__Host-session.0="ali"; theme=dark; __Host-session.1="ces"`,
+	} {
+		if a := askAsPage(t, http.MethodPost, tickets, cookies); a.status != http.StatusCreated {
+			t.Errorf("%s: %d %s, want what the application says", cookies, a.status, a.body)
+		}
 	}
 	if a := askAsPage(t, http.MethodPost, tickets, "__Host-session=mallorys"); a.status != http.StatusUnauthorized {
 		t.Errorf("an unknown session = %d %s, want 401", a.status, a.body)

@@ -91,6 +91,16 @@ export async function open(host) {
   return new App(page);
 }
 
+// openStaging loads the page of the staging site, whose name and password the browser
+// keeps.
+export async function openStaging() {
+  const page = await context.newPage();
+  await page.goto(world.staging.replace('https://', 'https://staging:staging@'));
+  await watch(page);
+  await page.goto(`${world.staging}/?${marker}`);
+  return new App(page);
+}
+
 // App is a page. Its methods call page.js in the page.
 class App {
   constructor(page) {
@@ -106,7 +116,12 @@ class App {
 
   // startSession gets a cookie of the host of api for the browser, with this SameSite.
   async startSession(api, sameSite) {
-    const url = `${beside(api)}/session?${sameSite}`;
+    await this.startSessionAt(beside(api), sameSite);
+  }
+
+  // startSessionAt is startSession at an application.
+  async startSessionAt(origin, sameSite) {
+    const url = `${origin}/session?${sameSite}`;
     const status = await this.page.evaluate((url) => app.startSession(url), url);
     assert.equal(status, 204, 'status of the sign-in');
     for (const { value } of await context.cookies(url)) keep('session', value);
@@ -131,6 +146,19 @@ class App {
   // connectBySession connects with only the cookie of the browser.
   connectBySession(api) {
     return this.connect('cookie', { url: `${api.replace('https:', 'wss:')}/ws` });
+  }
+
+  // run runs the code of a document that opens a socket, with api in the place of the
+  // host that the document names. It returns the first message, or the code of the end.
+  run(code, api) {
+    const there = code.replaceAll('api.example.com', new URL(api).host);
+    return this.page.evaluate(async (code) => {
+      const socket = await new Function(`return (async () => { ${code}\n return socket; })()`)();
+      return new Promise((resolve) => {
+        socket.onmessage = ({ data }) => resolve(data);
+        socket.onclose = ({ code }) => resolve(code);
+      });
+    }, there);
   }
 
   // connect presents a ticket at a door and returns the result.
@@ -164,6 +192,12 @@ export function wantConnected(result, { protocol = '', user = 'alice', first = [
     },
     { opened: true, protocol, messages: [...first, 'hello'].map((type) => `${type} ${user}`), last: greeting, code: 1000 },
   );
+}
+
+// wantGreeted checks the first message of a socket.
+export function wantGreeted(message, user = 'alice') {
+  assert.equal(typeof message, 'string', `the socket was closed with ${message}`);
+  assert.deepEqual([JSON.parse(message).type, JSON.parse(message).userId], ['hello', user]);
 }
 
 // wantRefused checks that a page was refused and cannot see why.

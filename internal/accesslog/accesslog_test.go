@@ -66,7 +66,7 @@ func TestEntryHoldsWhatIsKnown(t *testing.T) {
 	r.RemoteAddr = "192.0.2.1:4711"
 	r.Header.Set("X-Request-Id", "r-1")
 	var l log
-	h := clientip.Middleware(nil)(accesslog.Middleware(ticking(), l.sink)(
+	h := clientip.Store(clientip.Peer)(accesslog.Middleware(ticking(), l.sink)(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			*accesslog.NoteOf(r.Context()) = accesslog.Note{
 				TicketID: "id", Door: "query", Outcome: "issued", Reason: "ok", Route: "/ws-ticket",

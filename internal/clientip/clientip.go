@@ -11,22 +11,67 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-
-	"github.com/go-chi/chi/v5/middleware"
+	"sync/atomic"
 )
 
-// Middleware stores the client's address in the context of each request, for
-// [From]. If the peer is not a trusted proxy, that is the peer's address.
-// Otherwise it is the last address in X-Forwarded-For that does not belong to a
-// trusted proxy. It is unknown if all entries belong to trusted proxies or if an
-// entry after that address is malformed.
+// Reader finds the addresses of clients. It is safe for concurrent use.
+type Reader struct {
+	trusted    []netip.Prefix
+	unreadable atomic.Uint64
+	first      func(ctx context.Context, proxy netip.Addr)
+}
+
+// New returns a Reader that believes the proxies in trusted. It calls first, if
+// that is not nil, the first time that one of them reports a client by something
+// that is no address.
+func New(trusted []netip.Prefix, first func(ctx context.Context, proxy netip.Addr)) *Reader {
+	return &Reader{trusted: trusted, first: first}
+}
+
+// Unreadable returns how often a proxy has reported something that is no
+// address.
+func (c *Reader) Unreadable() uint64 { return c.unreadable.Load() }
+
+// Of returns the address of the client that sent r: the one that [Store] has
+// stored, or the peer's, or behind trusted proxies the one that they report. It is
+// zero only if the peer has no address, as that of a Unix socket.
 //
-// Middleware panics if a prefix is the zero value.
-func Middleware(trusted []netip.Prefix) func(http.Handler) http.Handler {
-	if len(trusted) == 0 {
-		return middleware.ClientIPFromRemoteAddr
+// The client is the last one in X-Forwarded-For that is no trusted proxy. If all
+// are trusted it is the first one: a user in the proxies' own network. If one
+// cannot be read, such as "unknown", it is the proxy that reported it, because
+// what stands before may be the client's invention.
+func (c *Reader) Of(r *http.Request) netip.Addr {
+	if stored, ok := r.Context().Value(contextKey{}).(netip.Addr); ok {
+		return stored
 	}
-	return middleware.ClientIPFromXFF(texts(trusted)...)
+	peer := Peer(r)
+	if !Within(peer, c.trusted) {
+		return peer
+	}
+	return c.walk(r, peer)
+}
+
+// Forwarded returns the address of the client whose request a proxy asks about
+// with r. The caller has to know that the proxy may be believed. Without trusted
+// proxies it is the only one, and has added the last address.
+func (c *Reader) Forwarded(r *http.Request) netip.Addr { return c.walk(r, Peer(r)) }
+
+// walk goes through X-Forwarded-For from the proxy that sent r to the client.
+func (c *Reader) walk(r *http.Request, proxy netip.Addr) netip.Addr {
+	at := proxy
+	for entry := range backwards(r.Header["X-Forwarded-For"]) {
+		reported, ok := parse(entry)
+		if !ok {
+			if c.unreadable.Add(1) == 1 && c.first != nil {
+				c.first(r.Context(), at)
+			}
+			return at
+		}
+		if at = reported; !Within(at, c.trusted) {
+			return at
+		}
+	}
+	return at
 }
 
 type contextKey struct{}
@@ -41,59 +86,21 @@ func Store(find func(*http.Request) netip.Addr) func(http.Handler) http.Handler 
 	}
 }
 
-func texts(prefixes []netip.Prefix) []string {
-	all := make([]string, len(prefixes))
-	for i, p := range prefixes {
-		all[i] = p.String()
-	}
-	return all
+// From returns the client's address that [Store] has stored, or the zero value if
+// it is unknown.
+func From(ctx context.Context) netip.Addr {
+	stored, _ := ctx.Value(contextKey{}).(netip.Addr)
+	return stored
 }
 
-// Forwarded returns a function for requests in which a proxy asks about another
-// request. The function returns the address of the client that sent the other one:
-// the last address in X-Forwarded-For that does not belong to a trusted proxy. The
-// caller has to know whether the proxy that asks may be believed.
-func Forwarded(trusted []netip.Prefix) func(*http.Request) netip.Addr {
-	// If no proxies are configured, the one that asks is the only one, and it has
-	// added the last entry.
-	read, peer := middleware.ClientIPFromXFFTrustedProxies(1), ""
-	if len(trusted) > 0 {
-		read, peer = middleware.ClientIPFromXFF(texts(trusted)...), trusted[0].Addr().String()
-	}
-	return func(r *http.Request) (found netip.Addr) {
-		// Drop what Middleware has stored about the proxy that asks.
-		asked := r.WithContext(context.Background())
-		asked.RemoteAddr = peer
-		read(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			found = From(r.Context())
-		})).ServeHTTP(nil, asked)
-		return found
-	}
-}
-
-// Finder returns a function that returns the client's address of a request: the one
-// that [Middleware] has stored, or the one that it would store if it did not run.
-func Finder(trusted []netip.Prefix) func(*http.Request) netip.Addr {
-	read := Middleware(trusted)
-	return func(r *http.Request) (found netip.Addr) {
-		if found = From(r.Context()); found.IsValid() {
-			return found
-		}
-		read(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			found = From(r.Context())
-		})).ServeHTTP(nil, r)
-		return found
-	}
-}
-
-// Peer returns the address of the TCP peer in the form of [From], or the zero
-// value if the request has none.
+// Peer returns the address of the TCP peer, an IPv4 one never in its IPv6-mapped
+// form, or the zero value if the request has none.
 func Peer(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
-	return peer.Addr().Unmap().WithZone("")
+	return plain(peer.Addr())
 }
 
 // Within reports whether an address is in one of the prefixes.
@@ -101,12 +108,5 @@ func Within(a netip.Addr, prefixes []netip.Prefix) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// From returns the client's address that [Middleware] or [Store] has stored, or the
-// zero value if it is unknown. An IPv4 address that Middleware has stored is never in
-// its IPv6-mapped form.
-func From(ctx context.Context) netip.Addr {
-	if stored, ok := ctx.Value(contextKey{}).(netip.Addr); ok {
-		return stored
-	}
-	return middleware.GetClientIPAddr(ctx)
-}
+// plain returns an address in the form in which it is compared.
+func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }

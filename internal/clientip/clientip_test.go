@@ -1,6 +1,7 @@
 package clientip_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -9,7 +10,7 @@ import (
 	"wsticket/internal/clientip"
 )
 
-func TestMiddleware(t *testing.T) {
+func TestReader(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	for _, row := range []struct {
@@ -31,17 +32,33 @@ func TestMiddleware(t *testing.T) {
 		{"the last entry that is no proxy's counts", proxies, "10.0.0.1:80", xff("6.6.6.6, 2.2.2.2, 10.0.0.7"), "2.2.2.2"},
 		{"two headers are one list", proxies, "10.0.0.1:80", xff("6.6.6.6", "2.2.2.2"), "2.2.2.2"},
 		{"a mapped proxy is a proxy", proxies, "10.0.0.1:80", xff("2.2.2.2, ::ffff:10.0.0.10"), "2.2.2.2"},
-		{"behind garbage nothing is believed", proxies, "10.0.0.1:80", xff("1.1.1.1, x"), ""},
-		{"a proxy without the header", proxies, "10.0.0.1:80", nil, ""},
-		{"proxies all the way", proxies, "10.0.0.1:80", xff("10.0.0.3"), ""},
+		{"behind garbage nothing is believed", proxies, "10.0.0.1:80", xff("1.1.1.1, x"), "10.0.0.1"},
+		{"and the nearest proxy stands for it", proxies, "10.0.0.1:80", xff("1.1.1.1, unknown, 10.0.0.7"), "10.0.0.7"},
+		{"a proxy without the header", proxies, "10.0.0.1:80", nil, "10.0.0.1"},
+		{"a user in the network of the proxies", proxies, "10.0.0.1:80", xff("10.0.0.3"), "10.0.0.3"},
+		{"also behind several of them", proxies, "10.0.0.1:80", xff("10.9.9.9, 10.0.0.7"), "10.9.9.9"},
+		{"empty elements mean nothing", proxies, "10.0.0.1:80", xff(", 2.2.2.2 ,,", ""), "2.2.2.2"},
+		{"with a port (Azure)", proxies, "10.0.0.1:80", xff("203.0.113.7:5678"), "203.0.113.7"},
+		{"IPv6 with a port (AWS)", proxies, "10.0.0.1:80", xff("[2001:db8::9]:4711"), "2001:db8::9"},
+		{"in quotes (RFC 7239)", proxies, "10.0.0.1:80", xff(`"[2001:db8::9]:4711"`), "2001:db8::9"},
+		{"in brackets alone", proxies, "10.0.0.1:80", xff("[2001:db8::9]"), "2001:db8::9"},
+		{"a zone", proxies, "10.0.0.1:80", xff("fe80::1%eth0"), "fe80::1"},
+		{"a zone in brackets", proxies, "10.0.0.1:80", xff("[fe80::1%eth0]:80"), "fe80::1"},
+		{"mapped, with a port", proxies, "10.0.0.1:80", xff("[::ffff:203.0.113.7]:80"), "203.0.113.7"},
+		{"a proxy with a port", proxies, "10.0.0.1:80", xff("2.2.2.2, 10.0.0.7:443"), "2.2.2.2"},
+		{"a hidden one (RFC 7239)", proxies, "10.0.0.1:80", xff("1.1.1.1, _hidden"), "10.0.0.1"},
+		{"a port that is none", proxies, "10.0.0.1:80", xff("1.1.1.1, 2.2.2.2:99999"), "10.0.0.1"},
+		{"an open bracket", proxies, "10.0.0.1:80", xff("1.1.1.1, [2001:db8::9"), "10.0.0.1"},
+		{"an open quote", proxies, "10.0.0.1:80", xff(`1.1.1.1, "2.2.2.2`), "10.0.0.1"},
+		{"a name", proxies, "10.0.0.1:80", xff("1.1.1.1, client.example"), "10.0.0.1"},
 
 		{"True-Client-Ip is not read", proxies, "10.0.0.1:80", http.Header{"True-Client-Ip": {"6.6.6.6"}, "X-Forwarded-For": {"2.2.2.2"}}, "2.2.2.2"},
-		{"X-Real-Ip is not read", proxies, "10.0.0.1:80", http.Header{"X-Real-Ip": {"6.6.6.6"}}, ""},
-		{"Forwarded is not read", proxies, "10.0.0.1:80", http.Header{"Forwarded": {"for=6.6.6.6"}}, ""},
-		{"underscores do not stand for dashes", proxies, "10.0.0.1:80", http.Header{"X_forwarded_for": {"6.6.6.6"}, "X_Forwarded_For": {"6.6.6.6"}}, ""},
+		{"X-Real-Ip is not read", proxies, "10.0.0.1:80", http.Header{"X-Real-Ip": {"6.6.6.6"}}, "10.0.0.1"},
+		{"Forwarded is not read", proxies, "10.0.0.1:80", http.Header{"Forwarded": {"for=6.6.6.6"}}, "10.0.0.1"},
+		{"underscores do not stand for dashes", proxies, "10.0.0.1:80", http.Header{"X_forwarded_for": {"6.6.6.6"}, "X_Forwarded_For": {"6.6.6.6"}}, "10.0.0.1"},
 	} {
 		var got netip.Addr
-		h := clientip.Middleware(row.trusted)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		h := clientip.Store(clientip.New(row.trusted, nil).Of)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			got = clientip.From(r.Context())
 		}))
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
@@ -67,17 +84,18 @@ func TestForwarded(t *testing.T) {
 		rule    string
 		trusted []netip.Prefix
 		header  http.Header
-		want    string // empty: unknown
+		want    string
 	}{
 		{"the only entry", proxies, xff("1.1.1.1"), "1.1.1.1"},
 		{"the last that is no proxy's", proxies, xff("6.6.6.6, 2.2.2.2, 10.0.0.7"), "2.2.2.2"},
 		{"over two lines", proxies, xff("6.6.6.6", "2.2.2.2"), "2.2.2.2"},
-		{"behind garbage nothing is believed", proxies, xff("1.1.1.1, x"), ""},
-		{"proxies all the way", proxies, xff("10.0.0.3"), ""},
-		{"none", proxies, nil, ""},
+		{"behind garbage nothing is believed", proxies, xff("1.1.1.1, x"), "192.0.2.99"},
+		{"a user in the network of the proxies", proxies, xff("10.0.0.3"), "10.0.0.3"},
+		{"none", proxies, nil, "192.0.2.99"},
 		{"with no proxies the last", nil, xff("6.6.6.6, 2.2.2.2"), "2.2.2.2"},
 		{"with no proxies, mapped", nil, xff("::ffff:2.2.2.2"), "2.2.2.2"},
-		{"with no proxies, garbage", nil, xff("1.1.1.1, x"), ""},
+		{"with no proxies, garbage", nil, xff("1.1.1.1, x"), "192.0.2.99"},
+		{"with no proxies, empty elements", nil, xff("2.2.2.2:80,", ""), "2.2.2.2"},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.RemoteAddr = "192.0.2.99:80" // the proxy that asks
@@ -86,7 +104,7 @@ func TestForwarded(t *testing.T) {
 		if row.want != "" {
 			want = netip.MustParseAddr(row.want)
 		}
-		if got := clientip.Forwarded(row.trusted)(r); got != want {
+		if got := clientip.New(row.trusted, nil).Forwarded(r); got != want {
 			t.Errorf("%s: got %v, want %v", row.rule, got, want)
 		}
 		if r.RemoteAddr != "192.0.2.99:80" {
@@ -95,20 +113,46 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-// Finder needs no middleware, and does not contradict it.
-func TestFinder(t *testing.T) {
+// What is stored counts, and what cannot be read is counted and told once.
+func TestReaderTells(t *testing.T) {
 	t.Parallel()
-	find := clientip.Finder([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+	var told []netip.Addr
+	c := clientip.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, func(_ context.Context, proxy netip.Addr) { told = append(told, proxy) })
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-	r.RemoteAddr, r.Header = "10.0.0.1:80", xff("192.0.2.1")
-	if got := find(r); got != netip.MustParseAddr("192.0.2.1") {
-		t.Errorf("without middleware: got %v, want the address that the proxy has added", got)
+	r.RemoteAddr, r.Header = "10.0.0.1:80", xff("unknown")
+	for range 3 {
+		c.Of(r)
 	}
-	clientip.Middleware(nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if got := find(r); got != netip.MustParseAddr("10.0.0.1") {
+	if want := netip.MustParseAddr("10.0.0.1"); len(told) != 1 || told[0] != want || c.Unreadable() != 3 {
+		t.Errorf("told %v, counted %d, want %s once of 3", told, c.Unreadable(), want)
+	}
+	r.RemoteAddr = "192.0.2.1:80"
+	if c.Of(r); c.Unreadable() != 3 {
+		t.Error("what a stranger says is counted")
+	}
+	stored := netip.MustParseAddr("203.0.113.9")
+	clientip.Store(func(*http.Request) netip.Addr { return stored })(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if got := c.Of(r); got != stored {
 			t.Errorf("behind a middleware: got %v, want the address that it has stored", got)
 		}
 	})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// FuzzForwardedFor: whatever a header says, there is an address, and one of the
+// header only if it was written there.
+func FuzzForwardedFor(f *testing.F) {
+	for _, seed := range []string{"1.1.1.1, 2.2.2.2:80", `"[2001:db8::9]:4711"`, "unknown", ",,", "[::1%lo", "_a:_b"} {
+		f.Add(seed)
+	}
+	c := clientip.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, nil)
+	f.Fuzz(func(t *testing.T, value string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.RemoteAddr, r.Header = "10.0.0.1:80", xff(value)
+		got := c.Of(r)
+		if !got.IsValid() || got.Zone() != "" || got.Is4In6() {
+			t.Errorf("%q: got %s", value, got)
+		}
+	})
 }
 
 func TestStore(t *testing.T) {
@@ -120,7 +164,7 @@ func TestStore(t *testing.T) {
 			t.Errorf("got %v, want %v", got, found)
 		}
 		r.RemoteAddr, r.Header = "10.0.0.1:80", xff("203.0.113.5")
-		if got := clientip.Forwarded(nil)(r); got != netip.MustParseAddr("203.0.113.5") {
+		if got := clientip.New(nil, nil).Forwarded(r); got != netip.MustParseAddr("203.0.113.5") {
 			t.Errorf("what a proxy asks about: got %v, want its client", got)
 		}
 	})).ServeHTTP(httptest.NewRecorder(), r)

@@ -16,12 +16,16 @@ func IsToken(s string) bool {
 }
 
 // List splits a comma-separated header, over all its lines (RFC 9110 5.3).
-// Empty elements are kept, for the caller to refuse.
+// Empty elements mean nothing and are left out (RFC 9110 5.6.1.2): a proxy that
+// removes an element leaves them behind. No list that is read here may have a
+// comma in quotes.
 func List(lines []string) []string {
 	var elements []string
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {
-			elements = append(elements, strings.Trim(element, " \t"))
+			if element = strings.Trim(element, " \t"); element != "" {
+				elements = append(elements, element)
+			}
 		}
 	}
 	return elements

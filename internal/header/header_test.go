@@ -3,44 +3,71 @@ package header_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"wsticket/internal/header"
 )
 
-func TestCookies(t *testing.T) {
+func TestSessionCookies(t *testing.T) {
 	tests := []struct {
-		rule  string
-		lines []string
-		want  []string
-		err   error
+		rule   string
+		lines  []string
+		family string // joined by "; "
+		value  string
+		err    error
 	}{
-		{"none", nil, nil, nil},
-		{"alone", []string{"sid=abc"}, []string{"abc"}, nil},
-		{"among others", []string{"a=1; sid=abc; b=2"}, []string{"abc"}, nil},
-		{"without blanks", []string{"a=1;sid=abc"}, []string{"abc"}, nil},
-		{"an equals sign belongs to the value", []string{"sid=a=b"}, []string{"a=b"}, nil},
-		{"others may be malformed", []string{`x; "; =; sid=abc`}, []string{"abc"}, nil},
-		{"names are case-sensitive", []string{"SID=abc"}, nil, nil},
-		{"a longer name is another one", []string{"sid2=abc; xsid=abc"}, nil, nil},
-		{"twice", []string{"sid=a; sid=b"}, []string{"a", "b"}, nil},
-		{"twice over two lines", []string{"sid=a", "sid=b"}, []string{"a", "b"}, nil},
-		{"no value", []string{"sid="}, nil, header.ErrCookie},
-		{"no equals sign", []string{"sid"}, nil, header.ErrCookie},
-		{"quoted", []string{`sid="abc"`}, nil, header.ErrCookie},
-		{"a blank within", []string{"sid=a b"}, nil, header.ErrCookie},
-		{"a comma, which some take for a separator", []string{"sid=a,sid=b"}, nil, header.ErrCookie},
-		{"not ASCII", []string{"sid=ä"}, nil, header.ErrCookie},
+		{"alone", []string{"sid=abc"}, "sid=abc", "abc", nil},
+		{"among others", []string{"a=1; sid=abc; b=2"}, "sid=abc", "abc", nil},
+		{"without blanks", []string{"a=1;sid=abc"}, "sid=abc", "abc", nil},
+		{"an equals sign belongs to the value", []string{"sid=a=b"}, "sid=a=b", "a=b", nil},
+		{"others may be malformed", []string{`x; "; =; sid=abc`}, "sid=abc", "abc", nil},
+		{"a longer name is another one", []string{"sid=abc; sid2=x; xsid=y; sid.x=z; sid.=z; sidC1=z"}, "sid=abc", "abc", nil},
+		{"quoted", []string{`sid="abc"`}, `sid="abc"`, "abc", nil},
+		{"twice the same", []string{"sid=a; sid=a"}, "sid=a; sid=a", "a", nil},
+		{"twice the same, once quoted", []string{`sid=a; sid="a"`}, `sid=a; sid="a"`, "a", nil},
+		{"an empty one beside it, of a session that ended on another path", []string{`sid=; sid=a; sid=""`}, "sid=a", "a", nil},
+		{"twice", []string{"sid=a; sid=b"}, "sid=a; sid=b", "", header.ErrAmbiguous},
+		{"twice over two lines", []string{"sid=a", "sid=b"}, "sid=a; sid=b", "", header.ErrAmbiguous},
+		{"a blank within", []string{"sid=a b"}, "sid=a b", "", header.ErrCookie},
+		{"a comma, which some take for a separator", []string{"sid=a,sid=b"}, "sid=a,sid=b", "", header.ErrCookie},
+		{"not ASCII", []string{"sid=ä"}, "sid=ä", "", header.ErrCookie},
+		{"an open quote", []string{`sid="a`}, `sid="a`, "", header.ErrCookie},
+
+		{"chunks of Auth.js", []string{"sid.0=ab; a=1; sid.1=cd"}, "sid.0=ab; sid.1=cd", "abcd", nil},
+		{"in another order", []string{"sid.1=cd; sid.0=ab"}, "sid.1=cd; sid.0=ab", "abcd", nil},
+		{"eleven", []string{"sid.10=k; sid.9=j; sid.8=i; sid.7=h; sid.6=g; sid.5=f; sid.4=e; sid.3=d; sid.2=c; sid.1=b; sid.0=a"}, "*", "abcdefghijk", nil},
+		{"a chunk is missing", []string{"sid.0=ab; sid.2=cd"}, "sid.0=ab; sid.2=cd", "", header.ErrCookie},
+		{"the first is", []string{"sid.1=cd"}, "sid.1=cd", "", header.ErrCookie},
+		{"a chunk twice", []string{"sid.0=ab; sid.0=xy"}, "sid.0=ab; sid.0=xy", "", header.ErrAmbiguous},
+		{"whole and in chunks", []string{"sid=a; sid.0=b"}, "sid=a; sid.0=b", "", header.ErrAmbiguous},
+		{"chunks of ASP.NET Core", []string{"sid=chunks-2; sidC1=ab; sidC2=cd"}, "sid=chunks-2; sidC1=ab; sidC2=cd", "abcd", nil},
+		{"one more of them is left from before", []string{"sid=chunks-1; sidC1=ab; sidC2=cd"}, "*", "ab", nil},
+		{"one of them is missing", []string{"sid=chunks-2; sidC1=ab"}, "*", "", header.ErrCookie},
+		{"more than anybody has", []string{"sid=chunks-99999999; sidC1=ab"}, "*", "", header.ErrCookie},
+		{"no number of them", []string{"sid=chunks-x; sidC1=ab"}, "*", "", header.ErrCookie},
 	}
 	for _, tt := range tests {
-		got, err := header.Cookies(tt.lines, "sid")
-		if !slices.Equal(got, tt.want) || !errors.Is(err, tt.err) {
-			t.Errorf("%s: got %q, %v, want %q, %v", tt.rule, got, err, tt.want, tt.err)
+		family := header.SessionCookies(tt.lines, "sid")
+		var sent []string
+		for _, c := range family {
+			sent = append(sent, c.String())
+		}
+		if got := strings.Join(sent, "; "); tt.family != "*" && got != tt.family {
+			t.Errorf("%s: found %q, want %q", tt.rule, got, tt.family)
+		}
+		if got, err := header.SessionValue(family, "sid"); got != tt.value || !errors.Is(err, tt.err) {
+			t.Errorf("%s: got %q, %v, want %q, %v", tt.rule, got, err, tt.value, tt.err)
+		}
+	}
+	for _, lines := range [][]string{nil, {""}, {"SID=abc"}, {"sid="}, {"sid"}, {`sid=""`}, {"a=sid=1"}} {
+		if got := header.SessionCookies(lines, "sid"); got != nil {
+			t.Errorf("%q: found %q, want none", lines, got)
 		}
 	}
 }
 
-func TestWithoutCookie(t *testing.T) {
+func TestWithoutSession(t *testing.T) {
 	tests := []struct {
 		rule        string
 		lines, want []string
@@ -51,19 +78,39 @@ func TestWithoutCookie(t *testing.T) {
 		{"twice, over two lines", []string{"sid=x; sid=y", "a=1;sid=z"}, []string{"a=1"}},
 		{"malformed cookies of other names stay", []string{"SID=x; =; sid2=y"}, []string{"SID=x; =; sid2=y"}},
 		{"without a value", []string{"sid; a=1"}, []string{"a=1"}},
+		{"chunks of Auth.js", []string{"sid.0=x; sid.1=; a=1; sid.x=2"}, []string{"a=1; sid.x=2"}},
+		{"chunks of ASP.NET Core", []string{"sidC1=x; sidC2=y; a=1", "sid=chunks-2"}, []string{"a=1"}},
+		{"somebody else's", []string{"sidC1=x; sid=y"}, []string{"sidC1=x"}},
 	}
 	for _, tt := range tests {
-		if got := header.WithoutCookie(tt.lines, "sid"); !slices.Equal(got, tt.want) {
+		if got := header.WithoutSession(tt.lines, "sid"); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.rule, got, tt.want)
 		}
 	}
 }
 
+// FuzzSessionCookies: what is found is removed, and one value has no character
+// that another parser could take for the end of it.
+func FuzzSessionCookies(f *testing.F) {
+	for _, seed := range []string{"sid=a; sid.0=b", `sid="a"; b`, "sid=chunks-2; sidC1=a;sidC2=b", "sid.1=;;=", "sid.00=a; sid.0=b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		family := header.SessionCookies([]string{line}, "sid")
+		if left := header.SessionCookies(header.WithoutSession([]string{line}, "sid"), "sid"); left != nil {
+			t.Errorf("%q: left %q", line, left)
+		}
+		if value, err := header.SessionValue(family, "sid"); err == nil && !header.IsCookieValue(value) {
+			t.Errorf("%q: got %q", line, value)
+		}
+	})
+}
+
 func TestList(t *testing.T) {
 	for rule, row := range map[string]struct{ lines, want []string }{
-		"none":                    {nil, nil},
-		"over lines, with blanks": {[]string{"a, b", "\tc "}, []string{"a", "b", "c"}},
-		"empty elements are kept": {[]string{"a,,b", ""}, []string{"a", "", "b", ""}},
+		"none":                        {nil, nil},
+		"over lines, with blanks":     {[]string{"a, b", "\tc "}, []string{"a", "b", "c"}},
+		"empty elements mean nothing": {[]string{"a,,b", "", " ,c\t,"}, []string{"a", "b", "c"}},
 	} {
 		if got := header.List(row.lines); !slices.Equal(got, row.want) {
 			t.Errorf("%s: got %q, want %q", rule, got, row.want)

@@ -5,7 +5,6 @@
 package limit
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 
@@ -22,20 +21,20 @@ import (
 // since, which gives it a full bucket again. So do not rely on it against an
 // attacker who has more keys than the bound; a limit on what they share is for
 // that.
-type Limiter struct {
+type Limiter[K comparable] struct {
 	interval time.Duration // from one event to the next at the steady rate
 	burst    time.Duration // how far a bucket may run ahead of the clock
 	now      func() time.Time
 	start    time.Time
 
 	mu      sync.Mutex
-	buckets *gencache.Map[string, time.Duration] // key: when its bucket is empty, since start
-	turned  time.Duration                        // when the generations of buckets turned, since start
+	buckets *gencache.Map[K, time.Duration] // key: when its bucket is empty, since start
+	turned  time.Duration                   // when the generations of buckets turned, since start
 }
 
 // New returns a Limiter that holds about maxKeys keys, or nil if the rate
 // is no limit. A nil clock is time.Now.
-func New(rate Rate, maxKeys int, now func() time.Time) *Limiter {
+func New[K comparable](rate Rate, maxKeys int, now func() time.Time) *Limiter[K] {
 	if rate.Events <= 0 || rate.Per <= 0 {
 		return nil
 	}
@@ -43,16 +42,16 @@ func New(rate Rate, maxKeys int, now func() time.Time) *Limiter {
 		now = time.Now
 	}
 	interval := max(rate.Per/time.Duration(rate.Events), 1)
-	return &Limiter{
+	return &Limiter[K]{
 		interval: interval, burst: interval * time.Duration(rate.Events),
 		now: now, start: now(),
-		buckets: gencache.New[string, time.Duration](max(maxKeys, 1)),
+		buckets: gencache.New[K, time.Duration](max(maxKeys, 1)),
 	}
 }
 
 // Allow counts an event of key. If it is one too many it is not counted,
 // ok is false, and retryAfter is the time after which it would be admitted.
-func (l *Limiter) Allow(key string) (retryAfter time.Duration, ok bool) {
+func (l *Limiter[K]) Allow(key K) (retryAfter time.Duration, ok bool) {
 	if l == nil {
 		return 0, true
 	}
@@ -78,7 +77,7 @@ func (l *Limiter) Allow(key string) (retryAfter time.Duration, ok bool) {
 // Exhausted reports whether an event of key would now be one too many, and
 // counts nothing. It is for what is counted only when it fails, such as wrong
 // keys: ask before the work, and call [Limiter.Allow] after a failure.
-func (l *Limiter) Exhausted(key string) (retryAfter time.Duration, exhausted bool) {
+func (l *Limiter[K]) Exhausted(key K) (retryAfter time.Duration, exhausted bool) {
 	if l == nil {
 		return 0, false
 	}
@@ -90,23 +89,8 @@ func (l *Limiter) Exhausted(key string) (retryAfter time.Duration, exhausted boo
 
 // nextLocked returns when the bucket of key will be empty if one more event is
 // counted, and how long that event would have to wait.
-func (l *Limiter) nextLocked(key string, now time.Duration) (empty, wait time.Duration) {
+func (l *Limiter[K]) nextLocked(key K, now time.Duration) (empty, wait time.Duration) {
 	empty, _ = l.buckets.Peek(key)
 	empty = max(empty, now) + l.interval
 	return empty, empty - now - l.burst
-}
-
-// AddrKey returns the key of the network that an address stands for: an IPv4 address
-// itself, and the /64 of an IPv6 address, which is what one subscriber has.
-// All unknown addresses share one key.
-func AddrKey(a netip.Addr) string {
-	a = a.Unmap()
-	switch {
-	case !a.IsValid():
-		return "unknown"
-	case a.Is4():
-		return a.String()
-	default:
-		return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
-	}
 }

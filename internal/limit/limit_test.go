@@ -24,9 +24,9 @@ func (c *clock) now() time.Time          { return c.at }
 func (c *clock) advance(d time.Duration) { c.at = c.at.Add(d) }
 
 // limited returns a limiter and its clock.
-func limited(events int, per time.Duration, bound int) (*clock, *limit.Limiter) {
+func limited(events int, per time.Duration, bound int) (*clock, *limit.Limiter[string]) {
 	c := newClock()
-	return c, limit.New(limit.Rate{Events: events, Per: per}, bound, c.now)
+	return c, limit.New[string](limit.Rate{Events: events, Per: per}, bound, c.now)
 }
 
 func TestBurstThenTrickle(t *testing.T) {
@@ -70,7 +70,7 @@ func TestExhaustedCountsNothing(t *testing.T) {
 	if _, exhausted := l.Exhausted("a"); exhausted {
 		t.Error("still exhausted at the time that was announced")
 	}
-	if _, exhausted := (*limit.Limiter)(nil).Exhausted("a"); exhausted {
+	if _, exhausted := (*limit.Limiter[string])(nil).Exhausted("a"); exhausted {
 		t.Error("no limit is exhausted")
 	}
 }
@@ -85,11 +85,11 @@ func TestClockThatGoesBackOnlyDelays(t *testing.T) {
 
 func TestNilAndZeroAllowAll(t *testing.T) {
 	t.Parallel()
-	for name, l := range map[string]*limit.Limiter{
+	for name, l := range map[string]*limit.Limiter[string]{
 		"nil":       nil,
-		"zero rate": limit.New(limit.Rate{}, 10, nil),
-		"no time":   limit.New(limit.Rate{Events: 1}, 10, nil),
-		"no events": limit.New(limit.Rate{Per: time.Second}, 10, nil),
+		"zero rate": limit.New[string](limit.Rate{}, 10, nil),
+		"no time":   limit.New[string](limit.Rate{Events: 1}, 10, nil),
+		"no events": limit.New[string](limit.Rate{Per: time.Second}, 10, nil),
 	} {
 		for range 100 {
 			allowed(t, l, "a", name)
@@ -114,7 +114,7 @@ func TestRateHoldsWithinTheBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := newClock()
 		rate := limit.Rate{Events: rapid.IntRange(1, 5).Draw(t, "events"), Per: time.Second}
-		l := limit.New(rate, 20, c.now)
+		l := limit.New[string](rate, 20, c.now)
 		admitted := make(map[string][]time.Time)
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			c.advance(time.Duration(rapid.IntRange(0, 400).Draw(t, "ms")) * time.Millisecond)
@@ -149,7 +149,7 @@ func TestKeysBeyondTheBoundAreForgotten(t *testing.T) {
 
 func TestZeroBoundAndDefaultClock(t *testing.T) {
 	t.Parallel()
-	l := limit.New(limit.Rate{Events: 1, Per: time.Hour}, 0, nil)
+	l := limit.New[string](limit.Rate{Events: 1, Per: time.Hour}, 0, nil)
 	allowed(t, l, "a", "first")
 	if wait, ok := l.Allow("a"); ok || wait < 59*time.Minute {
 		t.Errorf("second: got (%s, %t), want it refused for an hour", wait, ok)
@@ -192,14 +192,14 @@ func TestAddrKey(t *testing.T) {
 	}
 }
 
-func allowed(t *testing.T, l *limit.Limiter, key, rule string) {
+func allowed(t *testing.T, l *limit.Limiter[string], key, rule string) {
 	t.Helper()
 	if wait, ok := l.Allow(key); !ok || wait != 0 {
 		t.Errorf("%s: got refused for %s, want admitted", rule, wait)
 	}
 }
 
-func denied(t *testing.T, l *limit.Limiter, key string, want time.Duration, rule string) {
+func denied(t *testing.T, l *limit.Limiter[string], key string, want time.Duration, rule string) {
 	t.Helper()
 	if wait, ok := l.Allow(key); ok || wait != want {
 		t.Errorf("%s: got (%s, %t), want (%s, false)", rule, wait, ok, want)

@@ -3,7 +3,9 @@ package origin
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,7 +22,8 @@ type Hosts struct {
 
 // NewHosts returns the set of entries such as "api.example.com",
 // "localhost:8080" or "[::1]". An entry without a port matches any port; an entry
-// with a port matches only a Host header with that port. Anything else, such as
+// with a port matches only a Host header with that port, or without one where it
+// is the default port of http or https. Anything else, such as
 // a pattern, a scheme or a path, is an error that names the entry. All faulty
 // entries are reported at once.
 func NewHosts(entries []string) (*Hosts, error) {
@@ -35,6 +38,9 @@ func NewHosts(entries []string) (*Hosts, error) {
 			hosts.anyPort[name] = struct{}{}
 		default:
 			hosts.exact[name+":"+port] = struct{}{}
+			if port == "443" || port == "80" {
+				hosts.exact[name+":"] = struct{}{} // clients leave it out (RFC 9110 7.2)
+			}
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -59,6 +65,21 @@ func (h *Hosts) Allows(host string) bool {
 	}
 	_, ok := h.exact[name+":"+port]
 	return ok
+}
+
+// Names returns the names of the set, sorted, each with its port if it has one.
+func (h *Hosts) Names() []string {
+	if h == nil {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(h.anyPort))
+	for name := range h.exact {
+		if !strings.HasSuffix(name, ":") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // maxHost is the maximum length of a name in bytes (RFC 1035 2.3.4).

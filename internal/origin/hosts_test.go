@@ -1,6 +1,7 @@
 package origin_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,7 +9,7 @@ import (
 )
 
 func TestHostsAllows(t *testing.T) {
-	hosts, err := origin.NewHosts([]string{"API.example.com", "localhost:8080", "[::1]", "127.0.0.1", "ws_1", "kube"})
+	hosts, err := origin.NewHosts([]string{"API.example.com", "localhost:8080", "[::1]", "127.0.0.1", "ws_1", "kube", "tls.example.com:443", "plain.example.com:80"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,6 +25,12 @@ func TestHostsAllows(t *testing.T) {
 		{"IPv6 in a longer spelling is the same address", "[0:0:0:0:0:0:0:1]", true},
 		{"IPv4", "127.0.0.1:80", true},
 		{"names of containers may hold an underscore", "ws_1", true},
+		{"the default port of https, as it is configured", "tls.example.com:443", true},
+		{"and left out", "tls.example.com", true},
+		{"the default port of http, left out", "plain.example.com", true},
+		{"the default port of the other scheme", "tls.example.com:80", false},
+		{"another port than that", "tls.example.com:8443", false},
+		{"the default port spelt out where none is configured", "api.example.com:443", true},
 		{"another port than the configured one", "localhost:8081", false},
 		{"no port where one is configured", "localhost", false},
 		{"H8 a foreign host", "evil.example", false},
@@ -50,6 +57,17 @@ func TestHostsAllows(t *testing.T) {
 		if got := hosts.Allows(tt.host); got != tt.want {
 			t.Errorf("%s: Allows(%.60q) = %v, want %v", tt.rule, tt.host, got, tt.want)
 		}
+	}
+}
+
+func TestHostsNames(t *testing.T) {
+	hosts, err := origin.NewHosts([]string{"b.example:443", "A.example", "[::1]:8080"})
+	if want := []string{"[::1]:8080", "a.example", "b.example:443"}; err != nil || !slices.Equal(hosts.Names(), want) {
+		t.Errorf("got %q, %v, want %q", hosts.Names(), err, want)
+	}
+	var missing *origin.Hosts
+	if got := missing.Names(); got != nil {
+		t.Errorf("nil: got %q", got)
 	}
 }
 

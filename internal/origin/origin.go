@@ -10,7 +10,9 @@ package origin
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -20,12 +22,13 @@ type List struct {
 	origins map[string]struct{}
 }
 
-// NewList returns the set of entries such as "https://app.example.com" or
-// "http://localhost:5173". Letters are folded to lower case and a default port
-// is dropped, as browsers do. Anything else is an error that names the entry:
-// patterns, paths (also a single trailing slash), user information, "null", other
-// schemes, and international names that are not in their xn-- form. All faulty
-// entries are reported at once.
+// NewList returns the set of entries such as "https://app.example.com",
+// "http://localhost:5173" or "capacitor://localhost". Letters of web origins are
+// folded to lower case and a default port is dropped, as browsers do. Anything
+// else is an error that names the entry and says what to write: patterns, paths
+// (also a single trailing slash), user information, "null", schemes whose pages
+// have no origin, and international names that are not in their xn-- form. All
+// faulty entries are reported at once.
 func NewList(entries []string) (*List, error) {
 	list := &List{origins: make(map[string]struct{}, len(entries))}
 	var faults []error
@@ -86,14 +89,41 @@ func (l *List) Check(h http.Header, allowMissing bool) (canonical string, ok boo
 	return canonical, ok && once
 }
 
+// Names returns the origins of the list, sorted.
+func (l *List) Names() []string {
+	if l == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(l.origins))
+}
+
 // Canonical returns a configured origin as a browser serialises it (RFC 6454 6.2).
 // Its errors are those of [NewList], without the entry.
+//
+// Applications in a WebView, and extensions of browsers, have schemes of their
+// own. URL parsers fold the host of http and https only, and some extensions
+// have upper-case hosts, so the host of another scheme is kept as it is.
 func Canonical(entry string) (string, error) {
-	scheme, rest, found := strings.Cut(lower(entry), "://")
-	if !found || scheme != "http" && scheme != "https" {
-		return "", errors.New("must begin with http:// or https://")
+	scheme, rest, found := strings.Cut(entry, "://")
+	scheme = lower(scheme)
+	if problem := noPage(scheme); found && problem != "" {
+		return "", errors.New(problem)
 	}
-	host, port, err := splitHostPort(rest)
+	canonical, err := canonical(scheme, rest)
+	if found && err == nil {
+		return canonical, nil
+	}
+	return "", advise(entry, scheme, rest, found, err)
+}
+
+func canonical(scheme, rest string) (string, error) {
+	if scheme != "http" && scheme != "https" {
+		if !isScheme(scheme) {
+			return "", errors.New("not a scheme")
+		}
+		return scheme + "://" + rest, checkAppHost(rest)
+	}
+	host, port, err := splitHostPort(lower(rest))
 	if err != nil {
 		return "", err
 	}
@@ -101,6 +131,61 @@ func Canonical(entry string) (string, error) {
 		host += ":" + port
 	}
 	return withoutDefaultPort(scheme + "://" + host), nil
+}
+
+// noPage says why no page has an origin of that scheme, empty if one may.
+func noPage(scheme string) string {
+	switch scheme {
+	case "ws", "wss":
+		return "an origin is that of a page, whose scheme is http where the socket's is ws: write " + strings.Replace(scheme, "ws", "http", 1) + "://…"
+	case "file", "data", "blob", "about", "javascript":
+		return "pages of this scheme send the origin null, which is never allowed: serve them over http"
+	default:
+		return ""
+	}
+}
+
+// advise returns an error that says what to write instead of entry.
+func advise(entry, scheme, rest string, found bool, cause error) error {
+	switch {
+	case lower(entry) == "null":
+		return errors.New("null is what sandboxed frames and files send, and is never allowed: serve the page over http")
+	case strings.Contains(entry, "*"):
+		return errors.New("has a pattern: list each origin whole")
+	case !found:
+		if whole, err := Canonical("https://" + entry); err == nil {
+			return fmt.Errorf("must begin with its scheme: write %s", whole)
+		}
+		return errors.New("must be scheme://host[:port]")
+	}
+	bare := rest
+	if end := strings.IndexAny(bare, "/?#"); end >= 0 {
+		bare = bare[:end]
+	}
+	bare = bare[strings.LastIndexByte(bare, '@')+1:]
+	if whole, err := canonical(scheme, bare); err == nil {
+		return fmt.Errorf("an origin is scheme://host[:port] and nothing more: write %s", whole)
+	}
+	return cause
+}
+
+// isScheme reports whether s, in lower case, is a scheme (RFC 3986 3.1).
+func isScheme(s string) bool {
+	return s != "" && 'a' <= s[0] && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
+}
+
+// checkAppHost checks what follows the scheme of an application: a name, such as
+// localhost, the ID of an extension, or the "." and "-" of Electron, and a port.
+func checkAppHost(rest string) error {
+	host, port, hasPort := strings.Cut(rest, ":")
+	switch {
+	case host == "" || len(host) > maxHost || strings.Trim(lower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "":
+		return errors.New("not a host name (no patterns, paths or user information)")
+	case hasPort && !isPort(port):
+		return errors.New("what follows the host is not a port (no paths, no trailing slash)")
+	default:
+		return nil
+	}
 }
 
 // withoutDefaultPort removes the port that the scheme implies.

@@ -3,6 +3,7 @@ package origin_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,12 @@ func TestNewListRefuses(t *testing.T) {
 		{"a scheme-relative one", "//app.example.com"},
 		{"a WebSocket scheme, which no page has", "wss://app.example.com"},
 		{"a script", "javascript://app.example.com"},
+		{"an application's scheme without a host", "app://"},
+		{"an application's path", "app://index.html/x"},
+		{"an application's user information", "app://x@localhost"},
+		{"an application's port that is none", "app://localhost:x"},
+		{"a scheme that begins with a digit", "1app://localhost"},
+		{"a scheme with a blank", "my app://localhost"},
 		{"a file", "file://"},
 		{"the opaque origin", "null"},
 		{"nothing", ""},
@@ -122,12 +129,59 @@ func TestNewListRefuses(t *testing.T) {
 	}
 }
 
+// Applications in a WebView, and extensions, have schemes of their own. They are
+// compared whole, too.
+func TestOriginsOfApplications(t *testing.T) {
+	entries := []string{
+		"capacitor://localhost", "ionic://localhost", "tauri://localhost", "https://tauri.localhost", "app://.", "app://-",
+		"app://obsidian.md", "chrome-extension://abcdefghijklmnopabcdefghijklmnop", "safari-web-extension://0A1B2C3D-AAAA-BBBB-CCCC-DDDDEEEEFFFF",
+		"moz-extension://0a1b2c3d-aaaa-bbbb-cccc-ddddeeeeffff", "app://localhost:3000",
+	}
+	list := newList(t, entries...)
+	for _, value := range entries {
+		if got, ok := list.Allows(value); !ok || got != value {
+			t.Errorf("Allows(%q) = %q, %v, want it as it is", value, got, ok)
+		}
+	}
+	for _, value := range []string{
+		"capacitor://localhost/", "capacitor://evil", "capacitor://localhost:80", "http://localhost", "ionic://localhost.evil.example",
+		"chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba", "safari-web-extension://0a1b2c3d-aaaa-bbbb-cccc-ddddeeeeffff", "app://", "app://..", "null",
+	} {
+		if got, ok := list.Allows(value); ok {
+			t.Errorf("Allows(%q) = %q, want a refusal", value, got)
+		}
+	}
+	if got := newList(t, "APP://Localhost").Names(); !slices.Equal(got, []string{"app://Localhost"}) {
+		t.Errorf("Names = %q, want the scheme in lower case and the host as it is", got)
+	}
+}
+
+// A fault says what to write instead.
+func TestFaultsOfOriginsAdvise(t *testing.T) {
+	for entry, want := range map[string]string{
+		"https://app.example.com/":          "write https://app.example.com",
+		"https://App.Example.com:443/a/b?c": "write https://app.example.com",
+		"https://me@app.example.com#top":    "write https://app.example.com",
+		"capacitor://localhost/":            "write capacitor://localhost",
+		"app.example.com":                   "write https://app.example.com",
+		"App.example.com:8443":              "write https://app.example.com:8443",
+		"wss://app.example.com":             "write https://",
+		"null":                              "never allowed",
+		"https://*.example.com":             "list each origin",
+		"file://":                           "null",
+	} {
+		if _, err := origin.Canonical(entry); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want it to say %q", entry, err, want)
+		}
+	}
+}
+
 func TestNewListNamesEveryFault(t *testing.T) {
-	_, err := origin.NewList([]string{"*", "https://good.example", "ftp://x"})
+	_, err := origin.NewList([]string{"*", "https://good.example", "ftp://x/"})
 	if err == nil {
 		t.Fatal("NewList accepted two faulty entries")
 	}
-	for _, want := range []string{`origin "*":`, `origin "ftp://x":`} {
+	for _, want := range []string{`origin "*":`, `origin "ftp://x/":`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not hold %q", err, want)
 		}

@@ -25,7 +25,7 @@ type Config struct {
 	Store    Store    `yaml:"store"`
 	Issuers  []Issuer `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
 	Session  Session  `yaml:"session"`
-	Origins  []string `yaml:"origins" help:"Web origins (scheme://host[:port]) whose pages may get tickets and connect. Compared whole; no wildcards."`
+	Origins  []string `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
 	WS       WS       `yaml:"ws"`
 	Limits   Limits   `yaml:"limits"`
 	Identity Identity `yaml:"identity"`
@@ -42,8 +42,8 @@ type Health struct {
 type Public struct {
 	Listen         string        `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
 	URL            string        `yaml:"url" help:"URL at which clients reach the public listener. The url of an issued ticket begins with it. Empty: the host of the request."`
-	Hosts          []string      `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only. Empty: the host of public.url, or loopback names only if that is empty too."`
-	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key."`
+	Hosts          []string      `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only (a default port may be left out). Empty: the host of public.url, or loopback names only if that is empty too."`
+	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key. Whoever has such an address can claim any other one, so name the proxies alone where users share their network."`
 	IdleTimeout    time.Duration `yaml:"idle_timeout" help:"How long a connection without a request stays open, on the internal listener as well. Longer than that of the balancer or proxy in front, which otherwise sends a request into a connection that is being closed. Up to 1h."`
 	CORSHeaders    []string      `yaml:"cors_headers" help:"Request headers that pages of origins may send to /ws-ticket, in addition to the usual ones."`
 	TLS            TLS           `yaml:"tls"`
@@ -134,7 +134,7 @@ type Session struct {
 // WS is the WebSocket endpoint.
 type WS struct {
 	Paths              []string      `yaml:"path" help:"Path of the WebSocket endpoint, or a list of paths. Each may have templates for one segment, such as /ws/chat/{room}, and is matched with and without a slash at its end. The url of an issued ticket has the first one without a template."`
-	Doors              []string      `yaml:"doors" help:"Where a client may present its credential: query, subprotocol, header, cookie, first_message. cookie needs session.cookie, except in the complete list."`
+	Doors              []string      `yaml:"doors" help:"Where a client may present its credential: any of query, subprotocol, header, cookie, first_message. Empty: query, subprotocol and header, and cookie where session.cookie is set. cookie needs session.cookie, except in the complete list."`
 	TicketParameter    string        `yaml:"ticket_parameter" help:"Name of the query parameter that contains a ticket."`
 	AllowMissingOrigin bool          `yaml:"allow_missing_origin" help:"Accept handshakes without an Origin header, as native clients and servers send them."`
 	Upstream           string        `yaml:"upstream" help:"Application to relay to: http://host:port, https://host:port or unix:/path. Empty: an echo application answers."`
@@ -149,9 +149,9 @@ type WS struct {
 // Limits bounds what one caller may do, per process.
 type Limits struct {
 	PerSubject                limit.Rate `yaml:"per_subject" help:"Requests per user, such as 10/s or 600/m. The number is also the burst. 0 switches it off."`
-	PerAddress                limit.Rate `yaml:"per_address" help:"Requests and handshakes per client address (IPv6: per /64). On the internal listener, requests without a good key per peer. 0 switches it off."`
+	PerAddress                limit.Rate `yaml:"per_address" help:"Requests and handshakes per client address (IPv6: per /64; four times as many per /56, sixteen times per /48). On the internal listener, requests without a good key per peer. 0 switches it off."`
 	Unauthenticated           int        `yaml:"unauthenticated" help:"WebSockets that wait for their first message, in total. One more is refused."`
-	UnauthenticatedPerAddress int        `yaml:"unauthenticated_per_address" help:"WebSockets that wait for their first message, per client address (IPv6: per /64)."`
+	UnauthenticatedPerAddress int        `yaml:"unauthenticated_per_address" help:"WebSockets that wait for their first message, per client address (IPv6: per /64; four times as many per /56 and sixteen times per /48, but at most half of all)."`
 }
 
 // Identity is how the application learns who the user is.
@@ -180,7 +180,7 @@ func Default() Config {
 		},
 		Store: Store{URL: NewSecret("memory:"), Fence: "auto"},
 		WS: WS{
-			Paths: []string{api.DefaultWSPath}, Doors: AllDoors(), TicketParameter: "ticket",
+			Paths: []string{api.DefaultWSPath}, TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: ws.DefaultAuthTimeout, MaxMessage: ws.DefaultMaxMessage, Ping: 30 * time.Second,
 			DrainWindow: live.DefaultDrainWindow,
 		},

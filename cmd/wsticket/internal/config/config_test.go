@@ -40,14 +40,18 @@ func TestLayersOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// The default names every door, and opens those that are possible.
+// None is the default of package gate, and the full list is those that are
+// possible.
 func TestOpenDoors(t *testing.T) {
 	sessions := Default()
-	sessions.Session.Cookie = "sid"
+	sessions.Session.Cookie, sessions.WS.Doors = "sid", AllDoors()
+	all := Default()
+	all.WS.Doors = AllDoors()
 	few := Default()
 	few.WS.Doors = []string{"first_message", "query"}
 	for want, cfg := range map[string]Config{
-		"[query subprotocol header first_message]":        Default(),
+		"[]": Default(),
+		"[query subprotocol header first_message]":        all,
 		"[query subprotocol header cookie first_message]": sessions,
 		"[first_message query]":                           few,
 	} {

@@ -82,8 +82,9 @@ func AllDoors() []string {
 	return names
 }
 
-// OpenDoors returns the doors that are open. The full list, which is the
-// default, stands for those that can be: the cookie door needs sessions.
+// OpenDoors returns the doors that are open, none for the default of package
+// gate. The full list stands for those that can be: the cookie door needs
+// sessions.
 func (c Config) OpenDoors() []ticket.Door {
 	full := c.Session.Cookie == "" && slices.Equal(c.WS.Doors, AllDoors())
 	var open []ticket.Door

@@ -94,7 +94,6 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 		"ticket.retention", "must be 1s..24h (got %s)", c.Ticket.Retention)
 	f.Check(len(c.Ticket.Audiences) > 0, "ticket.audiences", "must name at least one")
 	f.Check(len(c.WS.Paths) > 0, "ws.path", "must name at least one")
-	f.Check(len(c.WS.Doors) > 0, "ws.doors", "must name at least one")
 }
 
 // validateTogether checks settings that need each other.

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"wsticket/auth"
+	"wsticket/gate"
 	"wsticket/live"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
@@ -73,6 +74,14 @@ func (m *Metrics) Sessions(stats func() auth.SessionStats) {
 		out <- counter(misses, s.CacheMisses)
 		out <- gauge(entries, s.CacheSize)
 	}
+	m.registry.MustRegister(&c)
+}
+
+// Gate adds the counts of the gate.
+func (m *Metrics) Gate(stats func() gate.Stats) {
+	var c collector
+	unreadable := c.desc("unreadable_addresses_total", "Clients that a trusted proxy has reported by something that is no address. The proxy's own address counts for them.")
+	c.collect = func(out chan<- prometheus.Metric) { out <- counter(unreadable, stats().UnreadableAddresses) }
 	m.registry.MustRegister(&c)
 }
 

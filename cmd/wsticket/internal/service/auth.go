@@ -92,6 +92,9 @@ func (s *Service) buildSessions() error {
 	return err
 }
 
+// The application judges its cookies, so it gets them as they were sent.
+var _ gate.CookieAuthenticator = (*auth.Sessions)(nil)
+
 // sessionVerifier returns the verifier of session cookies, nil if there are
 // none.
 func (s *Service) sessionVerifier() gate.Authenticator {

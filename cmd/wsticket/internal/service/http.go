@@ -15,7 +15,7 @@ func (s *Service) buildGate() error {
 	options := gate.Options{
 		Doors: s.cfg.OpenDoors(), TicketParameter: s.cfg.WS.TicketParameter,
 		Origins: s.cfg.Origins, AllowMissingOrigin: s.cfg.WS.AllowMissingOrigin, Hosts: s.cfg.Public.AllowedHosts(),
-		TrustedProxies: s.cfg.Public.Prefixes(), AddressLimit: limiter(s.cfg.Limits.PerAddress), Events: s.events,
+		TrustedProxies: s.cfg.Public.Prefixes(), AddressLimit: limiter(s.cfg.Limits.PerAddress), Events: s.events, Logger: s.log,
 	}
 	if s.tickets != nil {
 		options.Redeemer = s.tickets
@@ -30,7 +30,9 @@ func (s *Service) buildGate() error {
 		options.Doors = slices.DeleteFunc(options.Doors, func(d ticket.Door) bool { return d == ticket.DoorCookie })
 	}
 	var err error
-	s.gate, err = gate.New(options)
+	if s.gate, err = gate.New(options); err == nil {
+		s.metrics.Gate(s.gate.Stats)
+	}
 	return err
 }
 
