@@ -106,7 +106,7 @@ func (l *List) Names() []string {
 func Canonical(entry string) (string, error) {
 	scheme, rest, found := strings.Cut(entry, "://")
 	scheme = lower(scheme)
-	if problem := noPage(scheme); found && problem != "" {
+	if problem := noPage(scheme, rest); found && problem != "" {
 		return "", errors.New(problem)
 	}
 	canonical, err := canonical(scheme, rest)
@@ -134,10 +134,14 @@ func canonical(scheme, rest string) (string, error) {
 }
 
 // noPage says why no page has an origin of that scheme, empty if one may.
-func noPage(scheme string) string {
+func noPage(scheme, rest string) string {
 	switch scheme {
 	case "ws", "wss":
-		return "an origin is that of a page, whose scheme is http where the socket's is ws: write " + strings.Replace(scheme, "ws", "http", 1) + "://…"
+		page := strings.Replace(scheme, "ws", "http", 1)
+		if whole, err := canonical(page, rest); err == nil {
+			return "is the origin of a socket, not that of the page that opens it: write " + whole
+		}
+		return "is the origin of a socket, not that of the page that opens it, which begins with " + page + "://"
 	case "file", "data", "blob", "about", "javascript":
 		return "pages of this scheme send the origin null, which is never allowed: serve them over http"
 	default:

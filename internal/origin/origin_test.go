@@ -165,7 +165,7 @@ func TestFaultsOfOriginsAdvise(t *testing.T) {
 		"capacitor://localhost/":            "write capacitor://localhost",
 		"app.example.com":                   "write https://app.example.com",
 		"App.example.com:8443":              "write https://app.example.com:8443",
-		"wss://app.example.com":             "write https://",
+		"wss://App.example.com:443":         "write https://app.example.com",
 		"null":                              "never allowed",
 		"https://*.example.com":             "list each origin",
 		"file://":                           "null",
