@@ -19,7 +19,7 @@ type Store struct {
 	client    redis.UniversalClient
 	pipeline  pipeline
 	prefix    string
-	retention any // in ms, as an argument
+	retention time.Duration
 	timeout   time.Duration
 	mode      FenceMode
 	fences    *fenceTable
@@ -30,7 +30,7 @@ type Store struct {
 // their defaults.
 func newStore(client redis.UniversalClient, fences *fenceTable, o Options) *Store {
 	s := &Store{
-		client: client, prefix: o.Prefix, retention: o.Retention.Milliseconds(), timeout: o.Timeout,
+		client: client, prefix: o.Prefix, retention: o.Retention, timeout: o.Timeout,
 		mode: o.Fence, fences: fences, scripts: newScripts(),
 	}
 	s.pipeline.init(client, pipelineThreshold, pipelineOptions())
