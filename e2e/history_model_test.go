@@ -29,6 +29,7 @@ const (
 	outcomeOK       = "ok"
 	outcomeExists   = "exists"
 	outcomeNotFound = "not_found"
+	outcomeExpired  = "expired" // also of a lookup that finds such a ticket
 	outcomeSpent    = "spent"
 	outcomeRevoked  = "revoked"
 	outcomeUnknown  = "unavailable"
@@ -71,7 +72,8 @@ const forever = math.MaxInt64
 
 // standing is the state of a ticket in the model: absent, pending, or spent by a mark. A
 // pending ticket expires by the clock of the store, which the model does not know, some
-// time between earliest and latest.
+// time between earliest and latest. After that it is kept for longer than a history
+// takes.
 type standing struct {
 	mark             mark // its State is empty while the ticket is absent
 	earliest, latest int64
@@ -79,13 +81,13 @@ type standing struct {
 
 func (s standing) pending() bool { return s.mark.State == ticket.Pending }
 
-// mayBeGone and mayBeThere report what a call may find. Both can be true around the
-// time at which the ticket expires.
-func (s standing) mayBeGone(o operation) bool {
-	return s.mark.State == "" || s.pending() && o.Return >= s.earliest
-}
+func (s standing) absent() bool { return s.mark.State == "" }
 
-func (s standing) mayBeThere(o operation) bool { return s.pending() && o.Call <= s.latest }
+// mayBeExpired and mayBeLive report what a call may find. Both can be true around the
+// time at which the ticket expires.
+func (s standing) mayBeExpired(o operation) bool { return s.pending() && o.Return >= s.earliest }
+
+func (s standing) mayBeLive(o operation) bool { return s.pending() && o.Call <= s.latest }
 
 // rules are the parameters of a history.
 type rules struct {
@@ -125,9 +127,11 @@ func (r rules) step(s standing, o operation) (bool, standing) {
 	case outcomeOK:
 		return r.allowed(s, o), r.effect(s, o)
 	case outcomeExists:
-		return o.Kind == create && (s.mayBeThere(o) || s.mark.State != "" && !s.pending()), s
+		return o.Kind == create && !s.absent(), s
 	case outcomeNotFound:
-		return o.Kind != create && s.mayBeGone(o), standing{}
+		return o.Kind != create && s.absent(), s
+	case outcomeExpired:
+		return o.Kind != create && s.mayBeExpired(o), standing{mark: s.mark, earliest: s.earliest, latest: min(s.latest, o.Return)}
 	case outcomeSpent:
 		return o.Seen == s.mark && s.mark.State == ticket.Redeemed && !r.retried(o, s.mark), s
 	case outcomeRevoked:
@@ -139,21 +143,21 @@ func (r rules) step(s standing, o operation) (bool, standing) {
 
 // allowed reports whether o may succeed as it did for a ticket in state s.
 func (r rules) allowed(s standing, o operation) bool {
-	live := o.Seen == mark{State: ticket.Pending} && s.mayBeThere(o)
+	live := o.Seen == mark{State: ticket.Pending} && s.mayBeLive(o)
 	switch o.Kind {
 	case create:
-		return s.mayBeGone(o)
+		return s.absent()
 	case consume, revoke:
 		return live || o.Seen == s.mark && r.retried(o, s.mark)
 	default:
-		return live || o.Seen == s.mark && s.mark.State != "" && !s.pending()
+		return live || o.Seen == s.mark && !s.absent() && !s.pending()
 	}
 }
 
 // effect returns the state after a call that has taken effect.
 func (r rules) effect(s standing, o operation) standing {
 	switch {
-	case o.Kind == create && s.mayBeGone(o):
+	case o.Kind == create && s.absent():
 		life := r.lifetime(o.Ticket)
 		born := standing{
 			mark:     mark{State: ticket.Pending},
@@ -163,7 +167,7 @@ func (r rules) effect(s standing, o operation) standing {
 			born.latest = o.Return + int64(life+clockSlack)
 		}
 		return born
-	case (o.Kind == consume || o.Kind == revoke) && s.mayBeThere(o):
+	case (o.Kind == consume || o.Kind == revoke) && s.mayBeLive(o):
 		return standing{mark: o.Mark}
 	default:
 		return s

@@ -232,7 +232,7 @@ func wantEventful(t *testing.T, history []operation) {
 	t.Helper()
 	counts := tally(history)
 	for _, outcome := range []string{
-		"create ok", "create exists", "create unavailable", "consume ok", "consume spent", "consume not_found",
+		"create ok", "create exists", "create unavailable", "consume ok", "consume spent", "consume not_found", "consume expired", "lookup expired",
 		"consume revoked", "consume unavailable", "revoke ok", "lookup ok", "lookup not_found",
 	} {
 		if counts[outcome] == 0 {

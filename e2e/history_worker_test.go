@@ -116,6 +116,8 @@ func (c *worker) operate(ctx context.Context, i int) operation {
 		o.Seen = seen(entry.Mark)
 		if string(entry.Record.Payload) != string(ticketID(c.Seed, number)) {
 			o.Outcome = outcomeMixedUp
+		} else if entry.Expired {
+			o.Outcome = outcomeExpired
 		}
 	case isSpent:
 		o.Seen = seen(spent.Mark)

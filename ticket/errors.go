@@ -24,9 +24,9 @@ var (
 var (
 	// ErrMalformedToken: not a token at all. It never reaches the store.
 	ErrMalformedToken = errors.New("malformed token")
-	// ErrNotFound: unknown, long expired, or somebody else's.
+	// ErrNotFound: unknown, gone, or somebody else's.
 	ErrNotFound = errors.New("ticket not found")
-	// ErrExpired: still in the store, but past its time.
+	// ErrExpired: past its time.
 	ErrExpired = errors.New("ticket expired")
 	// ErrSpent: redeemed before. The error is a [*SpentError].
 	ErrSpent = errors.New("ticket already spent")

@@ -20,6 +20,9 @@ func (s *Service) Introspect(ctx context.Context, token Token) (Grant, error) {
 	if err == nil && entry.Mark.State != Pending {
 		err = &SpentError{Mark: entry.Mark}
 	}
+	if err == nil && entry.Expired {
+		err = ErrExpired
+	}
 	if err != nil {
 		return Grant{}, fmt.Errorf("introspect: %w", err)
 	}

@@ -16,6 +16,7 @@ func TestNotes(t *testing.T) { synctest.Test(t, testNotes) }
 func testNotes(t *testing.T) {
 	b := newBench(t, ticket.Options{})
 	foreign := ticket.ErrWrongOrigin
+	wait := func(d time.Duration) { <-time.After(d) } // in the bubble
 	for _, row := range []struct {
 		rule   string
 		happen func(made ticket.Ticket)
@@ -25,22 +26,39 @@ func testNotes(t *testing.T) {
 	}{
 		{"nothing", func(ticket.Ticket) {}, ticket.Pending, "", -1},
 		{"refused before it was spent", func(made ticket.Ticket) {
-			b.advance(time.Second)
+			wait(time.Second)
 			b.Note(t.Context(), made.Token, foreign)
 		}, ticket.Pending, "wrong_origin", time.Second},
 		{"redeemed after that", func(made ticket.Ticket) {
 			b.Note(t.Context(), made.Token, foreign)
-			b.advance(time.Second)
+			wait(time.Second)
 			mustRedeem(t, b, made)
 		}, ticket.Redeemed, "", time.Second},
 		{"presented again", func(made ticket.Ticket) {
 			mustRedeem(t, b, made)
-			b.advance(time.Second)
+			wait(time.Second)
 			_, _ = b.Redeem(t.Context(), made.Token, ticket.Presentation{Attempt: "another"})
 		}, ticket.Redeemed, "spent", 0},
+		{"presented by nobody in time", func(ticket.Ticket) { wait(30 * time.Second) }, ticket.Refused, "expired", 30 * time.Second},
+		{"presented by a foreign page, and expired then", func(made ticket.Ticket) {
+			b.Note(t.Context(), made.Token, foreign)
+			wait(time.Minute)
+		}, ticket.Refused, "expired", 30 * time.Second},
+		{"presented too late", func(made ticket.Ticket) {
+			wait(time.Minute)
+			if _, err := b.Redeem(t.Context(), made.Token, ticket.Presentation{}); ticket.Reason(err) != "expired" {
+				t.Errorf("too late: got %v, want it expired", err)
+			}
+			if _, err := b.Introspect(t.Context(), made.Token); ticket.Reason(err) != "expired" {
+				t.Errorf("introspection: got %v, want it expired", err)
+			}
+			if err := b.Revoke(t.Context(), made.ID, test.Alice()); ticket.Reason(err) != "not_found" {
+				t.Errorf("revocation: got %v, want it not found", err)
+			}
+		}, ticket.Refused, "expired", 30 * time.Second},
 		{"revoked, and presented then", func(made ticket.Ticket) {
 			_ = b.Revoke(t.Context(), made.ID, test.Alice())
-			b.advance(time.Second)
+			wait(time.Second)
 			_, _ = b.Redeem(t.Context(), made.Token, ticket.Presentation{})
 			b.Note(t.Context(), made.Token, foreign)
 		}, ticket.Revoked, "", 0},

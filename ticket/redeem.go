@@ -141,6 +141,9 @@ func (s *Service) Lookup(ctx context.Context, id ID, who Identity) (Receipt, err
 	if err != nil {
 		return Receipt{}, fmt.Errorf("lookup: %w", err)
 	}
+	if entry.Expired {
+		entry.Mark = Mark{State: Refused, Reason: Reason(ErrExpired), At: entry.Record.ExpiresAt}
+	}
 	return s.annotate(ctx, Receipt{
 		ID: id, State: entry.Mark.State, Reason: entry.Mark.Reason,
 		At: entry.Mark.At, ExpiresAt: entry.Record.ExpiresAt,
@@ -160,14 +163,14 @@ func (s *Service) Revoke(ctx context.Context, id ID, who Identity) error {
 func (s *Service) revoke(ctx context.Context, id ID, who Identity, now time.Time) error {
 	entry, err := s.owned(ctx, id, who)
 	if err == nil && entry.Mark.State == Pending {
-		_, err = s.store.Consume(ctx, id, Mark{State: Revoked, At: now}, 0)
+		_, err = s.store.Consume(ctx, id, Mark{State: Revoked, At: now}, 0) // or it has expired
 	} else if err == nil {
 		err = &SpentError{Mark: entry.Mark}
 	}
 	switch {
 	case err == nil, errors.Is(err, ErrRevoked):
 		return nil
-	case errors.Is(err, ErrSpent):
+	case errors.Is(err, ErrSpent), errors.Is(err, ErrExpired):
 		return fmt.Errorf("revoke: %w", ErrNotFound)
 	default:
 		return fmt.Errorf("revoke: %w", err)

@@ -13,34 +13,37 @@ import (
 // primary) returns an error that wraps [ErrUnavailable]. It never returns a
 // record together with an error, and never [ErrNotFound] in place of an outage.
 type Store interface {
-	// Create keeps rec under id for lifetime, in one step. It returns
-	// ErrExists if the ID is taken, and ErrFull if the store has reached its
-	// bound: it never drops a live record to make room.
+	// Create keeps rec under id, in one step. It is live for lifetime, and kept
+	// for the store's retention time after that. It returns ErrExists if the ID
+	// is taken, and ErrFull if the store has reached its bound: it never drops a
+	// live record to make room.
 	Create(ctx context.Context, id ID, rec Record, lifetime time.Duration) error
 
 	// Consume turns the live record into a spent mark, in one atomic step,
 	// and returns the entry as it was before. Of any number of concurrent
 	// calls for an ID, from any number of processes, at most one attempt gets
-	// the record. The mark is kept for the store's retention time.
+	// the record. The mark is kept for the store's retention time at least, and no
+	// longer than the record would have been.
 	//
 	// A retry gets the record once more, together with the mark that it has by
 	// then: see [Mark.RetriedBy]. For any other caller a spent ticket is a
-	// *SpentError. A ticket that is absent or expired is ErrNotFound. A store
-	// that fails over returns ErrFenced for tickets created before.
+	// *SpentError, and one that is past its lifetime ErrExpired, by the clock of
+	// the store. A ticket that is absent is ErrNotFound. A store that fails over
+	// returns ErrFenced for tickets created before.
 	Consume(ctx context.Context, id ID, mark Mark, retry time.Duration) (Entry, error)
 
 	// Settle replaces the spent mark of id, to record what became of a
-	// consumed ticket. It leaves a live or absent one as it is and returns
+	// consumed ticket. It leaves a pending or absent one as it is and returns
 	// ErrNotFound.
 	Settle(ctx context.Context, id ID, mark Mark) error
 
 	// Lookup returns the record and its mark without changing either. A
-	// ticket that is absent or expired is ErrNotFound.
+	// ticket that is absent is ErrNotFound.
 	Lookup(ctx context.Context, id ID) (Entry, error)
 }
 
-// DefaultRetention is how long the stores of this module keep a spent mark
-// unless their options say otherwise.
+// DefaultRetention is how long the stores of this module keep a spent mark, and a
+// record that nobody has consumed in its lifetime, unless their options say otherwise.
 const DefaultRetention = 5 * time.Minute
 
 // Record is what a store keeps of a ticket. It holds neither the token nor
@@ -96,9 +99,12 @@ func (m Mark) RetriedBy(next Mark, retry time.Duration) bool {
 		m.Attempt == next.Attempt && retry > 0 && -maxClockSkew <= later && later <= retry
 }
 
-// Entry is a record with its mark. The state of the mark is [Pending] while the
-// ticket is live.
+// Entry is a record with its mark. The state of the mark is [Pending] until the
+// ticket is consumed.
 type Entry struct {
 	Record Record
 	Mark   Mark
+	// Expired reports whether a pending ticket is past its lifetime, so that
+	// nobody can consume it any more.
+	Expired bool
 }

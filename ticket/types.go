@@ -87,7 +87,7 @@ type Receipt struct {
 	// redeemed ticket it is why a later presentation was refused, which changed
 	// nothing; see [Note].
 	Reason string
-	// At is when it was spent. While pending it is the time of the [Note], zero if
+	// At is when it was spent, or refused because it had expired. While pending it is the time of the [Note], zero if
 	// there is none.
 	At        time.Time
 	ExpiresAt time.Time

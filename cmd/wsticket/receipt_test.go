@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
 
+	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
 
@@ -43,6 +45,35 @@ func TestReceiptsExplain(t *testing.T) {
 			a := send(t, http.MethodGet, "http://"+p.public+"/ws-ticket/"+made.TicketID, idp.bearer(t, "bob"), "")
 			if a.status != http.StatusNotFound {
 				t.Errorf("somebody else reads %d %s, want 404", a.status, a.body)
+			}
+		})
+	}
+}
+
+// TestReceiptOfAnExpiredTicket: nobody presented it in time.
+func TestReceiptOfAnExpiredTicket(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	for name, url := range map[string]string{"memory": "memory:", "Redis": testenv.Redis(t).URL()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			idp := newProvider(t)
+			p := start(t, "serve", "--config", idp.config(t, url))
+			bearer := idp.bearer(t, "alice")
+			a := send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", bearer, `{"ttl":1}`)
+			var made issued
+			if err := json.Unmarshal([]byte(a.body), &made); err != nil || a.status != http.StatusCreated {
+				t.Fatalf("POST /ws-ticket = %d %s", a.status, a.body)
+			}
+			receipt := func() string {
+				return send(t, http.MethodGet, "http://"+p.public+"/ws-ticket/"+made.TicketID, bearer, "").body
+			}
+			test.Wait(t, "it has expired", func() bool { return strings.Contains(receipt(), `"state":"refused","reason":"expired"`) })
+			if _, _, res := dial(t, made.URL, nil); res.StatusCode != http.StatusUnauthorized {
+				t.Errorf("an expired ticket: %d, want 401", res.StatusCode)
+			}
+			p.stderr.WaitFor(t, `"msg":"request"`, `"reason":"expired"`, made.TicketID)
+			if got := receipt(); !strings.Contains(got, `"state":"refused","reason":"expired"`) {
+				t.Errorf("after it was presented: receipt %s, want the same", got)
 			}
 		})
 	}

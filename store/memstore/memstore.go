@@ -23,15 +23,16 @@ const (
 	// shards spreads the tickets over many locks, so that callers on many
 	// cores rarely wait for each other.
 	shards = 64
-	// sweepEvery is how often expired tickets are removed. They are refused
-	// from the moment they expire.
+	// sweepEvery is how often tickets and marks that are no longer kept are
+	// removed. Tickets are refused from the moment they expire.
 	sweepEvery = time.Second
 )
 
 // Options are the settings of a [Store]. The zero value is usable.
 type Options struct {
-	// Retention is how long a spent mark is kept, counted from when the ticket
-	// is consumed. At least 1 ms; default [ticket.DefaultRetention].
+	// Retention is how long a spent mark is kept, counted from when the ticket is
+	// consumed, and how long a record that nobody has consumed is kept after its
+	// life. At least 1 ms; default [ticket.DefaultRetention].
 	Retention time.Duration
 	// MaxTickets is the maximum number of tickets, live and spent together.
 	// Default [DefaultMaxTickets].
@@ -97,7 +98,7 @@ func (s *Store) Create(ctx context.Context, id ticket.ID, rec ticket.Record, lif
 	if err := s.check(ctx); err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
-	value, err := record.Encode(id, rec, lifetime)
+	value, err := record.Encode(id, rec, lifetime, s.retention)
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
@@ -166,7 +167,7 @@ func (s *Store) Settle(ctx context.Context, id ticket.ID, mark ticket.Mark) erro
 	sh := s.lock(id, s.elapsed())
 	defer sh.mu.Unlock()
 	t := sh.byID[id]
-	if t == nil || record.IsPending(t.value) {
+	if t == nil || !record.IsSpent(t.value) {
 		return fmt.Errorf("settle: %w", ticket.ErrNotFound)
 	}
 	t.value = record.WithMark(t.value, encoded)
@@ -215,16 +216,16 @@ func (s *Store) check(ctx context.Context) error {
 
 func (s *Store) elapsed() time.Duration { return s.now().Sub(s.start) }
 
-// lock returns the shard of id, locked and without expired tickets.
+// lock returns the shard of id, locked and as it is at that time.
 func (s *Store) lock(id ticket.ID, now time.Duration) *shard {
 	sh := &s.shards[maphash.String(s.seed, string(id))%shards]
 	sh.mu.Lock()
-	s.count.Add(-sh.expire(now))
+	s.count.Add(-sh.expire(now, s.retention))
 	return sh
 }
 
 // reserve counts one more ticket and reports whether there was room. It removes
-// expired tickets before it gives up.
+// what is no longer kept before it gives up.
 func (s *Store) reserve() bool {
 	swept := false
 	for {
@@ -246,7 +247,7 @@ func (s *Store) reserve() bool {
 	}
 }
 
-// sweepAndRepeat removes expired tickets, and runs again while any are left.
+// sweepAndRepeat removes what is no longer kept, and runs again while any are left.
 func (s *Store) sweepAndRepeat() {
 	s.sweep()
 	if s.count.Load() > 0 && !s.closed.Load() {
@@ -259,7 +260,7 @@ func (s *Store) sweep() {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		s.count.Add(-sh.expire(now))
+		s.count.Add(-sh.expire(now, s.retention))
 		sh.mu.Unlock()
 	}
 }

@@ -106,8 +106,10 @@ func TestRemovesExpired(t *testing.T) {
 			<-time.After(fixture.Lifetime - time.Second)
 			wantLen(2)
 			<-time.After(3 * time.Second)
+			wantLen(2) // the expired one is kept, too
+			<-time.After(fixture.Retention - fixture.Lifetime)
 			wantLen(1)
-			<-time.After(fixture.Retention)
+			<-time.After(fixture.Lifetime)
 			wantLen(0)
 		}
 	})
@@ -120,11 +122,14 @@ func TestExpiresExactly(t *testing.T) {
 	c.advance(fixture.Lifetime - 1)
 	fixture.Consume(t, m, early)
 	c.advance(1)
-	fixture.WantRefused(t, m, late, ticket.ErrNotFound)
+	fixture.WantRefused(t, m, late, ticket.ErrExpired)
 	c.advance(fixture.Retention - 2)
 	fixture.WantRefused(t, m, early, ticket.ErrSpent)
 	c.advance(1)
 	fixture.WantRefused(t, m, early, ticket.ErrNotFound)
+	fixture.WantRefused(t, m, late, ticket.ErrExpired)
+	c.advance(1)
+	fixture.WantRefused(t, m, late, ticket.ErrNotFound)
 }
 
 // Each ticket ends at its own time, whatever ends before and after it. Many share
@@ -145,8 +150,8 @@ func TestEndsInOrder(t *testing.T) {
 	for now := 100; now <= tickets; now += 100 {
 		c.advance(100 * time.Millisecond)
 		for id, end := range ends {
-			if _, err := m.Lookup(t.Context(), id); (err == nil) != (now < end) {
-				t.Fatalf("after %d ms: lookup of a ticket that ends after %d: got %v", now, end, err)
+			if entry, err := m.Lookup(t.Context(), id); (err == nil && !entry.Expired) != (now < end) {
+				t.Fatalf("after %d ms: lookup of a ticket that ends after %d: got %v, expired %t", now, end, err, entry.Expired)
 			}
 		}
 	}
@@ -158,10 +163,10 @@ func TestClockGoesBack(t *testing.T) {
 	m := newStore(t, memstore.Options{Retention: fixture.Retention, Now: c.now})
 	dead := fixture.Create(t, m)
 	c.advance(fixture.Lifetime)
-	fixture.WantRefused(t, m, dead, ticket.ErrNotFound)
+	fixture.WantRefused(t, m, dead, ticket.ErrExpired)
 	live := fixture.Create(t, m)
 	c.advance(-time.Hour)
-	fixture.WantRefused(t, m, dead, ticket.ErrNotFound)
+	fixture.WantRefused(t, m, dead, ticket.ErrExpired)
 	fixture.Consume(t, m, live)
 }
 

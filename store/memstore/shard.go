@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"wsticket/store/internal/record"
 	"wsticket/ticket"
 )
 
@@ -22,9 +23,9 @@ type shard struct {
 type item struct {
 	id       ticket.ID
 	value    []byte
-	deadline time.Duration
-	index    int    // in the heap
-	note     []byte // of record.EncodeNote, nil for none
+	deadline time.Duration // when it expires, or is removed if it is not live
+	index    int           // in the heap
+	note     []byte        // of record.EncodeNote, nil for none
 }
 
 func (s *shard) add(t *item) {
@@ -37,11 +38,18 @@ func (s *shard) setDeadline(t *item, deadline time.Duration) {
 	heap.Fix(&s.byDeadline, t.index)
 }
 
-// expire removes the tickets whose deadline has come, and returns how many
-// there were.
-func (s *shard) expire(now time.Duration) (removed int64) {
+// expire ends live tickets whose deadline has come, which are kept for some time,
+// and removes everything else whose deadline has come. It returns how many were
+// removed.
+func (s *shard) expire(now, kept time.Duration) (removed int64) {
 	for len(s.byDeadline) > 0 && s.byDeadline[0].deadline <= now {
-		delete(s.byID, s.byDeadline[0].id)
+		t := s.byDeadline[0]
+		if record.IsPending(t.value) {
+			t.value = record.Expire(t.value)
+			s.setDeadline(t, t.deadline+kept)
+			continue
+		}
+		delete(s.byID, t.id)
 		heap.Pop(&s.byDeadline)
 		removed++
 	}

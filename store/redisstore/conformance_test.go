@@ -72,12 +72,12 @@ func age(tb testing.TB, c *redis.Client, d time.Duration) {
 }
 
 // wantAllKeysToEnd checks that each key has a time to live, and no longer one
-// than the retention.
+// than the lifetime and the retention.
 func wantAllKeysToEnd(tb testing.TB, c *redis.Client) {
 	tb.Helper()
 	for key, left := range lifetimes(tb, c) {
-		if left <= 0 || left > fixture.Retention {
-			tb.Errorf("key %q lives for %v, want at most the fixture.Retention of %v", key, left, fixture.Retention)
+		if most := fixture.Lifetime + fixture.Retention; left <= 0 || left > most {
+			tb.Errorf("key %q lives for %v, want at most %v", key, left, most)
 		}
 	}
 }

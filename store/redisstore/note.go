@@ -21,7 +21,7 @@ func (s *Store) PutNote(ctx context.Context, id ticket.ID, n ticket.Note) error 
 	if _, err := s.Lookup(ctx, id); err != nil {
 		return fmt.Errorf("put note: %w", err)
 	}
-	if _, err := s.sendNote(ctx, id, "set", s.noteKey(id), value, "px", s.retention); err != nil {
+	if _, err := s.sendNote(ctx, id, "set", s.noteKey(id), value, "px", s.retention.Milliseconds()); err != nil {
 		return fmt.Errorf("put note: %w", err)
 	}
 	return nil

@@ -167,7 +167,7 @@ func TestCommands(t *testing.T) {
 		"cmdstat_info":     "calls=2,",
 		"cmdstat_get":      "calls=2,",
 		"cmdstat_setrange": "calls=2,",
-		"cmdstat_pexpire":  "calls=2,",
+		"cmdstat_pttl":     "calls=2,",
 	} {
 		if got := stats["Commandstats"][name]; !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%s: got %q, want %q", name, got, want)

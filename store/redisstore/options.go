@@ -23,8 +23,8 @@ type Options struct {
 	// Dir is the folder that relative names of files in the URL are relative to.
 	// Default: the working directory.
 	Dir string
-	// Retention is how long a spent mark is kept, counted from when the ticket
-	// is consumed. At least 1 ms; default [ticket.DefaultRetention].
+	// Retention is how long a ticket is kept after its life, as a spent mark or
+	// as a record that nobody has consumed. At least 1 ms; default [ticket.DefaultRetention].
 	Retention time.Duration
 	// Timeout limits each operation. A command may still run after it; the
 	// answer is [ticket.ErrUnavailable]. At least 1 ms; default

@@ -45,29 +45,36 @@ local function ours(v) return v:sub(2, 41) == ('\0'):rep(40) end
 	// load reads the value of the key into v.
 	load = `local v = redis.pcall('GET', KEYS[1])
 if type(v) ~= 'string' then return v end
-local record = #v > 181 and v:byte(1) == 1
+local record = #v > 181 and v:byte(1) == 2
 `
 
 	// refuse ends the script for a record of another primary.
 	refuse = `if record and not ours(v) then return redis.error_reply('FENCED ' .. (replid() or 'none')) end
 `
 
-	// consumeStep: KEYS[1] key; ARGV mark, retention in ms. Redis
-	// expires no key while a script runs: what was read can be written.
-	consumeStep = load + refuse + `if record and v:byte(74) == 1 then
-  redis.call('SETRANGE', KEYS[1], 73, ARGV[1])
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+	// age marks the value as expired, in the reply alone, if the ticket is pending
+	// and past its life: when no more is left than the time for which the record
+	// is kept after it, which the record says itself. A key that never expires is
+	// none of ours, and counts as expired.
+	age = `if record and v:byte(74) == 1 and redis.call('PTTL', KEYS[1]) <= struct.unpack('>I8', v, 75) then
+  v = v:sub(1, 73) .. '\5' .. v:sub(75)
 end
+`
+
+	// consumeStep: KEYS[1] key; ARGV mark, which is kept as long as the record
+	// would have been. Redis expires no key while a script runs: what was read
+	// can be written.
+	consumeStep = load + refuse + age + `if record and v:byte(74) == 1 then redis.call('SETRANGE', KEYS[1], 73, ARGV[1]) end
 return v`
 
 	// settleStep: KEYS[1] key; ARGV mark.
 	settleStep = load + refuse + `if record and v:byte(74) > 1 then redis.call('SETRANGE', KEYS[1], 73, ARGV[1]) end
 return v`
 
-	// lookupStep: KEYS[1] key. It hides a live record of another primary,
+	// lookupStep: KEYS[1] key. It hides a pending record of another primary,
 	// because nobody can consume it. A spent one stays spent.
 	lookupStep = load + `if record and v:byte(74) == 1 and not ours(v) then return false end
-return v`
+` + age + `return v`
 
 	// identityScript returns the server's identity, "replica" or "hidden". These
 	// are no errors, because the client library would close the connection. A

@@ -20,7 +20,7 @@ type Store struct {
 	client    redis.UniversalClient
 	pipeline  pipeline
 	prefix    string
-	retention any // in ms, as an argument
+	retention time.Duration
 	timeout   time.Duration
 	mode      FenceMode
 	fences    *fenceTable
@@ -34,7 +34,7 @@ type Store struct {
 // their defaults.
 func newStore(client redis.UniversalClient, fences *fenceTable, o Options) *Store {
 	s := &Store{
-		client: client, prefix: o.Prefix, retention: o.Retention.Milliseconds(), timeout: o.Timeout,
+		client: client, prefix: o.Prefix, retention: o.Retention, timeout: o.Timeout,
 		mode: o.Fence, fences: fences, scripts: newScripts(), handshakes: new(atomic.Int32),
 	}
 	s.pipeline.init(client, pipelineThreshold, pipelineOptions())

@@ -20,13 +20,13 @@ func (s *Store) key(id ticket.ID) string { return s.prefix + string(id) }
 // Create implements [ticket.Store] with one command that sets value and time to
 // live together. A lifetime under a millisecond is [ticket.ErrInvalidRequest].
 func (s *Store) Create(ctx context.Context, id ticket.ID, rec ticket.Record, lifetime time.Duration) error {
-	value, err := record.Encode(id, rec, lifetime)
+	value, err := record.Encode(id, rec, lifetime, s.retention)
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
 	key := s.key(id)
 	r, err := s.withTimeout(ctx, key, func(ctx context.Context) (reply, error) {
-		return s.set(ctx, key, value, lifetime)
+		return s.set(ctx, key, value, lifetime+s.retention)
 	})
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
@@ -40,14 +40,14 @@ func (s *Store) Create(ctx context.Context, id ticket.ID, rec ticket.Record, lif
 // set sets the value with the fence that is known, and again if the primary
 // turns out to have another one by then. It replaces nothing but its own value:
 // no caller knows the ID before Create returns.
-func (s *Store) set(ctx context.Context, key string, value []byte, lifetime time.Duration) (reply, error) {
+func (s *Store) set(ctx context.Context, key string, value []byte, ttl time.Duration) (reply, error) {
 	used, err := s.fenceFor(ctx, key)
 	if err != nil {
 		return reply{}, err
 	}
 	for try := range createTries {
 		record.SetFence(value, used)
-		args := []any{"set", key, value, "px", lifetime.Milliseconds(), "nx"}
+		args := []any{"set", key, value, "px", ttl.Milliseconds(), "nx"}
 		if try > 0 {
 			args = args[:len(args)-1]
 		}
@@ -92,7 +92,7 @@ func (s *Store) writeMark(ctx context.Context, step guardedScript, id ticket.ID,
 	if err != nil {
 		return ticket.Entry{}, err
 	}
-	r, err := s.runStep(ctx, step, s.key(id), encoded, s.retention)
+	r, err := s.runStep(ctx, step, s.key(id), encoded)
 	if err != nil {
 		return ticket.Entry{}, err
 	}

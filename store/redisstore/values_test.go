@@ -65,9 +65,9 @@ func TestForeignValue(t *testing.T) {
 		{"a record under another ID is none", func(ticket.ID) []byte { return good }},
 		{"an empty value", func(ticket.ID) []byte { return nil }},
 		{"a text that is long enough", func(ticket.ID) []byte { return []byte(`{"sub":"admin","aud":"chat","padding":"` + string(good)) }},
-		{"a version of the future", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 0, 2) }},
-		{"a record that is cut", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 0, 1)[:181] }},
-		{"an unknown state", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 73, 5) }},
+		{"a version of the future", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 0, 3) }},
+		{"a record that is cut", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 0, 2)[:181] }},
+		{"an unknown state", func(id ticket.ID) []byte { return rewritten(t, s, client, id, 73, 6) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {

@@ -69,7 +69,7 @@ func noteComesBack(tb testing.TB, s Subject, notes ticket.NoteStore) {
 
 func noteOfNothing(tb testing.TB, s Subject, notes ticket.NoteStore) {
 	late := fixture.Create(tb, s.Store)
-	s.Advance(fixture.Lifetime)
+	s.Advance(fixture.Lifetime + s.Retention)
 	for _, id := range []ticket.ID{ticket.NewID(), late} {
 		fixture.WantErr(tb, "put note", notes.PutNote(tb.Context(), id, aNote()), ticket.ErrNotFound)
 		_, err := notes.NoteOf(tb.Context(), id)
@@ -97,8 +97,8 @@ func noteApart(tb testing.TB, s Subject, notes ticket.NoteStore) {
 	fixture.WantMark(tb, "spent", fixture.Lookup(tb, s.Store, id).Mark, fixture.Redeemed("a"))
 	fixture.WantRefused(tb, s.Store, id, ticket.ErrSpent)
 	s.Advance(margin)
-	fixture.WantRefused(tb, s.Store, late, ticket.ErrNotFound)
-	s.Advance(s.Retention - margin)
+	fixture.WantRefused(tb, s.Store, late, ticket.ErrExpired)
+	s.Advance(s.Retention)
 	fixture.WantRefused(tb, s.Store, id, ticket.ErrNotFound)
 }
 

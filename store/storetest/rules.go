@@ -52,14 +52,41 @@ func consumeExpired(tb testing.TB, s Subject) {
 	s.Advance(fixture.Lifetime - margin)
 	fixture.ConsumeAs(tb, s.Store, early, fixture.Redeemed("a"))
 	s.Advance(margin)
-	fixture.WantRefused(tb, s.Store, late, ticket.ErrNotFound)
-	_, err := s.Store.Lookup(tb.Context(), late)
+	for range 2 {
+		fixture.WantRefused(tb, s.Store, late, ticket.ErrExpired)
+	}
+	wantRefusedAs(tb, "revoke", s.Store, late, ticket.Mark{State: ticket.Revoked, At: fixture.IssuedAt()}, 0, ticket.ErrExpired)
+	fixture.WantErr(tb, "settle", s.Store.Settle(tb.Context(), late, fixture.Redeemed("a")), ticket.ErrNotFound)
+}
+
+func expiredIsKept(tb testing.TB, s Subject) {
+	id := fixture.Create(tb, s.Store)
+	if fixture.Lookup(tb, s.Store, id).Expired {
+		tb.Error("expired: got it while the ticket is live")
+	}
+	s.Advance(fixture.Lifetime)
+	for range 2 {
+		entry := fixture.Lookup(tb, s.Store, id)
+		fixture.WantRecord(tb, "expired", entry.Record, fixture.Record())
+		fixture.WantMark(tb, "expired", entry.Mark, ticket.Mark{State: ticket.Pending})
+		if !entry.Expired {
+			tb.Error("expired: got a live entry")
+		}
+		fixture.WantRefused(tb, s.Store, id, ticket.ErrExpired) // which does not lengthen its life
+	}
+	s.Advance(s.Retention - margin)
+	fixture.WantRefused(tb, s.Store, id, ticket.ErrExpired)
+	s.Advance(margin)
+	fixture.WantRefused(tb, s.Store, id, ticket.ErrNotFound)
+	_, err := s.Store.Lookup(tb.Context(), id)
 	fixture.WantErr(tb, "lookup", err, ticket.ErrNotFound)
 }
 
 func createAfterExpiry(tb testing.TB, s Subject) {
 	id := fixture.Create(tb, s.Store)
 	s.Advance(fixture.Lifetime)
+	fixture.WantErr(tb, "create while it is kept", s.Store.Create(tb.Context(), id, fixture.Record(), fixture.Lifetime), ticket.ErrExists)
+	s.Advance(s.Retention)
 	if err := s.Store.Create(tb.Context(), id, fixture.Record(), fixture.Lifetime); err != nil {
 		tb.Fatalf("create: %v", err)
 	}
@@ -85,7 +112,7 @@ func retention(tb testing.TB, s Subject) {
 	s.Advance(s.Retention - margin)
 	fixture.WantMark(tb, "kept", fixture.Lookup(tb, s.Store, id).Mark, fixture.Redeemed("a"))
 	fixture.WantRefused(tb, s.Store, id, ticket.ErrSpent)
-	s.Advance(margin)
+	s.Advance(2 * margin) // with what was left of the lifetime
 	_, err := s.Store.Lookup(tb.Context(), id)
 	fixture.WantErr(tb, "lookup", err, ticket.ErrNotFound)
 	fixture.WantRefused(tb, s.Store, id, ticket.ErrNotFound)
@@ -222,7 +249,7 @@ func settleKeepsRetention(tb testing.TB, s Subject) {
 	if err := s.Store.Settle(tb.Context(), id, fixture.Redeemed("b")); err != nil {
 		tb.Fatalf("settle: %v", err)
 	}
-	s.Advance(margin)
+	s.Advance(fixture.Lifetime + margin)
 	_, err := s.Store.Lookup(tb.Context(), id)
 	fixture.WantErr(tb, "lookup", err, ticket.ErrNotFound)
 }

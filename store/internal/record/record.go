@@ -21,10 +21,10 @@ import (
 //	49   8   expires at
 //	57   16  owner tag
 //	73   1   state             \
-//	74   8   spent at           |
-//	82   1   length of attempt  | the mark, all zero but
-//	83   1   length of reason   | its state while the ticket is live
-//	84   64  attempt            |
+//	74   8   spent at           | the mark. While the ticket is
+//	82   1   length of attempt  | pending it is its state, in place
+//	83   1   length of reason   | of the time the milliseconds that it
+//	84   64  attempt            | is kept after its life, and zeros
 //	148  32  reason            /
 //	180  1   length of ID
 //	181      ID
@@ -33,7 +33,7 @@ import (
 // The mark has a fixed place and length, so that a ticket is spent by
 // overwriting it. The Lua scripts of redisstore know the offsets too.
 const (
-	version   = 1
+	version   = 2
 	atFence   = 1
 	atIssued  = 41
 	atExpires = 49
@@ -57,12 +57,14 @@ const (
 	stateRedeemed
 	stateRefused
 	stateRevoked
+	stateExpired // see Expire
 )
 
-// Encode returns the value of a live record without a fence. The value holds
-// the ID, so that [Decode] refuses it under another key. Stores count
-// lifetimes in milliseconds: a shorter one is [ticket.ErrInvalidRequest].
-func Encode(id ticket.ID, rec ticket.Record, lifetime time.Duration) ([]byte, error) {
+// Encode returns the value of a live record without a fence, which is kept for
+// some time after its lifetime. The value holds the ID, so that [Decode] refuses
+// it under another key. Stores count lifetimes in milliseconds: a shorter one is
+// [ticket.ErrInvalidRequest].
+func Encode(id ticket.ID, rec ticket.Record, lifetime, kept time.Duration) ([]byte, error) {
 	if id == "" || len(id) > math.MaxUint8 {
 		return nil, fmt.Errorf("encode record: id: %w", ticket.ErrInvalidRequest)
 	}
@@ -71,6 +73,7 @@ func Encode(id ticket.ID, rec ticket.Record, lifetime time.Duration) ([]byte, er
 	}
 	b := make([]byte, atID, atID+len(id)+len(rec.Payload))
 	b[0], b[atMark] = version, statePending
+	binary.BigEndian.PutUint64(b[atMark+atSpent:], uint64(kept.Milliseconds())) //nolint:gosec // G115: not negative
 	putTime(b[atIssued:], rec.IssuedAt)
 	putTime(b[atExpires:], rec.ExpiresAt)
 	copy(b[atOwner:], rec.Owner[:])
@@ -80,8 +83,19 @@ func Encode(id ticket.ID, rec ticket.Record, lifetime time.Duration) ([]byte, er
 }
 
 // IsPending reports whether a value that this package made is that of a live
-// ticket.
+// ticket, and IsSpent whether it is that of a consumed one.
 func IsPending(value []byte) bool { return value[atMark] == statePending }
+
+// IsSpent is described at [IsPending].
+func IsSpent(value []byte) bool { return !IsPending(value) && value[atMark] != stateExpired }
+
+// Expire returns a copy of the value of a live ticket as that of one that is past
+// its life, and that nothing can revive.
+func Expire(value []byte) []byte {
+	b := bytes.Clone(value)
+	b[atMark] = stateExpired
+	return b
+}
 
 // EncodeMark returns the encoded mark of a spent ticket. Any other mark is
 // [ticket.ErrInvalidRequest]: Settle with a pending one would revive a ticket.
@@ -111,9 +125,13 @@ func WithMark(value, mark []byte) []byte {
 }
 
 // Consumed decides what a Consume returns, from the entry as it was before:
-// the entry if it was live or the mark is a retry of the one that spent it, and
-// a [*ticket.SpentError] otherwise.
+// the entry if it was live or the mark is a retry of the one that spent it,
+// [ticket.ErrExpired] if it was past its life, and a [*ticket.SpentError]
+// otherwise.
 func Consumed(before ticket.Entry, mark ticket.Mark, retry time.Duration) (ticket.Entry, error) {
+	if before.Expired {
+		return ticket.Entry{}, fmt.Errorf("consume: %w", ticket.ErrExpired)
+	}
 	if before.Mark.State == ticket.Pending || before.Mark.RetriedBy(mark, retry) {
 		return before, nil
 	}
@@ -146,13 +164,14 @@ func Decode(id ticket.ID, value []byte) (ticket.Entry, error) {
 			IssuedAt: getTime(value[atIssued:]), ExpiresAt: getTime(value[atExpires:]),
 			Owner: ticket.Owner(value[atOwner:atMark]), Payload: value[idEnd:],
 		},
-		Mark: mark,
+		Mark: mark, Expired: value[atMark] == stateExpired,
 	}, nil
 }
 
 func decodeMark(b [markLen]byte) (ticket.Mark, bool) {
-	if b == [markLen]byte{statePending} {
-		return ticket.Mark{State: ticket.Pending}, true
+	if b[0] == statePending || b[0] == stateExpired {
+		rest := [markLen - atLengths]byte(b[atLengths:])
+		return ticket.Mark{State: ticket.Pending}, rest == [markLen - atLengths]byte{}
 	}
 	state, known := stateOf(b[0])
 	attempt, attemptOK := unpad(b[atAttempt:atReason], b[atLengths])
@@ -195,11 +214,11 @@ func stateOf(b byte) (ticket.State, bool) {
 	return "", false
 }
 
-// putTime and getTime keep a time to the millisecond. The sign survives the
-// conversions, so a time before 1970 needs no special case.
 // timeLen is the length of an encoded time, in bytes.
 const timeLen = 8
 
+// putTime and getTime keep a time to the millisecond. The sign survives the
+// conversions, so a time before 1970 needs no special case.
 func putTime(b []byte, t time.Time) {
 	binary.BigEndian.PutUint64(b, uint64(t.UnixMilli()))
 }

@@ -25,9 +25,12 @@ func testRecord() ticket.Record {
 // testFence is one as Redis makes it.
 func testFence() Fence { return Fence([]byte("0123456789abcdef0123456789abcdef01234567")) }
 
+// kept is how long the records of the tests are kept after their lifetime.
+const kept = time.Minute
+
 func mustEncode(tb testing.TB, id ticket.ID, rec ticket.Record) []byte {
 	tb.Helper()
-	b, err := Encode(id, rec, time.Second)
+	b, err := Encode(id, rec, time.Second, kept)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -57,7 +60,7 @@ func TestRecordLayout(t *testing.T) {
 	zeros := func(n int) string { return strings.Repeat("00", n) }
 	text := func(s string) string { return hex.EncodeToString([]byte(s)) }
 	before := []string{
-		"01", text("0123456789abcdef0123456789abcdef01234567"), "0000018bcfe56801", "0000018bcfe5dd31",
+		"02", text("0123456789abcdef0123456789abcdef01234567"), "0000018bcfe56801", "0000018bcfe5dd31",
 		"aa0000000000000000000000000000bb",
 	}
 	after := []string{"16", text(string(testID)), text("grant")}
@@ -66,7 +69,8 @@ func TestRecordLayout(t *testing.T) {
 		value []byte
 		mark  []string
 	}{
-		{"a live record", live, []string{"01", zeros(8 + 2 + 64 + 32)}},
+		{"a live record", live, []string{"01", "000000000000ea60", zeros(2 + 64 + 32)}},
+		{"the same one, expired", Expire(live), []string{"05", "000000000000ea60", zeros(2 + 64 + 32)}},
 		{"the same one, spent", mustMark(t, live, spentMark()), []string{
 			"03", "0000018bcfe56be8", "03", "0c", text("key"), zeros(64 - 3), text("wrong_origin"), zeros(32 - 12),
 		}},
@@ -83,12 +87,12 @@ func TestRecordLayout(t *testing.T) {
 
 func TestEncodeRefuses(t *testing.T) {
 	for _, id := range []ticket.ID{"", ticket.ID(strings.Repeat("i", 256))} {
-		if _, err := Encode(id, testRecord(), time.Second); !errors.Is(err, ticket.ErrInvalidRequest) {
+		if _, err := Encode(id, testRecord(), time.Second, kept); !errors.Is(err, ticket.ErrInvalidRequest) {
 			t.Errorf("id of %d bytes: got %v, want ErrInvalidRequest", len(id), err)
 		}
 	}
 	for _, lifetime := range []time.Duration{-time.Second, 0, 999 * time.Microsecond} {
-		if _, err := Encode(testID, testRecord(), lifetime); !errors.Is(err, ticket.ErrInvalidRequest) {
+		if _, err := Encode(testID, testRecord(), lifetime, kept); !errors.Is(err, ticket.ErrInvalidRequest) {
 			t.Errorf("lifetime of %s: got %v, want ErrInvalidRequest", lifetime, err)
 		}
 	}
@@ -189,12 +193,12 @@ func TestDecodeRefuses(t *testing.T) {
 		b     byte
 	}{
 		{"an older version", live, 0, 0},
-		{"a newer version", live, 0, 2},
+		{"an older version", live, 0, 1},
+		{"a newer version", live, 0, 3},
 		{"no state", live, atMark, 0},
-		{"an unknown state", live, atMark, 5},
+		{"an unknown state", live, atMark, 6},
 		{"an invalid fence, at its beginning", live, atFence, 0},
 		{"an invalid fence, at its end", live, atIssued - 1, 'A'},
-		{"a live record with a time", live, atMark + atSpent + 7, 1},
 		{"a live record with an attempt", live, atMark + atLengths, 1},
 		{"a live record with a reason", live, atMark + atLengths + 1, 1},
 		{"a live record with bytes of an attempt", live, atMark + atAttempt, 'a'},
@@ -230,7 +234,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(string(testID), mustMark(f, live, spentMark()))
 	f.Add("", make([]byte, atID))
 	f.Add("i", mustEncode(f, "i", ticket.Record{}))
-	bare, err := Encode("i", testRecord(), time.Second)
+	bare, err := Encode("i", testRecord(), time.Second, 0)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -247,6 +251,11 @@ func FuzzDecode(f *testing.F) {
 		copy(again[atFence:atIssued], value[atFence:]) // The scripts check it, not Decode.
 		if entry.Mark.State != ticket.Pending {
 			again = mustMark(t, again, entry.Mark)
+		} else {
+			copy(again[atMark+atSpent:atMark+atLengths], value[atMark+atSpent:]) // as above
+		}
+		if entry.Expired {
+			again = Expire(again)
 		}
 		if !bytes.Equal(again, value) {
 			t.Errorf("decode and encode:\ngot  %x\nwant %x", again, value)

@@ -79,7 +79,7 @@ type APIKey struct {
 // Ticket is how long tickets live and what they are for.
 type Ticket struct {
 	TTL         time.Duration `yaml:"ttl" help:"Lifetime of a ticket, 5s to 60s. A bearer that expires sooner shortens it."`
-	Retention   time.Duration `yaml:"retention" help:"How long a spent ticket is remembered, for receipts and for distinguishing a replay from an unknown ticket."`
+	Retention   time.Duration `yaml:"retention" help:"How long a spent or expired ticket is remembered, for receipts and for distinguishing a replay from an unknown ticket."`
 	RetryWindow time.Duration `yaml:"retry_window" help:"How long the same handshake attempt may be repeated and gets the same answer, 0s to 10s. 0s switches it off."`
 	SealKeyFile string        `yaml:"seal_key_file" help:"File with the keys that encrypt records: one per line, base64 of 32 bytes. The first encrypts, all decrypt. Required with a shared store; otherwise serve generates a key."`
 	Audiences   []string      `yaml:"audiences" help:"Endpoints that a ticket can be for. The first is the default, and the one that ws.path serves."`
