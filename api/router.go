@@ -68,9 +68,10 @@ func (s *Server) metrics() endpoint {
 	return s.keyed(scopeRead, func(w http.ResponseWriter, r *http.Request, _ keyholder) error { return show(w, r) })
 }
 
-// router returns a router with all middleware and no routes. The access log comes
-// first, and more comes before everything that may refuse a request. No path is cleaned or redirected: a Location would
-// repeat the query, and with it the ticket.
+// router returns a router with all middleware and no routes. The access log
+// comes first, and more comes before everything that may refuse a request. No
+// path is cleaned or redirected: a Location would repeat the query, and with it
+// the ticket.
 func (s *Server) router(allowed func(host string) bool, more ...func(http.Handler) http.Handler) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(s.o.Gate.Observe(s.o.Events, s.o.Now))
