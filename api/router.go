@@ -75,9 +75,10 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// router returns a router with all middleware and no routes. The access log comes
-// first, and more comes before everything that may refuse a request. No path is cleaned or redirected: a Location would
-// repeat the query, and with it the ticket.
+// router returns a router with all middleware and no routes. The access log
+// comes first, and more comes before everything that may refuse a request. No
+// path is cleaned or redirected: a Location would repeat the query, and with it
+// the ticket.
 func (s *Server) router(allowed func(*http.Request) bool, more ...func(http.Handler) http.Handler) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(s.o.Gate.Observe(s.o.Events, s.o.Now))

@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,16 +17,36 @@ import (
 	"github.com/coder/websocket"
 )
 
-// flaky stands between a page and wsticket. It has one answer for each request for a
-// ticket and for each handshake; when none is left, wsticket answers.
-type flaky struct {
-	next http.Handler
+// pageCase is what a page meets, and what it has to do.
+type pageCase struct {
+	rule string
+	jwt  string
+	// tickets and sockets are the first answers to requests for a ticket and to
+	// handshakes. Nil, and when none is left: wsticket answers.
+	tickets, sockets []http.HandlerFunc
 
-	mu      sync.Mutex
-	tickets []http.HandlerFunc // nil: wsticket answers
-	sockets []http.HandlerFunc
-	asked   int      // requests for a ticket
-	seen    []string // the queries of the handshakes
+	asked     int // requests for a ticket
+	greetings int
+	ends      string
+}
+
+// flaky stands between a page and wsticket. A page of its own for each case begins it.
+type flaky struct {
+	next  http.Handler
+	cases []pageCase
+
+	mu               sync.Mutex
+	current          int
+	tickets, sockets []http.HandlerFunc // those that are left
+	asked            []int              // by case
+	seen             [][]string         // the queries of the handshakes, by case
+}
+
+func newFlaky(behind *url.URL, cases []pageCase) *flaky {
+	return &flaky{
+		next: httputil.NewSingleHostReverseProxy(behind), cases: cases,
+		asked: make([]int, len(cases)), seen: make([][]string, len(cases)),
+	}
 }
 
 func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,16 +63,26 @@ func (f *flaky) answer(r *http.Request) http.HandlerFunc {
 	defer f.mu.Unlock()
 	switch {
 	case r.URL.Path == "/":
-		return func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") }
+		return f.begin(r.URL.Query().Get("case"))
 	case r.URL.Path == "/ws":
-		f.seen = append(f.seen, r.URL.RawQuery)
+		f.seen[f.current] = append(f.seen[f.current], r.URL.RawQuery)
 		return take(&f.sockets)
 	case r.Method == http.MethodPost:
-		f.asked++
+		f.asked[f.current]++
 		return take(&f.tickets)
 	default:
 		return nil
 	}
+}
+
+// begin serves the page of a case, which is empty.
+func (f *flaky) begin(number string) http.HandlerFunc {
+	n, err := strconv.Atoi(number)
+	if err != nil || n >= len(f.cases) {
+		return http.NotFound
+	}
+	f.current, f.tickets, f.sockets = n, f.cases[n].tickets, f.cases[n].sockets
+	return func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") }
 }
 
 func take(answers *[]http.HandlerFunc) (first http.HandlerFunc) {
@@ -66,6 +97,8 @@ func unavailable(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = w.Write([]byte(`{"status":503,"code":"unavailable"}`))
 }
+
+func tooMany(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }
 
 // closing completes a handshake and closes it with a code.
 func closing(code websocket.StatusCode, reason string) http.HandlerFunc {
@@ -86,45 +119,42 @@ func TestReadmePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &flaky{next: httputil.NewSingleHostReverseProxy(behind)}
-	front.Config.Handler = f
-	front.Start()
-	t.Cleanup(front.Close)
-	code := strings.ReplaceAll(block(t, readme, "js page"), "https://api.example.com", address)
-
-	for _, row := range []struct {
-		rule             string
-		jwt              string
-		tickets, sockets []http.HandlerFunc
-		asked            int
-		greetings        int
-		ends             string
-	}{
+	cases := []pageCase{
 		{
-			"wsticket is away, then the handshake fails, then all is well, twice, then the session is revoked",
-			h.bearer,
+			"wsticket is away, a handshake fails, two connections are good, then the session is revoked", h.bearer,
 			[]http.HandlerFunc{unavailable, unavailable},
 			[]http.HandlerFunc{unavailable, nil, nil, closing(4003, "wsticket: revoked")},
 			6, 2, "closed: 4003 wsticket: revoked",
 		},
 		{"a wrong JWT", h.bearer[:len(h.bearer)-8], nil, nil, 1, 0, "no ticket: 401 invalid_token"},
-		{"too many", h.bearer, []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }}, []http.HandlerFunc{closing(1008, "x")}, 2, 0, "closed: 1008 x"},
-	} {
-		f.tickets, f.sockets, f.asked, f.seen = row.tickets, row.sockets, 0, nil
-		said := browse(t, "page.mjs", map[string]any{"url": address + "/", "code": code, "jwt": row.jwt})
-		var got struct {
-			Greetings int
-			Ends      string
-		}
-		if err := json.Unmarshal([]byte(said), &got); err != nil {
-			t.Fatalf("%s: %v: %s", row.rule, err, said)
-		}
-		if got.Greetings != row.greetings || got.Ends != row.ends || f.asked != row.asked {
+		{"too many, then a fault of the page", h.bearer, []http.HandlerFunc{tooMany}, []http.HandlerFunc{closing(1008, "x")}, 2, 0, "closed: 1008 x"},
+	}
+	f := newFlaky(behind, cases)
+	front.Config.Handler = f
+	front.Start()
+	t.Cleanup(front.Close)
+
+	jwts := make([]string, len(cases))
+	for n, c := range cases {
+		jwts[n] = c.jwt
+	}
+	said := browse(t, "page.mjs", map[string]any{
+		"url": address + "/", "jwts": jwts, "code": strings.ReplaceAll(block(t, readme, "js page"), "https://api.example.com", address),
+	})
+	var got []struct {
+		Greetings int
+		Ends      string
+	}
+	if err := json.Unmarshal([]byte(said), &got); err != nil || len(got) != len(cases) {
+		t.Fatalf("got %s (%v), want an end for each case", said, err)
+	}
+	for n, c := range cases {
+		if got[n].Greetings != c.greetings || got[n].Ends != c.ends || f.asked[n] != c.asked {
 			t.Errorf("%s: %+v after %d requests for a ticket, want %d greetings, the end %q and %d requests",
-				row.rule, got, f.asked, row.greetings, row.ends, row.asked)
+				c.rule, got[n], f.asked[n], c.greetings, c.ends, c.asked)
 		}
-		if used := slices.Compact(slices.Sorted(slices.Values(f.seen))); len(used) != len(f.seen) {
-			t.Errorf("%s: a ticket was used twice: %q", row.rule, f.seen)
+		if used := slices.Compact(slices.Sorted(slices.Values(f.seen[n]))); len(used) != len(f.seen[n]) {
+			t.Errorf("%s: a ticket was used twice: %q", c.rule, f.seen[n])
 		}
 	}
 }

@@ -2,7 +2,8 @@
 // the page shows.
 import { given, visit } from './browser.mjs';
 
-await visit(given.url, async (page) => {
+await visit(async (page) => {
+  await page.goto(given.url);
   await page.fill('[name=jwt]', given.jwt);
   await page.click('text=Connect');
   await page.waitForFunction(() => document.querySelector('#log').textContent.includes('hello'));
