@@ -20,9 +20,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -36,7 +33,6 @@ import (
 	"wsticket/gate"
 	"wsticket/internal/clientip"
 	"wsticket/internal/header"
-	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
 
@@ -261,23 +257,6 @@ func (o TicketOptions) faults() ticket.OptionErrors {
 	return f
 }
 
-// checkBase reports what is wrong with a URL that a WebSocket URL begins with.
-// The error has no password of it.
-func checkBase(text string) error {
-	if text == "" {
-		return nil
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.User != nil {
-		return errors.New("must be a URL without user information")
-	}
-	if socketScheme(u.Scheme) == "" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
-		return fmt.Errorf("must be http(s)://host[:port] with a path at most (got %q)", text)
-	}
-	_, err = origin.NewHosts([]string{u.Host})
-	return err
-}
-
 // Public returns the handler of the public listener. The server that it is
 // given to must set DisableGeneralOptionsHandler, or net/http itself answers
 // "OPTIONS *".
@@ -289,22 +268,3 @@ func (s *Server) Internal() http.Handler { return s.internal }
 // Health returns the handler of a listener for probes: /livez, /startupz and
 // /readyz, without a check of the host.
 func (s *Server) Health() http.Handler { return s.health }
-
-// socketScheme returns the scheme of a WebSocket on a server with an HTTP or
-// WebSocket URL (RFC 6455 3), empty for any other scheme.
-func socketScheme(scheme string) string {
-	switch scheme {
-	case "http", "ws":
-		return "ws"
-	case "https", "wss":
-		return "wss"
-	default:
-		return ""
-	}
-}
-
-// secure reports whether the client came over TLS: to this server, or, according
-// to PublicURL, to a proxy in front of it.
-func (s *Server) secure(state *tls.ConnectionState) bool {
-	return state != nil || s.publicURL != nil && socketScheme(s.publicURL.Scheme) == "wss"
-}

@@ -51,6 +51,9 @@ func (s *Server) consume(w http.ResponseWriter, r *http.Request, by keyholder) e
 	}
 	p, err := s.presentation(c, by)
 	if err != nil {
+		if token, fault := ticket.ParseToken(c.ticket); fault == nil {
+			s.o.Gate.Note(r.Context(), token, err)
+		}
 		return inactive(w, r, err, consumed{})
 	}
 	grant, err := s.redeem(requestContext(r, c.clientIP), c.ticket, p)

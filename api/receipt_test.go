@@ -31,6 +31,21 @@ func TestReceipt(t *testing.T) {
 		{"revoked", func(made issued) {
 			h.public(t, newRequest(t, http.MethodDelete, "/ws-ticket/"+made.ID, "", "Authorization", good))
 		}, `"state":"revoked","at":"2026-11-23T12:00:00Z"`},
+		{"presented by a foreign page", func(made issued) {
+			r := askers()["haproxy"].ask(t, "/ws?ticket="+made.Ticket, "Origin", "https://evil.example")
+			expect(t, "a foreign page", h.internal(t, r), 403, "origin_not_allowed")
+		}, `"state":"pending","reason":"origin_not_allowed","at":"2026-11-23T12:00:00Z"`},
+		{"presented by a backend for a foreign page", func(made issued) {
+			h.consume(t, `{"ticket":"`+made.Ticket+`","origin":"https://evil.example"}`)
+		}, `"state":"pending","reason":"origin_not_allowed","at":"2026-11-23T12:00:00Z"`},
+		{"presented twice", func(made issued) {
+			h.consume(t, `{"ticket":"`+made.Ticket+`","origin":"`+page+`"}`)
+			h.consume(t, `{"ticket":"`+made.Ticket+`","origin":"`+page+`"}`)
+		}, `"state":"redeemed","reason":"spent","at":"2026-11-23T12:00:00Z"`},
+		{"presented again after a refusal", func(made issued) {
+			h.consume(t, `{"ticket":"`+made.Ticket+`"}`)
+			h.consume(t, `{"ticket":"`+made.Ticket+`","origin":"`+page+`"}`)
+		}, `"state":"refused","reason":"wrong_origin","at":"2026-11-23T12:00:00Z"`},
 	} {
 		made := h.mustIssue(t, "", "Origin", page)
 		row.before(made)

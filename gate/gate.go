@@ -29,6 +29,8 @@ type Gate struct {
 	hosts   *origin.Hosts
 	doors   doors
 
+	notes chan struct{} // has an element for each note that is being written
+
 	storeAddr func(http.Handler) http.Handler
 }
 
@@ -94,6 +96,7 @@ func (g *Gate) Check(ctx context.Context, h Handshake) (Candidate, error) {
 	note := accesslog.NoteOf(ctx)
 	note.Door, note.TicketID = string(c.Presentation.Door), string(c.TicketID())
 	if err != nil {
+		g.noteTicket(ctx, h, c.Offer, err)
 		g.Refused(ctx, ticket.Event{Action: ticket.ActionHandshake, TicketID: c.TicketID(), Presentation: c.Presentation}, err)
 	}
 	return c, err

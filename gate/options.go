@@ -93,7 +93,7 @@ func New(o Options) (*Gate, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Gate{o: o, origins: origins, hosts: hosts, storeAddr: storeAddr, doors: doors{
+	return &Gate{o: o, origins: origins, hosts: hosts, storeAddr: storeAddr, notes: make(chan struct{}, maxNotes), doors: doors{
 		open: o.Doors, parameter: o.TicketParameter, bearers: o.Authenticator != nil, cookie: o.SessionCookie,
 	}}, nil
 }

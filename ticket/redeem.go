@@ -79,6 +79,9 @@ func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation
 	}
 	mark := Mark{State: Redeemed, At: now, Attempt: p.Attempt}
 	before, err := s.store.Consume(ctx, id, mark, s.retry)
+	if errors.Is(err, ErrSpent) {
+		s.note(ctx, id, err, now)
+	}
 	if err != nil {
 		return Grant{}, false, fmt.Errorf("redeem: %w", err)
 	}
@@ -136,10 +139,10 @@ func (s *Service) Lookup(ctx context.Context, id ID, who Identity) (Receipt, err
 	if err != nil {
 		return Receipt{}, fmt.Errorf("lookup: %w", err)
 	}
-	return Receipt{
+	return s.annotate(ctx, Receipt{
 		ID: id, State: entry.Mark.State, Reason: entry.Mark.Reason,
 		At: entry.Mark.At, ExpiresAt: entry.Record.ExpiresAt,
-	}, nil
+	}), nil
 }
 
 // Revoke spends a pending ticket for its owner, so that nobody can redeem it.

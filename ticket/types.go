@@ -83,9 +83,12 @@ type Grant struct {
 type Receipt struct {
 	ID    ID
 	State State
-	// Reason says why it was refused, in a word of [Reason].
+	// Reason says why it was refused, in a word of [Reason]. For a pending or
+	// redeemed ticket it is why a later presentation was refused, which changed
+	// nothing; see [Note].
 	Reason string
-	// At is when it was spent; zero while pending.
+	// At is when it was spent. While pending it is the time of the [Note], zero if
+	// there is none.
 	At        time.Time
 	ExpiresAt time.Time
 }

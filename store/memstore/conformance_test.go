@@ -15,14 +15,17 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(tb testing.TB) storetest.Subject {
-		c := &clock{}
-		return storetest.Subject{
-			Store:     newStore(tb, memstore.Options{Retention: fixture.Retention, Now: c.now}),
-			Retention: fixture.Retention,
-			Advance:   c.advance,
-		}
-	})
+	storetest.Run(t, subject)
+	storetest.RunNotes(t, subject)
+}
+
+func subject(tb testing.TB) storetest.Subject {
+	c := &clock{}
+	return storetest.Subject{
+		Store:     newStore(tb, memstore.Options{Retention: fixture.Retention, Now: c.now}),
+		Retention: fixture.Retention,
+		Advance:   c.advance,
+	}
 }
 
 // clock is a clock that a test moves.

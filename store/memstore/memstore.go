@@ -60,7 +60,7 @@ type Store struct {
 	closed  atomic.Bool
 }
 
-var _ ticket.Store = (*Store)(nil)
+var _ ticket.NoteStore = (*Store)(nil)
 
 // New returns an empty store. The caller must call [Store.Close]. The error
 // joins a [*ticket.OptionError] for each fault of o.

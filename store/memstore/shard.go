@@ -23,7 +23,8 @@ type item struct {
 	id       ticket.ID
 	value    []byte
 	deadline time.Duration
-	index    int // in the heap
+	index    int    // in the heap
+	note     []byte // of record.EncodeNote, nil for none
 }
 
 func (s *shard) add(t *item) {

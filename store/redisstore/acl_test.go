@@ -67,7 +67,10 @@ func live(ctx context.Context, s *redisstore.Store) error {
 	_, err = s.Consume(ctx, id, fixture.Redeemed("a"), fixture.Retry)
 	unexpected = append(unexpected, err)
 	_, err = s.Consume(ctx, id, fixture.Redeemed("b"), fixture.Retry)
-	unexpected = append(unexpected, unless(err, ticket.ErrSpent), s.Settle(ctx, id, fixture.Redeemed("a")))
+	unexpected = append(unexpected, unless(err, ticket.ErrSpent), s.Settle(ctx, id, fixture.Redeemed("a")),
+		s.PutNote(ctx, id, ticket.Note{Reason: "spent", At: fixture.IssuedAt()}))
+	_, err = s.NoteOf(ctx, id)
+	unexpected = append(unexpected, err)
 	return errors.Join(unexpected...)
 }
 

@@ -40,7 +40,7 @@ func conformWith(
 		clients[i] = plainClient(t, s)
 	}
 	cases := 0
-	storetest.Run(t, func(tb testing.TB) storetest.Subject {
+	fresh := func(tb testing.TB) storetest.Subject {
 		cases++
 		store, twin := open(tb, redisstore.Options{Prefix: fmt.Sprintf("case%d:", cases), Timeout: patience})
 		tb.Cleanup(func() {
@@ -56,7 +56,9 @@ func conformWith(
 				}
 			},
 		}
-	})
+	}
+	storetest.Run(t, fresh)
+	storetest.RunNotes(t, fresh)
 }
 
 // age shortens the time to live of each key by d.

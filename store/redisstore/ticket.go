@@ -13,7 +13,7 @@ import (
 // createTries is how often the primary may change while a ticket is created.
 const createTries = 3
 
-var _ ticket.Store = (*Store)(nil)
+var _ ticket.NoteStore = (*Store)(nil)
 
 func (s *Store) key(id ticket.ID) string { return s.prefix + string(id) }
 

@@ -197,6 +197,9 @@ func stateOf(b byte) (ticket.State, bool) {
 
 // putTime and getTime keep a time to the millisecond. The sign survives the
 // conversions, so a time before 1970 needs no special case.
+// timeLen is the length of an encoded time, in bytes.
+const timeLen = 8
+
 func putTime(b []byte, t time.Time) {
 	binary.BigEndian.PutUint64(b, uint64(t.UnixMilli()))
 }

@@ -14,7 +14,7 @@ import (
 
 // backend is a store that this process has opened.
 type backend interface {
-	ticket.Store
+	ticket.NoteStore
 	Ping(ctx context.Context) error
 	Close() error
 }
