@@ -28,6 +28,9 @@ func readKeyFile(path string) ([]*key, error) {
 	if errors.Is(err, errNotPublic) {
 		err = fmt.Errorf("%w (it holds %s)", err, keyfile.Kind(data))
 	}
+	if errors.Is(err, errPrivate) {
+		err = fmt.Errorf("%w, must hold the public one (openssl pkey -in FILE -pubout -out NEW)", err)
+	}
 	return keys, keyfile.In(path, err)
 }
 

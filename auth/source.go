@@ -137,13 +137,23 @@ func (o IssuerOptions) static() (keys []*key, err error) {
 	return keys, errors.Join(wrong...)
 }
 
+// algorithmsOf returns the algorithms that keys are for, each once.
+func algorithmsOf(keys []*key) []string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.algorithm())
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // newStaticSet returns an error if an algorithm fits none of the keys, or a
 // secret is too short for one.
 func newStaticSet(keys []*key, algs map[string]algorithm) (*keySet, error) {
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(algs)) {
 		if !slices.ContainsFunc(keys, func(k *key) bool { return k.fits(algs[name]) }) {
-			wrong = append(wrong, fmt.Errorf("%s fits none of the keys", name))
+			wrong = append(wrong, fmt.Errorf("%s fits none of the keys, which are for %s", name, strings.Join(algorithmsOf(keys), ", ")))
 		}
 	}
 	for _, k := range keys {

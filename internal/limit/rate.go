@@ -28,10 +28,18 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	events, err := strconv.ParseUint(number, 10, 32)
 	per, known := units[unit]
 	if err != nil || !known || events < 1 || events > maxEvents {
-		return fmt.Errorf("must be a number per second, minute or hour, such as 10/s, 600/m or 100/h, at most %d, or 0 for no limit (got %q)", maxEvents, text)
+		return fmt.Errorf("must be a number per second, minute or hour, such as 10/s, 600/m or 100/h, at most %d, or 0 for no limit (got %q)%s", maxEvents, text, perSecond(text))
 	}
 	*r = Rate{Events: int(events), Per: per}
 	return nil
+}
+
+// perSecond says what to write in place of a number without a time.
+func perSecond(text []byte) string {
+	if n, err := strconv.ParseUint(string(text), 10, 32); err != nil || n == 0 || n > maxEvents {
+		return ""
+	}
+	return ": write " + string(text) + "/s"
 }
 
 // MarshalText returns the text that [Rate.UnmarshalText] parses. It returns an

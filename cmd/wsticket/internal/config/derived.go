@@ -24,7 +24,7 @@ func (p *Prefix) UnmarshalText(text []byte) error {
 		prefix, err = addr.Prefix(addr.BitLen())
 	}
 	if err != nil {
-		return fmt.Errorf("must be addresses or prefixes (got %q)", text)
+		return fmt.Errorf("must be an address or a prefix of addresses, such as 10.0.0.7 or 10.0.0.0/8 (got %q)", text)
 	}
 	*p = Prefix{prefix, string(text)}
 	return nil

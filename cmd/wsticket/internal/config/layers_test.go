@@ -183,6 +183,7 @@ func TestFaults(t *testing.T) {
 		{"so is one of a list", layers{file: []byte("toys: [ball]")}, "f:1: toys: no such key (did you mean pets[].toys?)"},
 		{"other keys are listed", layers{file: []byte("door: {colour: red}")}, "f:1: door.colour: no such key (there are code, open, wait)"},
 		{"a section is not set as a whole", layers{set: []string{"door=open"}}, "--set: door: is a section: set one of its keys, such as door.code"},
+		{"Kubernetes sets names, too", layers{env: []string{"WSTICKET_PORT_8080_TCP_ADDR=10.0.0.1"}}, "no such setting (Kubernetes sets it for a Service called wsticket: set enableServiceLinks: false"},
 		{"a list is one value", layers{env: []string{"WSTICKET_PETS_0_NAME=rex"}}, "no such setting (a list is one value: WSTICKET_PETS='[{…}, {…}]')"},
 		{"a setting without = may be a secret", layers{set: []string{"door.code:hunter2"}}, `(got "door.code…")`},
 		{"a key stands once", layers{file: []byte("rooms: 2\nrooms: 3")}, "f:2: rooms: stands twice"},

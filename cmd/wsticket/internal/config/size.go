@@ -23,10 +23,22 @@ func (s *Size) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseInt(strings.TrimSuffix(number, "B"), 10, 64)
 	if err != nil || n < 0 || n > (1<<40)/unit {
-		return fmt.Errorf("must be a size in bytes, KiB or MiB, such as 4096, 64KiB or 1MiB (got %q)", text)
+		return fmt.Errorf("must be a size in bytes, KiB or MiB, such as 4096, 64KiB or 1MiB (got %q)%s", text, inPowersOfTwo(string(text)))
 	}
 	*s = Size(n * unit)
 	return nil
+}
+
+// inPowersOfTwo says what to write in place of a size in KB or MB.
+func inPowersOfTwo(text string) string {
+	number := strings.TrimRight(strings.ToUpper(text), "IB")
+	for _, unit := range []string{"K", "M"} {
+		digits, ok := strings.CutSuffix(number, unit)
+		if _, err := strconv.ParseUint(digits, 10, 32); ok && err == nil {
+			return ": write " + digits + unit + "iB"
+		}
+	}
+	return ""
 }
 
 // String writes the size in its largest whole unit.

@@ -97,6 +97,9 @@ func suggestEnv(name string, known map[string]field) string {
 	if best := nearest(name, names(known)); best != "" {
 		return " (did you mean " + best + "?)"
 	}
+	if serviceLink.MatchString(name) {
+		return " (Kubernetes sets it for a Service called wsticket: set enableServiceLinks: false in the pod)"
+	}
 	for list, f := range known {
 		if f.value.Kind() == reflect.Slice && strings.HasPrefix(name, list+"_") {
 			return " (a list is one value: " + list + "='[{…}, {…}]')"
@@ -104,6 +107,10 @@ func suggestEnv(name string, known map[string]field) string {
 	}
 	return ""
 }
+
+// serviceLink is a name that Kubernetes sets in every pod beside a Service called
+// wsticket.
+var serviceLink = regexp.MustCompile(`^WSTICKET_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_[0-9]+_(TCP|UDP)(_.*)?)?)$`)
 
 // index is the place of an element in a list.
 var index = regexp.MustCompile(`\[\d+\]`)

@@ -13,8 +13,10 @@ type secretFile struct{ key, path string }
 
 func (s *Service) secretFiles() []secretFile {
 	files := []secretFile{
-		{"public.tls.key_file", s.cfg.Public.TLS.KeyFile}, {"internal.tls.key_file", s.cfg.Internal.TLS.KeyFile},
-		{"ticket.seal_key_file", s.cfg.Ticket.SealKeyFile}, {"identity.assertion_key_file", s.cfg.Identity.AssertionKeyFile},
+		{"public.tls.key_file", s.cfg.Public.TLS.KeyFile},
+		{"internal.tls.key_file", s.cfg.Internal.TLS.KeyFile},
+		{"ticket.seal_key_file", s.cfg.Ticket.SealKeyFile},
+		{"identity.assertion_key_file", s.cfg.Identity.AssertionKeyFile},
 	}
 	for n, issuer := range s.cfg.Issuers {
 		files = append(files, secretFile{fmt.Sprintf("issuers[%d].hmac_secret_file", n), issuer.HMACSecretFile})
