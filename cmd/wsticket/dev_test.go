@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"wsticket/internal/test"
 	"wsticket/internal/testenv"
+	"wsticket/ticket"
 )
 
 // TestThePastedLinesWork does what a stranger does: start `wsticket dev`,
@@ -139,6 +141,20 @@ func TestDevSaysWhyAndWhatToDo(t *testing.T) {
 	p, bearer = dev("--origin", mine, "--set", "ticket.ttl=45s")
 	if a := mint(mine); a.status != http.StatusCreated || !strings.Contains(a.body, `"expires_in":45`) {
 		t.Errorf("with --origin and --set: %d %s", a.status, a.body)
+	}
+}
+
+// A stranger's value is shown only if a shell takes it for one word.
+func TestDevAdviceCanBePasted(t *testing.T) {
+	for value, want := range map[string]string{
+		"app.example.com:8080": "start with --set 'public.hosts=[localhost, app.example.com:8080]'",
+		"a';reboot;'":          "start with --set 'public.hosts=[localhost, HOST]'",
+		"$(reboot)":            "start with --set 'public.hosts=[localhost, HOST]'",
+	} {
+		e := ticket.Event{Kind: ticket.EventRequest, Reason: "host_not_allowed", Attrs: []slog.Attr{slog.String("host", value)}}
+		if got := adviceFor(&e); !strings.HasSuffix(got, want) || strings.Contains(got, "reboot") {
+			t.Errorf("%s: got %q, want %q", value, got, want)
+		}
 	}
 }
 

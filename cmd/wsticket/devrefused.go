@@ -35,9 +35,13 @@ var devAdvice = map[string]string{
 	"bearer_issuer":      "the bearer is of another issuer {iss}: use the one above, or add your own issuer with --set issuers",
 }
 
-// placeholder is a value in devAdvice. One that is not known is shown by its
-// name.
-var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+// placeholder is a value in devAdvice. One that is not known, or that a shell
+// could take for more than a word, is shown by its name: people paste what they
+// read, and the value is a stranger's.
+var (
+	placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+	plainWord   = regexp.MustCompile(`^[A-Za-z0-9._:/\[\]+-]+$`)
+)
 
 // refusals prints why requests were refused, for people who watch the terminal.
 type refusals struct {
@@ -64,7 +68,9 @@ func adviceFor(e *ticket.Event) string {
 	values := map[string]string{}
 	var facts []string
 	for _, a := range e.Attrs {
-		values["{"+a.Key+"}"] = a.Value.String()
+		if value := a.Value.String(); plainWord.MatchString(value) || a.Key == "cause" { // which is ours
+			values["{"+a.Key+"}"] = value
+		}
 		facts = append(facts, a.String())
 	}
 	if advice, known := devAdvice[e.Reason]; known {
