@@ -52,7 +52,11 @@ func (s *Service) annotate(ctx context.Context, r Receipt) Receipt {
 		return r // whose reason is that of the refusal
 	}
 	n, err := notes.NoteOf(ctx, r.ID)
-	if err != nil || n.At.Before(r.At) {
+	if err != nil {
+		return r
+	}
+	// Of two times in one millisecond nobody knows which is the later one.
+	if again := n.Reason == Reason(ErrSpent); !again && !n.At.After(r.At) {
 		return r
 	}
 	r.Reason = n.Reason

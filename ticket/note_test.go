@@ -34,6 +34,10 @@ func testNotes(t *testing.T) {
 			wait(time.Second)
 			mustRedeem(t, b, made)
 		}, ticket.Redeemed, "", time.Second},
+		{"redeemed in the same millisecond", func(made ticket.Ticket) {
+			b.Note(t.Context(), made.Token, foreign)
+			mustRedeem(t, b, made)
+		}, ticket.Redeemed, "", 0},
 		{"presented again", func(made ticket.Ticket) {
 			mustRedeem(t, b, made)
 			wait(time.Second)

@@ -146,7 +146,7 @@ func TestServerThatDoesNotStart(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no store", []string{"--config", config, "--key", key}, "the store does not answer"},
+		{"no store", []string{"--config", config, "--key", key}, "store.url: redis at "},
 		{"a fault of the configuration", []string{"--config", config, "--key", key, "--set", "ticket.ttl=1h"}, "ticket.ttl: "},
 		{"no configuration", []string{"--config", "/nowhere", "--key", key}, "/nowhere"},
 		{"no key", []string{"--config", config, "--key", "/nowhere"}, "/nowhere"},
