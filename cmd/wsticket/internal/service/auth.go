@@ -2,9 +2,7 @@ package service
 
 import (
 	"context"
-	"crypto"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -13,7 +11,6 @@ import (
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/gate"
 	"wsticket/identity"
-	"wsticket/ticket"
 )
 
 // buildAuth builds the verifiers of bearers and session cookies, and the API
@@ -27,55 +24,14 @@ func (s *Service) buildAuth() error {
 	return errors.Join(err, fault, s.buildSessions())
 }
 
-// issuers returns the settings of the issuers.
-func issuers(cfg config.Config) []auth.IssuerOptions {
-	var all []auth.IssuerOptions
-	for _, issuer := range cfg.Issuers {
-		all = append(all, issuer.Options())
-	}
-	return all
-}
-
-// TrialBearer is a bearer that was signed for a trial.
-type TrialBearer struct {
-	Text, Issuer, Algorithm string
-	Key                     any // a crypto.Signer, or the bytes of a secret
-}
-
-// CheckBearer returns why a service with these settings would refuse a bearer,
-// by the checks of the service itself, nil if it would take it. It asks no
-// network: of an issuer whose keys are behind a URL, the key that has signed the
-// bearer is taken for one.
-func CheckBearer(ctx context.Context, cfg config.Config, b TrialBearer) error {
-	all := issuers(cfg)
-	for n := range all {
-		key, ok := b.Key.(crypto.Signer)
-		if !ok || all[n].JWKSURL == "" && !all[n].Discovery {
-			continue
-		}
-		allowed := all[n].Algorithms
-		if len(allowed) == 0 {
-			allowed = []string{"RS256"} // as for every URL
-		}
-		if all[n].Issuer == b.Issuer && !slices.Contains(allowed, b.Algorithm) {
-			return fmt.Errorf("bearer_algorithm (alg=%s, issuers[%d].algorithms allows %s)", b.Algorithm, n, strings.Join(allowed, ", "))
-		}
-		all[n].JWKSURL, all[n].Discovery, all[n].JWKSMaxAge = "", false, 0
-		all[n].Keys, all[n].Algorithms = []crypto.PublicKey{key.Public()}, []string{b.Algorithm}
-	}
-	verifier, err := auth.New(auth.Options{Issuers: all})
-	if err != nil {
-		return config.ByKey(err)
-	}
-	defer verifier.Close()
-	_, err = verifier.Authenticate(ctx, ticket.NewBearer(b.Text))
-	return err
-}
-
 // NewVerifier builds the verifier of the configured issuers' bearers. A nil log
 // is none.
 func NewVerifier(cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
-	return auth.New(auth.Options{Logger: log, Issuers: issuers(cfg)})
+	options := auth.Options{Logger: log}
+	for _, issuer := range cfg.Issuers {
+		options.Issuers = append(options.Issuers, issuer.Options())
+	}
+	return auth.New(options)
 }
 
 // buildSessions builds the part that asks the application about session
