@@ -173,3 +173,28 @@ identity: {assertion_key_file: "`+idp.private+`"}
 		}
 	}
 }
+
+// Each error of the command line says what is wrong with this word, and what to
+// write.
+func TestUsageSaysWhatToWrite(t *testing.T) {
+	for _, row := range []struct {
+		want string
+		args []string
+	}{
+		{"which command? There are serve, dev, token, ", nil},
+		{`no such command: "fly" (there are serve, dev, `, []string{"fly"}},
+		{`no such command: "check", did you mean "check-config"?`, []string{"check"}},
+		{`serve takes no such argument: "foo" (flags begin with --`, []string{"serve", "foo"}},
+		{`unknown flag --cofig, did you mean "--config"?`, []string{"serve", "--cofig", "x"}},
+		{"--config needs a value, as in --config=VALUE", []string{"serve", "--config"}},
+		{"--config needs a value, and --set looks like another flag", []string{"serve", "--config", "--set", "a=b"}},
+		{`--wait: must be a duration such as 30s or 5m (got "soon")`, []string{"serve", "--wait", "soon"}},
+		{"which proxy? There are nginx, ", []string{"print-config"}},
+		{`no such proxy: "apache" (there are nginx, `, []string{"print-config", "apache"}},
+	} {
+		_, _, err := runIn(t, nil, row.args...)
+		if _, ok := errors.AsType[usageError](err); !ok || !strings.HasPrefix(err.Error(), row.want) {
+			t.Errorf("wsticket %q = %v, want %s", row.args, err, row.want)
+		}
+	}
+}

@@ -30,7 +30,7 @@ func durations() kong.Option {
 // The texts of the library that do not say what to write.
 var (
 	noValue  = regexp.MustCompile(`^(--[a-z-]+): expected \w+ value but got "EOL" \(<EOL>\)$`)
-	flagNext = regexp.MustCompile(`^(--[a-z-]+): expected \w+ value but got "(--[^"]*)" \(.*\)$`)
+	flagNext = regexp.MustCompile(`^(--[a-z-]+): expected \w+ value but got "(--[^"]*)" .*$`)
 	oneOf    = regexp.MustCompile(`^<(\w+)> must be one of (.*) but got "(.*)"$`)
 	extra    = regexp.MustCompile(`^unexpected argument ([^,]*)(, did you mean .*)?$`)
 )
@@ -54,7 +54,10 @@ func usageFault(err error, parser *kong.Kong) error {
 	case strings.HasPrefix(text, "expected one of "):
 		text = "which command? There are " + strings.Join(commands(node), ", ")
 	case strings.HasPrefix(text, `expected "<`):
-		text = "which " + strings.Trim(text[len("expected "):], `"<>`) + "? There are " + strings.Join(choices(node), ", ")
+		text = "which " + strings.Trim(text[len("expected "):], `"<>`) + "?"
+		if all := choices(node); len(all) > 0 {
+			text += " There are " + strings.Join(all, ", ")
+		}
 	case extra.MatchString(text):
 		text = unexpected(node, extra.FindStringSubmatch(text))
 	}
