@@ -205,8 +205,9 @@ func TestStoreAwayLater(t *testing.T) {
 		if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
 			t.Errorf("%s while Redis is frozen = %d, Retry-After %q, want 503 with one", name, status, header.Get("Retry-After"))
 		}
-		// Twice the promise, because this machine may be busy with other tests.
-		if took := time.Since(begin); took > time.Second {
+		// Far more than the promise, because this machine may be busy with other
+		// tests, and less than the limit of a request.
+		if took := time.Since(begin); took > 4*time.Second {
 			t.Errorf("%s took %s", name, took)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 
 	"wsticket/internal/httpclient"
@@ -34,8 +35,15 @@ func Describe(err error) string {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return noAnswer
 	}
+	if strings.HasSuffix(err.Error(), serverClosedIdle) {
+		return brokenOff
+	}
 	return "no connection"
 }
+
+// serverClosedIdle is how net/http says, by an error of its own that it does not
+// export, that the peer hung up before a request was sent.
+const serverClosedIdle = "http: server closed idle connection"
 
 const noAnswer = "no answer in time"
 

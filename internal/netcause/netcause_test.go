@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,7 @@ func TestDescribe(t *testing.T) {
 		{"a resolver that is away", &net.DNSError{Name: "secret-marker", IsTimeout: true}, "DNS: no answer in time"},
 		{"a resolver that fails", &net.DNSError{Name: "secret-marker", Err: "secret-marker"}, "DNS: the name cannot be looked up"},
 		{"a private address", fmt.Errorf("dial: %w", httpclient.ErrBlocked), "loopback, private or special"},
+		{"the peer hangs up before it is asked", &url.Error{Op: "Get", Err: errors.New("http: server closed idle connection")}, "the connection was broken off"},
 		{"anything else", errors.New("secret-marker"), "no connection"},
 	} {
 		if row.err == nil {
