@@ -51,7 +51,7 @@ type IssuerOptions struct {
 	// to be an https URL then.
 	Discovery bool
 	// JWKSMaxAge is how long a key set behind a URL serves after it was last
-	// fetched. It is fetched anew in a sixth of that time, so that a key that the
+	// fetched. It is fetched again in a sixth of that time, so that a key that the
 	// issuer withdraws is refused after a sixth of JWKSMaxAge, or after
 	// JWKSMaxAge if the issuer cannot be reached, and an outage of the issuer is
 	// survived for five sixths of it. A bearer that the keys do not verify has

@@ -212,7 +212,7 @@ async def application(scope, receive, send):
 	return addr, output
 }
 
-// channelsClient joins a room, presents the ticket again, and joins anew.
+// channelsClient joins a room, presents the ticket again, and joins again.
 func channelsClient(t *testing.T) string {
 	t.Helper()
 	return `import WebSocket from "ws";

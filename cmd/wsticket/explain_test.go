@@ -254,7 +254,7 @@ func TestEveryReasonIsExplained(t *testing.T) {
 }
 
 // TestExplainInDocs holds the output in docs/operations.md to the program. To
-// write it anew: go test ./cmd/wsticket -run TestExplainInDocs -update
+// write it again: go test ./cmd/wsticket -run TestExplainInDocs -update
 func TestExplainInDocs(t *testing.T) {
 	t.Parallel()
 	const name = "../../docs/operations.md"
