@@ -36,6 +36,8 @@ func TestOptionsFaults(t *testing.T) {
 		{"type is a media type", func(o *auth.IssuerOptions) { o.Type = "a b" }, `Issuers[0].Type: must be a media type such as at+jwt (got "a b")`},
 		{"any is gone", func(o *auth.IssuerOptions) { o.Type = "any" }, `Issuers[0].Type: "any" is no longer a setting`},
 		{"no proofs for bearers", func(o *auth.IssuerOptions) { o.Type = "application/dpop+jwt" }, `Issuers[0].Type: "dpop+jwt" is the typ of tokens that are not bearers`},
+		{"no refresh tokens for bearers", func(o *auth.IssuerOptions) { o.Type = "refresh+jwt" }, `Issuers[0].Type: "refresh+jwt" is the typ of tokens that are not bearers`},
+		{"no ID tokens for bearers", func(o *auth.IssuerOptions) { o.Type = "application/ID_Token+jwt" }, `Issuers[0].Type: "ID_Token+jwt" is the typ of tokens that are not bearers`},
 		{"claims have names that can be shown", func(o *auth.IssuerOptions) { o.ClaimNames.Subject = "a\n" }, "Issuers[0].ClaimNames.Subject: must be the name of a claim"},
 		{"a claim has one meaning", func(o *auth.IssuerOptions) { o.ClaimNames.Audience = "iss" }, `Issuers[0].ClaimNames.Audience: "iss" has another meaning`},
 		{"MaxLifetime is positive", func(o *auth.IssuerOptions) { o.MaxLifetime = -1 }, "Issuers[0].MaxLifetime: must be positive (got -1ns)"},
