@@ -81,7 +81,7 @@ func whyRefused(ctx context.Context, cfg config.Config, bearer string) string {
 	defer verifier.Close()
 	issuers, err := verifier.Explain(ctx, ticket.NewBearer(bearer))
 	if err != nil {
-		return ticket.Reason(err)
+		return inWords(auth.Explanation{Err: err})
 	}
 	why := "issuers: there are none"
 	for n, e := range issuers {
