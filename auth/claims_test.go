@@ -206,6 +206,12 @@ func TestProfile(t *testing.T) {
 	})
 	check(t, named, "sub as well as the subject", sign(t, edKey(), good.with("uid", "u-2")), "ok")
 	check(t, named, "sub is required all the same", sign(t, edKey(), good.with("uid", "u-2", "sub", nil)), "bearer_claims")
+	elsewhere := newVerifier(t, auth.IssuerOptions{
+		Type: auth.AccessTokenType, Keys: []crypto.PublicKey{edKey().Public()}, ClaimNames: auth.ClaimNames{Audience: "azp"},
+	})
+	check(t, elsewhere, "azp and aud for us", sign(t, edKey(), good.with("azp", audience)), "ok")
+	check(t, elsewhere, "aud for another service", sign(t, edKey(), good.with("azp", audience, "aud", "other")), "bearer_audience")
+	check(t, elsewhere, "azp is another service", sign(t, edKey(), good.with("azp", "other")), "bearer_audience")
 }
 
 // TestConfiguredClaimNames reads claims as Cognito, Clerk, Entra and Okta have

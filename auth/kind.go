@@ -113,7 +113,8 @@ func (c claims) checkKind(typ string, idTokens bool) error {
 // profileClaims are required of an access token (RFC 9068 2.2).
 var profileClaims = []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
 
-// checkProfile requires what RFC 9068 requires, where the configuration does.
+// checkProfile requires what RFC 9068 requires, where the configuration does. That
+// is an aud for this service (4), also where another claim is the audience.
 func (i *issuer) checkProfile(c claims) error {
 	if !strings.EqualFold(i.typ, AccessTokenType) {
 		return nil
@@ -123,6 +124,9 @@ func (i *issuer) checkProfile(c claims) error {
 			return wrongClaim(name)
 		}
 	}
-	_, err := c.text("client_id")
+	if _, err := c.text("client_id"); err != nil {
+		return err
+	}
+	_, err := i.audienceIn(c, "aud")
 	return err
 }
