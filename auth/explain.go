@@ -124,7 +124,7 @@ func (i *issuer) claimSetting(claim string) string {
 		return "ClaimNames.Scope"
 	case claim == i.names.Session:
 		return "ClaimNames.Session"
-	case i.typ != "" && slices.Contains(profileClaims, claim) && claim != "exp" && claim != "iat":
+	case i.typ != "" && slices.Contains(rfc9068Claims, claim) && claim != "exp" && claim != "iat":
 		return "Type" // required by at+jwt alone
 	default:
 		return ""

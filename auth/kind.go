@@ -110,16 +110,16 @@ func (c claims) checkKind(typ string, idTokens bool) error {
 	return nil
 }
 
-// profileClaims are required of an access token (RFC 9068 2.2).
-var profileClaims = []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
+// rfc9068Claims are required of an access token (RFC 9068 2.2).
+var rfc9068Claims = []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
 
-// checkProfile requires what RFC 9068 requires, where the configuration does. That
+// checkRFC9068 requires what RFC 9068 requires, where the configuration does. That
 // is an aud for this service (4), also where another claim is the audience.
-func (i *issuer) checkProfile(c claims) error {
+func (i *issuer) checkRFC9068(c claims) error {
 	if !strings.EqualFold(i.typ, AccessTokenType) {
 		return nil
 	}
-	for _, name := range profileClaims {
+	for _, name := range rfc9068Claims {
 		if _, present := c[name]; !present {
 			return wrongClaim(name)
 		}
