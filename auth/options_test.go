@@ -39,6 +39,8 @@ func TestOptionsFaults(t *testing.T) {
 		{"no refresh tokens for bearers", func(o *auth.IssuerOptions) { o.Type = "refresh+jwt" }, `Issuers[0].Type: "refresh+jwt" is the typ of tokens that are not bearers`},
 		{"no ID tokens for bearers", func(o *auth.IssuerOptions) { o.Type = "application/ID_Token+jwt" }, `Issuers[0].Type: "ID_Token+jwt" is the typ of tokens that are not bearers`},
 		{"claims have names that can be shown", func(o *auth.IssuerOptions) { o.ClaimNames.Subject = "a\n" }, "Issuers[0].ClaimNames.Subject: must be the name of a claim"},
+		{"the audience is no user", func(o *auth.IssuerOptions) { o.ClaimNames.Subject = "aud" }, `Issuers[0].ClaimNames.Subject: "aud" is the claim with the audience`},
+		{"nor by another name", func(o *auth.IssuerOptions) { o.ClaimNames.Audience = "sub" }, `Issuers[0].ClaimNames.Subject: "sub" is the claim with the audience`},
 		{"a claim has one meaning", func(o *auth.IssuerOptions) { o.ClaimNames.Audience = "iss" }, `Issuers[0].ClaimNames.Audience: "iss" has another meaning`},
 		{"MaxLifetime is positive", func(o *auth.IssuerOptions) { o.MaxLifetime = -1 }, "Issuers[0].MaxLifetime: must be positive (got -1ns)"},
 		{"leeway has a bound", func(o *auth.IssuerOptions) { o.Leeway = 31 * time.Second }, "Issuers[0].Leeway: must be 0s..30s (got 31s)"},
