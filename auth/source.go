@@ -179,6 +179,6 @@ func (v *Verifier) newRemoteKeys(o Options, options IssuerOptions, algs map[stri
 		log:   o.Logger.With(slog.String("issuer", options.Issuer)),
 		first: first, flight: first, wake: make(chan struct{}, 1), early: make(chan struct{}, 1),
 		waiting: make(chan struct{}, maxWaiting),
-		state: fetchState{since: o.Now(), err: errNotFetched, counts: make(map[string]uint64)},
+		state:   fetchState{since: o.Now(), err: errNotFetched, counts: make(map[string]uint64)},
 	}
 }
