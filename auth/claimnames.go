@@ -38,7 +38,9 @@ func (n ClaimNames) all() []string { return []string{n.Subject, n.Audience, n.Sc
 // one as well.
 var takenNames = slices.Concat(foreignClaims, kindClaims, []string{"iss", "exp", "nbf", "iat", "jti", "cnf", "nonce"})
 
+// validate refuses one claim for user and audience as well: all users would be one.
 func (n ClaimNames) validate(f *ticket.OptionErrors, field string) {
+	f.Check(n.Subject != n.Audience, field+".Subject", "%q is the claim with the audience", n.Subject)
 	for _, c := range []struct{ field, name string }{
 		{"Subject", n.Subject}, {"Audience", n.Audience}, {"Scope", n.Scope}, {"Session", n.Session},
 	} {

@@ -161,6 +161,10 @@ func TestOtherKinds(t *testing.T) {
 				"an offline token of Keycloak":     {"typ", "Offline"},
 				"a logout token of Keycloak":       {"typ", "Logout"},
 				"a refresh token of simplejwt":     {"token_type", "refresh"},
+				"an ID token of PingAM":            {"tokenName", "id_token"},
+				"a refresh token of PingAM":        {"tokenName", "refresh_token", "token_type", "Bearer"},
+				"a refresh token in other letters": {"token_use", "Refresh-Token"},
+				"an ID token in other letters":     {"type", "idToken"},
 				"a refresh token of Flask":         {"type", "refresh"},
 				"an ID token that says access too": {"typ", "Bearer", "token_use", "id"},
 			} {
@@ -171,6 +175,7 @@ func TestOtherKinds(t *testing.T) {
 				"an access token of Keycloak":          {"typ", "Bearer"},
 				"its nonce, as Keycloak copied it":     {"typ", "Bearer", "nonce", "n"},
 				"an access token of Cognito":           {"token_use", "access"},
+				"an access token of PingAM":            {"tokenName", "access_token", "token_type", "Bearer", "nonce", "n"},
 				"a claim of that name about others":    {"type", "customer"},
 				"a claim of that name that is no text": {"type", []int{1}},
 			} {
@@ -201,6 +206,12 @@ func TestProfile(t *testing.T) {
 	})
 	check(t, named, "sub as well as the subject", sign(t, edKey(), good.with("uid", "u-2")), "ok")
 	check(t, named, "sub is required all the same", sign(t, edKey(), good.with("uid", "u-2", "sub", nil)), "bearer_claims")
+	elsewhere := newVerifier(t, auth.IssuerOptions{
+		Type: auth.AccessTokenType, Keys: []crypto.PublicKey{edKey().Public()}, ClaimNames: auth.ClaimNames{Audience: "azp"},
+	})
+	check(t, elsewhere, "azp and aud for us", sign(t, edKey(), good.with("azp", audience)), "ok")
+	check(t, elsewhere, "aud for another service", sign(t, edKey(), good.with("azp", audience, "aud", "other")), "bearer_audience")
+	check(t, elsewhere, "azp is another service", sign(t, edKey(), good.with("azp", "other")), "bearer_audience")
 }
 
 // TestConfiguredClaimNames reads claims as Cognito, Clerk, Entra and Okta have

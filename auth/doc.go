@@ -36,6 +36,8 @@
 // verify may be signed with a new one, and causes a refresh: at once if the last
 // fetch is 20 s ago, else when it is. So a new key is found in less than 30 s,
 // and strangers cause three fetches a minute, however many bearers they make up.
+// A bearer waits for a fetch for at most 2 s, and no more than 1024 bearers of an
+// issuer wait at a time; what is unknown then gets [ticket.ErrUnavailable].
 // The last good set serves until it is too old; then the issuer's bearers get
 // [ticket.ErrUnavailable].
 //

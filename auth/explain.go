@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"wsticket/ticket"
@@ -124,8 +125,8 @@ func (i *issuer) claimSetting(claim string) string {
 		return "ClaimNames.Scope"
 	case claim == i.names.Session:
 		return "ClaimNames.Session"
-	case i.typ != "" && slices.Contains(profileClaims, claim) && claim != "exp" && claim != "iat":
-		return "Type" // required by at+jwt alone
+	case strings.EqualFold(i.typ, AccessTokenType) && slices.Contains(rfc9068Claims, claim) && claim != "exp" && claim != "iat":
+		return "Type" // no other type requires it
 	default:
 		return ""
 	}

@@ -45,6 +45,10 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: got %s\nwant %s", row.rule, got, row.want)
 		}
 	}
+	plain := explaining(t, []auth.IssuerOptions{{Keys: keys, Type: "JWT"}})
+	if got := explained(t, plain, sign(t, edKey(), goodClaims().with("jti", 5), "typ", "JWT")); got != "bearer_claims" {
+		t.Errorf("a jti that is wrong for every type: got %s", got)
+	}
 	if issuers, err := v.Explain(t.Context(), ticket.NewBearer("opaque")); ticket.Reason(err) != "bearer_malformed" || issuers != nil {
 		t.Errorf("what is no JWT: got %v, %v", issuers, err)
 	}

@@ -51,6 +51,9 @@ func NewWithSecret(name string, secret []byte, alg string) (*Verifier, error) {
 	return &Verifier{issuers: map[string]*issuer{name: i}}, nil
 }
 
+// MaxWaiting is how many requests wait for an issuer's keys at a time.
+const MaxWaiting = maxWaiting
+
 // LookupIssuer returns the issuer of the identities from a URL.
 func LookupIssuer(address string) (string, error) { return lookupIssuer(address) }
 

@@ -94,7 +94,7 @@ func (i *issuer) identity(c claims, typ string, now time.Time) (ticket.Identity,
 	}
 	identity, err := i.subject(c)
 	if err == nil {
-		err = i.checkProfile(c)
+		err = i.checkRFC9068(c)
 	}
 	identity.ExpiresAt = valid.ends
 	return identity, valid, err

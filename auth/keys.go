@@ -119,11 +119,13 @@ func verifyWith(ctx context.Context, keys keySource, t token, kid string, alg al
 	return renewed, renewed.verify(t, kid, alg)
 }
 
-// equal reports whether both sets hold the same keys, in any order.
-func (s *keySet) equal(other *keySet) bool {
-	return len(s.keys) == len(other.keys) && !slices.ContainsFunc(s.keys, func(k *key) bool {
-		return !slices.ContainsFunc(other.keys, k.equal)
-	})
+// equal reports whether both sets hold the same keys, in any order and however
+// often.
+func (s *keySet) equal(other *keySet) bool { return s.within(other) && other.within(s) }
+
+// within reports whether the other set holds every key of s.
+func (s *keySet) within(other *keySet) bool {
+	return !slices.ContainsFunc(s.keys, func(k *key) bool { return !slices.ContainsFunc(other.keys, k.equal) })
 }
 
 // fitsAny reports whether the key may be used with at least one of the

@@ -27,10 +27,18 @@ var otherTypes = []string{
 	"wsticket-assertion+jwt", // ours, towards the application
 }
 
-// isOtherType reports whether a typ is one of otherTypes.
+// isOtherType reports whether a typ is one of otherTypes, or names one of
+// otherKinds, as in "refresh+jwt".
 func isOtherType(typ string) bool {
-	return slices.ContainsFunc(otherTypes, func(other string) bool { return strings.EqualFold(shortType(typ), other) })
+	short := strings.ToLower(shortType(typ))
+	return slices.Contains(otherTypes, short) || slices.Contains(otherKinds, kindOf(strings.TrimSuffix(short, "+jwt")))
 }
+
+// kindOf writes a kind as otherKinds and accessKinds have it: ID_Token, id-token
+// and idToken are one.
+func kindOf(text string) string { return kindSigns.Replace(strings.ToLower(text)) }
+
+var kindSigns = strings.NewReplacer("_", "", "-", "", " ", "")
 
 var (
 	// foreignClaims mark a token that goes with another one: an ID token
@@ -39,14 +47,15 @@ var (
 	foreignClaims = slices.Concat(eventClaims, []string{"at_hash", "c_hash", "s_hash"})
 	eventClaims   = []string{"events"}
 	// kindClaims say what a token is where the typ header does not: typ in
-	// Keycloak, token_use in Cognito, token_type and type in frameworks.
-	kindClaims = []string{"typ", "token_use", "token_type", "type"}
-	// otherKinds and accessKinds are their values, in lower case.
+	// Keycloak, token_use in Cognito, tokenName in PingAM, token_type and type in
+	// frameworks.
+	kindClaims = []string{"typ", "token_use", "tokenName", "token_type", "type"}
+	// otherKinds and accessKinds are their values; see [kindOf].
 	otherKinds = []string{
-		"id", "id_token", "refresh", "refresh_token", "offline", "logout", "logout_token",
+		"id", "idtoken", "refresh", "refreshtoken", "offline", "offlinetoken", "logout", "logouttoken",
 		"initialaccesstoken", "registrationaccesstoken",
 	}
-	accessKinds = []string{"bearer", "access", "access_token"}
+	accessKinds = []string{"bearer", "access", "accesstoken"}
 )
 
 // checkType compares media types: case does not count, and "application/" may
@@ -80,9 +89,9 @@ func (c claims) checkKind(typ string, idTokens bool) error {
 	access := strings.EqualFold(shortType(typ), AccessTokenType)
 	for _, name := range kindClaims {
 		text, _ := c[name].(string)
-		kind := strings.ToLower(text)
+		kind := kindOf(text)
 		if slices.Contains(otherKinds, kind) {
-			return ticket.WithAttrs(refusedType, slog.String("claim", name), slog.String("value", kind))
+			return ticket.WithAttrs(refusedType, slog.String("claim", name), slog.String("value", text))
 		}
 		access = access || slices.Contains(accessKinds, kind)
 	}
@@ -101,19 +110,23 @@ func (c claims) checkKind(typ string, idTokens bool) error {
 	return nil
 }
 
-// profileClaims are required of an access token (RFC 9068 2.2).
-var profileClaims = []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
+// rfc9068Claims are required of an access token (RFC 9068 2.2).
+var rfc9068Claims = []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"}
 
-// checkProfile requires what RFC 9068 requires, where the configuration does.
-func (i *issuer) checkProfile(c claims) error {
+// checkRFC9068 requires what RFC 9068 requires, where the configuration does. That
+// is an aud for this service (4), also where another claim is the audience.
+func (i *issuer) checkRFC9068(c claims) error {
 	if !strings.EqualFold(i.typ, AccessTokenType) {
 		return nil
 	}
-	for _, name := range profileClaims {
+	for _, name := range rfc9068Claims {
 		if _, present := c[name]; !present {
 			return wrongClaim(name)
 		}
 	}
-	_, err := c.text("client_id")
+	if _, err := c.text("client_id"); err != nil {
+		return err
+	}
+	_, err := i.audienceIn(c, "aud")
 	return err
 }

@@ -15,8 +15,10 @@ const (
 	// that bearers can cause. With the time that a fetch may take it is less
 	// than half a minute, in which a new key has to be found.
 	demandPause = 20 * time.Second
-	// waitForKeys bounds how long a request waits for a fetch.
+	// waitForKeys bounds how long a request waits for a fetch, and maxWaiting how
+	// many wait at a time.
 	waitForKeys = 2 * time.Second
+	maxWaiting  = 1024
 	// fetchesPerAge is how often keys are fetched within the time that they may
 	// serve, so that a few fetches may fail.
 	fetchesPerAge = 6
@@ -41,6 +43,7 @@ type remoteKeys struct {
 	first   <-chan struct{} // closed when the first fetch ends
 	wake    chan struct{}   // holds one request for a fetch now
 	early   chan struct{}   // holds one request for a fetch after demandPause
+	waiting chan struct{}   // holds one for each request that waits for a fetch
 
 	mu     sync.Mutex
 	flight chan struct{} // closed when the fetch under way, or requested, ends
@@ -186,28 +189,41 @@ func (r *remoteKeys) set(now time.Time) *keySet {
 // renew waits for a fetch that is under way or may begin now, at most
 // [waitForKeys], and returns the keys after it. If it is too early for a fetch
 // it asks for one as soon as there may be one, and does not wait. The error is
-// [keysUnavailable] if the last fetch failed.
+// [keysUnavailable] if the last fetch failed, if it takes too long, and if
+// [maxWaiting] requests wait for it already.
 //
 // No list is kept of kids that were missing: whoever named a kid before its key
 // was published would keep its owners out. The pause alone bounds the fetches,
 // and each of them serves everybody.
 func (r *remoteKeys) renew(ctx context.Context, now time.Time) (*keySet, error) {
-	if flight := r.ask(now); flight != nil {
-		timer := time.NewTimer(waitForKeys)
-		defer timer.Stop()
-		select {
-		case <-flight:
-		case <-timer.C:
-			return nil, r.outage()
-		case <-ctx.Done():
-			return nil, r.outage()
-		}
+	if flight := r.ask(now); flight != nil && !r.await(ctx, flight) {
+		return nil, r.outage()
 	}
 	set := r.set(r.now())
 	if set == nil || r.isDown() {
 		return nil, r.outage()
 	}
 	return set, nil
+}
+
+// await waits for the end of the flight, and reports whether it has come.
+func (r *remoteKeys) await(ctx context.Context, flight <-chan struct{}) bool {
+	select {
+	case r.waiting <- struct{}{}:
+		defer func() { <-r.waiting }()
+	default:
+		return false
+	}
+	timer := time.NewTimer(waitForKeys)
+	defer timer.Stop()
+	select {
+	case <-flight:
+		return true
+	case <-timer.C:
+		return false
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // ask returns the flight under way, or requests one. It returns nil if it is

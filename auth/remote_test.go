@@ -299,6 +299,36 @@ func TestSingleFlight(t *testing.T) {
 	})
 }
 
+// TestWaitingIsBounded: while an issuer is slow, strangers make no more than so
+// many requests wait for its keys. The others are told at once to come back.
+func TestWaitingIsBounded(t *testing.T) {
+	inBubble(t, jwks(t, publicJWK(t, edKey(), "kid", "a")), func(b *bubble) {
+		advance(time.Minute)
+		b.stall(4900*time.Millisecond, "")
+		unknown := sign(t, edOther(), b.claims, "kid", "new")
+		var strangers sync.WaitGroup
+		for range auth.MaxWaiting {
+			strangers.Go(func() { _, _ = b.v.Authenticate(b.t.Context(), ticket.NewBearer(unknown)) })
+		}
+		synctest.Wait()
+		start := time.Now()
+		b.check("one more", edOther(), "new", "keys_unavailable")
+		b.check("a wrong signature", edOther(), "a", "bearer_signature")
+		b.check("a known key", edKey(), "a", "ok")
+		if took := time.Since(start); took != 0 {
+			b.t.Errorf("waited for %s, want no time", took)
+		}
+		strangers.Wait()
+		start = time.Now()
+		b.check("when the others have left", edOther(), "new", "keys_unavailable")
+		if took := time.Since(start); took != 2*time.Second {
+			b.t.Errorf("waited for %s, want 2s", took)
+		}
+		b.serve("")
+		advance(time.Minute)
+	})
+}
+
 // TestStalledAtStart: if nobody answers, Start waits for 5 s and no longer, and
 // leaves nothing running (the bubble would not end).
 func TestStalledAtStart(t *testing.T) {

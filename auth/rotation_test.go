@@ -129,6 +129,20 @@ func TestNewKeyUnderAnOldName(t *testing.T) {
 	}
 }
 
+// TestNewKeyInPlaceOfARepeatedOne: a set in which one key stands twice is not the
+// same as one of the same length that holds it once, and a new key.
+func TestNewKeyInPlaceOfARepeatedOne(t *testing.T) {
+	twice := publicJWK(t, edKey(), "kid", "a")
+	inBubble(t, jwks(t, twice, twice), func(b *bubble) {
+		advance(time.Minute)
+		b.serve(jwks(t, twice, publicJWK(t, edOther(), "kid", "b")))
+		b.check("the new key", edOther(), "b", "ok")
+		b.serve(jwks(t, twice, twice))
+		advance(10 * time.Minute)
+		b.check("the new key, withdrawn", edOther(), "b", "bearer_key_unknown")
+	})
+}
+
 // TestWithdrawnKey: a key that is not in the set any more is refused at once on
 // a refresh, also in the cache of verified bearers, after a sixth of JWKSMaxAge
 // at the latest, and after JWKSMaxAge if the issuer cannot be reached.

@@ -178,6 +178,7 @@ func (v *Verifier) newRemoteKeys(o Options, options IssuerOptions, algs map[stri
 		fetcher: f, now: o.Now, maxAge: options.JWKSMaxAge,
 		log:   o.Logger.With(slog.String("issuer", options.Issuer)),
 		first: first, flight: first, wake: make(chan struct{}, 1), early: make(chan struct{}, 1),
-		state: fetchState{since: o.Now(), err: errNotFetched, counts: make(map[string]uint64)},
+		waiting: make(chan struct{}, maxWaiting),
+		state:   fetchState{since: o.Now(), err: errNotFetched, counts: make(map[string]uint64)},
 	}
 }

@@ -113,7 +113,7 @@ func wrongMember(why refusal, name string) error {
 // Members that are null are left out: they count as absent.
 func object(data []byte, depth int, part string) (map[string]any, error) {
 	if err := strictjson.Check(data, depth); err != nil {
-		return nil, malformed(part, err.Error())
+		return nil, malformed(part, strings.TrimPrefix(err.Error(), "strictjson: "))
 	}
 	var members map[string]any
 	if json.Unmarshal(data, &members) != nil || members == nil {

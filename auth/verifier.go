@@ -213,17 +213,6 @@ func (v *Verifier) Ready(context.Context) error {
 	return errors.Join(missing...)
 }
 
-// HasKeys reports whether at least one issuer has keys, or there is no issuer.
-func (v *Verifier) HasKeys() bool {
-	now := v.now()
-	for _, issuer := range v.issuers {
-		if issuer.keys.set(now) != nil {
-			return true
-		}
-	}
-	return len(v.issuers) == 0
-}
-
 // Stats are counts since New.
 type Stats struct {
 	CacheHits, CacheMisses uint64

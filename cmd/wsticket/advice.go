@@ -28,11 +28,21 @@ var bearerAdvice = map[string]string{
 	"keys_unavailable":     "The keys of the issuer could not be fetched, so nothing can be said about the signature. Check the URL, and that this machine reaches it.",
 }
 
+// malformedAdvice says more about a bearer that cannot be read, by the value that
+// did not fit.
+var malformedAdvice = map[string]string{
+	"bytes": "The token is longer than a bearer may be. Ask the provider to put less into it: the usual cause is a list of groups.",
+	"fault": "This part of the token cannot be read, or not in one way only. Copy the token again, whole and without quotes. If it is the same again, the issuer makes JSON that programs read differently.",
+}
+
 // advice returns the sentence for a reason, and for values that differ in a way
 // that is easily overlooked.
 func advice(reason string, refused error, setting string) string {
 	text := bearerAdvice[reason]
 	attrs := ticket.AttrsOf(refused)
+	if n := slices.IndexFunc(attrs, func(a slog.Attr) bool { return malformedAdvice[a.Key] != "" }); n >= 0 && reason == "bearer_malformed" {
+		return malformedAdvice[attrs[n].Key]
+	}
 	switch {
 	case reason == "bearer_type" && setting == "":
 		return "The token says that it is not an access token. Send the access token; no setting accepts another kind."

@@ -149,6 +149,14 @@ func TestExplainInput(t *testing.T) {
 	if out, _ := e.ask(t, "ya29.opaque"); !strings.Contains(out, "bearer_malformed\n    segments: 2\n") {
 		t.Errorf("an opaque token: explain says\n%s", out)
 	}
+	for input, want := range map[string]string{
+		`"` + good + `"`: "without quotes", strings.Repeat("x", 9000): "put less into it", "ya29.opaque": "in three parts",
+		e.bearer(t, func(b *devidp.Bearer) { b.Claims["x"] = map[string]any{"a": 1, "A": 2} }): "read differently",
+	} {
+		if out, _ := e.ask(t, input); !strings.Contains(out, want) {
+			t.Errorf("explain %.20q: does not say %q:\n%s", input, want, out)
+		}
+	}
 	if _, err := e.ask(t, "", "--bearer-file", "/nowhere"); err == nil || !strings.Contains(err.Error(), "--bearer-file: open /nowhere: no such file") {
 		t.Errorf("a file that is not there: %v", err)
 	}

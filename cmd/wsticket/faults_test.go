@@ -106,6 +106,7 @@ func faultyConfigurations() []faulty {
 		one("too much leeway", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, leeway: 31s}]", "issuers[0].leeway"),
 		one("a typ of tokens that are not bearers", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, type: logout+jwt}]", "issuers[0].type"),
 		one("a subject in a claim that means something else", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, claim_names: {subject: exp}}]", "issuers[0].claim_names.subject"),
+		one("a subject in the claim of the audience", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, claim_names: {subject: azp, audience: azp}}]", "issuers[0].claim_names.subject"),
 		one("an audience likewise", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, claim_names: {audience: iss}}]", "issuers[0].claim_names.audience"),
 		one("scopes likewise", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, claim_names: {scope: cnf}}]", "issuers[0].claim_names.scope"),
 		one("a session likewise", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, claim_names: {session: jti}}]", "issuers[0].claim_names.session"),

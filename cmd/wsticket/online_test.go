@@ -142,6 +142,8 @@ func TestTokenWarnsOfARefusal(t *testing.T) {
 		{"another issuer", file, "bearer_issuer", []string{"--issuer", "https://x.example"}},
 		{"another audience", file, "bearer_audience", []string{"--audience", "x"}},
 		{"too long a life", file, "bearer_lifetime", []string{"--ttl", "48h"}},
+		{"more than a bearer may have", file, "bearer_malformed, bytes=", []string{"--claim", "x=" + strings.Repeat("x", 9000)}},
+		{"no typ", file, "", []string{"--type", ""}},
 		{"another kind of token", file, "bearer_type", []string{"--type", "logout+jwt"}},
 		{"keys that are behind a URL", published, "", nil},
 		{"another algorithm than those", published, "PS256", []string{"--algorithm", "PS256"}},

@@ -28,7 +28,7 @@ type tokenCmd struct {
 	Claim     []string      `sep:"none" placeholder:"K=V" help:"Further claim; JSON values are taken as such. May be repeated."`
 	KeyID     string        `name:"kid" placeholder:"ID" help:"The kid header."`
 	Algorithm string        `placeholder:"ALG" help:"Signature algorithm. Default: that of the key."`
-	Type      string        `default:"at+jwt" help:"The typ header (default: at+jwt, RFC 9068)."`
+	Type      string        `default:"at+jwt" help:"The typ header (default: at+jwt, RFC 9068). Empty: none."`
 	Config    string        `short:"c" placeholder:"FILE" help:"Configuration file, for the defaults of --issuer and --audience, and to refuse key files that it names for another purpose."`
 }
 
@@ -81,7 +81,7 @@ func whyRefused(ctx context.Context, cfg config.Config, bearer string) string {
 	defer verifier.Close()
 	issuers, err := verifier.Explain(ctx, ticket.NewBearer(bearer))
 	if err != nil {
-		return ticket.Reason(err)
+		return inWords(auth.Explanation{Err: err})
 	}
 	why := "issuers: there are none"
 	for n, e := range issuers {

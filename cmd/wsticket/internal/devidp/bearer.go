@@ -23,7 +23,7 @@ type Bearer struct {
 	TTL             time.Duration
 	Claims          map[string]any // beside those that the other fields set
 	KeyID           string
-	Type            string // the typ header
+	Type            string // the typ header; empty: none
 	Algorithm       string // empty: that of the key
 }
 
@@ -31,9 +31,10 @@ type Bearer struct {
 // crypto.Signer, or the bytes of a shared secret.
 func (b Bearer) Sign(key any, now time.Time) (string, error) {
 	name := cmp.Or(b.Algorithm, DefaultAlgorithm(key))
+	wrong := fmt.Errorf("--algorithm: must be one that the key is for, such as %s (got %q)", DefaultAlgorithm(key), name)
 	method := jwt.GetSigningMethod(name)
 	if method == nil || method == jwt.SigningMethodNone {
-		return "", fmt.Errorf("--algorithm: no such algorithm (got %q): leave it out for that of the key, %s", name, DefaultAlgorithm(key))
+		return "", wrong
 	}
 	claims := jwt.MapClaims{}
 	maps.Copy(claims, b.Claims)
@@ -48,12 +49,15 @@ func (b Bearer) Sign(key any, now time.Time) (string, error) {
 	}
 	token := jwt.NewWithClaims(method, claims)
 	token.Header["typ"] = b.Type
+	if b.Type == "" {
+		delete(token.Header, "typ")
+	}
 	if b.KeyID != "" {
 		token.Header["kid"] = b.KeyID
 	}
 	signed, err := token.SignedString(key)
 	if err != nil {
-		return "", fmt.Errorf("--algorithm: the key does not fit %s, but %s", name, DefaultAlgorithm(key))
+		return "", wrong
 	}
 	return signed, nil
 }

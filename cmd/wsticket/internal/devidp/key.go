@@ -44,7 +44,7 @@ func LoadKey(name, algorithm string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(algorithm, "HS") {
+	if !strings.HasPrefix(strings.ToUpper(algorithm), "HS") {
 		signer, err := parseSigningKey(data)
 		if err != nil {
 			return nil, keyfile.In(name, err)

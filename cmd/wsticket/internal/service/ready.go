@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/ticket"
 )
@@ -14,14 +16,15 @@ var (
 	errNoKeys   = ticket.WithDetail(errors.New("no keys"), "starting: no issuer's keys are there yet")
 )
 
-// hasStarted returns an error until an issuer has keys. Open has waited for the
-// store. One issuer is enough, so that a service can start while another one of
-// its issuers is down.
+// hasStarted returns an error until an issuer has keys, if there are issuers. Open
+// has waited for the store. One issuer is enough, so that a service can start
+// while another one of its issuers is down.
 func (s *Service) hasStarted(context.Context) error {
-	if !s.verifier.HasKeys() {
-		return errNoKeys
+	issuers := s.verifier.KeyStates()
+	if len(issuers) == 0 || slices.ContainsFunc(issuers, func(k auth.KeyState) bool { return k.Keys > 0 }) {
+		return nil
 	}
-	return nil
+	return errNoKeys
 }
 
 // ready returns an error while the service stops, and while it lacks something
