@@ -13,6 +13,7 @@ import (
 
 	"wsticket/internal/accesslog"
 	"wsticket/internal/clientip"
+	"wsticket/internal/limit"
 	"wsticket/internal/origin"
 	"wsticket/internal/token68"
 	"wsticket/ticket"
@@ -29,7 +30,8 @@ type Gate struct {
 	hosts   *origin.Hosts
 	doors   doors
 
-	notes chan struct{} // has an element for each note that is being written
+	notes     chan struct{} // has an element for each note that is being written
+	noteLimit *limit.Addresses
 
 	proxies *clientip.Reader
 }

@@ -96,6 +96,7 @@ func TestRemoveCredentials(t *testing.T) {
 		"the application's own": {
 			http.Header{"Authorization": {"Basic eDp5", `Digest username="x", nonce="y"`}}, http.Header{"Authorization": {"Basic eDp5", `Digest username="x", nonce="y"`}},
 		},
+		"behind a tab":      {http.Header{"Authorization": {"Bearer\tx"}}, http.Header{}},
 		"joined by a proxy": {http.Header{"Authorization": {"Basic eDp5, Bearer x"}}, http.Header{}},
 	} {
 		r.Header, r.URL.RawQuery = row.before, "room=1&ticket=x&a=%41"
