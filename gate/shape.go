@@ -69,7 +69,7 @@ func checkForwardedShape(method string, h http.Header) error {
 // The faults of a header that logs name.
 const (
 	faultMissing   = "missing"
-	faultDoubled   = "doubled"
+	faultRepeated  = "repeated"
 	faultMalformed = "malformed"
 )
 
@@ -121,7 +121,7 @@ func checkKey(lines []string) error {
 	case len(lines) == 0:
 		fault = faultMissing
 	case len(lines) > 1:
-		fault = faultDoubled
+		fault = faultRepeated
 	case !isKey(lines[0]):
 		fault = faultMalformed
 	default:
