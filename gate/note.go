@@ -56,7 +56,7 @@ func (g *Gate) noteTicket(ctx context.Context, h Handshake, o Offer, err error) 
 		return
 	}
 	// The limit of addresses has not been asked yet: the origin comes before it.
-	if _, _, ok := g.noteLimit.Allow(h.ClientIP); ok {
+	if _, _, ok := g.noteLimit.Allow(g.limited(h.ClientIP)); ok {
 		g.Note(ctx, token, err)
 	}
 }

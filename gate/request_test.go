@@ -183,6 +183,25 @@ func TestNetworkLimit(t *testing.T) {
 	}
 }
 
+// A proxy that does not say readably whom it stands for is not one client.
+func TestLimitOfAProxy(t *testing.T) {
+	j := newJudge(t, func(o *gate.Options) {
+		o.AddressLimit = gate.NewRateLimiter(1, time.Hour)
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	})
+	for addr, want := range map[string]int{"10.0.0.1": 16, "10.0.0.2": 16, "192.0.2.1": 1} {
+		admitted := 0
+		for range 100 {
+			if j.LimitAddress(netip.MustParseAddr(addr)) == nil {
+				admitted++
+			}
+		}
+		if admitted != want {
+			t.Errorf("%s: %d of 100 were admitted, want %d", addr, admitted, want)
+		}
+	}
+}
+
 // refusing is a Limiter that allows nothing.
 type refusing struct{}
 
