@@ -22,6 +22,7 @@ func TestRefusalsExplainThemselves(t *testing.T) {
 		{"two of them", test.Handshake(query, page, "+Origin: null"), "[origin=" + appOrigin + ", null expected=[" + appOrigin + "]]"},
 		{"no origin beside a cookie", test.Handshake(plain, "Cookie: sid=x"), "[origin=(none) expected=[" + appOrigin + "]]"},
 		{"a host", test.Handshake(query, "Host: evil.example"), "[host=evil.example expected=[api.example.com]]"},
+		{"HTTP/1.0", strings.Replace(test.Handshake(query), "HTTP/1.1", "HTTP/1.0", 1), "[proto=HTTP/1.0]"},
 		{"no Connection", test.Handshake(query, "-Connection"), "[header=Connection fault=missing]"},
 		{"another Connection", test.Handshake(query, "Connection: close"), "[header=Connection fault=not_websocket value=close]"},
 		{"another protocol", test.Handshake(query, "Upgrade: h2c"), "[header=Upgrade fault=not_websocket value=h2c]"},

@@ -19,9 +19,10 @@ func checkShape(r *http.Request) error {
 	case r.Method != http.MethodGet:
 		return ErrMethod
 	case r.ProtoMajor != 1:
-		return ErrHTTPVersion
+		return ticket.WithAttrs(ErrHTTPVersion, slog.String("proto", r.Proto))
 	case r.ProtoMinor != 1:
-		return ErrUpgrade
+		// nginx asks with HTTP/1.0 if nobody tells it otherwise.
+		return ticket.WithAttrs(ErrUpgrade, slog.String("proto", r.Proto))
 	case r.URL.User != nil:
 		return ErrMalformed
 	}
