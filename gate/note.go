@@ -42,21 +42,22 @@ func (g *Gate) Note(ctx context.Context, token ticket.Token, err error) {
 }
 
 // noteTicket is Note for the ticket of a handshake that was refused before its
-// credential was looked at.
-func (g *Gate) noteTicket(ctx context.Context, h Handshake, o Offer, err error) {
+// credential was looked at. It returns the ID of the ticket, empty if there is none.
+func (g *Gate) noteTicket(ctx context.Context, h Handshake, o Offer, err error) ticket.ID {
 	if !errors.Is(err, ErrOrigin) {
-		return
+		return ""
 	}
 	presented, fault := g.doors.find(h.RawQuery, h.Header, o)
 	if fault != nil || presented.kind != kindTicket {
-		return
+		return ""
 	}
 	token, fault := ticket.ParseToken(presented.text)
 	if fault != nil {
-		return
+		return ""
 	}
 	// The limit of addresses has not been asked yet: the origin comes before it.
 	if _, _, ok := g.noteLimit.Allow(g.limited(h.ClientIP)); ok {
 		g.Note(ctx, token, err)
 	}
+	return token.ID()
 }

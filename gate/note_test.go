@@ -67,6 +67,11 @@ func TestNotes(t *testing.T) {
 		if len(n.notes) > 0 && (n.notes[0] != string(mustID(t))+" origin_not_allowed" || j.spent > 0) {
 			t.Errorf("%s: got %q and %d spent, want the reason and none", row.rule, n.notes, j.spent)
 		}
+		if len(n.notes) > 0 {
+			if e := j.events.Last(1)[0]; e.TicketID != mustID(t) {
+				t.Errorf("%s: the event names the ticket %q", row.rule, e.TicketID)
+			}
+		}
 	}
 }
 
