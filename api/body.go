@@ -156,9 +156,10 @@ func badMember(name, rule string) error {
 	return ticket.WithAttrs(badRequest(name+": "+rule), slog.String("member", name))
 }
 
-// badRequest returns an error that tells the client what is wrong.
+// badRequest returns an error that tells the client and the log what is wrong.
 func badRequest(detail string) error {
-	return ticket.WithDetail(fmt.Errorf("body: %w", ticket.ErrInvalidRequest), detail)
+	err := ticket.WithAttrs(fmt.Errorf("body: %w", ticket.ErrInvalidRequest), slog.String("fault", detail))
+	return ticket.WithDetail(err, detail)
 }
 
 // decodeIssue sets the fields of req from the body.

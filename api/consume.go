@@ -52,6 +52,7 @@ func (s *Server) consume(w http.ResponseWriter, r *http.Request, by keyholder) e
 	p, err := s.presentation(c, by)
 	if err != nil {
 		if token, fault := ticket.ParseToken(c.ticket); fault == nil {
+			accesslog.NoteOf(r.Context()).TicketID = string(token.ID())
 			s.o.Gate.Note(r.Context(), token, err)
 		}
 		return inactive(w, r, err, consumed{})

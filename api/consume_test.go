@@ -158,6 +158,9 @@ func TestConsumeRefusesAlike(t *testing.T) {
 	}
 	fresh := h.mustIssue(t, "", "Origin", page)
 	h.consume(t, `{"ticket":"`+fresh.Ticket+`","origin":"https://evil.example"}`)
+	if got := h.last(t).TicketID; string(got) != fresh.ID {
+		t.Errorf("a foreign origin: the log names the ticket %q, want %q", got, fresh.ID)
+	}
 	h.redeems(t, "after a foreign origin", `{"ticket":"`+fresh.Ticket+`","origin":"`+page+`"}`)
 }
 

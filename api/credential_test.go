@@ -30,7 +30,7 @@ func TestAuthorization(t *testing.T) {
 		{"P4 the scheme alone", []string{"Bearer"}, 400, "invalid_request"},
 		{"P4 the scheme and a blank", []string{"Bearer "}, 400, "invalid_request"},
 		{"P4 two blanks", []string{"Bearer  good"}, 400, "invalid_request"},
-		{"P4 a tab", []string{"Bearer\tgood"}, 401, "missing_credential"},
+		{"P4 a tab", []string{"Bearer\tgood"}, 400, "invalid_request"},
 		{"two words", []string{"Bearer good good"}, 400, "invalid_request"},
 		{"a blank at the end", []string{"Bearer good "}, 400, "invalid_request"},
 		{"quotes", []string{`Bearer "good"`}, 400, "invalid_request"},

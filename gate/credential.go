@@ -114,7 +114,7 @@ func doorsOf(found []credential) []string {
 func authorizations(lines []string) ([]credential, error) {
 	var found []credential
 	for _, line := range lines {
-		scheme, text, _ := strings.Cut(line, " ")
+		scheme, text := splitScheme(line)
 		c := credential{door: ticket.DoorHeader, text: text}
 		switch {
 		case strings.EqualFold(scheme, schemeTicket):
@@ -132,6 +132,17 @@ func authorizations(lines []string) ([]credential, error) {
 	return found, nil
 }
 
+// splitScheme splits at the blank behind the scheme. White space of other kinds
+// ends it, too, because some applications split there: it stays in the text, and
+// makes that malformed.
+func splitScheme(line string) (scheme, text string) {
+	end := strings.IndexAny(line, " \t")
+	if end < 0 {
+		return line, ""
+	}
+	return line[:end], strings.TrimPrefix(line[end:], " ")
+}
+
 // The schemes of DoorHeader.
 const (
 	schemeTicket = "Ticket"
@@ -144,7 +155,7 @@ func withoutAuthorizations(lines []string) []string {
 	var kept []string
 	for _, line := range lines {
 		ours := func(element string) bool {
-			scheme, _, _ := strings.Cut(element, " ")
+			scheme, _ := splitScheme(element)
 			return strings.EqualFold(scheme, schemeTicket) || strings.EqualFold(scheme, schemeBearer)
 		}
 		if !slices.ContainsFunc(header.List([]string{line}), ours) {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -13,6 +14,7 @@ import (
 
 	"wsticket/internal/accesslog"
 	"wsticket/internal/clientip"
+	"wsticket/internal/limit"
 	"wsticket/internal/origin"
 	"wsticket/internal/token68"
 	"wsticket/ticket"
@@ -29,7 +31,8 @@ type Gate struct {
 	hosts   *origin.Hosts
 	doors   doors
 
-	notes chan struct{} // has an element for each note that is being written
+	notes     chan struct{} // has an element for each note that is being written
+	noteLimit *limit.Addresses
 
 	proxies *clientip.Reader
 }
@@ -93,12 +96,13 @@ func (c Candidate) TicketID() ticket.ID {
 // refused, an event is emitted, and the result has what was known by then.
 func (g *Gate) Check(ctx context.Context, h Handshake) (Candidate, error) {
 	c, err := g.check(h)
-	note := accesslog.NoteOf(ctx)
-	note.Door, note.TicketID = string(c.Presentation.Door), string(c.TicketID())
+	id := c.TicketID()
 	if err != nil {
-		g.noteTicket(ctx, h, c.Offer, err)
-		g.Refused(ctx, ticket.Event{Action: ticket.ActionHandshake, TicketID: c.TicketID(), Presentation: c.Presentation}, err)
+		id = cmp.Or(id, g.noteTicket(ctx, h, c.Offer, err))
+		g.Refused(ctx, ticket.Event{Action: ticket.ActionHandshake, TicketID: id, Presentation: c.Presentation}, err)
 	}
+	note := accesslog.NoteOf(ctx)
+	note.Door, note.TicketID = string(c.Presentation.Door), string(id)
 	return c, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"wsticket/internal/clientip"
 	"wsticket/internal/limit"
 	"wsticket/ticket"
 )
@@ -76,7 +77,8 @@ const limitPerAddress = "limits.per_address"
 
 // LimitAddress counts an event of the address of a client, an IPv6 one by its
 // /64, with Options.AddressLimit. If that is a [*RateLimiter] it counts by the
-// larger networks, too.
+// larger networks, too, and an address of TrustedProxies may have sixteen times
+// the events of one client.
 func (g *Gate) LimitAddress(addr netip.Addr) error {
 	rates, ok := g.o.AddressLimit.(*RateLimiter)
 	if !ok {
@@ -85,12 +87,20 @@ func (g *Gate) LimitAddress(addr netip.Addr) error {
 	if rates == nil {
 		return nil
 	}
-	after, network, ok := rates.addresses.Allow(addr)
+	after, network, ok := rates.addresses.Allow(g.limited(addr))
 	if ok {
 		return nil
 	}
 	return LimitedBy(limitPerAddress, &LimitError{RetryAfter: after}, NetworkAttr(network))
 }
+
+func (g *Gate) limited(addr netip.Addr) limit.Client {
+	return limit.Client{Addr: addr, Many: g.IsProxy(addr)}
+}
+
+// IsProxy reports whether an address is one of TrustedProxies. As the address of a
+// client it may be that of many, whom the proxy does not name.
+func (g *Gate) IsProxy(addr netip.Addr) bool { return clientip.Within(addr, g.o.TrustedProxies) }
 
 // LimitedBy returns the error of a limit with the limit's name and whose it is,
 // for logs. Nil stays nil.

@@ -13,9 +13,14 @@ type Noter interface {
 	Note(ctx context.Context, token ticket.Token, err error)
 }
 
-// maxNotes bounds the notes that are being written. One more is not kept: a page
-// of a foreign origin is no client of ours, and must not keep the store busy.
-const maxNotes = 8
+// The bounds of notes. One more is not kept: a page of a foreign origin is no
+// client of ours, and must not keep the store busy.
+const (
+	// maxNotes bounds the notes that are being written.
+	maxNotes = 8
+	// notesOfAddress bounds the notes of a client's handshakes in a second.
+	notesOfAddress = 5
+)
 
 // Note keeps for the owner of a ticket that it was refused because of err, if that
 // is [ErrOrigin] and the Redeemer is a [Noter]. The owner cannot find out
@@ -37,16 +42,22 @@ func (g *Gate) Note(ctx context.Context, token ticket.Token, err error) {
 }
 
 // noteTicket is Note for the ticket of a handshake that was refused before its
-// credential was looked at.
-func (g *Gate) noteTicket(ctx context.Context, h Handshake, o Offer, err error) {
+// credential was looked at. It returns the ID of the ticket, empty if there is none.
+func (g *Gate) noteTicket(ctx context.Context, h Handshake, o Offer, err error) ticket.ID {
 	if !errors.Is(err, ErrOrigin) {
-		return
+		return ""
 	}
 	presented, fault := g.doors.find(h.RawQuery, h.Header, o)
 	if fault != nil || presented.kind != kindTicket {
-		return
+		return ""
 	}
-	if token, fault := ticket.ParseToken(presented.text); fault == nil {
+	token, fault := ticket.ParseToken(presented.text)
+	if fault != nil {
+		return ""
+	}
+	// The limit of addresses has not been asked yet: the origin comes before it.
+	if _, _, ok := g.noteLimit.Allow(g.limited(h.ClientIP)); ok {
 		g.Note(ctx, token, err)
 	}
+	return token.ID()
 }

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"wsticket/gate"
 	"wsticket/internal/test"
@@ -66,6 +67,11 @@ func TestNotes(t *testing.T) {
 		if len(n.notes) > 0 && (n.notes[0] != string(mustID(t))+" origin_not_allowed" || j.spent > 0) {
 			t.Errorf("%s: got %q and %d spent, want the reason and none", row.rule, n.notes, j.spent)
 		}
+		if len(n.notes) > 0 {
+			if e := j.events.Last(1)[0]; e.TicketID != mustID(t) {
+				t.Errorf("%s: the event names the ticket %q", row.rule, e.TicketID)
+			}
+		}
 	}
 }
 
@@ -100,5 +106,23 @@ func TestNotesAreBounded(t *testing.T) {
 	close(n.blocked)
 	for range most {
 		<-done
+	}
+}
+
+// TestNotesOfOneClientAreBounded: its handshakes are refused for their origin before
+// its limit is asked, and each note costs the store work.
+func TestNotesOfOneClientAreBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	n := &noting{}
+	j := newJudge(t, func(o *gate.Options) {
+		n.judge, _ = o.Redeemer.(*judge)
+		o.Redeemer, o.Now = n, func() time.Time { return now }
+	})
+	for range 100 {
+		_, _, _ = j.judge(t, test.Handshake(query, "Origin: https://evil.example"))
+	}
+	if len(n.notes) != 5 {
+		t.Errorf("got %d notes of 100 handshakes in one second, want 5", len(n.notes))
 	}
 }

@@ -41,7 +41,7 @@ func parseOffer(lines []string) (Offer, error) {
 		case !header.IsToken(entry):
 			return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", faultMalformed)
 		case header.ContainsFold(entries[:i], entry):
-			return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", faultDoubled)
+			return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", faultRepeated)
 		}
 		token, isTicket := strings.CutPrefix(entry, TicketPrefix)
 		switch {

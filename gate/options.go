@@ -11,6 +11,7 @@ import (
 
 	"wsticket/internal/clientip"
 	"wsticket/internal/header"
+	"wsticket/internal/limit"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
@@ -102,10 +103,15 @@ func New(o Options) (*Gate, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Gate{o: o, origins: origins, hosts: hosts, proxies: proxies, notes: make(chan struct{}, maxNotes), doors: doors{
-		open: o.Doors, parameter: o.TicketParameter, bearers: o.Authenticator != nil,
-		session: sessionCookie{o.SessionCookie, o.Sessions},
-	}}, nil
+	return &Gate{
+		o: o, origins: origins, hosts: hosts, proxies: proxies,
+		notes:     make(chan struct{}, maxNotes),
+		noteLimit: limit.NewAddresses(limit.Rate{Events: notesOfAddress, Per: time.Second}, limitKeys, o.Now),
+		doors: doors{
+			open: o.Doors, parameter: o.TicketParameter, bearers: o.Authenticator != nil,
+			session: sessionCookie{o.SessionCookie, o.Sessions},
+		},
+	}, nil
 }
 
 // known returns addr, or the address of the peer if addr is unknown.

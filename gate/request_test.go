@@ -96,6 +96,7 @@ func TestRemoveCredentials(t *testing.T) {
 		"the application's own": {
 			http.Header{"Authorization": {"Basic eDp5", `Digest username="x", nonce="y"`}}, http.Header{"Authorization": {"Basic eDp5", `Digest username="x", nonce="y"`}},
 		},
+		"behind a tab":      {http.Header{"Authorization": {"Bearer\tx"}}, http.Header{}},
 		"joined by a proxy": {http.Header{"Authorization": {"Basic eDp5, Bearer x"}}, http.Header{}},
 	} {
 		r.Header, r.URL.RawQuery = row.before, "room=1&ticket=x&a=%41"
@@ -179,6 +180,25 @@ func TestNetworkLimit(t *testing.T) {
 	other := newJudge(t, func(o *gate.Options) { o.AddressLimit = refusing{} })
 	if got := fmt.Sprint(ticket.AttrsOf(other.LimitAddress(netip.Addr{}))); got != "[limit=limits.per_address]" {
 		t.Errorf("attributes of a limiter of somebody else: %s", got)
+	}
+}
+
+// A proxy that does not say readably whom it stands for is not one client.
+func TestLimitOfAProxy(t *testing.T) {
+	j := newJudge(t, func(o *gate.Options) {
+		o.AddressLimit = gate.NewRateLimiter(1, time.Hour)
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	})
+	for addr, want := range map[string]int{"10.0.0.1": 16, "10.0.0.2": 16, "192.0.2.1": 1} {
+		admitted := 0
+		for range 100 {
+			if j.LimitAddress(netip.MustParseAddr(addr)) == nil {
+				admitted++
+			}
+		}
+		if admitted != want {
+			t.Errorf("%s: %d of 100 were admitted, want %d", addr, admitted, want)
+		}
 	}
 }
 

@@ -19,9 +19,10 @@ func checkShape(r *http.Request) error {
 	case r.Method != http.MethodGet:
 		return ErrMethod
 	case r.ProtoMajor != 1:
-		return ErrHTTPVersion
+		return ticket.WithAttrs(ErrHTTPVersion, slog.String("proto", r.Proto))
 	case r.ProtoMinor != 1:
-		return ErrUpgrade
+		// nginx asks with HTTP/1.0 if nobody tells it otherwise.
+		return ticket.WithAttrs(ErrUpgrade, slog.String("proto", r.Proto))
 	case r.URL.User != nil:
 		return ErrMalformed
 	}
@@ -69,7 +70,7 @@ func checkForwardedShape(method string, h http.Header) error {
 // The faults of a header that logs name.
 const (
 	faultMissing   = "missing"
-	faultDoubled   = "doubled"
+	faultRepeated  = "repeated"
 	faultMalformed = "malformed"
 )
 
@@ -121,7 +122,7 @@ func checkKey(lines []string) error {
 	case len(lines) == 0:
 		fault = faultMissing
 	case len(lines) > 1:
-		fault = faultDoubled
+		fault = faultRepeated
 	case !isKey(lines[0]):
 		fault = faultMalformed
 	default:

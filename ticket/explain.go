@@ -1,6 +1,9 @@
 package ticket
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strconv"
@@ -86,11 +89,10 @@ type explained struct {
 func (e *explained) Unwrap() error { return e.error }
 
 // Printable returns text as a log may show it: escaped, not longer than 200
-// bytes, and "[redacted]" if it could hold a ticket or a JWT.
+// bytes, and redacted if it could hold a ticket or a JWT.
 func Printable(text string) string {
-	// Every JWT begins with the base64 of `{"`.
-	if strings.Contains(text, tokenPrefix) || strings.Contains(text, "eyJ") {
-		return "[redacted]"
+	if strings.Contains(text, tokenPrefix) || mayHoldJWT(text) {
+		return redacted
 	}
 	end, more := len(text), ""
 	if end > maxValue {
@@ -100,4 +102,23 @@ func Printable(text string) string {
 	}
 	quoted := strconv.Quote(text[:end])
 	return quoted[1:len(quoted)-1] + more
+}
+
+// mayHoldJWT reports whether text has a part that is the base64 of a JSON object,
+// as the header of every JWT is. Most begin with `{"`; what follows may be cut.
+func mayHoldJWT(text string) bool {
+	if strings.Contains(text, "eyJ") {
+		return true
+	}
+	for part := range strings.FieldsFuncSeq(text, notBase64) {
+		plain, err := base64.RawURLEncoding.DecodeString(part)
+		if err == nil && bytes.HasPrefix(bytes.TrimSpace(plain), []byte{'{'}) && json.Valid(plain) {
+			return true
+		}
+	}
+	return false
+}
+
+func notBase64(c rune) bool {
+	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_')
 }

@@ -35,6 +35,9 @@ func TestAttrsAreSafeToLog(t *testing.T) {
 		"a\nb\x00\u202e":                   `a\nb\x00\u202e`,
 		"/ws?ticket=wst1_AAECAwQFBgcICQoL": "[redacted]",
 		"x eyJhbGciOiJub25lIn0.e30.":       "[redacted]",
+		"x ewogImFsZyI6Im5vbmUifQ.e30.":    "[redacted]", // "{", a line break
+		"IHsiYWxnIjoibm9uZSJ9.e30.":        "[redacted]",
+		"https://example.export.com":       "https://example.export.com", // base64 that begins with a brace
 		long:                               long[:200] + "…",
 	} {
 		attrs := ticket.AttrsOf(ticket.WithAttrs(ticket.ErrInvalidRequest, slog.String("value", in)))

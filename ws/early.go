@@ -118,7 +118,7 @@ func (h *Handler) refuseOrClose(s *handshake, err error) {
 		h.refuse(s, err)
 		return
 	}
-	leave, full := h.unauthenticated.enter(s.candidate.Presentation.ClientIP)
+	leave, full := h.enterUnauthenticated(s)
 	if full != nil {
 		h.refuse(s, err)
 		return

@@ -16,7 +16,7 @@ const redeemGrace = 500 * time.Millisecond
 // awaitMessage completes the handshake, waits for the first message with the
 // credential, and connects.
 func (h *Handler) awaitMessage(s *handshake) {
-	leave, err := h.unauthenticated.enter(s.candidate.Presentation.ClientIP)
+	leave, err := h.enterUnauthenticated(s)
 	if err != nil {
 		h.refuse(s, err)
 		return

@@ -43,21 +43,28 @@ func (u *unauthenticated) maxOf(n int) int {
 	return min(u.maxOfAddress*limit.Networks[n].Times, max(u.maxOfAddress, u.max/2))
 }
 
+// enterUnauthenticated counts the connection of a handshake; see
+// [unauthenticated.enter].
+func (h *Handler) enterUnauthenticated(s *handshake) (leave func(), err error) {
+	addr := s.candidate.Presentation.ClientIP
+	return h.unauthenticated.enter(limit.Client{Addr: addr, Many: h.o.Gate.IsProxy(addr)})
+}
+
 // enter counts one more. leave subtracts it again, the first time it is called.
 // The error is errCrowded or errCrowdedAddress, and says which limit it is.
-func (u *unauthenticated) enter(addr netip.Addr) (leave func(), err error) {
+func (u *unauthenticated) enter(c limit.Client) (leave func(), err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for n, counts := range u.ofNetwork {
-		if network, ok := limit.Network(addr, n); ok && counts[network] >= u.maxOf(n) {
+		if network, ok := c.Network(n); ok && counts[network] >= u.maxOf(n) {
 			return nil, gate.LimitedBy(limitUnauthenticatedPerAddress, errCrowdedAddress, gate.NetworkAttr(network))
 		}
 	}
 	if u.all >= u.max {
 		return nil, gate.LimitedBy(limitUnauthenticated, errCrowded)
 	}
-	u.addLocked(addr, 1)
-	return sync.OnceFunc(func() { u.leave(addr) }), nil
+	u.addLocked(c, 1)
+	return sync.OnceFunc(func() { u.leave(c) }), nil
 }
 
 // count returns how many there are now.
@@ -67,16 +74,16 @@ func (u *unauthenticated) count() int {
 	return u.all
 }
 
-func (u *unauthenticated) leave(addr netip.Addr) {
+func (u *unauthenticated) leave(c limit.Client) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.addLocked(addr, -1)
+	u.addLocked(c, -1)
 }
 
-func (u *unauthenticated) addLocked(addr netip.Addr, one int) {
+func (u *unauthenticated) addLocked(c limit.Client, one int) {
 	u.all += one
 	for n, counts := range u.ofNetwork {
-		network, ok := limit.Network(addr, n)
+		network, ok := c.Network(n)
 		if !ok {
 			continue
 		}

@@ -104,6 +104,26 @@ func TestUnauthenticatedNetworks(t *testing.T) {
 	f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventLimit, Attrs: []slog.Attr{slog.String("limit", "limits.unauthenticated")}})
 }
 
+// A proxy that does not say readably whom it stands for is not one client.
+func TestUnauthenticatedBehindAProxy(t *testing.T) {
+	f := messageFixture(t, func(s *setup) {
+		s.ws.Unauthenticated, s.ws.UnauthenticatedPerAddress = 20, 2
+		s.gate.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	for i := range 11 {
+		want := switching
+		if i == 10 { // half of all
+			want = http.StatusServiceUnavailable
+		}
+		if got := f.send(t, request(plain, "X-Forwarded-For: unknown")); got.StatusCode != want {
+			t.Errorf("%d: status %d, want %d", i, got.StatusCode, want)
+		}
+	}
+	if got := f.send(t, request(plain, "X-Forwarded-For: 203.0.113.9")); got.StatusCode != switching {
+		t.Errorf("another client: status %d, want 101", got.StatusCode)
+	}
+}
+
 // eventually makes handshakes from address until one is accepted: a place
 // becomes free a moment after the handshake that held it is settled.
 func (f *fixture) eventually(t *testing.T, address string) (got answer) {

@@ -120,6 +120,7 @@ func TestDevSaysWhyAndWhatToDo(t *testing.T) {
 		{"no bearer", "refused: there is no ticket and no bearer", 401, func() answer { return send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "", "") }},
 		{"a bearer that is none", "refused: the bearer is not accepted (bearer_malformed)", 401, func() answer { return send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "x", "") }},
 		{"another path", "refused: there is no /chat here", 404, func() answer { return get("/chat") }},
+		{"a path that writes to the terminal", `refused: there is no /\x1b[2J\nchat here`, 404, func() answer { return get("/%1b[2J%0achat") }},
 		{"a spent ticket", "refused: the ticket was used before", 401, func() answer {
 			_, _, res := dial(t, got.URL, nil)
 			return answer{status: res.StatusCode}

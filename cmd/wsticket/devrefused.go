@@ -63,7 +63,7 @@ func (r *refusals) take(_ context.Context, e ticket.Event) {
 // adviceFor returns what happened and what to do.
 func adviceFor(e *ticket.Event) string {
 	if e.Kind == ticket.EventRequest && e.HTTP.Status == http.StatusNotFound && e.HTTP.Route == "" {
-		return "there is no " + e.HTTP.Path + " here: see /, /ws-ticket and /ws (--set ws.path)"
+		return "there is no " + ticket.Printable(e.HTTP.Path) + " here: see /, /ws-ticket and /ws (--set ws.path)"
 	}
 	values := map[string]string{}
 	var facts []string

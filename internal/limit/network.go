@@ -14,28 +14,36 @@ import (
 // larger network here, because neighbours in one belong to different people.
 var Networks = [...]struct{ Bits, Times int }{{64, 1}, {56, 4}, {48, 16}}
 
-// Network returns the n-th network of an address, which is a key of a limit: its
-// prefix, the address itself of an IPv4 one, where only n = 0 is ok, and the zero
-// value of an unknown one.
-//
-// Unknown addresses are not one client: they share the last network, which may
-// have the most.
-func Network(a netip.Addr, n int) (network netip.Prefix, ok bool) {
-	a = a.Unmap()
+// Client is whose events a limit counts.
+type Client struct {
+	Addr netip.Addr
+	// Many reports whether many clients may have this address, because it is that
+	// of a proxy, which does not say readably whom it stands for.
+	Many bool
+}
+
+// Network returns the n-th network of a client, which is a key of a limit: its
+// prefix, or the address itself of an IPv4 one, where only n = 0 is ok. An address
+// of many clients is one network of the last size, which may have the most. All
+// unknown addresses share one such network, the zero value.
+func (c Client) Network(n int) (network netip.Prefix, ok bool) {
+	a := c.Addr.Unmap().WithZone("")
 	switch {
 	case !a.IsValid():
 		return netip.Prefix{}, n == len(Networks)-1
+	case c.Many:
+		return netip.PrefixFrom(a, a.BitLen()), n == len(Networks)-1
 	case a.Is4():
 		return netip.PrefixFrom(a, a.BitLen()), n == 0
 	default:
-		return netip.PrefixFrom(a.WithZone(""), Networks[n].Bits).Masked(), true
+		return netip.PrefixFrom(a, Networks[n].Bits).Masked(), true
 	}
 }
 
 // AddrKey returns the smallest network of an address as a text. All unknown
 // addresses share one.
 func AddrKey(a netip.Addr) string {
-	network, ok := Network(a, 0)
+	network, ok := Client{Addr: a}.Network(0)
 	switch {
 	case !ok:
 		return "unknown"
@@ -61,12 +69,12 @@ func NewAddresses(rate Rate, maxKeys int, now func() time.Time) *Addresses {
 	return &a
 }
 
-// Allow counts an event of an address. If it is one too many it returns how long
+// Allow counts an event of a client. If it is one too many it returns how long
 // to wait, and the network that has had too many. The smallest is asked first: a
 // client beyond its own limit does not use up that of its neighbours.
-func (a *Addresses) Allow(addr netip.Addr) (retryAfter time.Duration, network netip.Prefix, ok bool) {
+func (a *Addresses) Allow(c Client) (retryAfter time.Duration, network netip.Prefix, ok bool) {
 	for n, limiter := range a {
-		network, counts := Network(addr, n)
+		network, counts := c.Network(n)
 		if !counts {
 			continue
 		}

@@ -19,15 +19,21 @@ func TestNetwork(t *testing.T) {
 		"2001:db8:1:ffff:ffff::ff": {"2001:db8:1:ffff::/64", "2001:db8:1:ff00::/56", "2001:db8:1::/48"},
 	} {
 		for n, want := range want {
-			network, ok := limit.Network(netip.MustParseAddr(addr), n)
+			network, ok := limit.Client{Addr: netip.MustParseAddr(addr)}.Network(n)
 			if ok != (want != "") || ok && network.String() != want {
 				t.Errorf("%s, %d: got %s, %t, want %q", addr, n, network, ok, want)
 			}
 		}
 	}
 	for n := range limit.Networks {
-		if network, ok := limit.Network(netip.Addr{}, n); network.IsValid() || ok != (n == 2) {
+		if network, ok := (limit.Client{}).Network(n); network.IsValid() || ok != (n == 2) {
 			t.Errorf("unknown, %d: got %s, %t, want the last one", n, network, ok)
+		}
+		for addr, want := range map[string]string{"10.0.0.1": "10.0.0.1/32", "fd00::1": "fd00::1/128"} {
+			network, ok := limit.Client{Addr: netip.MustParseAddr(addr), Many: true}.Network(n)
+			if network.String() != want || ok != (n == 2) {
+				t.Errorf("many at %s, %d: got %s, %t, want %s as the last one", addr, n, network, ok, want)
+			}
 		}
 	}
 }
@@ -41,7 +47,7 @@ func TestAddresses(t *testing.T) {
 	count := func(format string, networks int) (admitted int) {
 		for n := range networks {
 			for range 10 {
-				if _, _, ok := l.Allow(netip.MustParseAddr(fmt.Sprintf(format, n))); ok {
+				if _, _, ok := l.Allow(limit.Client{Addr: netip.MustParseAddr(fmt.Sprintf(format, n))}); ok {
 					admitted++
 				}
 			}
@@ -63,13 +69,13 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: got %d admitted, want %d", row.rule, got, row.want)
 		}
 	}
-	after, network, ok := l.Allow(netip.MustParseAddr("2001:db8:3:ff00::1"))
+	after, network, ok := l.Allow(limit.Client{Addr: netip.MustParseAddr("2001:db8:3:ff00::1")})
 	if ok || network.String() != "2001:db8:3::/48" || after != time.Second/32 {
 		t.Errorf("got %s, %s, %t, want the /48 that has had too many", after, network, ok)
 	}
 	unknown := 0
 	for range 100 {
-		if _, _, ok := l.Allow(netip.Addr{}); ok {
+		if _, _, ok := l.Allow(limit.Client{}); ok {
 			unknown++
 		}
 	}
@@ -78,7 +84,7 @@ func TestAddresses(t *testing.T) {
 	}
 	none := limit.NewAddresses(limit.Rate{}, 10, nil)
 	for range 1000 {
-		if _, _, ok := none.Allow(netip.MustParseAddr("::1")); !ok {
+		if _, _, ok := none.Allow(limit.Client{Addr: netip.IPv6Loopback()}); !ok {
 			t.Fatal("no limit refuses")
 		}
 	}
@@ -86,9 +92,9 @@ func TestAddresses(t *testing.T) {
 
 func BenchmarkAddresses(b *testing.B) {
 	l := limit.NewAddresses(limit.Rate{Events: 1_000_000, Per: time.Second}, 1000, nil)
-	addr := netip.MustParseAddr("2001:db8::1")
+	client := limit.Client{Addr: netip.MustParseAddr("2001:db8::1")}
 	b.ReportAllocs()
 	for b.Loop() {
-		l.Allow(addr)
+		l.Allow(client)
 	}
 }

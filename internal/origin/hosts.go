@@ -157,3 +157,21 @@ func lower(s string) string {
 		return c
 	}, s)
 }
+
+// repairHost says what to write in place of an entry of [NewHosts] that is a URL,
+// or has a slash at its end.
+func repairHost(entry string) string {
+	_, rest, ok := strings.Cut(entry, "://")
+	if !ok {
+		rest = entry
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	name, port, err := splitHostPort(lower(host))
+	switch {
+	case err != nil:
+		return ""
+	case port != "":
+		name += ":" + port
+	}
+	return ": write " + name
+}

@@ -159,19 +159,21 @@ func TestOriginsOfApplications(t *testing.T) {
 // A fault says what to write instead.
 func TestFaultsOfOriginsAdvise(t *testing.T) {
 	for entry, want := range map[string]string{
-		"https://app.example.com/":          "write https://app.example.com",
-		"https://App.Example.com:443/a/b?c": "write https://app.example.com",
-		"https://me@app.example.com#top":    "write https://app.example.com",
-		"capacitor://localhost/":            "write capacitor://localhost",
-		"app.example.com":                   "write https://app.example.com",
-		"App.example.com:8443":              "write https://app.example.com:8443",
-		"wss://App.example.com:443":         "write https://app.example.com",
-		"null":                              "never allowed",
-		"https://*.example.com":             "list each origin",
-		"file://":                           "null",
+		"https://app.example.com/":            "write https://app.example.com",
+		"https://App.Example.com:443/a/b?c":   "write https://app.example.com",
+		"https://me@app.example.com#top":      "write https://app.example.com",
+		"capacitor://localhost/":              "write capacitor://localhost",
+		"app.example.com":                     "write https://app.example.com",
+		"App.example.com:8443":                "write https://app.example.com:8443",
+		"wss://App.example.com:443":           "write https://app.example.com",
+		"null":                                "never allowed",
+		"https://*.example.com":               "list each origin",
+		"file://":                             "null",
+		"https://bücher.example":              "xn--",
+		"https://a.example,https://b.example": "an entry of its own",
 	} {
-		if _, err := origin.Canonical(entry); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want it to say %q", entry, err, want)
+		if _, err := origin.NewList([]string{entry}); err == nil || strings.Count(err.Error(), want) != 1 {
+			t.Errorf("%s: %v, want it to say %q once", entry, err, want)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package problem writes error responses as application/problem+json (RFC 9457).
-// All texts are fixed, also those of the detail, so that nothing of a request, an error or a library gets
-// into a response (ASVS 16.5.1).
+// All texts are fixed, also those of the detail, so that nothing of a request, an
+// error or a library gets into a response (ASVS 16.5.1).
 package problem
 
 import (
@@ -20,8 +20,8 @@ type Problem struct {
 	Detail string
 }
 
-// All problems. Codes and titles are part of the wire
-// contract: testdata/vectors/errors.json holds them for all clients.
+// All problems. Codes and titles are part of the wire contract:
+// testdata/vectors/errors.json holds them for all clients.
 var (
 	// InvalidRequest: the request is malformed, and sending it again will not
 	// help.

@@ -21,13 +21,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"wsticket/internal/httpclient"
+	"wsticket/internal/netcause"
 	"wsticket/ticket"
 )
 
@@ -200,26 +200,8 @@ func (r *Redeemer) ask(ctx context.Context, body []byte) (status int, kind strin
 // unreachable returns errUnreachable with the cause, as text only: whose time
 // was up is the caller's to say.
 func unreachable(err error) error {
-	cause := causeOf(err)
-	if cause == "" {
-		return errUnreachable
-	}
-	return ticket.WithAttrs(fmt.Errorf("%w: %s", errUnreachable, cause), slog.String("remote_error", cause))
-}
-
-// causeOf returns what the network says, such as "connect: connection refused".
-// It leaves out what net/http says of an answer, because that quotes it.
-func causeOf(err error) string {
-	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
-		return "no answer in time"
-	}
-	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
-		return failed.Err.Error()
-	}
-	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return untrusted.Error()
-	}
-	return ""
+	cause := netcause.Describe(err)
+	return ticket.WithAttrs(fmt.Errorf("%w: %s", errUnreachable, cause), slog.String("cause", cause))
 }
 
 // encode returns the body. An attempt that the service would not accept is
