@@ -134,14 +134,8 @@ func documentedPath(t *testing.T, chapter string) string {
 func script(t *testing.T, name, code string) string {
 	t.Helper()
 	dir := t.TempDir()
-	modules, err := filepath.Abs(packages + "/node_modules")
-	if err == nil {
-		err = os.Symlink(modules, filepath.Join(dir, "node_modules"))
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name), []byte(code), 0o600)
-	}
-	if err != nil {
+	testenv.LinkNode(t, packages, dir)
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(code), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, name)

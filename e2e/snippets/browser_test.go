@@ -16,7 +16,7 @@ import (
 // prints. The script gets the path of Chromium and the arguments as one JSON object.
 func browse(t *testing.T, script string, arguments map[string]any) string {
 	t.Helper()
-	node := testenv.NeedNode(t, "../node")
+	node := testenv.NeedNode(t, packages)
 	arguments["chromium"] = testenv.Need(t, "chromium")
 	text, err := json.Marshal(arguments)
 	if err != nil {
