@@ -93,7 +93,7 @@ func (f framework) run(t *testing.T, p edgeProxy) {
 func (f framework) visit(t *testing.T, addr, bearer string, want []string) {
 	t.Helper()
 	code := strings.NewReplacer("https://api.example.com", "http://"+addr, "wss://api.example.com", "ws://"+addr).Replace(f.client(t))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, testenv.NeedNode(t, packages), script(t, "client.mjs", code), bearer)
 	cmd.Env, cmd.SysProcAttr = []string{}, attributes()
