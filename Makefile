@@ -71,10 +71,12 @@ e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Tests whole process
 e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## Runs the same without Traefik, which takes minutes to build
 	CI=true go test -v -count=1 -tags e2e -skip '^TestEdge/^traefik$$' ./e2e/...
 
-# Installs what e2e needs beyond the other tests, if it is missing.
+# Installs what e2e needs beyond the other tests, if it is missing. No test
+# downloads anything.
 .PHONY: e2e-servers e2e-fast-servers
 e2e-servers e2e-fast-servers:
 	@sh internal/testenv/install.sh $(@:-servers=)
+	go mod download
 
 # The npm packages that the scripts of e2e import. npm writes this file last.
 e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json

@@ -39,13 +39,23 @@ func (s *Server) forward(c contract) endpoint {
 		if err != nil {
 			return err
 		}
-		if protocols := candidate.Offer.Protocols; c.setsOffer && len(protocols) > 0 {
-			// The offer without the ticket. If there is no protocol, neither is
-			// the header, and the proxy removes the client's.
-			w.Header().Set("Sec-WebSocket-Protocol", strings.Join(protocols, ", "))
+		if c.copies {
+			copyOthers(w.Header(), r.Header, candidate.Offer)
 		}
 		return s.allow(w, grant, accesslog.NoteOf(ctx))
 	})
+}
+
+// copyOthers adds to an answer what the application gets of the headers that can
+// hold a credential. If nothing is left of one, it is not added, and the proxy
+// removes the client's.
+func copyOthers(answer, asked http.Header, offer gate.Offer) {
+	if len(offer.Protocols) > 0 {
+		answer.Set("Sec-WebSocket-Protocol", strings.Join(offer.Protocols, ", "))
+	}
+	for _, line := range gate.OtherAuthorizations(asked["Authorization"]) {
+		answer.Add("Authorization", line)
+	}
 }
 
 // handshake returns the handshake that the proxy asks about.

@@ -28,9 +28,9 @@ type contract struct {
 	// sharesQuery: the question's own request line may repeat the client's
 	// query, which is not read there.
 	sharesQuery bool
-	// setsOffer: the proxy cannot edit a header of the client, but copies one of
-	// the answer: the offered subprotocols without the ticket.
-	setsOffer bool
+	// copies: the proxy cannot edit a header of the client, but copies those of the
+	// answer: the offered subprotocols and Authorization, without a ticket or bearer.
+	copies bool
 	// coarse: the proxy takes every answer but 200, 401 and 403 for a fault.
 	coarse bool
 }
@@ -48,7 +48,7 @@ var contracts = []contract{
 	// alone names the attempt.
 	{
 		pattern: "/auth/traefik", method: "X-Forwarded-Method", uri: "X-Forwarded-Uri",
-		host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", setsOffer: true,
+		host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto", copies: true,
 	},
 	// Caddy appends the client's query to the path of the question.
 	{

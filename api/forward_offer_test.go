@@ -5,6 +5,32 @@ import (
 	"testing"
 )
 
+// TestForwardAuthorization: Traefik gets what the application may read of
+// Authorization, too. The other proxies edit the header themselves.
+func TestForwardAuthorization(t *testing.T) {
+	t.Parallel()
+	const basic = "Basic YWxpY2U6c3RhZ2luZw=="
+	everyAsker(t, func(t *testing.T, a asker) {
+		h := newHouse(t, nil)
+		for _, row := range []struct{ target, sent, want string }{
+			{"/ws?ticket=%", basic, basic},
+			{"/ws", "Ticket %", ""},
+			{"/ws?ticket=%", basic + ", Ticket %", ""},
+			{"/ws?ticket=%", `Digest username="x", nonce="y"`, `Digest username="x", nonce="y"`},
+		} {
+			ticket := h.mustIssue(t, "", "Origin", page).Ticket
+			target, sent := strings.Replace(row.target, "%", ticket, 1), strings.Replace(row.sent, "%", ticket, 1)
+			w := h.internal(t, a.ask(t, target, "Origin", page, "Authorization", sent))
+			if a.path != "/auth/traefik" {
+				row.want = ""
+			}
+			if got := strings.Join(w.Header()["Authorization"], "|"); w.Code != 200 || got != row.want {
+				t.Errorf("%s: got %d and %q, want 200 and %q", row.sent, w.Code, got, row.want)
+			}
+		}
+	})
+}
+
 // TestForwardOffer: Traefik cannot edit headers, so that it gets the offer without
 // the ticket.
 func TestForwardOffer(t *testing.T) {

@@ -41,6 +41,18 @@ func (s *scenery) documents(t *testing.T, app *application, certificates testenv
 	s.world.Staging, s.world.PageCode = staging.url, block(t, string(text), "js")
 }
 
+// transportTo returns a transport that expects a certificate for a name.
+func transportTo(t testing.TB, certificates testenv.Certificates, name string) *http.Transport {
+	t.Helper()
+	authorities := x509.NewCertPool()
+	if !authorities.AppendCertsFromPEM([]byte(readFile(t, certificates.CAFile))) {
+		t.Fatal("no authority")
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities, ServerName: name, MinVersion: tls.VersionTLS12}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
 // block returns the first block of code in a language.
 func block(t *testing.T, page, language string) string {
 	t.Helper()
@@ -64,15 +76,10 @@ func newStaging(t *testing.T, app *application, certificates testenv.Certificate
 	if err != nil {
 		t.Fatal(err)
 	}
-	authorities := x509.NewCertPool()
-	authority, err := os.ReadFile(certificates.CAFile)
-	if err != nil || !authorities.AppendCertsFromPEM(authority) {
-		t.Fatalf("no authority: %v", err)
-	}
 	s := &staging{}
 	onward := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(s.upstream.Load()); r.Out.Host = r.In.Host },
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities, ServerName: "vouched-staging.example.test", MinVersion: tls.VersionTLS12}},
+		Transport: transportTo(t, certificates, "vouched-staging.example.test"),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", app.page)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,7 @@ func edgeCases() []edgeCase {
 		{"ticket in the query", caseQuery},
 		{"ticket among the subprotocols", caseSubprotocol},
 		{"ticket in the header", caseHeaderDoor},
+		{"Basic beside the ticket", caseBasic},
 		{"room in the path", caseRoom},
 		{"path behind the room", caseTraversal},
 		{"replayed", caseReplayed},
@@ -158,6 +161,39 @@ func caseHeaderDoor(_ *testing.T, s *scene) string {
 	return "admitted, removed"
 }
 
+// caseBasic sends what a browser sends with every request to a site that asks for
+// Basic. It is the application's, but nothing of ours beside it is.
+func caseBasic(t *testing.T, s *scene) string {
+	const basic = "Basic YWxpY2U6c3RhZ2luZw=="
+	a, _ := s.withTicket()
+	a.lines = []string{"Authorization: " + basic}
+	if got := s.wantAdmitted("Basic beside a ticket", a).header["Authorization"]; !slices.Equal(got, []string{basic}) {
+		t.Errorf("got Authorization %q at the application, want what the browser sent", got)
+	}
+	// Proxies use the first line, the last, both, or refuse the request.
+	for _, ours := range []string{"Ticket " + s.issue(), "bearer " + s.bearer} {
+		for _, lines := range [][]string{
+			{"Authorization: " + basic, "Authorization: " + ours},
+			{"Authorization: " + ours, "Authorization: " + basic},
+			{"Authorization: " + basic + ", " + ours},
+		} {
+			b, _ := s.withTicket()
+			if b.lines = lines; len(lines) == 2 {
+				b.query = ""
+			}
+			_, _ = b.shake(t.Context(), s.running.addr)
+			s.asked++
+			for _, seen := range s.app.handshakes(b.name) {
+				_, secret, _ := strings.Cut(ours, " ")
+				if got := seen.header["Authorization"]; strings.Contains(fmt.Sprint(got), secret) {
+					t.Errorf("%q: got %q at the application", lines, got)
+				}
+			}
+		}
+	}
+	return "kept"
+}
+
 // caseRoom is a path with a template, with and without a slash at its end.
 func caseRoom(t *testing.T, s *scene) string {
 	for _, path := range []string{"/ws/", "/ws/chat/general", "/ws/chat/caf%C3%A9%201/"} {
@@ -280,9 +316,14 @@ func caseForged(_ *testing.T, s *scene) string {
 	}
 	// These describe the request, and must not affect the check.
 	a.lines = append(a.lines, "X-Forwarded-Uri: /ws?ticket=forged", "X-Original-Uri: /ws?ticket=forged",
-		"X-Forwarded-Method: POST", "X-Original-Method: POST", "X-Forwarded-Host: forged.example", "X-Forwarded-Proto: gopher")
+		"X-Forwarded-Method: POST", "X-Original-Method: POST", "X-Forwarded-Host: forged.example", "X-Forwarded-Proto: gopher",
+		"X-Request-Id: forged")
+	before := len(s.wire.questions())
 	seen := s.wantAdmitted("with forged headers", a)
-	for _, name := range []string{"X-Forwarded-Uri", "X-Original-Uri", "X-Forwarded-Method", "X-Original-Method", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+	s.wantRequestID(s.wire.questions()[before:])
+	for _, name := range []string{
+		"X-Forwarded-Uri", "X-Original-Uri", "X-Forwarded-Method", "X-Original-Method", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id",
+	} {
 		// Proxies may set these as they like.
 		delete(seen.header, name)
 	}
@@ -291,6 +332,24 @@ func caseForged(_ *testing.T, s *scene) string {
 		s.wantNoTicket(seen, token)
 	}
 	return "removed"
+}
+
+var requestIDLine = regexp.MustCompile(`(?i)\r\nX-Request-ID: *(.*)\r\n`)
+
+// wantRequestID checks that a question has one request ID, which the proxy has
+// chosen. Traefik generates none.
+func (s *scene) wantRequestID(question string) {
+	s.t.Helper()
+	ids := requestIDLine.FindAllStringSubmatch(question, -1)
+	if s.proxy.passive {
+		if len(ids) > 0 {
+			s.t.Errorf("got the request ID %q, want none, because Traefik passes on that of the client", ids)
+		}
+		return
+	}
+	if len(ids) != 1 || len(ids[0][1]) < 32 {
+		s.t.Errorf("got the request IDs %q, want one of the proxy's", ids)
+	}
 }
 
 // caseConnection names the identity headers in Connection, so that the proxy may remove

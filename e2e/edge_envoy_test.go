@@ -68,7 +68,9 @@ func newEnvoy(t *testing.T, text string) *envoy {
 				Chains []struct {
 					Filters []struct {
 						Config struct {
-							Filters []struct {
+							Preserve bool  `yaml:"preserve_external_request_id"`
+							Generate *bool `yaml:"generate_request_id"`
+							Filters  []struct {
 								Name   string
 								Config envoyFilter `yaml:"typed_config"`
 							} `yaml:"http_filters"`
@@ -81,7 +83,8 @@ func newEnvoy(t *testing.T, text string) *envoy {
 	if err := yaml.Unmarshal([]byte(text), &printed); err != nil {
 		t.Fatal(err)
 	}
-	filters := printed.Resources.Listeners[0].Chains[0].Filters[0].Config.Filters
+	manager := printed.Resources.Listeners[0].Chains[0].Filters[0].Config
+	filters := manager.Filters
 	var names []string
 	for _, f := range filters {
 		names = append(names, f.Name)
@@ -91,6 +94,9 @@ func newEnvoy(t *testing.T, text string) *envoy {
 		t.Fatalf("filters: got %q, want %q", names, order)
 	}
 	e := &envoy{authz: filters[1].Config}
+	if manager.Preserve || manager.Generate != nil || !e.authz.HTTPService.Request.Allowed.match("x-request-id") {
+		t.Error("a question has no request ID of Envoy's own, which it generates by default")
+	}
 	for _, m := range filters[0].Config.Mutations.RequestMutations {
 		e.forged = append(e.forged, m.Remove)
 	}

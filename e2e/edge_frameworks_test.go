@@ -93,7 +93,7 @@ func (f framework) run(t *testing.T, p edgeProxy) {
 func (f framework) visit(t *testing.T, addr, bearer string, want []string) {
 	t.Helper()
 	code := strings.NewReplacer("https://api.example.com", "http://"+addr, "wss://api.example.com", "ws://"+addr).Replace(f.client(t))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, testenv.NeedNode(t, packages), script(t, "client.mjs", code), bearer)
 	cmd.Env, cmd.SysProcAttr = []string{}, attributes()
@@ -134,14 +134,8 @@ func documentedPath(t *testing.T, chapter string) string {
 func script(t *testing.T, name, code string) string {
 	t.Helper()
 	dir := t.TempDir()
-	modules, err := filepath.Abs(packages + "/node_modules")
-	if err == nil {
-		err = os.Symlink(modules, filepath.Join(dir, "node_modules"))
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name), []byte(code), 0o600)
-	}
-	if err != nil {
+	testenv.LinkNode(t, packages, dir)
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(code), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, name)

@@ -146,6 +146,7 @@ func secureTraefik(t testing.TB, print printer, with testenv.Certificates) edgeR
 		return print("traefik-static", "address: \":80\"\n    http:\n", fmt.Sprintf("address: %q\n    http:\n      tls: {}\n", s.Addr()),
 			"/etc/traefik/", s.Dir()+"/", "/var/log/traefik/", s.Dir()+"/")
 	})
+	awaitRoutes(t, transportTo(t, with, edgeHost), "https://"+s.Addr(), edgeHost+":"+portOf(s.Addr()))
 	return edgeRunning{s.Addr(), func() string { return s.Log("access.log") }, s.Output}
 }
 

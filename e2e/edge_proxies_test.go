@@ -98,13 +98,27 @@ func startTraefik(t testing.TB, print printer) edgeRunning {
 		return print("traefik-static", `":80"`, `"`+s.Addr()+`"`,
 			"/etc/traefik/", s.Dir()+"/", "/var/log/traefik/", s.Dir()+"/")
 	})
-	// It listens before it has read its routes.
-	c := newClient(t)
-	test.Wait(t, "Traefik has its routes", func() bool {
-		a, err := c.send(t.Context(), http.MethodGet, "http://"+s.Addr()+"/ws-ticket/none", "")
-		return err == nil && a.status != http.StatusNotFound
-	})
+	awaitRoutes(t, &http.Transport{}, "http://"+s.Addr(), s.Addr())
 	return edgeRunning{s.Addr(), func() string { return s.Log("access.log") }, s.Output}
+}
+
+// awaitRoutes waits until Traefik has its routes: it listens before it has read them.
+func awaitRoutes(t testing.TB, transport *http.Transport, url, host string) {
+	t.Helper()
+	transport.DisableKeepAlives = true
+	test.Wait(t, "Traefik has its routes", func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/ws-ticket/none", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		res, err := transport.RoundTrip(req)
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode != http.StatusNotFound
+	})
 }
 
 // newPrinter returns a printer for a service with a configuration file and these

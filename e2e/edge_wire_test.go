@@ -19,6 +19,7 @@ type wire struct {
 
 	mu     sync.Mutex
 	open   map[*strand]struct{}
+	asked  []byte        // all questions, as they were sent
 	kill   bool          // drop the next answer and its connection
 	killed int           // the number of dropped answers
 	healed chan struct{} // closed by heal; nil if nothing is stalled
@@ -63,6 +64,13 @@ func (w *wire) kills() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.killed
+}
+
+// questions returns what the proxy has sent so far.
+func (w *wire) questions() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.asked)
 }
 
 // stall holds back all answers until heal.
@@ -110,12 +118,20 @@ func (w *wire) serve(client net.Conn) {
 	w.open[s] = struct{}{}
 	w.mu.Unlock()
 	var questions sync.WaitGroup
-	questions.Go(func() { s.copyTo(s.server, s.client, func() bool { return true }) })
-	s.copyTo(s.client, s.server, func() bool { return w.passes(s) })
+	questions.Go(func() { s.copyTo(s.server, s.client, w.record) })
+	s.copyTo(s.client, s.server, func([]byte) bool { return w.passes(s) })
 	questions.Wait()
 	w.mu.Lock()
 	delete(w.open, s)
 	w.mu.Unlock()
+}
+
+// record keeps a part of a question, and lets it pass.
+func (w *wire) record(part []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = append(w.asked, part...)
+	return true
 }
 
 // passes waits while answers are stalled and reports whether to forward this one.
@@ -138,12 +154,12 @@ func (w *wire) passes(s *strand) bool {
 }
 
 // copyTo forwards until one side ends or passes returns false.
-func (s *strand) copyTo(to, from net.Conn, passes func() bool) {
+func (s *strand) copyTo(to, from net.Conn, passes func(part []byte) bool) {
 	defer s.close()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if n > 0 && !passes() {
+		if n > 0 && !passes(buf[:n]) {
 			s.reset()
 			return
 		}

@@ -149,9 +149,9 @@ const (
 	schemeBearer = "Bearer"
 )
 
-// withoutAuthorizations returns the Authorization headers without ours, also
-// where a proxy has joined one with another scheme's to a list.
-func withoutAuthorizations(lines []string) []string {
+// OtherAuthorizations returns the Authorization headers that have neither a ticket
+// nor a bearer, also where a proxy has joined one with another scheme's to a list.
+func OtherAuthorizations(lines []string) []string {
 	var kept []string
 	for _, line := range lines {
 		ours := func(element string) bool {

@@ -96,7 +96,7 @@ func (g *Gate) TakesBearers() bool {
 // application's.
 func (g *Gate) RemoveCredentials(out *http.Request) {
 	out.URL.RawQuery = withoutTicket(out.URL.RawQuery, g.o.TicketParameter)
-	header.Set(out.Header, "Authorization", withoutAuthorizations(out.Header["Authorization"]))
+	header.Set(out.Header, "Authorization", OtherAuthorizations(out.Header["Authorization"]))
 	if g.o.SessionCookie != "" {
 		header.Set(out.Header, "Cookie", header.WithoutSession(out.Header["Cookie"], g.o.SessionCookie))
 	}

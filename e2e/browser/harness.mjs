@@ -14,7 +14,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { after, afterEach, before } from 'node:test';
 
-import { chromium } from '../node/playwright.mjs';
+import { start } from '../node/chromium.mjs';
 
 export const world = JSON.parse(process.argv[2]);
 
@@ -37,21 +37,10 @@ let context;
 
 before(async () => {
   await allowCookiesOfOthers();
-  context = await chromium.launchPersistentContext(world.profile, {
-    executablePath: world.chromium,
-    headless: true,
-    chromiumSandbox: false, // root cannot use it
-    args: [
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--host-resolver-rules=MAP *.example.test 127.0.0.1, MAP *.other.test 127.0.0.1, MAP * ~NOTFOUND',
-      `--ignore-certificate-errors-spki-list=${world.key}`,
-    ],
-  });
+  context = await start(world.chromium, world.profile, [
+    '--host-resolver-rules=MAP *.example.test 127.0.0.1, MAP *.other.test 127.0.0.1, MAP * ~NOTFOUND',
+    `--ignore-certificate-errors-spki-list=${world.key}`,
+  ]);
 });
 
 // Each case starts without cookies and pages.

@@ -4,7 +4,6 @@ package snippets_test
 
 import (
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -27,10 +26,9 @@ type backend struct {
 
 // TestBackendServers runs the servers of the document, in their good and their bad cases.
 func TestBackendServers(t *testing.T) {
-	h, modules := newHouse(t), nodeModules(t)
+	h := newHouse(t)
 	for language, server := range map[string]backend{
-		"go": {goServer, "403"}, "python": {pythonServer, "401"},
-		"js": {func(t *testing.T, internal, listen string) *exec.Cmd { return nodeServer(t, modules, internal, listen) }, "401"},
+		"go": {goServer, "403"}, "python": {pythonServer, "401"}, "js": {nodeServer, "401"},
 	} {
 		t.Run(language, func(t *testing.T) {
 			t.Run("tickets", func(t *testing.T) { server.tickets(t, h) })
@@ -158,15 +156,12 @@ func goServer(t *testing.T, internal, listen string) *exec.Cmd {
 	return goBuild(t, writeFile(t, t.TempDir(), "main.go", text))
 }
 
-// nodeServer writes the server below a folder with the packages that it imports.
-func nodeServer(t *testing.T, modules, internal, listen string) *exec.Cmd {
-	dir, err := os.MkdirTemp(modules, "server-")
-	if err != nil {
-		t.Fatal(err)
-	}
+func nodeServer(t *testing.T, internal, listen string) *exec.Cmd {
+	dir, node := t.TempDir(), testenv.NeedNode(t, packages)
+	testenv.LinkNode(t, packages, dir)
 	writeFile(t, dir, "consume.mjs", consumeBlock(t, "js consume", internal))
 	text := strings.Replace(block(t, "backends.md", "js server"), "9000", port(t, listen), 1)
-	return exec.CommandContext(t.Context(), testenv.Need(t, "node"), writeFile(t, dir, "server.mjs", text))
+	return exec.CommandContext(t.Context(), node, writeFile(t, dir, "server.mjs", text))
 }
 
 func pythonServer(t *testing.T, internal, listen string) *exec.Cmd {

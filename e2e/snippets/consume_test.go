@@ -4,6 +4,8 @@ package snippets_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -170,13 +172,20 @@ func goConsume(t *testing.T, internal string) *exec.Cmd {
 	return goBuild(t, main, writeFile(t, dir, "snippet.go", consumeBlock(t, "go consume", internal)))
 }
 
-// goBuild builds a program, because go run has exit statuses of its own.
+// goBuild builds a program, because go run has exit statuses of its own. It builds the
+// same files once.
 func goBuild(t *testing.T, files ...string) *exec.Cmd {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "program")
-	build := append([]string{"build", "-o", program}, files...)
-	if out, err := exec.CommandContext(t.Context(), "go", build...).CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	digest := sha256.New()
+	for _, file := range files {
+		_, _ = digest.Write([]byte(read(t, file)))
+	}
+	program := filepath.Join(scratch, hex.EncodeToString(digest.Sum(nil)))
+	if _, err := os.Stat(program); err != nil {
+		build := append([]string{"build", "-trimpath", "-o", program}, files...)
+		if out, err := exec.CommandContext(t.Context(), "go", build...).CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
 	}
 	return exec.CommandContext(t.Context(), program)
 }

@@ -167,24 +167,10 @@ func goSnippet(t testing.TB, url string) *exec.Cmd {
 }
 
 func nodeSnippet(t testing.TB, url string) *exec.Cmd {
-	dir := nodeModules(t)
+	dir, node := t.TempDir(), testenv.NeedNode(t, packages)
+	testenv.LinkNode(t, packages, dir)
 	writeFile(t, dir, "snippet.mjs", at(t, "js", url))
-	return exec.CommandContext(t.Context(), testenv.Need(t, "node"), writeFile(t, dir, "check.mjs", read(t, "testdata/check.mjs")))
-}
-
-// nodeModules returns a folder with the npm packages that snippets import.
-func nodeModules(t testing.TB) string {
-	t.Helper()
-	dir, npm := t.TempDir(), testenv.Need(t, "npm")
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		writeFile(t, dir, name, read(t, name))
-	}
-	install := exec.CommandContext(t.Context(), npm, "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-	return dir
+	return exec.CommandContext(t.Context(), node, writeFile(t, dir, "check.mjs", read(t, "testdata/check.mjs")))
 }
 
 func pythonSnippet(t testing.TB, url string) *exec.Cmd {

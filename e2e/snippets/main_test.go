@@ -12,11 +12,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"wsticket/internal/testenv"
 )
+
+// packages is the folder of the npm packages that programs of the documents import.
+const packages = "../node"
 
 // patience limits how long a test waits for another process.
 const patience = 20 * time.Second
@@ -40,12 +44,34 @@ func block(t testing.TB, document, language string) string {
 	return code + "\n"
 }
 
-// buildServer builds the program.
+// scratch is a folder that is removed when the process ends.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "wsticket-snippets-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch)
+	os.Exit(code) //nolint:forbidigo // the test binary ends here
+}
+
+// build builds the program once, as make build does.
+var build = sync.OnceValues(func() (program string, err error) {
+	program = filepath.Join(scratch, "wsticket")
+	out, err := exec.Command("go", "build", "-trimpath", "-o", program, "wsticket/cmd/wsticket").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return program, err
+})
+
 func buildServer(t testing.TB) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "wsticket")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "wsticket/cmd/wsticket").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return program
 }

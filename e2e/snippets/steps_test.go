@@ -60,20 +60,26 @@ func TestServicePage(t *testing.T) {
 func TestSidecarPage(t *testing.T) {
 	user := newHome(t)
 	user.install(t)
-	user.prefer(filepath.Dir(testenv.Need(t, "npm")))
+	user.prefer(filepath.Dir(testenv.NeedNode(t, packages)))
 	public, application := testenv.FreeAddr(t), testenv.FreeAddr(t)
 	paste := func(language string) string {
 		return listeningAt(t, public).Replace(strings.ReplaceAll(block(t, "sidecar.md", language), "3000", port(t, application)))
 	}
-	user.paste(t, paste("sh step"))
+	before, behind, found := strings.Cut(paste("sh step"), "npm install ws\n")
+	if !found {
+		t.Fatal("sidecar.md: no line with npm install")
+	}
 	dir := filepath.Join(user.dir, "wsticket-sidecar")
+	user.paste(t, before)
+	testenv.LinkNode(t, packages, dir) // instead of a download
+	user.paste(t, "cd ~/wsticket-sidecar\n"+behind)
 	writeFile(t, dir, "app.mjs", paste("js app"))
 	writeFile(t, dir, "wsticket.yaml", paste("yaml sidecar"))
 	user.pasteAndLeave(t, paste("sh app"))
 	awaitListener(t, application)
 	user.pasteAndLeave(t, paste("sh server"))
 	awaitListener(t, public)
-	before, _, found := strings.Cut(paste("sh try"), "npx ")
+	before, _, found = strings.Cut(paste("sh try"), "npx ")
 	if !found {
 		t.Fatal("sidecar.md: no line with npx")
 	}

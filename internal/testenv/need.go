@@ -78,6 +78,18 @@ func NeedPython(tb testing.TB, modules ...string) string {
 	return ""
 }
 
+// LinkNode lets scripts in folder import the npm packages of dir.
+func LinkNode(tb testing.TB, dir, folder string) {
+	tb.Helper()
+	modules, err := filepath.Abs(filepath.Join(dir, "node_modules"))
+	if err == nil {
+		err = os.Symlink(modules, filepath.Join(folder, "node_modules"))
+	}
+	if err != nil {
+		tb.Fatalf("packages of %s: %v", dir, err)
+	}
+}
+
 // NeedNode returns the path of a Node.js for scripts that import the npm packages
 // of dir, a folder with a package.json. The Makefile installs the packages. If
 // Node.js or the packages are missing, it skips or fails the test like [Need].
