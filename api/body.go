@@ -52,7 +52,7 @@ func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, erro
 
 // badHeader returns err about a header that breaks its rule.
 func badHeader(err error, r *http.Request, name, rule string) error {
-	err = ticket.WithAttrs(err, slog.String("header", name), slog.String("value", strings.Join(r.Header[name], ", ")))
+	err = ticket.WithAttrs(err, slog.String("header", name), slog.String("value", strings.Join(r.Header[name], ", ")), ticket.Expected(rule))
 	return ticket.WithDetail(err, name+": "+rule)
 }
 
@@ -134,7 +134,7 @@ func decode(data []byte, known ...member) error {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		i := slices.IndexFunc(known, func(m member) bool { return m.name == name })
 		if i < 0 {
-			return ticket.WithAttrs(badRequest("unknown member; known are "+namesOf(known)), slog.String("member", name))
+			return ticket.WithAttrs(badRequest("unknown member; known are "+namesOf(known)), slog.String("member", name), ticket.Expected(namesOf(known)))
 		}
 		if m := known[i]; !m.set(fields[name]) {
 			return badMember(m.name, m.rule)
@@ -153,7 +153,7 @@ func namesOf(members []member) string {
 
 // badMember returns the error of a member that breaks its rule.
 func badMember(name, rule string) error {
-	return ticket.WithAttrs(badRequest(name+": "+rule), slog.String("member", name))
+	return ticket.WithAttrs(badRequest(name+": "+rule), slog.String("member", name), ticket.Expected(rule))
 }
 
 // badRequest returns an error that tells the client what is wrong.

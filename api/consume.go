@@ -97,7 +97,7 @@ func (s *Server) redeem(ctx context.Context, text string, p ticket.Presentation)
 func (s *Server) presentation(c consumption, by keyholder) (ticket.Presentation, error) {
 	p := ticket.Presentation{Door: ticket.DoorConsume, Audience: c.audience, ClientIP: c.clientIP}
 	if c.audience != "" && !slices.Contains(s.o.Audiences, c.audience) {
-		return p, ticket.WithAttrs(badMember("audience", "not one that this service has"), slog.String("audience", c.audience), ticket.Expected(s.o.Audiences...))
+		return p, ticket.WithAttrs(badRequest("audience: not one that this service has"), slog.String("audience", c.audience), ticket.Expected(s.o.Audiences...))
 	}
 	if c.attempt != "" {
 		// Neither two callers nor two clients of one caller share attempts.
@@ -112,7 +112,7 @@ func (s *Server) presentation(c consumption, by keyholder) (ticket.Presentation,
 	}
 	canonical, ok := s.o.Gate.AllowsOrigin(c.origin)
 	if !ok {
-		return p, ticket.WithAttrs(gate.ErrOrigin, slog.String("origin", c.origin))
+		return p, s.o.Gate.WrongOrigin(c.origin)
 	}
 	p.Origin = canonical
 	return p, nil

@@ -27,15 +27,15 @@ func TestIssueDetails(t *testing.T) {
 	h := newHouse(t, nil)
 	for _, row := range []struct{ body, detail, attrs string }{
 		{`{"ttl":31}`, "ttl: at most 30", "ttl=31s expected=[1s to 30s]"},
-		{`{"ttl":0}`, "ttl: must be a whole number of seconds, at least 1", "member=ttl"},
-		{`{"ttl":"30"}`, "ttl: must be a whole number of seconds, at least 1", "member=ttl"},
-		{`{"tll":10}`, "unknown member; known are audience, scope, ttl", "member=tll"},
-		{`{"z":1,"a":1}`, "unknown member; known are audience, scope, ttl", "member=a"},
-		{`{"` + unknownToken + `":1}`, "unknown member; known are audience, scope, ttl", "member=[redacted]"},
-		{`{"audience":""}`, "audience: must be a text that is not empty", "member=audience"},
+		{`{"ttl":0}`, "ttl: must be a whole number of seconds, at least 1", "member=ttl expected=[must be a whole number of seconds, at least 1]"},
+		{`{"ttl":"30"}`, "ttl: must be a whole number of seconds, at least 1", "member=ttl expected=[must be a whole number of seconds, at least 1]"},
+		{`{"tll":10}`, "unknown member; known are audience, scope, ttl", "member=tll expected=[audience, scope, ttl]"},
+		{`{"z":1,"a":1}`, "unknown member; known are audience, scope, ttl", "member=a expected=[audience, scope, ttl]"},
+		{`{"` + unknownToken + `":1}`, "unknown member; known are audience, scope, ttl", "member=[redacted] expected=[audience, scope, ttl]"},
+		{`{"audience":""}`, "audience: must be a text that is not empty", "member=audience expected=[must be a text that is not empty]"},
 		{`{"audience":["chat"]}`, "body: nested too deep", ""},
 		{`{"audience":"admin"}`, "audience: not one that this service has", "audience=admin expected=[chat feed]"},
-		{`{"scope":null}`, "scope: must be a text that is not empty", "member=scope"},
+		{`{"scope":null}`, "scope: must be a text that is not empty", "member=scope expected=[must be a text that is not empty]"},
 		{`{"scope":"admin"}`, "scope: wider than that of the bearer", "scope=admin expected=[chat.read chat.write]"},
 		{`{"scope":"chat.read  chat.write"}`, "scope: must be words of visible ASCII without quotes, with one blank between them", ""},
 		{`{`, "body: not exactly one JSON value", ""},
@@ -47,9 +47,9 @@ func TestIssueDetails(t *testing.T) {
 		h.told(t, row.body, h.post(t, row.body), row.detail, row.attrs)
 	}
 	w := h.public(t, newRequest(t, http.MethodPost, "/ws-ticket", "{}", "Authorization", good, "Content-Type", "text/plain"))
-	h.told(t, "a type", w, "Content-Type: must be application/json", "header=Content-Type value=text/plain")
+	h.told(t, "a type", w, "Content-Type: must be application/json", "header=Content-Type value=text/plain expected=[must be application/json]")
 	w = h.post(t, "{}", "Content-Encoding", "gzip")
-	h.told(t, "an encoding", w, "Content-Encoding: must be absent", "header=Content-Encoding value=gzip")
+	h.told(t, "an encoding", w, "Content-Encoding: must be absent", "header=Content-Encoding value=gzip expected=[must be absent]")
 	w = h.public(t, newRequest(t, http.MethodPost, "/ws-ticket", "", "Authorization", short))
 	h.told(t, "whoever holds a bearer learns no more about it", w, "", "left=4.9s expected=[5s or more]")
 }
@@ -59,20 +59,20 @@ func TestConsumeDetails(t *testing.T) {
 	h := newHouse(t, nil)
 	for _, row := range []struct{ body, detail, attrs string }{
 		{"", "body: missing", ""},
-		{"{}", "ticket: required", "member=ticket"},
-		{`{"token":"x"}`, "unknown member; known are ticket, attempt, audience, origin, client_ip", "member=token"},
-		{`{"ticket":""}`, "ticket: must be a text that is not empty", "member=ticket"},
-		{`{"ticket":"x","attempt":"a b"}`, "attempt: must be 1 to 64 visible characters of ASCII", "member=attempt"},
-		{`{"ticket":"x","client_ip":"192.0.2.1:80"}`, "client_ip: must be an IP address without port and zone", "member=client_ip"},
-		{`{"ticket":"x","audience":"admin"}`, "audience: not one that this service has", "audience=admin expected=[chat feed] member=audience"},
-		{`{"ticket":"x","origin":"https://evil.example"}`, "", "origin=https://evil.example"},
+		{"{}", "ticket: required", "member=ticket expected=[required]"},
+		{`{"token":"x"}`, "unknown member; known are ticket, attempt, audience, origin, client_ip", "member=token expected=[ticket, attempt, audience, origin, client_ip]"},
+		{`{"ticket":""}`, "ticket: must be a text that is not empty", "member=ticket expected=[must be a text that is not empty]"},
+		{`{"ticket":"x","attempt":"a b"}`, "attempt: must be 1 to 64 visible characters of ASCII", "member=attempt expected=[must be 1 to 64 visible characters of ASCII]"},
+		{`{"ticket":"x","client_ip":"192.0.2.1:80"}`, "client_ip: must be an IP address without port and zone", "member=client_ip expected=[must be an IP address without port and zone]"},
+		{`{"ticket":"x","audience":"admin"}`, "audience: not one that this service has", "audience=admin expected=[chat feed]"},
+		{`{"ticket":"x","origin":"https://evil.example"}`, "", "origin=https://evil.example expected=[http://localhost:5173 https://app.example.com]"},
 	} {
 		h.told(t, row.body, h.consume(t, row.body), row.detail, row.attrs)
 	}
 	w := h.internal(t, newRequest(t, http.MethodPost, "/consume", "ticket=x", "Authorization", "Bearer consume-key", "Content-Type", asForm))
-	h.told(t, "a form", w, "Content-Type: must be application/json", "header=Content-Type value="+asForm)
+	h.told(t, "a form", w, "Content-Type: must be application/json", "header=Content-Type value="+asForm+" expected=[must be application/json]")
 	w = h.internal(t, newRequest(t, http.MethodPost, "/introspect", "ticket=x", "Authorization", "Bearer introspect-key", "Content-Type", asForm))
-	h.told(t, "another parameter", w, "token: required", "member=token")
+	h.told(t, "another parameter", w, "token: required", "member=token expected=[required]")
 	w = h.internal(t, newRequest(t, http.MethodPost, "/introspect", "token=x&token=y", "Authorization", "Bearer introspect-key", "Content-Type", asForm))
 	h.told(t, "a parameter twice", w, "body: a parameter stands twice", "")
 }
@@ -101,9 +101,9 @@ func TestSessionDetails(t *testing.T) {
 		header        []string
 		detail, attrs string
 	}{
-		{http.MethodPost, []string{"Content-Type", asJSON}, "Origin: required with a session cookie", "header=Origin value="},
-		{http.MethodPost, []string{"Origin", page}, "Content-Type: must be application/json with a session cookie, also without a body", "header=Content-Type value="},
-		{http.MethodGet, []string{"Sec-Fetch-Site", "cross-site"}, "Sec-Fetch-Site: must not be that of another site", "header=Sec-Fetch-Site value=cross-site"},
+		{http.MethodPost, []string{"Content-Type", asJSON}, "Origin: required with a session cookie", "header=Origin value= expected=[required with a session cookie]"},
+		{http.MethodPost, []string{"Origin", page}, "Content-Type: must be application/json with a session cookie, also without a body", "header=Content-Type value= expected=[must be application/json with a session cookie, also without a body]"},
+		{http.MethodGet, []string{"Sec-Fetch-Site", "cross-site"}, "Sec-Fetch-Site: must not be that of another site", "header=Sec-Fetch-Site value=cross-site expected=[must not be that of another site]"},
 	} {
 		target := "/ws-ticket"
 		if row.method == http.MethodGet {

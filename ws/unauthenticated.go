@@ -1,11 +1,14 @@
 package ws
 
 import (
+	"log/slog"
 	"net/netip"
+	"strconv"
 	"sync"
 
 	"wsticket/gate"
 	"wsticket/internal/limit"
+	"wsticket/ticket"
 )
 
 // The limits of connections that have not authenticated, by the keys of the
@@ -50,15 +53,17 @@ func (u *unauthenticated) enter(addr netip.Addr) (leave func(), err error) {
 	defer u.mu.Unlock()
 	for n, counts := range u.ofNetwork {
 		if network, ok := limit.Network(addr, n); ok && counts[network] >= u.maxOf(n) {
-			return nil, gate.LimitedBy(limitUnauthenticatedPerAddress, errCrowdedAddress, gate.NetworkAttr(network))
+			return nil, gate.LimitedBy(limitUnauthenticatedPerAddress, errCrowdedAddress, gate.NetworkAttr(network), atMost(u.maxOf(n)))
 		}
 	}
 	if u.all >= u.max {
-		return nil, gate.LimitedBy(limitUnauthenticated, errCrowded)
+		return nil, gate.LimitedBy(limitUnauthenticated, errCrowded, atMost(u.max))
 	}
 	u.addLocked(addr, 1)
 	return sync.OnceFunc(func() { u.leave(addr) }), nil
 }
+
+func atMost(n int) slog.Attr { return ticket.Expected("at most " + strconv.Itoa(n)) }
 
 // count returns how many there are now.
 func (u *unauthenticated) count() int {

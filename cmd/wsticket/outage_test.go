@@ -102,23 +102,6 @@ func TestLogNamesUsers(t *testing.T) {
 	}
 }
 
-// TestDebugShowsWhatWasCompared: the configured values beside the refused one.
-func TestDebugShowsWhatWasCompared(t *testing.T) {
-	idp := newProvider(t)
-	file := idp.config(t, "memory:")
-	for level, want := range map[string]bool{"info": false, "debug": true} {
-		p := start(t, "serve", "--config", file, "--set", "log.level="+level)
-		_ = exchange(t, "POST", "http://"+p.public+"/ws-ticket", "", "Authorization", "Bearer "+idp.bearer(t, "alice"), "Origin", "https://evil.example.com")
-		_ = send(t, "GET", "http://"+p.internal+"/livez", "", "")
-		p.stderr.WaitFor(t, `"reason":"origin_not_allowed"`)
-		_ = p.stop(t)
-		log := p.stderr.String()
-		if strings.Contains(log, `"level":"DEBUG","msg":"request","method":"GET","path":"/livez"`) != want {
-			t.Errorf("log.level=%s: the probe is wrong in\n%s", level, log)
-		}
-	}
-}
-
 // TestSubjectDigestByHand computes sub_hash as docs/operations.md says.
 func TestSubjectDigestByHand(t *testing.T) {
 	text, err := os.ReadFile("../../docs/operations.md")
