@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,51 @@ func TestOutageOfTheStore(t *testing.T) {
 	p.stderr.WaitFor(t, `"level":"WARN","msg":"the store answers again","host":"`+redis.Addr()+`","after":`)
 	if got := strings.Count(p.stderr.String(), "the store does not answer"); got != 1 {
 		t.Errorf("%d warnings, want one", got)
+	}
+}
+
+// TestOutageOfAPrimary: one outage is one warning and its end, also of one
+// server of several.
+func TestOutageOfAPrimary(t *testing.T) {
+	idp := newProvider(t)
+	for name, servers := range map[string]func(t *testing.T) (url string, end, begin func()){
+		"cluster": func(t *testing.T) (string, func(), func()) {
+			c := testenv.Cluster(t)
+			one := c.Servers()[0]
+			return c.URL(), one.Kill, one.Restart
+		},
+		"sentinel": func(t *testing.T) (string, func(), func()) {
+			s := testenv.Sentinel(t)
+			all := append(s.Sentinels(), s.Primary()) // with Sentinels it might be over before it is noticed
+			return s.URL(), func() { each(all, (*testenv.RedisServer).Kill) }, func() { each(all, (*testenv.RedisServer).Restart) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, end, begin := servers(t)
+			bearer := idp.bearer(t, "alice")
+			p := start(t, "serve", "--wait", "30s", "--config", idp.config(t, url), "--set", "store.insecure_allow_eviction=true")
+			test.Wait(t, "the store to be well", func() bool {
+				out, _, err := runIn(t, nil, "health", "--verbose", "--internal", p.internal)
+				return err == nil && strings.Contains(out, "ok      store")
+			})
+			end()
+			for range 20 { // tickets have different primaries in a cluster
+				_ = send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", bearer, "")
+			}
+			p.stderr.WaitFor(t, `"msg":"the store does not answer","host":"`)
+			begin()
+			p.stderr.WaitFor(t, `"msg":"the store answers again","host":"`)
+			if got := strings.Count(p.stderr.String(), "the store does not answer\""); got != 1 {
+				t.Errorf("%d warnings, want one:\n%s", got, p.stderr)
+			}
+		})
+	}
+}
+
+func each(servers []*testenv.RedisServer, do func(*testenv.RedisServer)) {
+	for _, server := range servers {
+		do(server)
 	}
 }
 
