@@ -157,3 +157,20 @@ func lower(s string) string {
 		return c
 	}, s)
 }
+
+// repairHost says what to write in place of an entry of [NewHosts] that is a URL,
+// or has a path.
+func repairHost(entry string) string {
+	_, rest, ok := strings.Cut(entry, "://")
+	if !ok {
+		rest = entry
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	if name, port, err := splitHostPort(lower(host)); err == nil {
+		if port != "" {
+			name += ":" + port
+		}
+		return ": write " + name
+	}
+	return ""
+}

@@ -167,11 +167,12 @@ func TestFaultsOfOriginsAdvise(t *testing.T) {
 		"App.example.com:8443":              "write https://app.example.com:8443",
 		"wss://App.example.com:443":         "write https://app.example.com",
 		"null":                              "never allowed",
+		"*":                                 "list each origin",
 		"https://*.example.com":             "list each origin",
-		"file://":                           "null",
+		"file://":                           "origin null",
 	} {
-		if _, err := origin.Canonical(entry); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want it to say %q", entry, err, want)
+		if _, err := origin.NewList([]string{entry}); err == nil || strings.Count(err.Error(), want) != 1 {
+			t.Errorf("%s: %v, want it to say %q, once", entry, err, want)
 		}
 	}
 }
