@@ -52,7 +52,7 @@ func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, erro
 
 // badHeader returns err about a header that breaks its rule.
 func badHeader(err error, r *http.Request, name, rule string) error {
-	err = ticket.WithAttrs(err, slog.String("header", name), slog.String("value", strings.Join(r.Header[name], ", ")))
+	err = ticket.WithAttrs(err, slog.String("header", name), slog.String("value", strings.Join(r.Header[name], ", ")), ticket.Expected(rule))
 	return ticket.WithDetail(err, name+": "+rule)
 }
 

@@ -113,7 +113,7 @@ func (s *Server) presentation(c consumption, by keyholder) (ticket.Presentation,
 	}
 	canonical, ok := s.o.Gate.AllowsOrigin(c.origin)
 	if !ok {
-		return p, ticket.WithAttrs(gate.ErrOrigin, slog.String("origin", c.origin))
+		return p, s.o.Gate.WrongOrigin(c.origin)
 	}
 	p.Origin = canonical
 	return p, nil

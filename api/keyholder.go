@@ -85,7 +85,7 @@ func unknownKey() error {
 // many failures is refused before its key is looked at.
 func (s *Server) limitedHolder(r *http.Request, peer string, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
 	if after, exhausted := s.o.KeyLimit.Exhausted(peer); exhausted {
-		return keyholder{}, gate.LimitedBy(limitOfPeers, &gate.LimitError{RetryAfter: after})
+		return keyholder{}, gate.LimitedBy(limitOfPeers, gate.Exceeded(s.o.KeyLimit, after))
 	}
 	by, err := s.holder(r, key)
 	if err != nil {

@@ -5,10 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"wsticket/internal/httpclient"
+	"wsticket/internal/netcause"
+	"wsticket/ticket"
 )
 
 // maxVouched bounds the application's answer in bytes.
@@ -48,7 +51,7 @@ func (l *lookup) get(ctx context.Context, cookies string) ([]byte, error) {
 	req.Header.Set("Cookie", cookies)
 	resp, err := l.client.Do(req)
 	if err != nil {
-		return nil, sessionUnreachable
+		return nil, ticket.WithAttrs(sessionUnreachable, slog.String("cause", netcause.Describe(err)))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxVouched+1))
@@ -56,9 +59,9 @@ func (l *lookup) get(ctx context.Context, cookies string) ([]byte, error) {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return nil, refusedSession
 	case resp.StatusCode != http.StatusOK:
-		return nil, sessionStatus
+		return nil, ticket.WithAttrs(sessionStatus, slog.Int("lookup_status", resp.StatusCode), ticket.Expected("200 or 401"))
 	case err != nil:
-		return nil, sessionUnreachable
+		return nil, ticket.WithAttrs(sessionUnreachable, slog.String("cause", netcause.Describe(err)))
 	case len(body) > maxVouched:
 		return nil, sessionContent
 	default:

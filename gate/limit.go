@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -34,6 +35,7 @@ const limitKeys = 100_000
 // limits are those of one process. It is safe for concurrent use; nil allows
 // everything.
 type RateLimiter struct {
+	rate      limit.Rate
 	limiter   *limit.Limiter[string]
 	addresses *limit.Addresses
 }
@@ -42,7 +44,7 @@ type RateLimiter struct {
 // no limit.
 func NewRateLimiter(events int, per time.Duration) *RateLimiter {
 	rate := limit.Rate{Events: events, Per: per}
-	return &RateLimiter{limit.New[string](rate, limitKeys, nil), limit.NewAddresses(rate, limitKeys, nil)}
+	return &RateLimiter{rate, limit.New[string](rate, limitKeys, nil), limit.NewAddresses(rate, limitKeys, nil)}
 }
 
 // Allow counts an event of key, unless it is one too many.
@@ -66,9 +68,25 @@ func (l *RateLimiter) Exhausted(key string) (retryAfter time.Duration, exhausted
 // [*LimitError].
 func Limit(l Limiter, key string) error {
 	if after, ok := l.Allow(key); !ok {
-		return &LimitError{RetryAfter: after}
+		return Exceeded(l, after)
 	}
 	return nil
+}
+
+// Exceeded returns the error of a limit that is reached, a [*LimitError]. If l is a
+// [*RateLimiter], the error says for logs what the limit is.
+func Exceeded(l any, after time.Duration) error {
+	err := &LimitError{RetryAfter: after}
+	if rates, ok := l.(*RateLimiter); ok && rates != nil {
+		return ticket.WithAttrs(err, rates.atMost(1))
+	}
+	return err
+}
+
+// atMost says how many events there may be, of a network that has a number of
+// times those of one key.
+func (l *RateLimiter) atMost(times int) slog.Attr {
+	return ticket.Expected(fmt.Sprintf("at most %d in %s", l.rate.Events*times, l.rate.Per))
 }
 
 // limitPerAddress names the limit of addresses in logs, by its key in the
@@ -91,7 +109,8 @@ func (g *Gate) LimitAddress(addr netip.Addr) error {
 	if ok {
 		return nil
 	}
-	return LimitedBy(limitPerAddress, &LimitError{RetryAfter: after}, NetworkAttr(network))
+	err := ticket.WithAttrs(&LimitError{RetryAfter: after}, rates.atMost(limit.Times(network)))
+	return LimitedBy(limitPerAddress, err, NetworkAttr(network))
 }
 
 func (g *Gate) limited(addr netip.Addr) limit.Client {

@@ -55,8 +55,11 @@ func (g *Gate) PageOrigin(h http.Header) (string, error) {
 }
 
 // wrongOrigin is [ErrOrigin] with the origin of a request.
-func (g *Gate) wrongOrigin(h http.Header) error {
-	return ticket.WithAttrs(ErrOrigin, slog.String("origin", joined(h["Origin"])), ticket.Expected(g.origins.Names()...))
+func (g *Gate) wrongOrigin(h http.Header) error { return g.WrongOrigin(joined(h["Origin"])) }
+
+// WrongOrigin returns [ErrOrigin] with the origin that a request names.
+func (g *Gate) WrongOrigin(value string) error {
+	return ticket.WithAttrs(ErrOrigin, slog.String("origin", value), ticket.Expected(g.origins.Names()...))
 }
 
 // WrongHost returns [ErrHost] with the host that a request was sent to.

@@ -174,7 +174,7 @@ func TestNetworkLimit(t *testing.T) {
 	if admitted != 16 || !errors.Is(err, gate.ErrLimited) {
 		t.Errorf("%d of 100 clients of one network were admitted, then %v, want 16", admitted, err)
 	}
-	if got := fmt.Sprint(ticket.AttrsOf(err)); got != "[limit=limits.per_address network=2001:db8:1::/48]" {
+	if got := fmt.Sprint(ticket.AttrsOf(err)); got != "[limit=limits.per_address network=2001:db8:1::/48 expected=[at most 16 in 1h0m0s]]" {
 		t.Errorf("attributes %s, want the limit and the network", got)
 	}
 	other := newJudge(t, func(o *gate.Options) { o.AddressLimit = refusing{} })

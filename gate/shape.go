@@ -85,21 +85,21 @@ func wrongHeader(err error, name, fault string, more ...slog.Attr) error {
 // reads the list.
 func checkUpgrade(h http.Header) error {
 	if !header.ContainsFold(header.List(h["Connection"]), "upgrade") {
-		return notUpgraded("Connection", h["Connection"])
+		return notUpgraded("Connection", h["Connection"], "upgrade")
 	}
 	protocols := header.List(h["Upgrade"])
 	other := slices.ContainsFunc(protocols, func(p string) bool { return !strings.EqualFold(p, "websocket") })
 	if len(protocols) == 0 || other {
-		return notUpgraded("Upgrade", h["Upgrade"])
+		return notUpgraded("Upgrade", h["Upgrade"], "websocket")
 	}
 	return nil
 }
 
-func notUpgraded(name string, lines []string) error {
+func notUpgraded(name string, lines []string, want string) error {
 	if len(header.List(lines)) == 0 {
 		return wrongHeader(ErrUpgrade, name, faultMissing)
 	}
-	return wrongHeader(ErrUpgrade, name, "not_websocket", slog.String("value", joined(lines)))
+	return wrongHeader(ErrUpgrade, name, "not_websocket", slog.String("value", joined(lines)), ticket.Expected(want))
 }
 
 // checkVersion wants version 13 alone.
@@ -109,7 +109,7 @@ func checkVersion(lines []string) error {
 	case len(versions) == 0:
 		return wrongHeader(ErrVersion, "Sec-WebSocket-Version", faultMissing)
 	case !slices.Equal(versions, []string{"13"}):
-		return wrongHeader(ErrVersion, "Sec-WebSocket-Version", "not_13", slog.String("value", joined(lines)))
+		return wrongHeader(ErrVersion, "Sec-WebSocket-Version", "not_13", slog.String("value", joined(lines)), ticket.Expected("13"))
 	default:
 		return nil
 	}

@@ -28,7 +28,7 @@ func (h *Handler) connectUpstream(s *handshake) {
 	defer answer.Close()
 	if !answer.Switched() {
 		s.note.Outcome, s.note.Reason = gate.OutcomeRefused, "upstream_refused"
-		s.note.Attrs = ticket.AttrsOf(h.aboutUpstream(errUpstream, upstreamStatus(answer)))
+		s.note.Attrs = ticket.AttrsOf(h.refusedByUpstream(answer))
 		answer.Refuse(s.w)
 		return
 	}
@@ -58,7 +58,7 @@ func (h *Handler) joinUpstream(s *handshake, conn upgrade.Conn) error {
 	got := answer.Header()
 	switch {
 	case !answer.Switched():
-		return fmt.Errorf("refused by the application: %w", h.aboutUpstream(errUpstream, upstreamStatus(answer)))
+		return fmt.Errorf("refused by the application: %w", h.refusedByUpstream(answer))
 	case len(got["Sec-Websocket-Extensions"]) > 0, !slices.Equal(got["Sec-Websocket-Protocol"], protocols):
 		err := h.aboutUpstream(errUpstream, slog.String("cause", "the application insists on an extension or another subprotocol"))
 		return fmt.Errorf("another protocol or extension: %w", err)
@@ -96,11 +96,13 @@ func (h *Handler) ask(s *handshake, protocols []string, extensions bool) (*relay
 
 // aboutUpstream returns err with the address of the application, which is that of
 // the settings, and with what it did.
-func (h *Handler) aboutUpstream(err error, what slog.Attr) error {
-	return ticket.WithAttrs(err, slog.String("upstream", h.o.Upstream.URL), what)
+func (h *Handler) aboutUpstream(err error, what ...slog.Attr) error {
+	return ticket.WithAttrs(err, append([]slog.Attr{slog.String("upstream", h.o.Upstream.URL)}, what...)...)
 }
 
-func upstreamStatus(a *relay.Answer) slog.Attr { return slog.Int("upstream_status", a.Status()) }
+func (h *Handler) refusedByUpstream(a *relay.Answer) error {
+	return h.aboutUpstream(errUpstream, slog.Int("upstream_status", a.Status()), ticket.Expected("101"))
+}
 
 // join makes a tunnel of the two connections.
 func join(s *handshake, c *live.Connection, answer *relay.Answer, conn upgrade.Conn) error {

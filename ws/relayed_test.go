@@ -211,7 +211,7 @@ func TestRelayToAnApplicationThatRefuses(t *testing.T) {
 	if gone.StatusCode != 502 || problemCode(gone.body) != "upstream_failed" {
 		t.Errorf("without an application: %d %s, want 502 upstream_failed", gone.StatusCode, gone.body)
 	}
-	for reason, what := range map[string]string{"upstream_refused": "upstream_status=403", "upstream_failed": "cause=connection refused"} {
+	for reason, what := range map[string]string{"upstream_refused": "upstream_status=403 expected=[101]", "upstream_failed": "cause=connection refused"} {
 		e := f.events.AwaitLike(t, ticket.Event{Kind: ticket.EventRequest, Reason: reason})
 		if got, want := fmt.Sprint(e.Attrs), "[upstream="+u.URL+" "+what+"]"; got != want {
 			t.Errorf("%s: got attributes %s, want %s", reason, got, want)

@@ -1,11 +1,14 @@
 package ws
 
 import (
+	"log/slog"
 	"net/netip"
+	"strconv"
 	"sync"
 
 	"wsticket/gate"
 	"wsticket/internal/limit"
+	"wsticket/ticket"
 )
 
 // The limits of connections that have not authenticated, by the keys of the
@@ -57,15 +60,17 @@ func (u *unauthenticated) enter(c limit.Client) (leave func(), err error) {
 	defer u.mu.Unlock()
 	for n, counts := range u.ofNetwork {
 		if network, ok := c.Network(n); ok && counts[network] >= u.maxOf(n) {
-			return nil, gate.LimitedBy(limitUnauthenticatedPerAddress, errCrowdedAddress, gate.NetworkAttr(network))
+			return nil, gate.LimitedBy(limitUnauthenticatedPerAddress, errCrowdedAddress, gate.NetworkAttr(network), atMost(u.maxOf(n)))
 		}
 	}
 	if u.all >= u.max {
-		return nil, gate.LimitedBy(limitUnauthenticated, errCrowded)
+		return nil, gate.LimitedBy(limitUnauthenticated, errCrowded, atMost(u.max))
 	}
 	u.addLocked(c, 1)
 	return sync.OnceFunc(func() { u.leave(c) }), nil
 }
+
+func atMost(n int) slog.Attr { return ticket.Expected("at most " + strconv.Itoa(n)) }
 
 // count returns how many there are now.
 func (u *unauthenticated) count() int {

@@ -188,6 +188,7 @@ func TestUsageSaysWhatToWrite(t *testing.T) {
 		{`serve takes no such argument: "foo" (flags begin with --`, []string{"serve", "foo"}},
 		{`unknown flag --cofig, did you mean "--config"?`, []string{"serve", "--cofig", "x"}},
 		{"--config needs a value, as in --config=VALUE", []string{"serve", "--config"}},
+		{"--set needs a value, as in --set=VALUE", []string{"serve", "--set"}},
 		{"--config needs a value, and --set looks like another flag", []string{"serve", "--config", "--set", "a=b"}},
 		{`--wait: must be a duration such as 30s or 5m (got "soon")`, []string{"serve", "--wait", "soon"}},
 		{"which proxy? There are nginx, ", []string{"print-config"}},

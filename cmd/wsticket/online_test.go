@@ -50,7 +50,9 @@ func TestCheckConfigOnline(t *testing.T) {
 	}{
 		{"an application that is away", "ws.upstream: " + nobody + ": connection refused", status(401), set("ws.upstream=" + nobody)},
 		{"an application that confirms every session", "session.lookup_url: ", jsonOf(t, `{"sub":"everybody"}`), nil},
-		{"one that answers something else", "session_status", status(500), nil},
+		{"one that answers something else", "session_status, lookup_status: 500", status(500), nil},
+		{"one that is away", "session_unreachable, cause: connection refused", nobody, nil},
+		{"an application behind a socket that is not there", "ws.upstream: unix:/nowhere: there is no such socket", status(401), set("ws.upstream=unix:/nowhere")},
 		{"an issuer that is away", "issuer a: 0 keys from " + nobody + "/jwks: ", status(401), set("issuers=[{issuer: a, audience: [b], jwks_url: \"" + nobody + "/jwks\", insecure_allow_private_network: true}]")},
 		{"a store that is away", "store.url: redis at " + strings.TrimPrefix(nobody, "http://") + ": connection refused", status(401), set("store.url=redis://" + strings.TrimPrefix(nobody, "http://"))},
 		{"a store without that database", "there is no database of that number", status(401), set("store.url=" + redis.URL() + "/99")},

@@ -29,7 +29,7 @@ func durations() kong.Option {
 
 // The texts of the library that do not say what to write.
 var (
-	noValue  = regexp.MustCompile(`^(--[a-z-]+): expected \w+ value but got "EOL" \(<EOL>\)$`)
+	noValue  = regexp.MustCompile(`^(--[a-z-]+): (?:expected \w+ value but got "EOL" \(<EOL>\)|missing value, expecting .*)$`)
 	flagNext = regexp.MustCompile(`^(--[a-z-]+): expected \w+ value but got "(--[^"]*)" .*$`)
 	oneOf    = regexp.MustCompile(`^<(\w+)> must be one of (.*) but got "(.*)"$`)
 	extra    = regexp.MustCompile(`^unexpected argument ([^,]*)(, did you mean .*)?$`)

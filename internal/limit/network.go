@@ -40,6 +40,19 @@ func (c Client) Network(n int) (network netip.Prefix, ok bool) {
 	}
 }
 
+// Times returns how many times the events of one client a network may have.
+func Times(network netip.Prefix) int {
+	for _, size := range Networks {
+		if network.Addr().Is6() && network.Bits() == size.Bits {
+			return size.Times
+		}
+	}
+	if !network.IsValid() {
+		return Networks[len(Networks)-1].Times
+	}
+	return 1
+}
+
 // AddrKey returns the smallest network of an address as a text. All unknown
 // addresses share one.
 func AddrKey(a netip.Addr) string {

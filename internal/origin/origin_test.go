@@ -167,6 +167,7 @@ func TestFaultsOfOriginsAdvise(t *testing.T) {
 		"App.example.com:8443":                "write https://app.example.com:8443",
 		"wss://App.example.com:443":           "write https://app.example.com",
 		"null":                                "never allowed",
+		"*":                                   "list each origin",
 		"https://*.example.com":               "list each origin",
 		"file://":                             "null",
 		"https://bücher.example":              "xn--",

@@ -51,7 +51,7 @@ func parseURL(raw string) (*target, []error) {
 	name, rest, ok := strings.Cut(raw, "://")
 	kind, known := schemes[name]
 	if !ok || !known {
-		return nil, []error{fmt.Errorf("must begin with one of %q, then ://", slices.Sorted(maps.Keys(schemes)))}
+		return nil, []error{fmt.Errorf("must begin with one of %s://, as in redis://localhost:6379", strings.Join(slices.Sorted(maps.Keys(schemes)), "://, "))}
 	}
 	t := &target{scheme: kind}
 	rest, query, _ := strings.Cut(rest, "?")

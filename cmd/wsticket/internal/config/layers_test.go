@@ -209,6 +209,8 @@ func TestFaults(t *testing.T) {
 		{"a list of sections in the environment is YAML", layers{env: []string{"WSTICKET_PETS=rex"}}, "pets: must be a list"},
 		{"a broken list in the environment", layers{env: []string{"WSTICKET_NAMES=[a"}}, "names: not a YAML list"},
 		{"a setting has a key and a value", layers{set: []string{"rooms"}}, "--set: must be KEY=VALUE"},
+		{"a key in capital letters is found", layers{set: []string{"Door.Wait=1s"}}, "--set: Door.Wait: no such key (did you mean door.wait?)"},
+		{"a key of a list's element", layers{set: []string{"pets[0].name=rex"}}, "--set: pets[0].name: no key of a list can be set alone: set the whole list, as in pets=[{…}, {…}]"},
 		{"a setting's key is known", layers{set: []string{"door.wat=1s"}}, "--set: door.wat: no such key (did you mean door.wait?)"},
 		{"a setting's value is checked", layers{set: []string{"rooms=x"}}, `--set: rooms: must be a whole number`},
 	} {

@@ -56,10 +56,11 @@ func withPort(addr string) string {
 	if _, err := strconv.ParseUint(addr[last+1:], 10, 16); last > 0 && err == nil && len(addr)-last > 2 {
 		return net.JoinHostPort(strings.Trim(addr[:last], "[]"), addr[last+1:])
 	}
-	if _, err := netip.ParseAddr(addr); err == nil {
-		return net.JoinHostPort(addr, "8080")
+	host := strings.Trim(addr, "[]")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return net.JoinHostPort(ip.String(), "8080")
 	}
-	return addr + ":8080"
+	return host + ":8080"
 }
 
 // overlap reports whether only one of two addresses can be listened on. Port 0

@@ -12,6 +12,9 @@ import (
 // other places. Otherwise it lists the keys of the place.
 func (l *loader) unknownKey(place, name string) string {
 	t := l.root.Type()
+	if list, _, within := strings.Cut(name, "["); place == "" && within && typeAt(t, list) != nil {
+		return "no key of a list can be set alone: set the whole list, as in " + list + "=[{…}, {…}]"
+	}
 	if here := typeAt(t, place); here != nil {
 		t = here
 	}
@@ -25,7 +28,7 @@ func (l *loader) unknownKey(place, name string) string {
 	if moved := l.elsewhere(name); len(moved) > 0 {
 		return "no such key (did you mean " + strings.Join(moved, " or ") + "?)"
 	}
-	if best := nearest(name, known); best != "" {
+	if best := nearest(strings.ToLower(name), known); best != "" {
 		return "no such key (did you mean " + join(place, best) + "?)"
 	}
 	return "no such key (there are " + strings.Join(keysIn(t), ", ") + ")"

@@ -52,7 +52,7 @@ func (c Config) validateListeners(f *ticket.OptionErrors) {
 	if u := c.Public.ParsedURL(); u != nil {
 		// Package api would accept both.
 		more := u.Scheme == "ws" || u.Scheme == "wss" || strings.Trim(u.Path, "/") != ""
-		f.Check(!more, "public.url", "must be http(s)://host[:port] and nothing more (got %q)", c.Public.URL)
+		f.Check(!more, "public.url", "must be http://host or https://host, perhaps with a port, and nothing more (got %q)", c.Public.URL)
 	}
 	f.Check((c.Public.TLS.CertFile == "") == (c.Public.TLS.KeyFile == ""), "public.tls", "cert_file and key_file go together: %s is missing", missingHalf(c.Public.TLS.CertFile))
 	f.Check(c.Public.IdleTimeout > 0 && c.Public.IdleTimeout <= maxIdleTimeout, "public.idle_timeout", "must be more than 0s and at most 1h (got %s)", c.Public.IdleTimeout)

@@ -11,7 +11,7 @@ import (
 
 	"wsticket/auth"
 	"wsticket/internal/httpclient"
-	"wsticket/internal/netcause"
+	"wsticket/internal/relay"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
 )
@@ -143,7 +143,7 @@ func (s *Service) askUpstream(ctx context.Context) []Finding {
 	}
 	res, err := httpclient.New(options).Do(req)
 	if err != nil {
-		finding.Err = errors.New(netcause.Describe(err))
+		finding.Err = errors.New(relay.Cause(err))
 		return []Finding{finding}
 	}
 	_ = res.Body.Close()
@@ -157,15 +157,19 @@ func (s *Service) askSessions(ctx context.Context) []Finding {
 	if s.sessions == nil {
 		return nil
 	}
-	finding := Finding{Asked: "session.lookup_url", Said: "asked about a session that does not exist"}
+	finding := Finding{Asked: "session.lookup_url", Said: s.cfg.Session.LookupURL}
 	_, err := s.sessions.Authenticate(ctx, ticket.NewBearer("wsticket-check-config"))
 	switch {
 	case err == nil:
-		finding.Err = errors.New("the application confirms it: it must answer 401 to a cookie that it does not know")
+		finding.Err = errors.New("the application confirms a session that does not exist: it must answer 401 to a cookie that it does not know")
 	case errors.Is(err, ticket.ErrInvalidBearer):
-		finding.Said += ", and says so"
+		finding.Said += " answers 401 about a session that does not exist"
 	default:
-		finding.Err = fmt.Errorf("no answer that can be used: %s (docs/operations.md explains the word)", ticket.Reason(err))
+		text := "no answer that can be used: " + ticket.Reason(err)
+		for _, what := range ticket.AttrsOf(err) {
+			text += fmt.Sprintf(", %s: %v", what.Key, what.Value)
+		}
+		finding.Err = errors.New(text + " (docs/sessions.md explains the word)")
 	}
 	return []Finding{finding}
 }

@@ -18,6 +18,9 @@ const (
 	watchInterval = 5 * time.Second
 	// outageInterval is how often it is asked during an outage.
 	outageInterval = time.Second
+	// lookPause is the shortest time between two questions, so that failures under
+	// load do not become as many questions.
+	lookPause = 100 * time.Millisecond
 	// quietTime is how long the last failure has to be ago for an outage to be
 	// over, so that a store that comes and goes does not fill the log.
 	quietTime = 2 * time.Second
@@ -75,24 +78,34 @@ func (w *storeWatch) current() storeState {
 
 // run watches until ctx ends.
 func (w *storeWatch) run(ctx context.Context) {
-	w.look(ctx, nil)
+	var failure error
 	for {
+		w.look(ctx, failure)
 		interval := watchInterval
 		if w.current().cause != "" {
 			interval = outageInterval
 		}
-		timer := time.NewTimer(interval)
-		var failure error
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if _, goes := w.next(ctx, lookPause, nil); !goes {
 			return
-		case failure = <-w.failures:
-		case <-timer.C:
 		}
-		timer.Stop()
-		w.look(ctx, failure)
+		var goes bool
+		if failure, goes = w.next(ctx, interval-lookPause, w.failures); !goes {
+			return
+		}
 	}
+}
+
+// next waits for a time or for a failure. It returns false if ctx ends.
+func (w *storeWatch) next(ctx context.Context, d time.Duration, failures <-chan error) (failure error, goes bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, false
+	case failure = <-failures:
+	case <-timer.C:
+	}
+	return failure, true
 }
 
 // look asks the store. failure is that of an operation, nil if there was none. It
@@ -111,9 +124,10 @@ func (w *storeWatch) look(ctx context.Context, failure error) {
 	case err != nil:
 		w.last = now
 		if before.cause == "" {
-			w.set(storeState{now, storeCause(err)})
+			before.since = now
 			w.log.Warn("the store does not answer", "cause", storeCause(err))
 		}
+		w.set(storeState{before.since, storeCause(err)}) // the cause may change meanwhile
 	case before.cause != "" && now.Sub(w.last) >= quietTime:
 		w.set(storeState{since: now})
 		w.log.Warn("the store answers again", "after", now.Sub(before.since))
