@@ -3,6 +3,7 @@ package ticket
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -85,11 +86,17 @@ type explained struct {
 // Unwrap returns the error that is explained.
 func (e *explained) Unwrap() error { return e.error }
 
+// secretStarts are how tickets and JWTs begin: a JWT with the base64 of {, and
+// of the quote, space, line break or tab behind it.
+var secretStarts = []string{tokenPrefix, "eyJ", "eyI", "eyA", "ewo", "ew0", "ewk"}
+
+// unquotes takes the escapes from quotes, which need none within a value.
+var unquotes = strings.NewReplacer(`\\`, `\\`, `\"`, `"`)
+
 // Printable returns text as a log may show it: escaped, not longer than 200
 // bytes, and "[redacted]" if it could hold a ticket or a JWT.
 func Printable(text string) string {
-	// Every JWT begins with the base64 of `{"`.
-	if strings.Contains(text, tokenPrefix) || strings.Contains(text, "eyJ") {
+	if slices.ContainsFunc(secretStarts, func(start string) bool { return strings.Contains(text, start) }) {
 		return "[redacted]"
 	}
 	end, more := len(text), ""
@@ -99,5 +106,5 @@ func Printable(text string) string {
 		}
 	}
 	quoted := strconv.Quote(text[:end])
-	return quoted[1:len(quoted)-1] + more
+	return unquotes.Replace(quoted[1:len(quoted)-1]) + more
 }

@@ -35,6 +35,9 @@ func TestAttrsAreSafeToLog(t *testing.T) {
 		"a\nb\x00\u202e":                   `a\nb\x00\u202e`,
 		"/ws?ticket=wst1_AAECAwQFBgcICQoL": "[redacted]",
 		"x eyJhbGciOiJub25lIn0.e30.":       "[redacted]",
+		"{ \"alg\":":                       `{ "alg":`,
+		`a\"`:                              `a\\"`,
+		"eyAiYWxnIjoibm9uZSJ9.e30.":        "[redacted]",
 		long:                               long[:200] + "…",
 	} {
 		attrs := ticket.AttrsOf(ticket.WithAttrs(ticket.ErrInvalidRequest, slog.String("value", in)))

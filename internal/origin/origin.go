@@ -35,7 +35,7 @@ func NewList(entries []string) (*List, error) {
 	for _, entry := range entries {
 		canonical, err := Canonical(entry)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("origin %q: %w%s", entry, err, repair(entry)))
+			faults = append(faults, fmt.Errorf("origin %q: %w", entry, err))
 			continue
 		}
 		list.origins[canonical] = struct{}{}
@@ -155,7 +155,7 @@ func advise(entry, scheme, rest string, found bool, cause error) error {
 	case lower(entry) == "null":
 		return errors.New("null is what sandboxed frames and files send, and is never allowed: serve the page over http")
 	case strings.Contains(entry, "*"):
-		return errors.New("has a pattern: list each origin whole")
+		return errors.New("has a pattern: list each origin whole, there are no wildcards")
 	case !found:
 		if whole, err := Canonical("https://" + entry); err == nil {
 			return fmt.Errorf("must begin with its scheme: write %s", whole)
