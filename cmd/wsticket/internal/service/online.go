@@ -165,7 +165,11 @@ func (s *Service) askSessions(ctx context.Context) []Finding {
 	case errors.Is(err, ticket.ErrInvalidBearer):
 		finding.Said += ", and says so"
 	default:
-		finding.Err = fmt.Errorf("no answer that can be used: %s (docs/operations.md explains the word)", ticket.Reason(err))
+		why := []string{ticket.Reason(err)}
+		for _, a := range ticket.AttrsOf(err) {
+			why = append(why, a.String())
+		}
+		finding.Err = fmt.Errorf("no answer that can be used: %s (docs/operations.md explains the words)", strings.Join(why, ", "))
 	}
 	return []Finding{finding}
 }
