@@ -36,7 +36,7 @@ func checkSocketPaths(paths []string) error {
 		case !socketPath.MatchString(path):
 			faults = append(faults, fmt.Errorf("must be a plain path such as /ws or /ws/chat/{room}, whose first segment is no template (got %q)", path))
 		case slices.Contains(ownSegments, first):
-			faults = append(faults, fmt.Errorf("is taken (got %q)", path))
+			faults = append(faults, fmt.Errorf("must not begin as the path of another endpoint (got %q)", path))
 		case len(slices.Compact(names)) < strings.Count(path, "{"):
 			faults = append(faults, fmt.Errorf("must not have the same name in two segments (got %q)", path))
 		case seen[same]:

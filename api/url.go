@@ -20,7 +20,7 @@ func checkBase(text string) error {
 		return errors.New("must be a URL without user information")
 	}
 	if socketScheme(u.Scheme) == "" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
-		return fmt.Errorf("must be http://host or https://host, perhaps with a port, as clients reach it (got %q)", text)
+		return fmt.Errorf("must be a URL such as https://api.example.com (got %q)", text)
 	}
 	_, err = origin.NewHosts([]string{u.Host})
 	return err

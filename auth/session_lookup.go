@@ -3,10 +3,10 @@ package auth
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"wsticket/internal/httpclient"
@@ -40,18 +40,19 @@ func newLookup(o SessionOptions) *lookup {
 }
 
 // get returns the body of a 200. The error is [refusedSession] for a 401, else
-// an outage; the texts of the network and the application are not passed on.
+// an outage, which says why; the texts of the network and the application are not
+// passed on.
 func (l *lookup) get(ctx context.Context, cookies string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, http.NoBody)
 	if err != nil {
-		return nil, sessionUnreachable
+		return nil, l.unreachable(err)
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "wsticket")
 	req.Header.Set("Cookie", cookies)
 	resp, err := l.client.Do(req)
 	if err != nil {
-		return nil, ticket.WithAttrs(sessionUnreachable, slog.String("cause", netcause.Describe(err)))
+		return nil, l.unreachable(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxVouched+1))
@@ -59,14 +60,19 @@ func (l *lookup) get(ctx context.Context, cookies string) ([]byte, error) {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return nil, refusedSession
 	case resp.StatusCode != http.StatusOK:
-		return nil, ticket.WithAttrs(sessionStatus, slog.Int("lookup_status", resp.StatusCode), ticket.Expected("200 or 401"))
+		return nil, ticket.WithAttrs(sessionStatus, slog.String("lookup", l.issuer), slog.Int("lookup_status", resp.StatusCode), ticket.Expected("200 or 401"))
 	case err != nil:
-		return nil, ticket.WithAttrs(sessionUnreachable, slog.String("cause", netcause.Describe(err)))
+		return nil, l.unreachable(err)
 	case len(body) > maxVouched:
-		return nil, sessionContent
+		return nil, ticket.WithAttrs(sessionContent, slog.String("cause", "longer than 64 KiB"))
 	default:
 		return body, nil
 	}
+}
+
+// unreachable is the outage of an application that gave no answer because of err.
+func (l *lookup) unreachable(err error) error {
+	return ticket.WithAttrs(sessionUnreachable, slog.String("lookup", l.issuer), slog.String("cause", netcause.Describe(err)))
 }
 
 // vouched is the application's answer about a session.
@@ -82,11 +88,11 @@ type vouched struct {
 func parseVouched(data []byte) (vouched, error) {
 	members, err := object(data, maxClaimsDepth, "answer")
 	if err != nil {
-		return vouched{}, sessionContent
+		return vouched{}, ticket.WithAttrs(sessionContent, slog.String("cause", "not a JSON object"))
 	}
 	c := claims(members)
 	var v vouched
-	var wrong []error
+	var wrong []string
 	for name, value := range c {
 		var err error
 		switch name {
@@ -104,10 +110,15 @@ func parseVouched(data []byte) (vouched, error) {
 		default:
 			err = refusedClaims
 		}
-		wrong = append(wrong, err)
+		if err != nil {
+			wrong = append(wrong, name)
+		}
 	}
-	if errors.Join(wrong...) != nil || v.subject == "" {
-		return vouched{}, sessionContent
+	if v.subject == "" {
+		wrong = append(wrong, "sub")
+	}
+	if len(wrong) > 0 { // the first by name, so that the log is the same each time
+		return vouched{}, ticket.WithAttrs(sessionContent, slog.String("member", slices.Min(wrong)))
 	}
 	return v, nil
 }

@@ -272,6 +272,31 @@ func TestLookupOfNobody(t *testing.T) {
 	check(t, a.sessions(t, nil), "a body without end is cut", cookie, "session_content")
 }
 
+// TestLookupSaysWhy: the log of a session that nobody can judge says what the
+// application answered instead.
+func TestLookupSaysWhy(t *testing.T) {
+	t.Parallel()
+	gone := newApplication(t, says(200, ""))
+	gone.Close()
+	for _, row := range []struct {
+		rule string
+		a    *application
+		want string
+	}{
+		{"no server", gone, "[lookup=" + gone.URL + " cause=connection refused]"},
+		{"another status", newApplication(t, says(500, "")), "lookup_status=500 expected=[200 or 401]]"},
+		{"no JSON", newApplication(t, says(200, "<html>")), "[cause=not a JSON object]"},
+		{"an unknown member", newApplication(t, says(200, `{"sub":"u","expires":1}`)), "[member=expires]"},
+		{"no subject", newApplication(t, says(200, `{"sid":"s"}`)), "[member=sub]"},
+		{"two that are wrong", newApplication(t, says(200, `{"sub":1,"sid":2}`)), "[member=sid]"},
+	} {
+		_, err := row.a.sessions(t, nil).Authenticate(t.Context(), ticket.NewBearer(cookie))
+		if got := fmt.Sprint(ticket.AttrsOf(err)); !strings.HasSuffix(got, row.want) {
+			t.Errorf("%s: attributes %s, want %s", row.rule, got, row.want)
+		}
+	}
+}
+
 func TestLookupOverTLS(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(says(200, `{"sub":"u-1"}`))

@@ -122,10 +122,10 @@ func known(addr netip.Addr, r *http.Request) netip.Addr {
 	return addr
 }
 
-func (o Options) warnUnreadable(ctx context.Context, proxy netip.Addr) {
+func (o Options) warnUnreadable(ctx context.Context, proxy netip.Addr, reported string) {
 	o.Logger.WarnContext(ctx, "a proxy reports a client by something that is no address: "+
 		"the proxy's own address counts for limits and in logs (this is logged once, and counted)",
-		"header", "X-Forwarded-For", "proxy", proxy.String())
+		"header", "X-Forwarded-For", "proxy", proxy.String(), "value", ticket.Printable(reported))
 }
 
 // withDefaults returns o with its own copies of all lists.

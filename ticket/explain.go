@@ -88,6 +88,9 @@ type explained struct {
 // Unwrap returns the error that is explained.
 func (e *explained) Unwrap() error { return e.error }
 
+// unquotes takes the escapes from quotes, which need none within a value.
+var unquotes = strings.NewReplacer(`\\`, `\\`, `\"`, `"`)
+
 // Printable returns text as a log may show it: escaped, not longer than 200
 // bytes, and redacted if it could hold a ticket or a JWT.
 func Printable(text string) string {
@@ -101,7 +104,7 @@ func Printable(text string) string {
 		}
 	}
 	quoted := strconv.Quote(text[:end])
-	return quoted[1:len(quoted)-1] + more
+	return unquotes.Replace(quoted[1:len(quoted)-1]) + more
 }
 
 // mayHoldJWT reports whether text has a part that is the base64 of a JSON object,

@@ -38,6 +38,9 @@ func TestAttrsAreSafeToLog(t *testing.T) {
 		"x ewogImFsZyI6Im5vbmUifQ.e30.":    "[redacted]", // "{", a line break
 		"IHsiYWxnIjoibm9uZSJ9.e30.":        "[redacted]",
 		"https://example.export.com":       "https://example.export.com", // base64 that begins with a brace
+		"{ \"alg\":":                       `{ "alg":`,
+		`a\"`:                              `a\\"`,
+		"eyAiYWxnIjoibm9uZSJ9.e30.":        "[redacted]",
 		long:                               long[:200] + "…",
 	} {
 		attrs := ticket.AttrsOf(ticket.WithAttrs(ticket.ErrInvalidRequest, slog.String("value", in)))

@@ -6,17 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"wsticket/internal/keyfile"
 )
 
 const (
-	// maxBearerFile bounds a file of bearers, in bytes.
-	maxBearerFile = 1 << 20
 	// maxSigned bounds the bearers that are signed: each is a process of its
 	// own, which takes 10 ms. Callers take them in turn.
 	maxSigned = 256
@@ -30,27 +29,26 @@ var bearerShape = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
 // readBearers reads a file, or stdin for "-".
 func readBearers(file string, stdin io.Reader) ([]string, error) {
-	from := stdin
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return nil, fmt.Errorf("--bearer-file: %w", err)
-		}
-		defer func() { _ = opened.Close() }()
-		from = opened
-	}
-	text, err := io.ReadAll(io.LimitReader(from, maxBearerFile+1))
+	text, err := readInput(file, stdin)
 	if err != nil {
 		return nil, fmt.Errorf("--bearer-file: %w", err)
-	}
-	if len(text) > maxBearerFile {
-		return nil, fmt.Errorf("--bearer-file: %s: must be at most 1 MiB", file)
 	}
 	bearers, err := parseBearers(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("--bearer-file: %s: %w", file, err)
 	}
 	return bearers, nil
+}
+
+func readInput(file string, stdin io.Reader) ([]byte, error) {
+	if file != "-" {
+		return keyfile.Read(file)
+	}
+	text, err := io.ReadAll(io.LimitReader(stdin, keyfile.MaxSize+1))
+	if err == nil && len(text) > keyfile.MaxSize {
+		err = errors.New("standard input: must be at most 1 MiB")
+	}
+	return text, err
 }
 
 // parseBearers takes one bearer from each line. No error repeats a line.
@@ -80,7 +78,7 @@ func (c *command) signBearers(ctx context.Context, p program, config, key string
 	if config != "" {
 		args = append(args, "--config", config)
 	}
-	text, err := os.ReadFile(key)
+	text, err := keyfile.Read(key)
 	if err != nil {
 		return nil, fmt.Errorf("--key: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"wsticket/internal/keyfile"
 	"wsticket/internal/test"
 )
 
@@ -74,7 +75,7 @@ func TestBearerFile(t *testing.T) {
 		{"none", " \n\n", "no bearer in it", false},
 		{"two words", "a.b.c\nBearer " + secret + "\n", "line 2 is not a bearer", false},
 		{"a header of its own", secret + "\rX-Forwarded-For: 1", "line 1 is not a bearer", false},
-		{"too large", strings.Repeat("a", maxBearerFile+1), "must be at most 1 MiB", false},
+		{"too large", strings.Repeat("a", keyfile.MaxSize+1), "1 MiB", false},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/service"
+	"wsticket/internal/keyfile"
 	"wsticket/ticket"
 )
 
@@ -24,7 +24,7 @@ type explainCmd struct {
 	Live       bool   `help:"Ask issuers that publish their keys for them, say what was found, and check signatures with it. Without it, no connection is opened."`
 }
 
-// maxBearerFile bounds what is read: more than a bearer may have, so that one
+// maxBearerFile bounds what is read of standard input: more than a bearer may have, so that one
 // that is too long is told from one that was cut.
 const maxBearerFile = 1 << 20
 
@@ -69,21 +69,16 @@ func (c *explainCmd) verifier(w world) (*auth.Verifier, error) {
 }
 
 // readBearer takes the bearer as people have it at hand: with a line break at
-// its end, or with the header that it was sent in.
+// its end, in quotes, or with the header that it was sent in.
 func readBearer(file string, stdin io.Reader) (ticket.Bearer, error) {
-	if file != "" && file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return ticket.Bearer{}, fmt.Errorf("explain: --bearer-file: %w", err)
-		}
-		defer func() { _ = opened.Close() }()
-		stdin = opened
-	}
-	text, err := io.ReadAll(io.LimitReader(stdin, maxBearerFile))
+	text, err := readInput(file, stdin)
 	if err != nil {
-		return ticket.Bearer{}, fmt.Errorf("explain: read the bearer: %w", err)
+		return ticket.Bearer{}, fmt.Errorf("explain: --bearer-file: %w", err)
 	}
-	bearer := strings.TrimSpace(string(text))
+	bearer := strings.Trim(string(text), " \t\r\n\"'")
+	if strings.HasPrefix(bearer, "{") {
+		return ticket.Bearer{}, errors.New("explain: the input is JSON: give the token alone, such as the value of access_token")
+	}
 	for _, prefix := range []string{"authorization:", "bearer "} {
 		if len(bearer) >= len(prefix) && strings.EqualFold(bearer[:len(prefix)], prefix) {
 			bearer = strings.TrimSpace(bearer[len(prefix):])
@@ -93,6 +88,14 @@ func readBearer(file string, stdin io.Reader) (ticket.Bearer, error) {
 		return ticket.Bearer{}, fmt.Errorf("explain: no bearer in %s", cmp.Or(strings.TrimPrefix(file, "-"), "standard input"))
 	}
 	return ticket.NewBearer(bearer), nil
+}
+
+// readInput reads a file, or standard input if file is empty or -.
+func readInput(file string, stdin io.Reader) ([]byte, error) {
+	if file == "" || file == "-" {
+		return io.ReadAll(io.LimitReader(stdin, maxBearerFile))
+	}
+	return keyfile.Read(file)
 }
 
 // report prints what each issuer would do, and returns an error if none takes

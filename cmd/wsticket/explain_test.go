@@ -129,7 +129,7 @@ func TestExplainInput(t *testing.T) {
 	t.Parallel()
 	e := newExplained(t)
 	good := e.bearer(t, nil)
-	for _, input := range []string{good, good + "\r\n", "Bearer " + good + "\n", "Authorization: Bearer " + good} {
+	for _, input := range []string{good, good + "\r\n", "Bearer " + good + "\n", "Authorization: Bearer " + good, `"` + good + "\"\n"} {
 		out, err := e.ask(t, input, "--bearer-file", "-")
 		if err != nil || !strings.HasSuffix(out, "\nissuers[0] takes this bearer.\n") {
 			t.Errorf("explain %.20q = %v\n%s", input, err, out)
@@ -140,7 +140,8 @@ func TestExplainInput(t *testing.T) {
 	}
 	for input, want := range map[string]string{
 		"": "explain: no bearer in standard input", " \n": "explain: no bearer in standard input",
-		"ya29.opaque": "explain: this is no bearer", good + ".a.b": "explain: this is no bearer",
+		`{"access_token":"` + good + `"}`: "explain: the input is JSON: give the token alone, such as the value of access_token",
+		"ya29.opaque":                     "explain: this is no bearer", good + ".a.b": "explain: this is no bearer",
 	} {
 		if out, err := e.ask(t, input); err == nil || err.Error() != want {
 			t.Errorf("explain %.20q = %v, want %q\n%s", input, err, want, out)
@@ -157,7 +158,7 @@ func TestExplainInput(t *testing.T) {
 			t.Errorf("explain %.20q: does not say %q:\n%s", input, want, out)
 		}
 	}
-	if _, err := e.ask(t, "", "--bearer-file", "/nowhere"); err == nil || !strings.Contains(err.Error(), "--bearer-file: open /nowhere: no such file") {
+	if _, err := e.ask(t, "", "--bearer-file", "/nowhere"); err == nil || !strings.Contains(err.Error(), "--bearer-file: no such file: /nowhere") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	_, _, err := runIn(t, nil, "explain", "--bearer-file", test.WriteFile(t, "bearer", good))

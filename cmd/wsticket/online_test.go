@@ -50,8 +50,8 @@ func TestCheckConfigOnline(t *testing.T) {
 	}{
 		{"an application that is away", "ws.upstream: " + nobody + ": connection refused", status(401), set("ws.upstream=" + nobody)},
 		{"an application that confirms every session", "session.lookup_url: ", jsonOf(t, `{"sub":"everybody"}`), nil},
-		{"one that answers something else", "session_status, lookup_status: 500", status(500), nil},
-		{"one that is away", "session_unreachable, cause: connection refused", nobody, nil},
+		{"one that is not there", "session_unreachable, lookup=" + nobody + ", cause=connection refused", nobody, nil},
+		{"one that answers something else", "lookup_status=500", status(500), nil},
 		{"an application behind a socket that is not there", "ws.upstream: unix:/nowhere: there is no such socket", status(401), set("ws.upstream=unix:/nowhere")},
 		{"an issuer that is away", "issuer a: 0 keys from " + nobody + "/jwks: ", status(401), set("issuers=[{issuer: a, audience: [b], jwks_url: \"" + nobody + "/jwks\", insecure_allow_private_network: true}]")},
 		{"a store that is away", "store.url: redis at " + strings.TrimPrefix(nobody, "http://") + ": connection refused", status(401), set("store.url=redis://" + strings.TrimPrefix(nobody, "http://"))},
@@ -101,6 +101,25 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 	here, _ := os.Getwd()
 	if err == nil || !strings.Contains(err.Error(), "ticket.seal_key_file: no such file: "+filepath.Join(here, "seal.keys")) {
 		t.Errorf("--set with a relative name = %v, want it to be looked up in %s", err, here)
+	}
+}
+
+// TestConfigurationFromStandardInput: it is in no folder, also if a shell has
+// opened a file for it.
+func TestConfigurationFromStandardInput(t *testing.T) {
+	file, err := os.Open(test.WriteFile(t, "wsticket.yaml", "ticket: {seal_key_file: seal.keys}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	name := fmt.Sprint("/dev/fd/", file.Fd())
+	if _, err := os.Stat(name); err != nil {
+		t.Skip("this system has no ", name)
+	}
+	_, _, err = runIn(t, nil, "check-config", "--config", name)
+	here, _ := os.Getwd()
+	if err == nil || !strings.Contains(err.Error(), "no such file: "+filepath.Join(here, "seal.keys")) {
+		t.Errorf("check-config = %v, want seal.keys to be looked up in %s", err, here)
 	}
 }
 

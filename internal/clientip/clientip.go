@@ -18,13 +18,13 @@ import (
 type Reader struct {
 	trusted    []netip.Prefix
 	unreadable atomic.Uint64
-	first      func(ctx context.Context, proxy netip.Addr)
+	first      func(ctx context.Context, proxy netip.Addr, reported string)
 }
 
 // New returns a Reader that believes the proxies in trusted. It calls first, if
 // that is not nil, the first time that one of them reports a client by something
 // that is no address.
-func New(trusted []netip.Prefix, first func(ctx context.Context, proxy netip.Addr)) *Reader {
+func New(trusted []netip.Prefix, first func(ctx context.Context, proxy netip.Addr, reported string)) *Reader {
 	return &Reader{trusted: trusted, first: first}
 }
 
@@ -63,7 +63,7 @@ func (c *Reader) walk(r *http.Request, proxy netip.Addr) netip.Addr {
 		reported, ok := parse(entry)
 		if !ok {
 			if c.unreadable.Add(1) == 1 && c.first != nil {
-				c.first(r.Context(), at)
+				c.first(r.Context(), at, entry)
 			}
 			return at
 		}

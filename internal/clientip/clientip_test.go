@@ -116,14 +116,16 @@ func TestForwarded(t *testing.T) {
 // What is stored counts, and what cannot be read is counted and told once.
 func TestReaderTells(t *testing.T) {
 	t.Parallel()
-	var told []netip.Addr
-	c := clientip.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, func(_ context.Context, proxy netip.Addr) { told = append(told, proxy) })
+	var told []string
+	c := clientip.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, func(_ context.Context, proxy netip.Addr, reported string) {
+		told = append(told, proxy.String()+" "+reported)
+	})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	r.RemoteAddr, r.Header = "10.0.0.1:80", xff("unknown")
 	for range 3 {
 		c.Of(r)
 	}
-	if want := netip.MustParseAddr("10.0.0.1"); len(told) != 1 || told[0] != want || c.Unreadable() != 3 {
+	if want := "10.0.0.1 unknown"; len(told) != 1 || told[0] != want || c.Unreadable() != 3 {
 		t.Errorf("told %v, counted %d, want %s once of 3", told, c.Unreadable(), want)
 	}
 	r.RemoteAddr = "192.0.2.1:80"

@@ -179,6 +179,14 @@ func TestFaultsOfOriginsAdvise(t *testing.T) {
 	}
 }
 
+// A fault in a list has the advice once.
+func TestNewListAdvisesOnce(t *testing.T) {
+	_, err := origin.NewList([]string{"https://app.example.com/"})
+	if err == nil || strings.Count(err.Error(), "write https://app.example.com") != 1 {
+		t.Errorf("NewList = %v, want what to write, once", err)
+	}
+}
+
 func TestNewListNamesEveryFault(t *testing.T) {
 	_, err := origin.NewList([]string{"*", "https://good.example", "ftp://x/"})
 	if err == nil {

@@ -130,3 +130,21 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestUpstreamAdvice: the error says what to write, where that is clear.
+func TestUpstreamAdvice(t *testing.T) {
+	t.Parallel()
+	for upstream, want := range map[string]string{
+		"127.0.0.1:3000":    "write http://127.0.0.1:3000",
+		"ws://app:3000":     "write http://app:3000",
+		"wss://app":         "write https://app",
+		"http://app:80/ws/": "write http://app:80",
+	} {
+		if _, err := relay.New(relay.Options{Upstream: upstream}); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("upstream %q: %v, want it to end with %q", upstream, err, want)
+		}
+	}
+	if _, err := relay.New(relay.Options{Upstream: "unix:app.sock"}); err == nil || strings.Contains(err.Error(), "write") {
+		t.Errorf("a relative socket: %v, want no advice that would not work", err)
+	}
+}

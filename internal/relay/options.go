@@ -67,7 +67,7 @@ type target struct {
 func New(o Options) (*Relay, error) {
 	t, ok := parseUpstream(o.Upstream, o.TLSConfig)
 	if !ok {
-		return nil, fmt.Errorf("must be http://host:port, https://host:port or unix:/path (got %q)", o.Upstream)
+		return nil, fmt.Errorf("must be http://host:port, https://host:port or unix:/path (got %q)%s", o.Upstream, repair(o.Upstream))
 	}
 	o.DialTimeout = cmp.Or(o.DialTimeout, DefaultDialTimeout)
 	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, DefaultHandshakeTimeout)
@@ -96,6 +96,21 @@ func parseUpstream(text string, config *tls.Config) (target, bool) {
 		t.tls = clientConfig(config, u.Hostname())
 	}
 	return t, port != ""
+}
+
+// repair says what to write in place of an upstream that lacks its scheme, has
+// that of a WebSocket, or a path.
+func repair(text string) string {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		scheme, rest = "http", text
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	fixed := strings.Replace(scheme, "ws", "http", 1) + "://" + host
+	if _, ok := parseUpstream(fixed, nil); !ok {
+		return ""
+	}
+	return ": write " + fixed
 }
 
 // clientConfig returns a copy of config, which may be nil, completed for

@@ -102,3 +102,18 @@ func TestLeewayOfAnIssuer(t *testing.T) {
 		t.Errorf("on the command line: %v, %+v", err, cfg.Issuers)
 	}
 }
+
+// TestSuggestionsPreferThePlace: a letter too many is likelier than a key of
+// another section.
+func TestSuggestionsPreferThePlace(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"issuers: [{claim_names: {scopes: scp}}]": "issuers[0].claim_names.scopes: no such key (did you mean issuers[0].claim_names.scope?)",
+		"ws: {url: x}": "did you mean public.url",
+	} {
+		cfg := Default()
+		if err := load(&cfg, layers{fileName: "f", file: []byte(text)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

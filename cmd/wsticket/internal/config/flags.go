@@ -85,12 +85,14 @@ func read(file string, env, set []string) (Config, error) {
 // errNoFile is wrapped by the error of a file that cannot be read.
 var errNoFile = errors.New("configuration")
 
-// folderOf returns the absolute folder of a file. It is empty for a pipe, such
-// as standard input, which is in no folder of the user's.
+// folderOf returns the absolute folder of a file. It is empty for a pipe and for
+// standard input, which are in no folder of the user's.
 func folderOf(file string) string {
 	info, err := os.Stat(file)
 	whole, fault := filepath.Abs(file)
-	if err != nil || fault != nil || !info.Mode().IsRegular() {
+	// A file that a shell opens (/dev/stdin < FILE) looks like a regular one.
+	opened := slices.ContainsFunc([]string{"/dev/stdin", "/dev/fd/", "/proc/"}, func(at string) bool { return strings.HasPrefix(whole, at) })
+	if err != nil || fault != nil || opened || !info.Mode().IsRegular() {
 		return ""
 	}
 	return filepath.Dir(whole)

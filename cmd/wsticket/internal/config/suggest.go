@@ -8,8 +8,8 @@ import (
 )
 
 // unknownKey says that there is no such key at a place, and which one may have
-// been meant: one that is spelled nearly like it, else those of that name at
-// other places. Otherwise it lists the keys of the place.
+// been meant: one there that differs by a letter, else those of that name at other
+// places, else one there that is spelled nearly like it. Otherwise it lists the keys of the place.
 func (l *loader) unknownKey(place, name string) string {
 	t := l.root.Type()
 	if list, _, within := strings.Cut(name, "["); place == "" && within && typeAt(t, list) != nil {
@@ -25,11 +25,13 @@ func (l *loader) unknownKey(place, name string) string {
 	if section := typeAt(l.root.Type(), name); place == "" && section != nil {
 		return "is a section: set one of its keys, such as " + join(name, keysIn(section)[0])
 	}
-	if moved := l.elsewhere(name); len(moved) > 0 {
-		return "no such key (did you mean " + strings.Join(moved, " or ") + "?)"
-	}
-	if best := nearest(strings.ToLower(name), known); best != "" {
+	best := nearest(strings.ToLower(name), known)
+	moved := l.elsewhere(name)
+	switch {
+	case best != "" && (edits(strings.ToLower(name), best) == 1 || len(moved) == 0):
 		return "no such key (did you mean " + join(place, best) + "?)"
+	case len(moved) > 0:
+		return "no such key (did you mean " + strings.Join(moved, " or ") + "?)"
 	}
 	return "no such key (there are " + strings.Join(keysIn(t), ", ") + ")"
 }

@@ -17,7 +17,7 @@ var yamlReasons = []struct{ found, reason string }{
 	{"found character that cannot start any token", "a value or a line begins with a tab, or with @, ` or %: indent with spaces, and put such a value in quotes"},
 	{"mapping values are not allowed in this context", `a colon that is not expected: put a value with ": " in it in quotes, and begin the keys of a section in one column`},
 	{"did not find expected ',' or '}'", "a { without its }, or no comma between two entries"},
-	{"did not find expected ',' or ']'", "a [ without its ], or no comma between two entries"},
+	{"did not find expected ',' or ']'", "a [ without its ], no comma between two entries, or braces that need quotes around them"},
 	{"did not find expected key", "the keys of a section must begin in one column"},
 	{"did not find expected '-' indicator", "the entries of a list must begin in one column"},
 	{"block sequence entries are not allowed in this context", `a list begins in the line of its key: begin a new line before "- "`},

@@ -13,6 +13,7 @@ func TestYAMLReasons(t *testing.T) {
 		{"a value with a colon", "level: a: hunter2", "line 1: a colon"},
 		{"an open brace", "door: {open: true\nrooms: 1\n", "a { without its }"},
 		{"an open bracket", "names: [hunter2\nrooms: 1\n", "a [ without its ]"},
+		{"a template in brackets", "names: [/ws/{hunter2}/, /news]", "braces that need quotes"},
 		{"an open quote", "level: \"hunter2\n", "a quote that is not closed"},
 		{"a star", "names: [*]", "line 1: a value begins with *"},
 		{"another star", "names: [*hunter2]", "a value begins with *"},

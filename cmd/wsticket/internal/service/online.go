@@ -165,11 +165,11 @@ func (s *Service) askSessions(ctx context.Context) []Finding {
 	case errors.Is(err, ticket.ErrInvalidBearer):
 		finding.Said += " answers 401 about a session that does not exist"
 	default:
-		text := "no answer that can be used: " + ticket.Reason(err)
-		for _, what := range ticket.AttrsOf(err) {
-			text += fmt.Sprintf(", %s: %v", what.Key, what.Value)
+		why := []string{ticket.Reason(err)}
+		for _, a := range ticket.AttrsOf(err) {
+			why = append(why, a.String())
 		}
-		finding.Err = errors.New(text + " (docs/sessions.md explains the word)")
+		finding.Err = fmt.Errorf("no answer that can be used: %s (docs/operations.md explains the words)", strings.Join(why, ", "))
 	}
 	return []Finding{finding}
 }
