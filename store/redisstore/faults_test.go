@@ -14,8 +14,9 @@ import (
 )
 
 // answerWithin is the longest time that a caller may have to wait for an answer,
-// in any state of Redis.
-const answerWithin = 500 * time.Millisecond
+// in any state of Redis: the store's timeout, and what a busy machine needs for
+// hundreds of callers. Without the timeout they wait for many seconds.
+const answerWithin = redisstore.DefaultTimeout + 2*time.Second
 
 // The caller's own deadline applies if it is earlier than the store's, and the
 // error says which of them it was.
