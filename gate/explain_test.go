@@ -38,6 +38,7 @@ func TestRefusalsExplainThemselves(t *testing.T) {
 		{"a bearer in the URL", test.Handshake("GET /ws?a=1&access_token=x HTTP/1.1"), "[parameter=access_token]"},
 		{"a JWT in the URL", test.Handshake("GET /ws?a=1&jw%74=" + jwt + " HTTP/1.1"), "[parameter=jwt]"},
 		{"a JWT in the place of a name", test.Handshake("GET /ws?%65yJ" + jwt[3:] + " HTTP/1.1"), "[parameter=[redacted]]"},
+		{"a JWT with white space before its brace there", test.Handshake("GET /ws?IHsiYWxnIjoibm9uZSJ9%2Ee30. HTTP/1.1"), "[parameter=[redacted]]"},
 		{"a ticket twice", test.Handshake("GET /ws?ticket=$T&ticket=$T HTTP/1.1"), "[parameter=ticket fault=not_once_and_literal]"},
 		{"an escape that is none", test.Handshake("GET /ws?ticket=$T&sale=100% HTTP/1.1"), "[parameter=sale fault=malformed_escape]"},
 		{"two credentials", test.Handshake(query, "Authorization: Bearer "+goodBearer), "[doors=[query header]]"},

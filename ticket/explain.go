@@ -123,5 +123,6 @@ func mayHoldJWT(text string) bool {
 }
 
 func notBase64(c rune) bool {
-	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_')
+	letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+	return !letter && c != '-' && c != '_'
 }

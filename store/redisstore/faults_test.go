@@ -14,9 +14,9 @@ import (
 )
 
 // answerWithin is the longest time that a caller may have to wait for an answer,
-// in any state of Redis. It is far more than DefaultTimeout, for busy machines,
-// and less than the client library waits by its own settings: 3 s for each try.
-const answerWithin = 2900 * time.Millisecond
+// in any state of Redis: the store's timeout, and what a busy machine needs for
+// hundreds of callers. Without the timeout they wait for many seconds.
+const answerWithin = redisstore.DefaultTimeout + 2*time.Second
 
 // The caller's own deadline applies if it is earlier than the store's, and the
 // error says which of them it was.
