@@ -61,8 +61,7 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	// Without a path the service is refused below.
-	page, err := newDemo(bearer, c.Sub, slices.Concat(cfg.WS.Paths, []string{api.DefaultWSPath})[0])
+	page, err := newDemo(bearer, c.Sub, devPath(cfg.WS), cfg.WS.TicketParameter)
 	if err != nil {
 		return fmt.Errorf("dev: %w", err)
 	}
@@ -83,7 +82,7 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 	if err := s.Open(ctx, 0); err != nil {
 		return err
 	}
-	if err := c.welcome(w.Stdout, sockets, bearer); err != nil {
+	if err := c.welcome(w.Stdout, sockets, bearer, cfg.WS); err != nil {
 		return err
 	}
 	return s.Serve(ctx, sockets)
@@ -132,6 +131,13 @@ func (c *devCmd) config(keyFile string) (config.Config, error) {
 	return cfg, err
 }
 
+// devPath returns a path of the WebSocket: the first one, with a word in place of
+// each template. Without any, the service is refused.
+func devPath(ws config.WS) string {
+	path := slices.Concat(ws.Paths, []string{api.DefaultWSPath})[0]
+	return strings.NewReplacer("{", "", "}", "").Replace(path)
+}
+
 // bearer signs the bearer of the trial.
 func (c *devCmd) bearer(key crypto.Signer) (string, error) {
 	bearer, err := devidp.Bearer{
@@ -151,7 +157,7 @@ func portOf(addr net.Addr) string {
 // welcome prints the start line and below it what to do next. It prints the
 // bearer on purpose: that is valid on this machine only, until this process
 // ends.
-func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer string) error {
+func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer string, ws config.WS) error {
 	if err := l.Announce(out); err != nil {
 		return err
 	}
@@ -162,6 +168,7 @@ func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer string) err
 	return errors.Join(text.Execute(out, map[string]string{
 		"Base": "http://localhost:" + portOf(l.Public()), "Internal": "http://localhost:" + portOf(l.Internal()),
 		"Socket": "ws://localhost:" + portOf(l.Public()), "Bearer": bearer, "Sub": c.Sub,
+		"Query": devPath(ws) + "?" + ws.TicketParameter + "=$TICKET",
 	}))
 }
 
@@ -171,7 +178,7 @@ const welcomeText = `
 wsticket is ready, on this machine only. Paste these two lines into another terminal:
 
 TICKET=$(curl -sS -X POST {{.Base}}/ws-ticket -H 'Authorization: Bearer {{.Bearer}}' | grep -o 'wst1_[0-9A-Za-z_-]*' | head -n 1)
-curl -sSiN --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H "Sec-WebSocket-Key: $(head -c 16 /dev/urandom | base64)" "{{.Base}}/ws?ticket=$TICKET"
+curl -sSiN --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H "Sec-WebSocket-Key: $(head -c 16 /dev/urandom | base64)" "{{.Base}}{{.Query}}"
 
 The first gets a ticket for {{.Sub}}, the second connects with it and prints a greeting. Stop it with Ctrl-C
 and paste the second line again: the ticket is spent, and the answer is the same as for an unknown ticket.
@@ -179,7 +186,7 @@ and paste the second line again: the ticket is spent, and the answer is the same
 In a browser, the same:    {{.Base}}/
 A page of another origin:  start with --origin http://localhost:5173 (its scheme, name and port). This terminal
                            says why a request was refused, and which flag would change it.
-To type messages instead:  npx wscat -c "{{.Socket}}/ws?ticket=$TICKET"   (after a new first line)
+To type messages instead:  npx wscat -c "{{.Socket}}{{.Query}}"   (after a new first line)
 Health, metrics, API:      {{.Internal}}/readyz  {{.Internal}}/metrics  {{.Internal}}/openapi.yaml
 Ctrl-C here stops wsticket. The bearer is worthless then.
 

@@ -119,6 +119,10 @@ func TestDevSaysWhyAndWhatToDo(t *testing.T) {
 		{"another origin", " may not connect: let it in with --origin ", 403, func() answer { return mint(mine) }},
 		{"no bearer", "refused: there is no ticket and no bearer", 401, func() answer { return send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "", "") }},
 		{"a bearer that is none", "refused: the bearer is not accepted (bearer_malformed)", 401, func() answer { return send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "x", "") }},
+		{"another issuer", "refused: the bearer is of another issuer, https://id.example.com: use", 401, func() answer {
+			return send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", newProvider(t).bearer(t, "alice"), "")
+		}},
+		{"a page in place of a socket", "refused: this is no WebSocket handshake (Connection: ", 426, func() answer { return get("/ws") }},
 		{"another path", "refused: there is no /chat here", 404, func() answer { return get("/chat") }},
 		{"a spent ticket", "refused: the ticket was used before", 401, func() answer {
 			_, _, res := dial(t, got.URL, nil)
@@ -141,6 +145,27 @@ func TestDevSaysWhyAndWhatToDo(t *testing.T) {
 	p, bearer = dev("--origin", mine, "--set", "ticket.ttl=45s")
 	if a := mint(mine); a.status != http.StatusCreated || !strings.Contains(a.body, `"expires_in":45`) {
 		t.Errorf("with --origin and --set: %d %s", a.status, a.body)
+	}
+}
+
+// What dev prints is for the settings that it has got.
+func TestDevPrintsWhatIsSet(t *testing.T) {
+	testenv.Need(t, "curl")
+	p := start(t, "dev", "--public", "localhost:0", "--internal", "localhost:0", "--set", "ws.path=/chat/{room}", "--set", "ws.ticket_parameter=t")
+	p.stdout.WaitFor(t, "Ctrl-C here")
+	getTicket, connect := pastedLines(t, p.stdout.String())
+	out := new(test.Output)
+	shell := exec.CommandContext(t.Context(), "sh", "-c", getTicket+"\nexec "+connect)
+	shell.Stdout, shell.Stderr = out, out
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	test.Wait(t, "the greeting", func() bool { return strings.Contains(out.String(), `"userId":"demo"`) })
+	_ = shell.Process.Kill()
+	_ = shell.Wait()
+	page := exchange(t, http.MethodGet, "http://"+p.public+"/", "")
+	if !strings.Contains(page.body, `parameter = "t"`) || !strings.Contains(page.body, `path = "/chat/room"`) {
+		t.Errorf("the page is for other settings:\n%s", page.body)
 	}
 }
 

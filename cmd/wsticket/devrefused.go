@@ -18,6 +18,7 @@ import (
 var devAdvice = map[string]string{
 	"origin_not_allowed": "the page {origin} may not connect: let it in with --origin {origin}",
 	"host_not_allowed":   "the name {host} is not answered: use localhost, or start with --set 'public.hosts=[localhost, {host}]'",
+	"handshake":          "this is no WebSocket handshake ({header}: {fault}): connect with new WebSocket(…), or with the second line",
 	"missing_credential": "there is no ticket and no bearer: paste the first line again, and put the ticket behind ?ticket=",
 	"spent":              "the ticket was used before, and each works once: get a new one with the first line",
 	"not_found":          "the ticket is unknown or has expired: get a new one with the first line, or let them live longer with --set ticket.ttl=60s",
@@ -32,7 +33,7 @@ var devAdvice = map[string]string{
 	"upstream_refused":   "the application at {upstream} answered with status {upstream_status} in place of 101: see its own log",
 	"rate_limited":       "too many requests: see --set limits.per_address and limits.per_subject",
 	"short_lived":        "the bearer expires in less than 5 s: start again with a longer --ttl",
-	"bearer_issuer":      "the bearer is of another issuer {iss}: use the one above, or add your own issuer with --set issuers",
+	"bearer_issuer":      "the bearer is of another issuer, {issuer}: use the one above, or add your own issuer with --set issuers",
 }
 
 // placeholder is a value in devAdvice. One that is not known, or that a shell
