@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"wsticket/ticket"
@@ -31,6 +33,11 @@ type KeyInfo struct {
 	ID string
 	// Algorithms are those that it may be used with, sorted.
 	Algorithms []string
+}
+
+// String returns the kid and the algorithms, such as "k1 (RS256)".
+func (k KeyInfo) String() string {
+	return cmp.Or(k.ID, "no kid") + " (" + strings.Join(k.Algorithms, ", ") + ")"
 }
 
 // ProbeKeys asks each issuer for its discovery document and key set, once and

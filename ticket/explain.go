@@ -122,7 +122,4 @@ func mayHoldJWT(text string) bool {
 	return false
 }
 
-func notBase64(c rune) bool {
-	letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-	return !letter && c != '-' && c != '_'
-}
+func notBase64(c rune) bool { return !strings.ContainsRune(base64URL, c) }

@@ -45,23 +45,22 @@ func (s *Service) note(ctx context.Context, id ID, err error, at time.Time) {
 }
 
 // annotate adds the last note to a receipt, unless that is about a presentation
-// before the one that spent the ticket. A pending ticket gets its time, too.
-func (s *Service) annotate(ctx context.Context, r Receipt) Receipt {
+// before the one that spent the ticket. A ticket that nobody has spent gets the
+// time of the note, too: also one that has expired since then, because it would
+// not have without that refusal.
+func (s *Service) annotate(ctx context.Context, r Receipt, unspent bool) Receipt {
 	notes, ok := s.store.(NoteStore)
-	if !ok || r.State != Pending && r.State != Redeemed {
+	if !ok || !unspent && r.State != Redeemed {
 		return r // whose reason is that of the refusal
 	}
 	n, err := notes.NoteOf(ctx, r.ID)
-	if err != nil {
-		return r
-	}
+	switch {
+	case err != nil:
+	case unspent:
+		r.Reason, r.At = n.Reason, n.At
 	// Of two times in one millisecond nobody knows which is the later one.
-	if again := n.Reason == Reason(ErrSpent); !again && !n.At.After(r.At) {
-		return r
-	}
-	r.Reason = n.Reason
-	if r.State == Pending {
-		r.At = n.At
+	case n.Reason == Reason(ErrSpent), n.At.After(r.At):
+		r.Reason = n.Reason
 	}
 	return r
 }

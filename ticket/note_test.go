@@ -47,7 +47,7 @@ func testNotes(t *testing.T) {
 		{"presented by a foreign page, and expired then", func(made ticket.Ticket) {
 			b.Note(t.Context(), made.Token, foreign)
 			wait(time.Minute)
-		}, ticket.Refused, "expired", 30 * time.Second},
+		}, ticket.Refused, "wrong_origin", 0},
 		{"presented too late", func(made ticket.Ticket) {
 			wait(time.Minute)
 			if _, err := b.Redeem(t.Context(), made.Token, ticket.Presentation{}); ticket.Reason(err) != "expired" {

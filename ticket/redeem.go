@@ -141,13 +141,14 @@ func (s *Service) Lookup(ctx context.Context, id ID, who Identity) (Receipt, err
 	if err != nil {
 		return Receipt{}, fmt.Errorf("lookup: %w", err)
 	}
+	unspent := entry.Mark.State == Pending
 	if entry.Expired {
 		entry.Mark = Mark{State: Refused, Reason: Reason(ErrExpired), At: entry.Record.ExpiresAt}
 	}
 	return s.annotate(ctx, Receipt{
 		ID: id, State: entry.Mark.State, Reason: entry.Mark.Reason,
 		At: entry.Mark.At, ExpiresAt: entry.Record.ExpiresAt,
-	}), nil
+	}, unspent), nil
 }
 
 // Revoke spends a pending ticket for its owner, so that nobody can redeem it.

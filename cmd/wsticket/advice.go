@@ -32,7 +32,7 @@ var bearerAdvice = map[string]string{
 // did not fit.
 var malformedAdvice = map[string]string{
 	"bytes": "The token is longer than a bearer may be. Ask the provider to put less into it: the usual cause is a list of groups.",
-	"fault": "This part of the token cannot be read, or not in one way only. Copy the token again, whole and without quotes. If it is the same again, the issuer makes JSON that programs read differently.",
+	"fault": "This part of the token cannot be read, or not in one way only. Copy the token again, whole. If it is the same again, the issuer makes JSON that programs read differently.",
 }
 
 // advice returns the sentence for a reason, and for values that differ in a way

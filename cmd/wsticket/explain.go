@@ -163,7 +163,7 @@ func describeKeys(r auth.KeyReport) []string {
 		return append(lines, "its keys: "+r.Err.Error())
 	}
 	for _, k := range r.Keys {
-		keys = append(keys, fmt.Sprintf("%s (%s)", cmp.Or(k.ID, "no kid"), strings.Join(k.Algorithms, ", ")))
+		keys = append(keys, k.String())
 	}
 	lines = append(lines, "its keys: "+cmp.Or(strings.Join(keys, ", "), "none"))
 	for _, skipped := range r.Skipped {

@@ -36,7 +36,7 @@ func TestCheckConfigOnline(t *testing.T) {
 	}
 	for _, want := range []string{
 		"the configuration is good\n", "ok      store.url: redis at " + redis.Addr() + ", version ", "evicts nothing",
-		"ok      issuer https://id.example.com: 1 keys from its file (RS256)",
+		"ok      issuer https://id.example.com: 1 keys from its file: no kid (RS256)",
 		"ok      ws.upstream: http://127.0.0.1", "answers GET / with status 404", "ok      session.lookup_url: ",
 	} {
 		if !strings.Contains(out, want) {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"wsticket/internal/clientip"
@@ -132,6 +133,8 @@ func Middleware(now func() time.Time, sink func(context.Context, Entry)) func(ht
 const (
 	requestIDHeader = "X-Request-Id"
 	maxRequestID    = 64
+	// ticketPrefix is how tickets begin, which nothing but a mistake makes an ID.
+	ticketPrefix = "wst1_"
 )
 
 // requestID returns the ID that the client sent if it is a single short word, so
@@ -145,7 +148,7 @@ func requestID(h http.Header) string {
 }
 
 func isRequestID(s string) bool {
-	if s == "" || len(s) > maxRequestID {
+	if s == "" || len(s) > maxRequestID || strings.HasPrefix(s, ticketPrefix) {
 		return false
 	}
 	for _, c := range []byte(s) {

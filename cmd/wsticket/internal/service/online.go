@@ -106,11 +106,11 @@ func describeKeys(report auth.KeyReport) string {
 	}
 	var keys []string
 	for _, key := range report.Keys {
-		keys = append(keys, strings.TrimSpace(key.ID+" "+strings.Join(key.Algorithms, "/")))
+		keys = append(keys, key.String())
 	}
 	said := fmt.Sprintf("%d keys from %s", len(report.Keys), source)
 	if len(keys) > 0 {
-		said += " (" + strings.Join(keys, ", ") + ")"
+		said += ": " + strings.Join(keys, ", ")
 	}
 	for _, skipped := range report.Skipped {
 		if !skipped.Harmless {
