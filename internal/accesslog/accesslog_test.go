@@ -156,6 +156,7 @@ func TestRequestID(t *testing.T) {
 		{"quotes", []string{`x"y`}, false},
 		{"letters beyond ASCII", []string{"é"}, false},
 		{"two headers", []string{"a", "a"}, false},
+		{"a ticket", []string{"wst1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh81JhHht"}, false},
 	} {
 		r := request(t, http.MethodGet, "/")
 		if row.in != nil {
