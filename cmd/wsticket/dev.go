@@ -61,6 +61,11 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
+	return c.serve(ctx, w, cfg, bearer)
+}
+
+// serve serves with these settings until ctx ends.
+func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, bearer string) error {
 	page, err := newDemo(bearer, c.Sub, devPath(cfg.WS), cfg.WS.TicketParameter)
 	if err != nil {
 		return fmt.Errorf("dev: %w", err)
