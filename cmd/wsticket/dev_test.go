@@ -24,15 +24,7 @@ func TestThePastedLinesWork(t *testing.T) {
 	p.stdout.WaitFor(t, "Ctrl-C here")
 	getTicket, connect := pastedLines(t, p.stdout.String())
 
-	out := new(test.Output)
-	shell := exec.CommandContext(t.Context(), "sh", "-c", getTicket+"\necho \"got=$TICKET\"\nexec "+connect)
-	shell.Stdout, shell.Stderr = out, out
-	if err := shell.Start(); err != nil {
-		t.Fatal(err)
-	}
-	test.Wait(t, "the greeting", func() bool { return strings.Contains(out.String(), `"userId":"demo"`) })
-	_ = shell.Process.Kill()
-	_ = shell.Wait()
+	out := untilGreeted(t, getTicket+"\necho \"got=$TICKET\"\nexec "+connect)
 	if !strings.Contains(out.String(), "101 Switching Protocols") {
 		t.Errorf("no 101 in\n%s", out)
 	}
@@ -43,6 +35,22 @@ func TestThePastedLinesWork(t *testing.T) {
 	if text := string(again); err != nil || !strings.Contains(text, "401 Unauthorized") || !strings.Contains(text, `"code":"invalid_ticket"`) {
 		t.Errorf("the spent ticket gets %v\n%s", err, text)
 	}
+}
+
+// untilGreeted runs a script of the shell until it has printed the greeting of demo,
+// and returns what it printed.
+func untilGreeted(t *testing.T, script string) *test.Output {
+	t.Helper()
+	out := new(test.Output)
+	shell := exec.CommandContext(t.Context(), "sh", "-c", script)
+	shell.Stdout, shell.Stderr = out, out
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	test.Wait(t, "the greeting", func() bool { return strings.Contains(out.String(), `"userId":"demo"`) })
+	_ = shell.Process.Kill()
+	_ = shell.Wait()
+	return out
 }
 
 // pastedLines finds the two lines in what dev has printed.
@@ -155,15 +163,7 @@ func TestDevPrintsWhatIsSet(t *testing.T) {
 	p := start(t, "dev", "--public", "localhost:0", "--internal", "localhost:0", "--set", "ws.path=/chat/{room}", "--set", "ws.ticket_parameter=t")
 	p.stdout.WaitFor(t, "Ctrl-C here")
 	getTicket, connect := pastedLines(t, p.stdout.String())
-	out := new(test.Output)
-	shell := exec.CommandContext(t.Context(), "sh", "-c", getTicket+"\nexec "+connect)
-	shell.Stdout, shell.Stderr = out, out
-	if err := shell.Start(); err != nil {
-		t.Fatal(err)
-	}
-	test.Wait(t, "the greeting", func() bool { return strings.Contains(out.String(), `"userId":"demo"`) })
-	_ = shell.Process.Kill()
-	_ = shell.Wait()
+	untilGreeted(t, getTicket+"\nexec "+connect)
 	page := exchange(t, http.MethodGet, "http://"+p.public+"/", "")
 	if !strings.Contains(page.body, `parameter = "t"`) || !strings.Contains(page.body, `path = "/chat/room"`) {
 		t.Errorf("the page is for other settings:\n%s", page.body)
