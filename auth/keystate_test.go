@@ -174,7 +174,7 @@ func TestProbeKeys(t *testing.T) {
 		found.URL != server.url+"/keys" || found.Err != nil {
 		t.Errorf("got %+v, want the addresses and no error", found)
 	}
-	if keys := fmt.Sprint(found.Keys); keys != `[{r\n [PS256 RS256]} {e [ES256]}]` {
+	if keys := fmt.Sprint(found.Keys); keys != `[r\n (PS256, RS256) e (ES256)]` {
 		t.Errorf("keys: got %s, want both with their algorithms", keys)
 	}
 	if len(found.Skipped) != 2 || !found.Skipped[0].Harmless || found.Skipped[1].Harmless ||
