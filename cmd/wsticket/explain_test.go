@@ -16,7 +16,9 @@ import (
 
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/devidp"
+	"wsticket/gate"
 	"wsticket/internal/test"
+	"wsticket/ticket"
 )
 
 // explained is what a developer has who asks why a token does not work: a
@@ -258,6 +260,19 @@ func TestEveryReasonIsExplained(t *testing.T) {
 		}
 		if bearerAdvice[reason] == "" {
 			t.Errorf("explain does not say what to do about %s", reason)
+		}
+	}
+}
+
+// TestReasonsOfHandshakesAreExplained: a reason that the client is not told is in
+// the documents.
+func TestReasonsOfHandshakesAreExplained(t *testing.T) {
+	t.Parallel()
+	pages := mustRead(t, "../../docs/operations.md") + mustRead(t, "../../docs/sessions.md")
+	for _, row := range gate.Refusals() {
+		reason := ticket.Reason(row.Err)
+		if reason != row.Refusal.Code && row.Refusal.Code != "internal" && !strings.Contains(pages, "`"+reason+"`") {
+			t.Errorf("no page explains the reason %s", reason)
 		}
 	}
 }
