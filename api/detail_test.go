@@ -77,7 +77,7 @@ func TestConsumeDetails(t *testing.T) {
 	h.told(t, "a parameter twice", w, "body: a parameter stands twice", "fault=body: a parameter stands twice")
 }
 
-// TestCallerDetails: who calls the internal listener in vain, and why.
+// TestCallerDetails: a refused caller of the internal listener is told why.
 func TestCallerDetails(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)

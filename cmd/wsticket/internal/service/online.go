@@ -157,7 +157,8 @@ func (s *Service) askSessions(ctx context.Context) []Finding {
 	if s.sessions == nil {
 		return nil
 	}
-	finding := Finding{Asked: "session.lookup_url", Said: s.cfg.Session.LookupURL}
+	shown, _, _ := strings.Cut(s.cfg.Session.LookupURL, "?") // the query may hold a secret
+	finding := Finding{Asked: "session.lookup_url", Said: shown}
 	_, err := s.sessions.Authenticate(ctx, ticket.NewBearer("wsticket-check-config"))
 	switch {
 	case err == nil:
