@@ -3,7 +3,9 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -96,5 +98,42 @@ func TestExampleFile(t *testing.T) {
 		if !regexp.MustCompile(`\b` + last + `:`).Match(text) {
 			t.Errorf("%s does not name %s", name, key.Path)
 		}
+	}
+}
+
+// TestSecurityPage checks that the tests which docs/security.md names exist.
+func TestSecurityPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, name := range regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`").FindAllStringSubmatch(string(page), -1) {
+		named[name[1]] = true
+	}
+	if len(named) < 80 {
+		t.Fatalf("only %d tests found", len(named))
+	}
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
+	err = filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "node_modules":
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		for _, name := range function.FindAllStringSubmatch(string(source), -1) {
+			delete(named, name[1])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range named {
+		t.Errorf("there is no test %s", name)
 	}
 }
