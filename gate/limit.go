@@ -124,8 +124,5 @@ func LimitedBy(name string, err error, whose ...slog.Attr) error {
 // NetworkAttr names the network that has reached a limit, "unknown" for that of
 // clients without an address.
 func NetworkAttr(network netip.Prefix) slog.Attr {
-	if !network.IsValid() {
-		return slog.String("network", "unknown")
-	}
-	return slog.String("network", network.String())
+	return slog.String("network", limit.NetworkText(network))
 }
