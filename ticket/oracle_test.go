@@ -137,3 +137,24 @@ func TestForeignPageCostsTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestOthersReceiptsCostTheSame: the receipt of somebody else's ticket is refused
+// after as many calls as one of a ticket that never was.
+func TestOthersReceiptsCostTheSame(t *testing.T) {
+	t.Parallel()
+	store := &counted{}
+	b := newBench(t, ticket.Options{Store: store})
+	store.Store = b.store
+	made := b.mustIssue(t, ticket.Request{Identity: test.Alice()})
+	for rule, id := range map[string]ticket.ID{"somebody else's": made.ID, "unknown": ticket.NewID()} {
+		store.calls = nil
+		_, readErr := b.Lookup(t.Context(), id, test.Bob())
+		revokeErr := b.Revoke(t.Context(), id, test.Bob())
+		if !errors.Is(readErr, ticket.ErrNotFound) || !errors.Is(revokeErr, ticket.ErrNotFound) {
+			t.Errorf("%s: got %v and %v, want it not found", rule, readErr, revokeErr)
+		}
+		if !slices.Equal(store.calls, []string{"lookup", "lookup"}) {
+			t.Errorf("%s: got the calls %q, want one each", rule, store.calls)
+		}
+	}
+}
