@@ -65,14 +65,6 @@ type Identifier interface {
 	Names() []string
 }
 
-// KeyLimiter bounds the failed attempts of one peer. Exhausted reports whether
-// an event of key would be one too many, without counting it. A
-// [*gate.RateLimiter] is one.
-type KeyLimiter interface {
-	gate.Limiter
-	Exhausted(key string) (retryAfter time.Duration, exhausted bool)
-}
-
 // DefaultWSPath is the path of the WebSocket if none is set.
 const DefaultWSPath = "/ws"
 
@@ -127,10 +119,10 @@ type Options struct {
 	// client certificate that the listener has verified counts as a key with
 	// every scope.
 	Keys Keyring
-	// KeyLimit bounds the requests without a good key, by the address of the
-	// peer. Once an address has reached it, its requests with a good key are
-	// refused too. Default: 50 a second.
-	KeyLimit KeyLimiter
+	// KeyLimit bounds the requests without a good key or client certificate, by
+	// the address of the peer. Requests with one are neither counted nor refused.
+	// Default: 50 a second.
+	KeyLimit gate.Limiter
 	// GuardMetrics requires a key with the scope "read" at /metrics.
 	GuardMetrics bool
 	// Audiences are the endpoints that a ticket may be for; the first is the

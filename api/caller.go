@@ -62,9 +62,10 @@ func (s *Server) identify(w http.ResponseWriter, r *http.Request) (caller, error
 	if err != nil {
 		return caller{}, err
 	}
-	client, ctx := clientip.From(r.Context()), r.Context()
+	client := clientip.From(r.Context())
+	ctx := requestContext(r, client)
 	refused := func(e ticket.Event, err error) error {
-		e.Request, e.Presentation = requestInfo(r, client), ticket.Presentation{ClientIP: client, Origin: page}
+		e.Presentation = ticket.Presentation{ClientIP: client, Origin: page}
 		s.o.Gate.Refused(ctx, e, err)
 		return err
 	}

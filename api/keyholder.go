@@ -81,12 +81,10 @@ func unknownKey() error {
 	return ticket.WithAttrs(errUnknownKey, slog.String("setting", "internal.api_keys"))
 }
 
-// limitedHolder is holder, and counts a failure against the peer. A peer with too
-// many failures is refused before its key is looked at.
+// limitedHolder is holder, and counts a failure against the peer. A good key or
+// certificate is answered however many failures there were: strangers may share
+// the peer's address.
 func (s *Server) limitedHolder(r *http.Request, peer string, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
-	if after, exhausted := s.o.KeyLimit.Exhausted(peer); exhausted {
-		return keyholder{}, gate.LimitedBy(limitOfPeers, gate.Exceeded(s.o.KeyLimit, after))
-	}
 	by, err := s.holder(r, key)
 	if err != nil {
 		return keyholder{}, cmp.Or(gate.LimitedBy(limitOfPeers, gate.Limit(s.o.KeyLimit, peer)), err)

@@ -16,10 +16,13 @@ func digestOf(key string) string {
 }
 
 func TestKeyring(t *testing.T) {
+	longKey := strings.Repeat("k", 4<<10)
 	ring, err := auth.NewKeyring([]auth.APIKey{
 		{"chat", digestOf("old"), []string{"consume"}},
 		{"chat", digestOf("new"), []string{"consume", "introspect"}},
 		{"ops.1", digestOf("ops"), auth.Scopes()},
+		{"long", digestOf(longKey), []string{"read"}},
+		{"longer", digestOf(longKey + "k"), []string{"read"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -36,6 +39,8 @@ func TestKeyring(t *testing.T) {
 		{"a digest is no key", digestOf("old"), "", nil},
 		{"another case", "OLD", "", nil},
 		{"a blank behind", "old ", "", nil},
+		{"4 KiB", longKey, "long", []string{"read"}},
+		{"more, which is not even hashed", longKey + "k", "", nil},
 	} {
 		name, scopes, ok := ring.Lookup(row.key)
 		if name != row.name || !slices.Equal(scopes, row.scopes) || ok != (row.name != "") {

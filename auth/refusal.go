@@ -65,6 +65,8 @@ const (
 	sessionContent outage = "session_content"
 	// sessionBusy: too many lookups are under way.
 	sessionBusy outage = "session_busy"
+	// sessionBusyAddress: so are too many of one client address, or its network.
+	sessionBusyAddress outage = "session_busy_per_address"
 )
 
 // Error returns the outage.
@@ -82,7 +84,7 @@ func (o outage) Unwrap() error { return ticket.ErrUnavailable }
 func Reasons() []string {
 	return []string{
 		string(keysUnavailable), string(sessionUnreachable), string(sessionStatus), string(sessionContent),
-		string(sessionBusy),
+		string(sessionBusy), string(sessionBusyAddress),
 		string(refusedMalformed), string(refusedHeader), string(refusedIssuer), string(refusedType),
 		string(refusedAlgorithm), string(refusedKeyUnknown), string(refusedKeyAmbiguous), string(refusedSignature),
 		string(refusedClaims), string(refusedAudience), string(refusedSubject), string(refusedExpired),

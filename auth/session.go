@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
 	"wsticket/internal/header"
+	"wsticket/internal/limit"
 	"wsticket/ticket"
 )
 
@@ -19,10 +21,6 @@ const (
 	// maxSession is the longest time from the lookup to the end of the
 	// identity, also if the application gives a later end, or none.
 	maxSession = DefaultMaxLifetime
-	// maxLookups bounds the requests to the application that are under way,
-	// and maxFlights these and the ones that wait for their turn.
-	maxLookups = 64
-	maxFlights = 1024
 	// maxCookies bounds the cookies of one session in bytes: a cookie that is
 	// in chunks is longer than a bearer may be.
 	maxCookies = 2 * maxBearer
@@ -35,8 +33,10 @@ type Sessions struct {
 	cache   *cache
 	now     func() time.Time
 	timeout time.Duration
-	turns   chan struct{} // holds one for each request under way
+	proxies []netip.Prefix
 
+	places  *limit.Places // of flights
+	turns   turns
 	running sync.WaitGroup // the flights
 	mu      sync.Mutex
 	flights map[digest]*flight
@@ -45,6 +45,7 @@ type Sessions struct {
 
 // flight is one lookup, and all callers that wait for it.
 type flight struct {
+	client   limit.Client  // of the first caller
 	done     chan struct{} // closed when the rest is set
 	identity ticket.Identity
 	err      error
@@ -60,8 +61,9 @@ func NewSessions(o SessionOptions) (*Sessions, error) {
 		return nil, err
 	}
 	return &Sessions{
-		lookup: newLookup(o), cache: newCache(o.CacheSize), now: o.Now, timeout: o.Timeout,
-		turns: make(chan struct{}, maxLookups), flights: make(map[digest]*flight),
+		lookup: newLookup(o), cache: newCache(o.CacheSize), now: o.Now, timeout: o.Timeout, proxies: o.TrustedProxies,
+		places: limit.NewPlaces(maxFlights, flightsOfAddress), flights: make(map[digest]*flight),
+		turns: turns{places: limit.NewPlaces(maxLookups, lookupsOfAddress)},
 	}, nil
 }
 
@@ -71,7 +73,10 @@ func NewSessions(o SessionOptions) (*Sessions, error) {
 // gives no clear answer; it holds nothing of the cookie.
 //
 // Callers with the same cookie share one lookup, which goes on for the others
-// when one of them gives up.
+// when one of them gives up. A client address has a share of the lookups, and
+// remembered sessions are not part of it: put the address into the context by
+// [ticket.WithRequest]. Package api and package ws do. Unknown addresses share one
+// share.
 func (s *Sessions) Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
 	if len(bearer.Reveal()) > maxBearer || !header.IsCookieValue(bearer.Reveal()) {
 		return ticket.Identity{}, fmt.Errorf("authenticate session: %w", refusedMalformed)
@@ -96,12 +101,9 @@ func (s *Sessions) AuthenticateCookies(ctx context.Context, cookies ticket.Beare
 // vouched returns an identity that is remembered, or waits for a lookup.
 func (s *Sessions) vouched(ctx context.Context, cookies string) (ticket.Identity, error) {
 	name := digest(sha256.Sum256([]byte(cookies)))
-	identity, found, f := s.join(ctx, name, cookies)
-	switch {
-	case found:
-		return identity, nil
-	case f == nil:
-		return ticket.Identity{}, sessionBusy
+	identity, f, err := s.join(ctx, name, cookies)
+	if f == nil {
+		return identity, err
 	}
 	select {
 	case <-f.done:
@@ -112,27 +114,33 @@ func (s *Sessions) vouched(ctx context.Context, cookies string) (ticket.Identity
 }
 
 // join returns an identity that is remembered, or else the flight for the
-// cookie, which it starts if there is none. It returns neither if there are too
-// many flights.
-func (s *Sessions) join(ctx context.Context, name digest, cookies string) (ticket.Identity, bool, *flight) {
+// cookie, which it starts if there is none. The error says that there are too many
+// flights.
+func (s *Sessions) join(ctx context.Context, name digest, cookies string) (ticket.Identity, *flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Under the lock, because a flight leaves the map after it has filled the
 	// cache: whoever finds neither is the first.
 	now := s.now()
 	if identity, ok := s.cache.get(name, now); ok {
-		return identity, true, nil
+		return identity, nil, nil
 	}
-	f := s.flights[name]
-	if f != nil || s.closed || len(s.flights) >= maxFlights {
-		return ticket.Identity{}, false, f
+	if f := s.flights[name]; f != nil {
+		return ticket.Identity{}, f, nil
 	}
-	f = &flight{done: make(chan struct{})}
+	if s.closed {
+		return ticket.Identity{}, nil, sessionBusy
+	}
+	client := s.clientOf(ctx)
+	if full, ok := s.places.Take(client); !ok {
+		return ticket.Identity{}, nil, busy(full)
+	}
+	f := &flight{client: client, done: make(chan struct{})}
 	s.flights[name] = f
 	// It outlives the request of the first caller, and ends by its time-out.
 	ctx = context.WithoutCancel(ctx)
 	s.running.Go(func() { s.fly(ctx, f, name, cookies, now) })
-	return ticket.Identity{}, false, f
+	return ticket.Identity{}, f, nil
 }
 
 // fly asks the application, remembers an identity, and releases everybody who
@@ -141,25 +149,24 @@ func (s *Sessions) join(ctx context.Context, name digest, cookies string) (ticke
 func (s *Sessions) fly(ctx context.Context, f *flight, name digest, cookies string, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	if f.identity, f.err = s.ask(ctx, cookies, now); f.err == nil {
+	if f.identity, f.err = s.ask(ctx, f.client, cookies, now); f.err == nil {
 		valid := window{begins: now, ends: earlier(now.Add(vouchedFor), f.identity.ExpiresAt)}
 		s.cache.put(name, &verified{identity: f.identity, valid: valid}, now)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.flights, name)
+	s.places.Free(f.client)
 	close(f.done)
 }
 
 // ask waits for its turn and looks up the session. Times count from before the
 // request, so that a slow answer makes nothing last longer.
-func (s *Sessions) ask(ctx context.Context, cookies string, now time.Time) (ticket.Identity, error) {
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return ticket.Identity{}, sessionBusy
+func (s *Sessions) ask(ctx context.Context, client limit.Client, cookies string, now time.Time) (ticket.Identity, error) {
+	if err := s.turns.take(ctx, client); err != nil {
+		return ticket.Identity{}, err
 	}
+	defer s.turns.end(client)
 	data, err := s.lookup.get(ctx, cookies)
 	if err != nil {
 		return ticket.Identity{}, err

@@ -160,7 +160,7 @@ func TestSessionLookupsAreBounded(t *testing.T) {
 	reasons := make(chan string, 1100)
 	for n := range 1100 {
 		go func() { // ends with the answer
-			_, err := s.Authenticate(t.Context(), ticket.NewBearer(fmt.Sprint("cookie-", n)))
+			_, err := client{s, fmt.Sprint("203.0.113.", n%100)}.Authenticate(t.Context(), ticket.NewBearer(fmt.Sprint("cookie-", n)))
 			reasons <- ticket.Reason(err)
 		}()
 	}
@@ -196,7 +196,7 @@ func TestSessionTurnTakesTooLong(t *testing.T) {
 	reasons := make(chan string, 100)
 	for n := range 100 {
 		go func() { // ends with the time-out
-			_, err := s.Authenticate(t.Context(), ticket.NewBearer(fmt.Sprint("cookie-", n)))
+			_, err := client{s, fmt.Sprint("203.0.113.", n%100)}.Authenticate(t.Context(), ticket.NewBearer(fmt.Sprint("cookie-", n)))
 			reasons <- ticket.Reason(err)
 		}()
 	}

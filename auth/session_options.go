@@ -3,7 +3,9 @@ package auth
 import (
 	"crypto/x509"
 	"errors"
+	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"wsticket/internal/header"
@@ -30,6 +32,9 @@ type SessionOptions struct {
 	// CacheSize bounds how many sessions are remembered, each for 10 s at
 	// most. Default 10 000; negative for none.
 	CacheSize int
+	// TrustedProxies are those of gate.Options: as the address of a client, theirs
+	// may be that of many, and its share of the lookups is half of all.
+	TrustedProxies []netip.Prefix
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// RootCAs are the authorities for the certificate of LookupURL. Default:
@@ -38,6 +43,7 @@ type SessionOptions struct {
 }
 
 func (o SessionOptions) withDefaults() SessionOptions {
+	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	if o.Timeout == 0 {
 		o.Timeout = DefaultLookupTimeout
 	}
@@ -54,6 +60,7 @@ func (o SessionOptions) validate(f *ticket.OptionErrors) {
 	f.Check(header.IsToken(o.Cookie), "Cookie", "must be the name of a cookie (got %q)", o.Cookie)
 	_, err := lookupIssuer(o.LookupURL)
 	f.Check(err == nil, "LookupURL", "%w (got %q)", err, withoutUser(o.LookupURL))
+	f.Check(allValid(o.TrustedProxies), "TrustedProxies", "must be valid prefixes")
 	f.Check(o.Timeout >= 0, "Timeout", "must be positive (got %s)", o.Timeout)
 }
 

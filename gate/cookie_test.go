@@ -1,9 +1,13 @@
 package gate_test
 
 import (
+	"context"
+	"net/netip"
 	"testing"
 
+	"wsticket/gate"
 	"wsticket/internal/test"
+	"wsticket/ticket"
 )
 
 // The cookie door. What a Cookie header may look like is tested in
@@ -51,5 +55,28 @@ func TestCookieDoor(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// addressed is an Authenticator that notes the address of the client.
+type addressed struct{ got []netip.Addr }
+
+func (a *addressed) Authenticate(ctx context.Context, _ ticket.Bearer) (ticket.Identity, error) {
+	a.got = append(a.got, ticket.RequestOf(ctx).ClientIP)
+	return ticket.Identity{}, ticket.ErrInvalidBearer
+}
+
+// TestAuthenticatorKnowsTheClient: it needs the address to keep clients from each
+// other's places, and gets it however the gate is called.
+func TestAuthenticatorKnowsTheClient(t *testing.T) {
+	t.Parallel()
+	var seen addressed
+	j := newJudge(t, func(o *gate.Options) { withSessions(o); o.Authenticator, o.Sessions = &seen, &seen })
+	for _, edit := range []string{"Authorization: Bearer " + goodBearer, "Cookie: sid=a"} {
+		_, _, _ = j.judge(t, test.Handshake(plain, "Origin: "+appOrigin, edit))
+	}
+	want := netip.MustParseAddr("192.0.2.1")
+	if len(seen.got) != 2 || seen.got[0] != want || seen.got[1] != want {
+		t.Errorf("got %v, want %s twice", seen.got, want)
 	}
 }

@@ -244,6 +244,10 @@ func (g *Gate) authenticate(ctx context.Context, c Candidate) (ticket.Grant, err
 	if c.credential.kind == kindSession {
 		verify = g.AuthenticateSession
 	}
+	if request := ticket.RequestOf(ctx); !request.ClientIP.IsValid() {
+		request.ClientIP = c.Presentation.ClientIP
+		ctx = ticket.WithRequest(ctx, request)
+	}
 	identity, err := verify(ctx, ticket.NewBearer(c.credential.text))
 	if err != nil {
 		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)

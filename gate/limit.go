@@ -55,27 +55,18 @@ func (l *RateLimiter) Allow(key string) (retryAfter time.Duration, ok bool) {
 	return l.limiter.Allow(key)
 }
 
-// Exhausted reports whether an event of key would be one too many now, and
-// counts nothing.
-func (l *RateLimiter) Exhausted(key string) (retryAfter time.Duration, exhausted bool) {
-	if l == nil {
-		return 0, false
-	}
-	return l.limiter.Exhausted(key)
-}
-
 // Limit counts an event of key with l. If it is one too many, the error is a
 // [*LimitError].
 func Limit(l Limiter, key string) error {
 	if after, ok := l.Allow(key); !ok {
-		return Exceeded(l, after)
+		return exceeded(l, after)
 	}
 	return nil
 }
 
-// Exceeded returns the error of a limit that is reached, a [*LimitError]. If l is a
-// [*RateLimiter], the error says for logs what the limit is.
-func Exceeded(l any, after time.Duration) error {
+// exceeded returns the error of a limit that is reached. If l is a [*RateLimiter],
+// the error says for logs what the limit is.
+func exceeded(l Limiter, after time.Duration) error {
 	err := &LimitError{RetryAfter: after}
 	if rates, ok := l.(*RateLimiter); ok && rates != nil {
 		return ticket.WithAttrs(err, rates.atMost(1))
@@ -133,8 +124,5 @@ func LimitedBy(name string, err error, whose ...slog.Attr) error {
 // NetworkAttr names the network that has reached a limit, "unknown" for that of
 // clients without an address.
 func NetworkAttr(network netip.Prefix) slog.Attr {
-	if !network.IsValid() {
-		return slog.String("network", "unknown")
-	}
-	return slog.String("network", network.String())
+	return slog.String("network", limit.NetworkText(network))
 }

@@ -24,7 +24,8 @@ type Redeemer interface {
 }
 
 // Authenticator verifies a bearer, or the value of a session cookie. Its error
-// wraps [ticket.ErrInvalidBearer] or [ticket.ErrUnavailable].
+// wraps [ticket.ErrInvalidBearer] or [ticket.ErrUnavailable]. The address of the
+// client is in [ticket.RequestOf] its context.
 type Authenticator interface {
 	Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error)
 }

@@ -3,8 +3,8 @@
 // nothing of a connection that was taken over.
 //
 // Each [Connection] keeps the grant that opened it. One ticket never has two
-// connections: if an attempt is retried within the retry window, the newer
-// connection ends the older one.
+// connections in a process: if an attempt is retried within the retry window, the
+// newer connection ends the older one.
 //
 // A program needs [New], [Registry.Shutdown] and [Registry.Stats]. [Connection],
 // [Ender] and the other methods of [Registry] are for package ws.

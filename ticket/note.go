@@ -23,7 +23,8 @@ type NoteStore interface {
 
 	// PutNote keeps a note of a ticket that is in the store, in place of the last
 	// one, and at most for the time for which the store keeps spent marks. If
-	// there is no such ticket it keeps nothing and returns ErrNotFound.
+	// there is no such ticket it keeps nothing and returns ErrNotFound, after as
+	// many round trips.
 	PutNote(ctx context.Context, id ID, n Note) error
 
 	// NoteOf returns the last note of a ticket that is in the store. If there is
@@ -35,12 +36,8 @@ type NoteStore interface {
 // of err before the ticket was spent. The last note counts. It is not kept if the
 // store is no [NoteStore] or is unavailable, or has no such ticket.
 func (s *Service) Note(ctx context.Context, token Token, err error) {
-	s.note(ctx, token.ID(), err, s.now())
-}
-
-func (s *Service) note(ctx context.Context, id ID, err error, at time.Time) {
 	if notes, ok := s.store.(NoteStore); ok {
-		_ = notes.PutNote(ctx, id, Note{Reason: Reason(err), At: at})
+		_ = notes.PutNote(ctx, token.ID(), Note{Reason: Reason(err), At: s.now()})
 	}
 }
 

@@ -81,10 +81,8 @@ func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation
 	}
 	mark := Mark{State: Redeemed, At: now, Attempt: p.Attempt}
 	before, err := s.store.Consume(ctx, id, mark, s.retry)
-	if errors.Is(err, ErrSpent) {
-		s.note(ctx, id, err, now)
-	}
 	if err != nil {
+		s.recordRefusal(ctx, id, mark, false, err)
 		return Grant{}, false, fmt.Errorf("redeem: %w", err)
 	}
 	spentAt := now
@@ -92,16 +90,31 @@ func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation
 		spentAt = before.Mark.At
 	}
 	grant, err := s.check(token, id, before.Record, p, spentAt)
-	if err == nil {
-		return grant, retried, nil
+	if err != nil {
+		s.recordRefusal(ctx, id, mark, !retried, err)
+		return Grant{}, retried, fmt.Errorf("redeem: %w", err)
 	}
-	if !retried {
+	return grant, retried, nil
+}
+
+// recordRefusal keeps for the owner why a ticket was refused. mark is that of this
+// call, and spent reports whether the ticket has it. If this fails, the ticket is
+// refused all the same, and only the reason in the receipt is lost.
+//
+// Whatever the reason, it is one more call of the store. Otherwise the time of an
+// answer would tell a ticket that is unknown from one that was good once.
+func (s *Service) recordRefusal(ctx context.Context, id ID, mark Mark, spent bool, err error) {
+	notes, keeps := s.store.(NoteStore)
+	switch {
+	case errors.Is(err, ErrUnavailable): // and the answer says so
+	case spent:
 		mark.State, mark.Reason = Refused, Reason(err)
-		// If this fails the ticket is refused all the same; only the reason
-		// in the owner's receipt is lost.
 		_ = s.store.Settle(ctx, id, mark)
+	case errors.Is(err, ErrSpent) && keeps:
+		_ = notes.PutNote(ctx, id, Note{Reason: Reason(err), At: mark.At})
+	default:
+		_, _ = s.store.Lookup(ctx, id) // There is nothing to keep.
 	}
-	return Grant{}, retried, fmt.Errorf("redeem: %w", err)
 }
 
 // check compares the presentation with the record, which is spent by now.

@@ -8,6 +8,9 @@ import (
 // Store keeps tickets by their ID. Implementations are safe for concurrent
 // use, and pass the conformance suite of store/storetest.
 //
+// A call takes as many round trips for a ticket that is absent as for one that is
+// there, so that the time of an answer does not tell strangers which it was.
+//
 // Every error wraps a sentinel of this package. An implementation that cannot
 // be sure of the outcome (a time-out, a lost reply, a node that is not the
 // primary) returns an error that wraps [ErrUnavailable]. It never returns a

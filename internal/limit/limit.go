@@ -74,19 +74,6 @@ func (l *Limiter[K]) Allow(key K) (retryAfter time.Duration, ok bool) {
 	return 0, true
 }
 
-// Exhausted reports whether an event of key would now be one too many, and
-// counts nothing. It is for what is counted only when it fails, such as wrong
-// keys: ask before the work, and call [Limiter.Allow] after a failure.
-func (l *Limiter[K]) Exhausted(key K) (retryAfter time.Duration, exhausted bool) {
-	if l == nil {
-		return 0, false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, wait := l.nextLocked(key, l.now().Sub(l.start))
-	return max(wait, 0), wait > 0
-}
-
 // nextLocked returns when the bucket of key will be empty if one more event is
 // counted, and how long that event would have to wait.
 func (l *Limiter[K]) nextLocked(key K, now time.Duration) (empty, wait time.Duration) {

@@ -50,31 +50,6 @@ func TestBurstThenTrickle(t *testing.T) {
 	denied(t, l, "a", time.Second/3, "one more than the burst, later")
 }
 
-func TestExhaustedCountsNothing(t *testing.T) {
-	t.Parallel()
-	c, l := limited(2, time.Second, 100)
-	for range 5 {
-		if after, exhausted := l.Exhausted("a"); exhausted {
-			t.Errorf("got exhausted for %s, want nothing counted", after)
-		}
-	}
-	allowed(t, l, "a", "first")
-	allowed(t, l, "a", "second")
-	if after, exhausted := l.Exhausted("a"); !exhausted || after != time.Second/2 {
-		t.Errorf("got %s, %v, want half a second", after, exhausted)
-	}
-	if _, exhausted := l.Exhausted("b"); exhausted {
-		t.Error("another key is exhausted too")
-	}
-	c.advance(time.Second / 2)
-	if _, exhausted := l.Exhausted("a"); exhausted {
-		t.Error("still exhausted at the time that was announced")
-	}
-	if _, exhausted := (*limit.Limiter[string])(nil).Exhausted("a"); exhausted {
-		t.Error("no limit is exhausted")
-	}
-}
-
 func TestClockThatGoesBackOnlyDelays(t *testing.T) {
 	t.Parallel()
 	c, l := limited(1, time.Second, 100)

@@ -67,6 +67,15 @@ func AddrKey(a netip.Addr) string {
 	}
 }
 
+// NetworkText names a network in logs, "unknown" for that of clients without an
+// address.
+func NetworkText(network netip.Prefix) string {
+	if !network.IsValid() {
+		return "unknown"
+	}
+	return network.String()
+}
+
 // Addresses is a limit for each client address and for its networks. It is safe
 // for concurrent use.
 type Addresses [len(Networks)]*Limiter[netip.Prefix]

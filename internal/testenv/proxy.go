@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -131,6 +132,14 @@ func (p *ProxyServer) Seen(command string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen[strings.ToLower(command)]
+}
+
+// Commands returns how many commands were forwarded, by their names. The caller
+// owns the map.
+func (p *ProxyServer) Commands() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.seen)
 }
 
 // Dropped returns how many replies were dropped.

@@ -94,8 +94,9 @@ func (s *Store) withTimeout(ctx context.Context, key string, fn func(context.Con
 	return r, s.translate(ctx, err)
 }
 
-// runStep runs a step on a key, behind the guard that the store uses.
-func (s *Store) runStep(ctx context.Context, step guardedScript, key string, args ...any) (reply, error) {
+// runStep runs a step on keys of one slot, behind the guard that the store uses.
+func (s *Store) runStep(ctx context.Context, step guardedScript, keys []string, args ...any) (reply, error) {
+	key := keys[0]
 	return s.withTimeout(ctx, key, func(ctx context.Context) (reply, error) {
 		fenced, err := s.isFenced(ctx, key)
 		if err != nil {
@@ -105,6 +106,6 @@ func (s *Store) runStep(ctx context.Context, step guardedScript, key string, arg
 		if fenced {
 			sc = step.fenced
 		}
-		return runScript(ctx, s.pipeline.forKey(key), sc, []string{key}, args...)
+		return runScript(ctx, s.pipeline.forKey(key), sc, keys, args...)
 	})
 }

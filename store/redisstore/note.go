@@ -9,19 +9,22 @@ import (
 )
 
 // noteKey is the key of a ticket's note. Notes have keys of their own, so that no
-// command about them touches a ticket.
-func (s *Store) noteKey(id ticket.ID) string { return s.key(id) + ":note" }
+// command about them changes a ticket. The hash tag is the ticket's key, so that
+// both are in the same slot of a cluster.
+func (s *Store) noteKey(id ticket.ID) string { return s.prefix + "note:{" + s.key(id) + "}" }
 
-// PutNote implements [ticket.NoteStore] with two commands. Notes are rare.
+// PutNote implements [ticket.NoteStore] with one script, which is one command
+// whether or not there is such a ticket.
 func (s *Store) PutNote(ctx context.Context, id ticket.ID, n ticket.Note) error {
 	value, err := record.EncodeNote(n)
 	if err != nil {
 		return fmt.Errorf("put note: %w", err)
 	}
-	if _, err := s.Lookup(ctx, id); err != nil {
-		return fmt.Errorf("put note: %w", err)
+	r, err := s.runStep(ctx, s.scripts.note, []string{s.key(id), s.noteKey(id)}, value, s.retention.Milliseconds())
+	if err == nil {
+		_, err = r.entry(id)
 	}
-	if _, err := s.sendNote(ctx, id, "set", s.noteKey(id), value, "px", s.retention.Milliseconds()); err != nil {
+	if err != nil {
 		return fmt.Errorf("put note: %w", err)
 	}
 	return nil
@@ -29,7 +32,11 @@ func (s *Store) PutNote(ctx context.Context, id ticket.ID, n ticket.Note) error 
 
 // NoteOf implements [ticket.NoteStore].
 func (s *Store) NoteOf(ctx context.Context, id ticket.ID) (ticket.Note, error) {
-	r, err := s.sendNote(ctx, id, "get", s.noteKey(id))
+	key := s.noteKey(id)
+	r, err := s.withTimeout(ctx, key, func(ctx context.Context) (reply, error) {
+		r, _, err := s.pipeline.send(ctx, key, []any{"get", key})
+		return r, err
+	})
 	if err == nil && !r.found {
 		err = ticket.ErrNotFound
 	}
@@ -41,13 +48,4 @@ func (s *Store) NoteOf(ctx context.Context, id ticket.ID) (ticket.Note, error) {
 		return ticket.Note{}, fmt.Errorf("note: %w", err)
 	}
 	return n, nil
-}
-
-// sendNote sends a command about the note of a ticket.
-func (s *Store) sendNote(ctx context.Context, id ticket.ID, args ...any) (reply, error) {
-	key := s.noteKey(id)
-	return s.withTimeout(ctx, key, func(ctx context.Context) (reply, error) {
-		r, _, err := s.pipeline.send(ctx, key, args)
-		return r, err
-	})
 }

@@ -3,7 +3,7 @@ package redisstore
 import "github.com/redis/go-redis/v9"
 
 // A script consists of a guard, which decides whether it may run, and a step on
-// one key. Redis runs it as one atomic step.
+// one ticket. Redis runs it as one atomic step.
 //
 // The steps return the value as it was before, from which the caller learns
 // what happened: a live record means that this call consumed it. They leave
@@ -71,10 +71,18 @@ return v`
 	settleStep = load + refuse + `if record and v:byte(74) > 1 then redis.call('SETRANGE', KEYS[1], 73, ARGV[1]) end
 return v`
 
-	// lookupStep: KEYS[1] key. It hides a pending record of another primary,
-	// because nobody can consume it. A spent one stays spent.
-	lookupStep = load + `if record and v:byte(74) == 1 and not ours(v) then return false end
-` + age + `return v`
+	// hide ends the script for a pending record of another primary, as if there
+	// were none, because nobody can consume it. A spent one stays spent.
+	hide = `if record and v:byte(74) == 1 and not ours(v) then return false end
+`
+
+	// lookupStep: KEYS[1] key.
+	lookupStep = load + hide + age + `return v`
+
+	// noteStep: KEYS[1] key, KEYS[2] that of its note; ARGV note, and for how many
+	// milliseconds it is kept.
+	noteStep = load + hide + `if record then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) end
+return v`
 
 	// identityScript returns the server's identity, "replica" or "hidden". These
 	// are no errors, because the client library would close the connection. A
@@ -100,13 +108,14 @@ func newGuardedScript(step string) guardedScript {
 
 // scripts are all that a store runs.
 type scripts struct {
-	identity                script
-	consume, settle, lookup guardedScript
+	identity                      script
+	consume, settle, lookup, note guardedScript
 }
 
 func newScripts() scripts {
 	return scripts{
 		identity: newScript(identityScript), consume: newGuardedScript(consumeStep),
 		settle: newGuardedScript(settleStep), lookup: newGuardedScript(lookupStep),
+		note: newGuardedScript(noteStep),
 	}
 }

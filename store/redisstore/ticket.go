@@ -92,7 +92,7 @@ func (s *Store) writeMark(ctx context.Context, step guardedScript, id ticket.ID,
 	if err != nil {
 		return ticket.Entry{}, err
 	}
-	r, err := s.runStep(ctx, step, s.key(id), encoded)
+	r, err := s.runStep(ctx, step, []string{s.key(id)}, encoded)
 	if err != nil {
 		return ticket.Entry{}, err
 	}
@@ -103,7 +103,7 @@ func (s *Store) writeMark(ctx context.Context, step guardedScript, id ticket.ID,
 // failover, a ticket that was spent is found as long as its mark is kept, and
 // one that was live is [ticket.ErrNotFound], because it cannot be consumed.
 func (s *Store) Lookup(ctx context.Context, id ticket.ID) (ticket.Entry, error) {
-	r, err := s.runStep(ctx, s.scripts.lookup, s.key(id))
+	r, err := s.runStep(ctx, s.scripts.lookup, []string{s.key(id)})
 	if err != nil {
 		return ticket.Entry{}, fmt.Errorf("lookup: %w", err)
 	}

@@ -141,8 +141,9 @@ var fieldKeys = map[string]string{
 	"auth.Issuers[].Leeway":              "issuers[].leeway",
 	"auth.Issuers[].Claims":              "issuers[].claims",
 
-	"auth.Cookie":    "session.cookie",
-	"auth.LookupURL": "session.lookup_url",
+	"auth.Cookie":         "session.cookie",
+	"auth.LookupURL":      "session.lookup_url",
+	"auth.TrustedProxies": "public.trusted_proxies",
 
 	"auth.Keys[].Name":   "internal.api_keys[].name",
 	"auth.Keys[].SHA256": "internal.api_keys[].sha256",

@@ -41,7 +41,9 @@ func (s *Service) buildSessions() error {
 		return nil
 	}
 	var err error
-	s.sessions, err = auth.NewSessions(auth.SessionOptions{Cookie: s.cfg.Session.Cookie, LookupURL: s.cfg.Session.LookupURL})
+	s.sessions, err = auth.NewSessions(auth.SessionOptions{
+		Cookie: s.cfg.Session.Cookie, LookupURL: s.cfg.Session.LookupURL, TrustedProxies: s.cfg.Public.Prefixes(),
+	})
 	if err == nil {
 		s.metrics.Sessions(s.sessions.Stats)
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -12,14 +13,12 @@ import (
 	"wsticket/ticket"
 )
 
-// BenchmarkService measures issue and redeem without HTTP, for each store and
+// BenchmarkService measures issue, redeem and its refusal without HTTP, for each store and
 // several numbers of concurrent callers.
 func BenchmarkService(b *testing.B) {
 	redisServer := testenv.Redis(b)
 	for name, open := range map[string]func() (closingStore, error){
-		"memory": func() (closingStore, error) {
-			return memstore.New(memstore.Options{MaxTickets: 100_000_000, Retention: time.Second})
-		},
+		"memory": openMemory,
 		"redis": func() (closingStore, error) {
 			return redisstore.Open(redisServer.URL(), redisstore.Options{Retention: time.Second})
 		},
@@ -36,6 +35,18 @@ func BenchmarkService(b *testing.B) {
 				test.Measure(b, callers, b.N, func(n int) error {
 					_, err := service.Redeem(b.Context(), tokens[n], ticket.Presentation{Attempt: "bench"})
 					return err
+				})
+			})
+			// What strangers can cost: a refusal is one more call of the store.
+			b.Run(fmt.Sprintf("%s/refuse/%d", name, callers), func(b *testing.B) {
+				elsewhere, service := benchTickets(b, openMemory), benchTickets(b, open)
+				tokens := make([]ticket.Token, b.N)
+				test.Measure(b, 64, b.N, func(n int) error { return issueTo(b, elsewhere, &tokens[n]) })
+				test.Measure(b, callers, b.N, func(n int) error {
+					if _, err := service.Redeem(b.Context(), tokens[n], ticket.Presentation{}); !errors.Is(err, ticket.ErrNotFound) {
+						return fmt.Errorf("got %w, want it unknown", err)
+					}
+					return nil
 				})
 			})
 		}
@@ -64,6 +75,10 @@ func BenchmarkRedisFloor(b *testing.B) {
 type closingStore interface {
 	ticket.Store
 	Close() error
+}
+
+func openMemory() (closingStore, error) {
+	return memstore.New(memstore.Options{MaxTickets: 100_000_000, Retention: time.Second})
 }
 
 func benchTickets(b *testing.B, open func() (closingStore, error)) *ticket.Service {
