@@ -1,12 +1,19 @@
 package relay
 
-import "net"
+import (
+	"net"
+
+	"wsticket/internal/wsframe"
+)
 
 // Tracker is tracker.
 type Tracker = tracker
 
-// NewTracker returns a tracker with this limit.
-func NewTracker(limit int64) *Tracker { return &tracker{limit: limit} }
+// NewTracker returns a tracker of a client or of an application, with this limit
+// and these extensions.
+func NewTracker(client bool, limit int64, extensions ...string) *Tracker {
+	return &tracker{limit: limit, rules: wsframe.Rules{Masked: client, Bits: reservedBits(extensions)}}
+}
 
 // Feed is feed.
 func (t *tracker) Feed(b []byte) (int, error) { return t.feed(b) }

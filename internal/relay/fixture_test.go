@@ -89,9 +89,9 @@ func (p *peer) frame() (wsframe.Header, []byte) {
 	if err != nil {
 		p.t.Fatalf("read a header: got %q, %v", head, err)
 	}
-	h, size, err := wsframe.ParseHeader(head)
-	if err != nil {
-		p.t.Fatalf("header %q: %v", head, err)
+	h, size, fault := wsframe.ParseHeader(head)
+	if fault != "" {
+		p.t.Fatalf("header %q: %v", head, fault)
 	}
 	_, _ = p.in.Discard(size)
 	payload := make([]byte, h.Length)
