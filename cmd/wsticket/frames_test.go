@@ -112,16 +112,9 @@ func (p rawPeer) wantClose(t *testing.T, who, before string, code uint16) {
 // that RFC 6455 forbids, and ws.max_message holds.
 func TestFrameAttacks(t *testing.T) {
 	t.Parallel()
-	masked := func(op wsframe.Opcode, payload string) string {
-		return string(wsframe.Append(nil, op, []byte(payload), &[4]byte{1, 2, 3, 4}))
-	}
-	plain := func(op wsframe.Opcode, payload string) string {
-		return string(wsframe.Append(nil, op, []byte(payload), nil))
-	}
-	// first changes the first byte of a frame.
-	first := func(frame string, clear, set byte) string { return string([]byte{frame[0]&^clear | set}) + frame[1:] }
-	const fin, rsv1 = 0x80, 0x40
-	part := first(masked(wsframe.Text, strings.Repeat("a", 900)), fin, 0)
+	masked, plain := test.Masked, test.Plain
+	const rsv1 = 4
+	part := test.Fragment(masked(wsframe.Text, strings.Repeat("a", 900)))
 
 	address, applications := rawApplication(t)
 	idp := newProvider(t)
@@ -137,15 +130,15 @@ func TestFrameAttacks(t *testing.T) {
 		{"an unmasked frame", "client", masked(wsframe.Text, "hello"), plain(wsframe.Text, "smuggled"), wsframe.FaultMask},
 		{"a ping of 126 bytes", "client", "", masked(wsframe.Ping, strings.Repeat("p", 126)), wsframe.FaultControlLength},
 		{"a ping of 60 KiB, which ws.max_message does not count", "client", "", masked(wsframe.Ping, strings.Repeat("p", 60<<10)), wsframe.FaultControlLength},
-		{"a fragmented ping", "client", "", first(masked(wsframe.Ping, "p"), fin, 0), wsframe.FaultControlFragment},
-		{"a reserved opcode", "client", "", first(masked(wsframe.Text, "x"), 0xf, 0x3), wsframe.FaultOpcode},
-		{"a reserved control opcode", "client", "", first(masked(wsframe.Text, "x"), 0xf, 0xb), wsframe.FaultOpcode},
-		{"compression that was not agreed on", "client", "", first(masked(wsframe.Text, "x"), 0, rsv1), wsframe.FaultReservedBit},
+		{"a fragmented ping", "client", "", test.Fragment(masked(wsframe.Ping, "p")), wsframe.FaultControlFragment},
+		{"a reserved opcode", "client", "", masked(0x3, "x"), wsframe.FaultOpcode},
+		{"a reserved control opcode", "client", "", masked(0xB, "x"), wsframe.FaultOpcode},
+		{"compression that was not agreed on", "client", "", test.Reserved(rsv1, masked(wsframe.Text, "x")), wsframe.FaultReservedBit},
 		{"a close code that stands for a lost connection", "client", "", masked(wsframe.Close, "\x03\xee"), wsframe.FaultClose},
 		{"a request is no frame", "client", "", "GET / HTTP/1.1\r\nHost: internal\r\n\r\n", wsframe.FaultOpcode},
 		{"a masked frame", "upstream", plain(wsframe.Text, "hello"), masked(wsframe.Text, "x"), wsframe.FaultMask},
 		{"an error page within the stream", "upstream", "", "HTTP/1.1 500 Internal Server Error\r\n\r\n", wsframe.FaultControlFragment},
-		{"a message within one", "upstream", first(plain(wsframe.Text, "begun"), fin, 0), plain(wsframe.Text, "x"), wsframe.FaultInterleaved},
+		{"a message within one", "upstream", test.Fragment(plain(wsframe.Text, "begun")), plain(wsframe.Text, "x"), wsframe.FaultInterleaved},
 	} {
 		t.Run(tt.rule+" from the "+tt.from, func(t *testing.T) {
 			ticket := issue(t, p.public, bearer)

@@ -24,12 +24,12 @@ type pump struct {
 	src, dst *peerConn
 	total    *counter // of all tunnels, in this direction
 	traffic  Traffic  // of this tunnel, in this direction
-	frames   tracker
+	frames   wsframe.Tracker
 	// partial holds the first partialLen bytes of a header or Close frame that
 	// is not complete. They are forwarded together with the rest of it, so that
 	// no write ends within a header, and nothing is sent of a frame that turns
 	// out to be invalid.
-	partial    [maxPartial]byte
+	partial    [wsframe.MaxPartial]byte
 	partialLen uint8
 	// discarding is set when a Close frame has been sent to dst, from src or
 	// from the relay. No frame may follow it (RFC 6455 5.5.1): what src sends
@@ -55,7 +55,7 @@ type pump struct {
 	readErr, writeErr      error
 }
 
-func (p *pump) init(t *Tunnel, src, dst *peerConn, total *counter, frames tracker) {
+func (p *pump) init(t *Tunnel, src, dst *peerConn, total *counter, frames wsframe.Tracker) {
 	p.tunnel, p.src, p.dst, p.total, p.frames = t, src, dst, total, frames
 	p.onReadable, p.onWritable = p.readable, p.writable
 }
@@ -181,7 +181,7 @@ func (p *pump) forwardRead(n int) error {
 // forward forwards b. If a frame of the relay is wanted, it is inserted at the
 // end of the current frame, provided that b reaches that far.
 func (p *pump) forward(b []byte) error {
-	if left := p.frames.left; left <= int64(len(b)) && p.frameWanted.Load() {
+	if left := p.frames.Left; left <= int64(len(b)) && p.frameWanted.Load() {
 		if err := p.copyFrames(b[:left]); err != nil {
 			return err
 		}
@@ -197,25 +197,25 @@ func (p *pump) forward(b []byte) error {
 // incomplete header or Close frame at its end, which it keeps, and what must
 // not be forwarded.
 func (p *pump) copyFrames(b []byte) error {
-	messages := p.frames.messages
-	n, invalid := p.frames.feed(b)
-	if p.frames.closing {
+	messages := p.frames.Messages
+	n, invalid := p.frames.Feed(b)
+	if p.frames.Closing {
 		p.tunnel.closeFound(p)
 	}
 	if n > 0 && !p.discarding {
 		if err := p.write(b[:n]); err != nil {
 			return err
 		}
-		p.count(p.frames.messages-messages, uint64(n))
+		p.count(p.frames.Messages-messages, uint64(n))
 	}
 	switch {
 	case invalid != nil:
 		return p.rejectFrame(invalid, b[n:])
-	case p.frames.closing:
+	case p.frames.Closing:
 		p.discarding = true
 		p.tunnel.closeRead(p)
 	default:
-		p.partialLen = uint8(copy(p.partial[:], b[n:])) //nolint:gosec // At most maxPartial.
+		p.partialLen = uint8(copy(p.partial[:], b[n:])) //nolint:gosec // At most wsframe.MaxPartial.
 	}
 	return nil
 }
@@ -227,7 +227,7 @@ func (p *pump) count(messages, bytes uint64) {
 }
 
 // rejectFrame closes the tunnel because of the frame at the start of rest,
-// which is not forwarded. err is an error of tracker.feed.
+// which is not forwarded. err is an error of its tracker.
 func (p *pump) rejectFrame(err error, rest []byte) error {
 	fault, broken := errors.AsType[wsframe.Fault](err)
 	p.tunnel.close(p.refusal(fault))
@@ -237,13 +237,13 @@ func (p *pump) rejectFrame(err error, rest []byte) error {
 	if !broken {
 		// The message is too big. Parse on without a limit, to find the Close
 		// frame that ends the close handshake.
-		p.frames.limit = 0
+		p.frames.Limit = 0
 		return p.copyFrames(rest)
 	}
 	// A peer that breaks one rule may break any, so that no frame can be found
 	// any more: treat everything as the payload of one endless frame, which is
 	// discarded.
-	p.frames.left = math.MaxInt64
+	p.frames.Left = math.MaxInt64
 	return nil
 }
 
@@ -267,7 +267,7 @@ func (p *pump) refusal(fault wsframe.Fault) closeFrames {
 // if the last forwarded frame is complete. A control frame may also stand
 // between the fragments of a message (RFC 6455 5.4).
 func (p *pump) insertFrame() error {
-	if p.frames.left > 0 {
+	if p.frames.Left > 0 {
 		return nil
 	}
 	p.frameWanted.Store(false)

@@ -99,10 +99,10 @@ func (r *Relay) newTunnel(client, upstream net.Conn, bits wsframe.ReservedBits, 
 	}
 	t.client.init(client)
 	t.upstream.init(upstream)
-	t.up.init(t, &t.client, &t.upstream, &r.fromClient, tracker{
-		limit: r.options.MaxMessage, rules: wsframe.Rules{Masked: true, Bits: bits},
+	t.up.init(t, &t.client, &t.upstream, &r.fromClient, wsframe.Tracker{
+		Limit: r.options.MaxMessage, Rules: wsframe.Rules{Masked: true, Bits: bits},
 	})
-	t.down.init(t, &t.upstream, &t.client, &r.fromUpstream, tracker{rules: wsframe.Rules{Bits: bits}})
+	t.down.init(t, &t.upstream, &t.client, &r.fromUpstream, wsframe.Tracker{Rules: wsframe.Rules{Bits: bits}})
 	return t
 }
 
@@ -177,7 +177,7 @@ func (t *Tunnel) encodeClose(p *pump, frames *closeFrames) []byte {
 // closeFound records how the tunnel ends when p has read a Close frame.
 func (t *Tunnel) closeFound(p *pump) {
 	t.mu.Lock()
-	t.recordEnd(Result{Code: p.frames.code, By: t.nameOf(p.src)})
+	t.recordEnd(Result{Code: p.frames.Code, By: t.nameOf(p.src)})
 	t.mu.Unlock()
 }
 

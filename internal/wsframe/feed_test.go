@@ -1,11 +1,11 @@
-package relay_test
+package wsframe_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
-	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/wsframe"
 )
 
@@ -13,10 +13,10 @@ import (
 // their size.
 func BenchmarkTracker(b *testing.B) {
 	for _, size := range []int{0, 125, 4 << 10, 64 << 10} {
-		frame := masked(wsframe.Binary, strings.Repeat("x", size))
+		frame := test.Masked(wsframe.Binary, strings.Repeat("x", size))
 		read := []byte(strings.Repeat(frame, max(1, 72<<10/len(frame))))
 		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
-			t := relay.NewTracker(true, 64<<10)
+			t := wsframe.Tracker{Limit: 64 << 10, Rules: wsframe.Rules{Masked: true}}
 			b.ReportAllocs()
 			for b.Loop() {
 				if n, err := t.Feed(read); n != len(read) || err != nil {

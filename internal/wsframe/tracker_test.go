@@ -1,4 +1,4 @@
-package relay_test
+package wsframe_test
 
 import (
 	"bytes"
@@ -7,17 +7,24 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws"
+	"pgregory.net/rapid"
 
-	"wsticket/internal/relay"
+	"wsticket/internal/test"
 	"wsticket/internal/wsframe"
 )
 
 // direction is whose frames are tracked, and what was agreed on.
 type direction struct {
-	client     bool
-	extensions string
-	limit      int64
+	client bool
+	bits   wsframe.ReservedBits
+	limit  int64
 }
+
+// The bits of compression, and of an extension that nobody knows.
+var (
+	deflate = wsframe.ReservedBits{First: 4}
+	unknown = wsframe.ReservedBits{First: 7, Other: 7}
+)
 
 // seen is what a tracker knows about a stream.
 type seen struct {
@@ -35,7 +42,7 @@ func track(t testing.TB, stream []byte, d direction, sizes []byte) seen {
 	t.Helper()
 	var got seen
 	var held []byte
-	tracker := relay.NewTracker(d.client, d.limit, d.extensions)
+	tracker := wsframe.Tracker{Limit: d.limit, Rules: wsframe.Rules{Masked: d.client, Bits: d.bits}}
 	for i, rest := 0, stream; len(rest) > 0; i++ {
 		size := len(rest)
 		if len(sizes) > 0 {
@@ -45,16 +52,14 @@ func track(t testing.TB, stream []byte, d direction, sizes []byte) seen {
 		rest = rest[size:]
 		n, err := tracker.Feed(chunk)
 		got.passes += n
-		if _, got.closing, _ = tracker.Seen(); got.closing || err != nil {
-			got.err = err
+		if got.err = err; err != nil || tracker.Closing {
 			break
 		}
-		if held = bytes.Clone(chunk[n:]); len(held) > relay.MaxPartial {
-			t.Fatalf("%d bytes are left over, want at most %d", len(held), relay.MaxPartial)
+		if held = bytes.Clone(chunk[n:]); len(held) > wsframe.MaxPartial {
+			t.Fatalf("%d bytes are left over, want at most %d", len(held), wsframe.MaxPartial)
 		}
 	}
-	got.messages, got.closing, got.code = tracker.Seen()
-	got.between = tracker.Between()
+	got.messages, got.closing, got.code, got.between = tracker.Messages, tracker.Closing, tracker.Code, tracker.Left == 0
 	return got
 }
 
@@ -70,7 +75,7 @@ func oracle(stream []byte, d direction) seen {
 		want.between = true
 		h, headerSize, fault := readHeader(stream[want.passes:])
 		if headerSize > 0 && fault == nil {
-			fault = judge(h, state, d.extensions)
+			fault = judge(h, state, d.bits)
 		}
 		if headerSize == 0 || fault != nil {
 			want.err = fault
@@ -89,7 +94,7 @@ func oracle(stream []byte, d direction) seen {
 			return want
 		case h.OpCode.IsControl():
 		case d.limit > 0 && h.Length > d.limit-size:
-			want.err = relay.ErrTooBig
+			want.err = wsframe.ErrTooBig
 			return want
 		default:
 			state, size = state.Set(ws.StateFragmented), size+h.Length
@@ -126,9 +131,8 @@ func readHeader(b []byte) (h ws.Header, size int, fault error) {
 
 // judge checks a header. The library allows all reserved bits or none, so those
 // of compression are checked here.
-func judge(h ws.Header, state ws.State, extensions string) error {
-	deflate := extensions == "permessage-deflate"
-	if extensions != "" {
+func judge(h ws.Header, state ws.State, bits wsframe.ReservedBits) error {
+	if bits != (wsframe.ReservedBits{}) {
 		state = state.Set(ws.StateExtended)
 	}
 	err := ws.CheckHeader(h, state)
@@ -140,7 +144,7 @@ func judge(h ws.Header, state ws.State, extensions string) error {
 	case errors.Is(err, ws.ErrProtocolControlNotFinal):
 		return wsframe.FaultControlFragment
 	case errors.Is(err, ws.ErrProtocolNonZeroRsv),
-		deflate && h.Rsv != 0 && (!h.Rsv1() || h.Rsv2() || h.Rsv3() || h.OpCode != ws.OpText && h.OpCode != ws.OpBinary):
+		bits == deflate && h.Rsv != 0 && (!h.Rsv1() || h.Rsv2() || h.Rsv3() || h.OpCode != ws.OpText && h.OpCode != ws.OpBinary):
 		return wsframe.FaultReservedBit
 	case errors.Is(err, ws.ErrProtocolMaskRequired), errors.Is(err, ws.ErrProtocolMaskUnexpected):
 		return wsframe.FaultMask
@@ -179,24 +183,24 @@ func judgeClose(h ws.Header, payload []byte) (uint16, error) {
 func FuzzTracker(f *testing.F) {
 	long := strings.Repeat("x", 300)
 	for i, stream := range []string{
-		"", "\x81", masked(wsframe.Text, "hello") + masked(wsframe.Binary, long),
-		fragment(plain(wsframe.Text, long)) + plain(wsframe.Ping, "") + fragment(plain(wsframe.Continuation, "")) + plain(wsframe.Continuation, long),
-		masked(wsframe.Close, closing(4001, "reason")) + "rubbish", plain(wsframe.Close, ""), plain(wsframe.Close, closing(1013, "")),
-		masked(wsframe.Close, closing(1000, strings.Repeat("r", 123))),
-		plain(wsframe.Close, closing(1000, ""))[:3], header(wsframe.Binary, 1<<30) + "x", plain(wsframe.Binary, strings.Repeat("x", 70_000)),
-		rsv(4, fragment(masked(wsframe.Text, long))) + masked(wsframe.Continuation, long), rsv(2, plain(wsframe.Continuation, "")),
-		fragment(masked(wsframe.Text, long)) + fragment(masked(wsframe.Continuation, long)) + masked(wsframe.Continuation, long),
+		"", "\x81", test.Masked(wsframe.Text, "hello") + test.Masked(wsframe.Binary, long),
+		test.Fragment(test.Plain(wsframe.Text, long)) + test.Plain(wsframe.Ping, "") + test.Fragment(test.Plain(wsframe.Continuation, "")) + test.Plain(wsframe.Continuation, long),
+		test.Masked(wsframe.Close, closePayload(4001, "reason")) + "rubbish", test.Plain(wsframe.Close, ""), test.Plain(wsframe.Close, closePayload(1013, "")),
+		test.Masked(wsframe.Close, closePayload(1000, strings.Repeat("r", 123))),
+		test.Plain(wsframe.Close, closePayload(1000, ""))[:3], "\x82\xff\x00\x00\x00\x00\x40\x00\x00\x00\x01\x02\x03\x04x", test.Plain(wsframe.Binary, strings.Repeat("x", 70_000)),
+		test.Reserved(4, test.Fragment(test.Masked(wsframe.Text, long))) + test.Masked(wsframe.Continuation, long), test.Reserved(2, test.Plain(wsframe.Continuation, "")),
+		test.Fragment(test.Masked(wsframe.Text, long)) + test.Fragment(test.Masked(wsframe.Continuation, long)) + test.Masked(wsframe.Continuation, long),
 	} {
 		client := i%2 == 0 || strings.Contains(stream, "\x01\x02\x03\x04")
 		f.Add([]byte(stream), client, byte(0), int64(0), []byte{})
 		f.Add([]byte(stream), client, byte(1), int64(500), []byte{0})
 		f.Add([]byte(stream), client, byte(2), int64(300), []byte{5, 0, 255})
 	}
-	for _, tt := range faults() {
-		f.Add([]byte(tt.before+tt.bad+"rubbish"), tt.client, byte(0), int64(0), []byte{0})
+	for _, tt := range test.FrameFaults() {
+		f.Add([]byte(tt.Before+tt.Bad+"rubbish"), tt.Client, byte(0), int64(0), []byte{0})
 	}
 	f.Fuzz(func(t *testing.T, stream []byte, client bool, extension byte, limit int64, sizes []byte) {
-		d := direction{client, [...]string{"", "permessage-deflate", "x-other"}[extension%3], max(limit, 0)}
+		d := direction{client, [...]wsframe.ReservedBits{{}, deflate, unknown}[extension%3], max(limit, 0)}
 		want := oracle(stream, d)
 		for _, sizes := range [][]byte{sizes, nil, {0}} {
 			if got := track(t, stream, d, sizes); got != want {
@@ -209,20 +213,75 @@ func FuzzTracker(f *testing.F) {
 // Each fault is found wherever the stream is cut, and nothing of its frame passes.
 func TestFaultsInAnyPieces(t *testing.T) {
 	t.Parallel()
-	for _, tt := range faults() {
-		d := direction{tt.client, tt.extensions, 0}
-		stream := []byte(tt.before + tt.bad)
-		want := seen{passes: len(tt.before), messages: tt.messages, between: true, err: tt.fault}
+	for _, tt := range test.FrameFaults() {
+		d := direction{client: tt.Client}
+		if tt.Deflate {
+			d.bits = deflate
+		}
+		stream := []byte(tt.Before + tt.Bad)
+		want := seen{passes: len(tt.Before), messages: 1, between: true, err: tt.Fault}
 		if got := oracle(stream, d); got != want {
-			t.Errorf("%s: the oracle says %+v, want %+v", tt.rule, got, want)
+			t.Errorf("%s: the oracle says %+v, want %+v", tt.Rule, got, want)
 		}
 		for cut := range min(len(stream), 256) {
 			if got := track(t, stream, d, []byte{byte(cut)}); got != want {
-				t.Errorf("%s, in pieces of %d: got %+v, want %+v", tt.rule, cut+1, got, want)
+				t.Errorf("%s, in pieces of %d: got %+v, want %+v", tt.Rule, cut+1, got, want)
 			}
 			if got := track(t, stream, d, []byte{byte(cut), 255}); got != want {
-				t.Errorf("%s, cut after %d: got %+v, want %+v", tt.rule, cut+1, got, want)
+				t.Errorf("%s, cut after %d: got %+v, want %+v", tt.Rule, cut+1, got, want)
 			}
 		}
 	}
+}
+
+func closePayload(code uint16, reason string) string {
+	return string(wsframe.ClosePayload(code, reason))
+}
+
+// genFrame draws a frame that is mostly valid.
+func genFrame(client bool) *rapid.Generator[string] {
+	seldom := func(t *rapid.T, what string) bool { return rapid.IntRange(0, 15).Draw(t, what) == 0 }
+	return rapid.Custom(func(t *rapid.T) string {
+		op := rapid.SampledFrom([]wsframe.Opcode{
+			wsframe.Text, wsframe.Binary, wsframe.Continuation, wsframe.Continuation, wsframe.Ping, wsframe.Pong, wsframe.Close,
+		}).Draw(t, "opcode")
+		if seldom(t, "any opcode") {
+			op = wsframe.Opcode(rapid.IntRange(0, 15).Draw(t, "which"))
+		}
+		payload := strings.Repeat("x", rapid.SampledFrom([]int{0, 1, 2, 20, 124, 125, 126, 300, 65_535, 65_536}).Draw(t, "size"))
+		if op == wsframe.Close {
+			payload = closePayload(uint16(rapid.IntRange(990, 5010).Draw(t, "code")), "bye")
+		}
+		frame := test.Plain(op, payload)
+		if client != seldom(t, "wrong mask") {
+			frame = test.Masked(op, payload)
+		}
+		if rapid.Bool().Draw(t, "fragment") && (!op.IsControl() || seldom(t, "control frame")) {
+			frame = test.Fragment(frame)
+		}
+		if seldom(t, "reserved bits") {
+			frame = test.Reserved(byte(rapid.IntRange(1, 7).Draw(t, "bits")), frame)
+		}
+		return frame
+	})
+}
+
+// Streams of many frames, most of them valid, are judged like by another parser,
+// in whatever pieces they come.
+func TestTrackerAgainstOracle(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		d := direction{
+			client: rapid.Bool().Draw(rt, "client"),
+			bits:   rapid.SampledFrom([]wsframe.ReservedBits{{}, deflate, unknown}).Draw(rt, "bits"),
+			limit:  rapid.SampledFrom([]int64{0, 125, 400, 70_000}).Draw(rt, "limit"),
+		}
+		stream := []byte(strings.Join(rapid.SliceOfN(genFrame(d.client), 1, 8).Draw(rt, "frames"), ""))
+		want := oracle(stream, d)
+		for _, sizes := range [][]byte{nil, {0}, rapid.SliceOfN(rapid.Byte(), 1, 8).Draw(rt, "sizes")} {
+			if got := track(t, stream, d, sizes); got != want {
+				rt.Errorf("%+v in chunks of %v: got %+v, want %+v", d, sizes, got, want)
+			}
+		}
+	})
 }
