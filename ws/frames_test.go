@@ -2,7 +2,6 @@ package ws_test
 
 import (
 	"context"
-	"io"
 	"strings"
 	"testing"
 
@@ -68,7 +67,7 @@ func TestFramesInPieces(t *testing.T) {
 		issued := f.issue(nil)
 		got := f.send(t, strings.ReplaceAll(request(query), "$T", issued.Token.Reveal())+stream[:cut])
 		for _, b := range []byte(stream[cut:]) {
-			_, _ = io.WriteString(got.conn, string([]byte{b}))
+			_, _ = got.conn.Write([]byte{b})
 		}
 		var seen []string
 		for {

@@ -12,5 +12,5 @@
 // pump as its only writer. A pump holds a buffer only while it has data to
 // forward. An idle tunnel costs two small goroutine stacks, two file
 // descriptors, a timer if [Options.Ping] or [Options.IdleTimeout] is set, and
-// about 1.5 KiB.
+// about 1.6 KiB.
 package relay

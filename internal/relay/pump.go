@@ -25,12 +25,11 @@ type pump struct {
 	total    *counter // of all tunnels, in this direction
 	traffic  Traffic  // of this tunnel, in this direction
 	frames   wsframe.Tracker
-	// partial holds the first partialLen bytes of a header or Close frame that
-	// is not complete. They are forwarded together with the rest of it, so that
-	// no write ends within a header, and nothing is sent of a frame that turns
-	// out to be invalid.
-	partial    [wsframe.MaxPartial]byte
-	partialLen uint8
+	// partial holds the first bytes of a header or Close frame that is not
+	// complete, up to [wsframe.MaxPartial]. They are forwarded together with the
+	// rest of it, so that no write ends within a header, and nothing is sent of
+	// a frame that turns out to be invalid.
+	partial []byte
 	// discarding is set when a Close frame has been sent to dst, from src or
 	// from the relay. No frame may follow it (RFC 6455 5.5.1): what src sends
 	// is still parsed, but not forwarded.
@@ -155,10 +154,7 @@ func (p *pump) acquireBuffer() []byte {
 	if p.buffer == nil {
 		p.buffer = buffers.Get().(*[bufferSize]byte) //nolint:errcheck // The pool holds nothing else.
 	}
-	if p.partialLen == 0 {
-		return p.buffer[:]
-	}
-	return p.buffer[copy(p.buffer[:], p.partial[:p.partialLen]):]
+	return p.buffer[copy(p.buffer[:], p.partial):]
 }
 
 func (p *pump) releaseBuffer() {
@@ -173,8 +169,8 @@ func (p *pump) forwardRead(n int) error {
 	if p.tunnel.tracksActivity {
 		p.lastRead.Store(int64(p.tunnel.age()))
 	}
-	n += int(p.partialLen)
-	p.partialLen = 0
+	n += len(p.partial)
+	p.partial = p.partial[:0]
 	return p.forward(p.buffer[:n])
 }
 
@@ -215,7 +211,7 @@ func (p *pump) copyFrames(b []byte) error {
 		p.discarding = true
 		p.tunnel.closeRead(p)
 	default:
-		p.partialLen = uint8(copy(p.partial[:], b[n:])) //nolint:gosec // At most wsframe.MaxPartial.
+		p.partial = append(p.partial[:0], b[n:]...)
 	}
 	return nil
 }
