@@ -17,6 +17,7 @@ import (
 	"wsticket/internal/test"
 	"wsticket/internal/upgrade"
 	"wsticket/internal/wsframe"
+	"wsticket/ticket"
 )
 
 // rawPeer is one side of a WebSocket, as bytes.
@@ -54,7 +55,7 @@ func rawApplication(t *testing.T) (string, <-chan rawPeer) {
 }
 
 // rawClient opens a WebSocket with a ticket.
-func (p *process) rawClient(t *testing.T, ticket string) rawPeer {
+func (p *process) rawClient(t *testing.T, token string) rawPeer {
 	t.Helper()
 	conn, err := (&net.Dialer{Timeout: patience}).DialContext(t.Context(), "tcp", p.public)
 	if err != nil {
@@ -62,7 +63,7 @@ func (p *process) rawClient(t *testing.T, ticket string) rawPeer {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(conn, "GET /ws?ticket="+ticket+" HTTP/1.1\r\nHost: "+p.public+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+	if _, err := io.WriteString(conn, "GET /ws?ticket="+token+" HTTP/1.1\r\nHost: "+p.public+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+test.HandshakeKey+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -78,9 +79,8 @@ func (p *process) rawClient(t *testing.T, ticket string) rawPeer {
 	return rawPeer{conn, in}
 }
 
-// wantClose checks that a peer receives these bytes, and then a close frame with
-// this code.
-func (p rawPeer) wantClose(t *testing.T, who, before string, code uint16) {
+// wantClose checks that a peer receives these bytes, and then a close frame.
+func (p rawPeer) wantClose(t *testing.T, who, before string, want ticket.Ending) {
 	t.Helper()
 	got := make([]byte, len(before))
 	if n, err := io.ReadFull(p.in, got); err != nil || string(got) != before {
@@ -103,8 +103,8 @@ func (p rawPeer) wantClose(t *testing.T, who, before string, code uint16) {
 	}
 	payload := frame[size:]
 	wsframe.Unmask(payload, head.Mask)
-	if got, _, _ := wsframe.ParseClose(payload); got != code {
-		t.Errorf("the %s got close code %d, want %d", who, got, code)
+	if code, reason, _ := wsframe.ParseClose(payload); (ticket.Ending{Code: code, Reason: reason}) != want {
+		t.Errorf("the %s got close frame %d %q, want %+v", who, code, reason, want)
 	}
 }
 
@@ -141,8 +141,8 @@ func TestFrameAttacks(t *testing.T) {
 		{"a message within one", "upstream", test.Fragment(plain(wsframe.Text, "begun")), plain(wsframe.Text, "x"), wsframe.FaultInterleaved},
 	} {
 		t.Run(tt.rule+" from the "+tt.from, func(t *testing.T) {
-			ticket := issue(t, p.public, bearer)
-			client := p.rawClient(t, ticket.Ticket)
+			issued := issue(t, p.public, bearer)
+			client := p.rawClient(t, issued.Ticket)
 			application := <-applications
 			sender, code := client, "1002"
 			if tt.from == "upstream" {
@@ -152,14 +152,14 @@ func TestFrameAttacks(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tt.from == "client" {
-				application.wantClose(t, "application", tt.before, 1001)
-				client.wantClose(t, "client", "", 1002)
+				application.wantClose(t, "application", tt.before, ticket.Ending{Code: 1001})
+				client.wantClose(t, "client", "", ticket.EndProtocolError)
 			} else {
-				client.wantClose(t, "client", tt.before, 1014)
-				application.wantClose(t, "application", "", 1002)
+				client.wantClose(t, "client", tt.before, ticket.EndUpstreamFailed)
+				application.wantClose(t, "application", "", ticket.EndProtocolError)
 			}
 			_, _ = client.Close(), application.Close()
-			p.stderr.WaitFor(t, `"msg":"connection closed"`, `"ticket_id":"`+ticket.TicketID+`"`, `"close_code":`+code+`,"by":"relay"`,
+			p.stderr.WaitFor(t, `"msg":"connection closed"`, `"ticket_id":"`+issued.TicketID+`"`, `"close_code":`+code+`,"by":"relay"`,
 				`"fault":"`+string(tt.fault)+`","fault_by":"`+tt.from+`"`)
 		})
 	}
@@ -188,9 +188,9 @@ func TestCompressionPassesTheRelay(t *testing.T) {
 	t.Cleanup(application.Close)
 	idp := newProvider(t)
 	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "ws.upstream="+application.URL)
-	ticket := issue(t, p.public, idp.bearer(t, "alice"))
+	issued := issue(t, p.public, idp.bearer(t, "alice"))
 	dialer := gorilla.Dialer{EnableCompression: true}
-	conn, res, err := dialer.DialContext(t.Context(), "ws://"+p.public+"/ws?ticket="+ticket.Ticket, nil)
+	conn, res, err := dialer.DialContext(t.Context(), "ws://"+p.public+"/ws?ticket="+issued.Ticket, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
