@@ -99,6 +99,10 @@ type Closed struct {
 	Code uint16
 	// By is who sent that frame, or else ended the connection: see [ByClient].
 	By string
+	// Fault is one word for the rule of RFC 6455 that a frame has broken, if
+	// that is why wsticket has closed the connection. FaultBy is who sent the
+	// frame: [ByClient] or [ByUpstream]. Otherwise both are empty.
+	Fault, FaultBy string
 	// Relayed reports whether the traffic was counted, which it is of relayed
 	// connections.
 	Relayed                  bool

@@ -69,6 +69,7 @@ func appendReplay(attrs []slog.Attr, e *Event) []slog.Attr {
 func appendClosed(attrs []slog.Attr, e *Event) []slog.Attr {
 	attrs = append(attrs, slog.Duration("duration", e.Duration),
 		slog.Int("close_code", int(e.Closed.Code)), slog.String("by", e.Closed.By))
+	attrs = appendWords(attrs, "fault", e.Closed.Fault, "fault_by", e.Closed.FaultBy)
 	if e.Closed.Relayed {
 		attrs = append(attrs, traffic("from_client", e.Closed.FromClient), traffic("from_upstream", e.Closed.FromUpstream))
 	}

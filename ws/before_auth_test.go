@@ -95,7 +95,9 @@ func TestFramesBeforeAuthentication(t *testing.T) {
 					t.Errorf("got %q, close %d %q, want %q, close %d %q", text, code, reason, tt.text, tt.code, tt.reason)
 				}
 				got.gone(t)
-				f.settled(t, tt.word)
+				if e := f.settled(t, tt.word); tt.word == "frame" && (len(e.Attrs) != 1 || e.Attrs[0].Key != "fault") {
+					t.Errorf("facts %v, want the fault", e.Attrs)
+				}
 			})
 		}
 	})

@@ -50,13 +50,17 @@
 //	        |                                               v
 //	      open --------------> closing ----------------> closed
 //	EventConnect      ConnectionExpiresAt (4008),     EventDisconnect
-//	                  a drain (1001), or a newer
-//	                  connection of the ticket (1008)
+//	                  a drain (1001), a newer
+//	                  connection of the ticket (1008),
+//	                  or a broken frame (1002, 1014)
 //
 // A connection is counted in [live.Registry] from its admission until its socket is
 // closed. Closing takes a second at most; a peer that has not answered
 // the Close frame by then is cut. The EventDisconnect comes before the registry
 // forgets the connection, so that a drain that returned has reported everything.
+//
+// Frames that RFC 6455 forbids reach neither an Endpoint nor the application
+// behind an Upstream. The event says which rule was broken, and by whom.
 //
 // ConnectionExpiresAt ends connections of an Endpoint. A relayed one is not
 // ended by it.

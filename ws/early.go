@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -43,11 +44,16 @@ var (
 
 func earlyEndOf(err error) (*earlyEnd, bool) { return errors.AsType[*earlyEnd](err) }
 
+// brokenFrame is errFrame for a client's frame with this fault.
+func brokenFrame(fault wsframe.Fault) error {
+	return ticket.WithAttrs(errFrame, slog.String("fault", string(fault)))
+}
+
 // peerClosed answers a Close frame with its own code (RFC 6455 5.5.1).
 func peerClosed(payload []byte) error {
 	code, _, ok := wsframe.ParseClose(payload)
 	if !ok {
-		return errFrame
+		return brokenFrame(wsframe.FaultClose)
 	}
 	return &earlyEnd{ending: ticket.Ending{Code: code}, reason: "closed", quiet: true}
 }
@@ -84,7 +90,7 @@ func discardToClose(from *bufio.Reader) {
 	for {
 		h, size, err := peekHeader(from)
 		switch {
-		case errors.Is(err, wsframe.ErrMalformed):
+		case errors.Is(err, wsframe.FaultLength):
 			_, _ = io.Copy(io.Discard, from)
 			return
 		case err != nil || h.Opcode == wsframe.Close:
@@ -106,7 +112,11 @@ func peekHeader(from *bufio.Reader) (h wsframe.Header, size int, err error) {
 	if err != nil {
 		return wsframe.Header{}, 0, fmt.Errorf("read a frame: %w", err)
 	}
-	return wsframe.ParseHeader(start)
+	h, size, fault := wsframe.ParseHeader(start)
+	if fault != "" {
+		return wsframe.Header{}, 0, fault
+	}
+	return h, size, nil
 }
 
 // refuseOrClose refuses a handshake: with a Close frame, which a page sees, if

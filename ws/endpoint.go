@@ -77,14 +77,25 @@ func (h *Handler) run(ctx context.Context, conn *websocket.Conn, grant ticket.Gr
 type endpointConn struct {
 	conn   *websocket.Conn
 	socket net.Conn
-	ending atomic.Pointer[ticket.Ending] // with what we have begun to close it
+	ending atomic.Pointer[ownEnding]
+}
+
+// ownEnding is with what we have begun to close a connection, and the fault of the
+// client that is the reason, if it is one.
+type ownEnding struct {
+	ticket.Ending
+	fault wsframe.Fault
 }
 
 // newEndpointConn makes the library's connection from one that is upgraded
 // already. websocket.Accept is the only function that makes one, so it gets the
 // request again, and a ResponseWriter whose answer is out.
 func newEndpointConn(r *http.Request, conn upgrade.Conn, subprotocol string) (*endpointConn, error) {
-	ws, err := websocket.Accept(&answered{header: make(http.Header), conn: conn}, canonical(r), &websocket.AcceptOptions{
+	e, frames := &endpointConn{socket: conn.Conn}, newCheckedConn(conn)
+	frames.onFault = func(fault wsframe.Fault) { e.end(ownEnding{ticket.EndProtocolError, fault}) }
+	conn.Conn = frames
+	var err error
+	e.conn, err = websocket.Accept(&answered{header: make(http.Header), conn: conn}, canonical(r), &websocket.AcceptOptions{
 		// Not insecure: package gate has compared the whole Origin, where the
 		// library accepts requests without one, and those that equal the Host.
 		InsecureSkipVerify: true,
@@ -96,7 +107,7 @@ func newEndpointConn(r *http.Request, conn upgrade.Conn, subprotocol string) (*e
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", err)
 	}
-	return &endpointConn{conn: ws, socket: conn.Conn}, nil
+	return e, nil
 }
 
 // canonical returns the handshake that r is, as the library wants it. It knows
@@ -131,9 +142,11 @@ func (a *answered) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // End closes the connection, which ends the Endpoint's Read, and with it the
 // Endpoint.
-func (e *endpointConn) End(ending ticket.Ending) {
-	if e.ending.CompareAndSwap(nil, &ending) {
-		go func() { _ = e.close(ending) }() // ends within live.Linger
+func (e *endpointConn) End(ending ticket.Ending) { e.end(ownEnding{Ending: ending}) }
+
+func (e *endpointConn) end(ours ownEnding) {
+	if e.ending.CompareAndSwap(nil, &ours) {
+		go func() { _ = e.close(ours.Ending) }() // ends within live.Linger
 	}
 }
 
@@ -154,7 +167,7 @@ func (e *endpointConn) finish(result error) ticket.Closed {
 	ending := endingOf(result)
 	ours := e.ending.Load()
 	if ours != nil {
-		ending = *ours
+		ending = ours.Ending
 	}
 	err := e.close(ending)
 	closed := ticket.Closed{Code: ending.Code, By: ticket.ByUpstream}
@@ -162,6 +175,9 @@ func (e *endpointConn) finish(result error) ticket.Closed {
 	switch {
 	case ours != nil:
 		closed.By = ticket.ByServer
+		if ours.fault != "" {
+			closed.Fault, closed.FaultBy = string(ours.fault), ticket.ByClient
+		}
 	case isBroken(result) && isBroken(err): // ours, and no other one that the Endpoint has
 		closed.Code, closed.By = wsframe.Abnormal, ticket.ByClient
 	case received && errors.Is(err, net.ErrClosed):

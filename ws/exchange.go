@@ -28,11 +28,14 @@ type exchange struct {
 	// until is the deadline of the message. Nothing extends it.
 	until time.Time
 	left  int64 // of maxBeforeAuth
+	// rules are those of a client without extensions, always for the first frame
+	// of a message: a fragmented one ends the exchange.
+	rules wsframe.Rules
 }
 
 // newExchange starts the time for the message.
 func newExchange(conn net.Conn, from *bufio.Reader, timeout time.Duration) *exchange {
-	x := &exchange{conn: conn, from: from, until: time.Now().Add(timeout), left: maxBeforeAuth}
+	x := &exchange{conn: conn, from: from, until: time.Now().Add(timeout), left: maxBeforeAuth, rules: wsframe.Rules{Masked: true}}
 	// If it fails the connection is closed, and the first read fails, too.
 	_ = conn.SetReadDeadline(x.until)
 	return x
@@ -71,13 +74,15 @@ func (x *exchange) token() (string, error) {
 // within the bound.
 func (x *exchange) header() (wsframe.Header, error) {
 	h, size, err := peekHeader(x.from)
+	fault, _ := errors.AsType[wsframe.Fault](err)
+	if err == nil {
+		fault = x.rules.Check(&h)
+	}
 	switch {
-	case errors.Is(err, wsframe.ErrMalformed):
-		return h, errFrame
+	case fault != "":
+		return h, brokenFrame(fault)
 	case err != nil:
 		return h, broken(err)
-	case !isLegal(h):
-		return h, errFrame
 	case h.Length > x.left-int64(size):
 		return h, errTooBig
 	case !h.Fin:
@@ -88,22 +93,6 @@ func (x *exchange) header() (wsframe.Header, error) {
 	// It was just peeked.
 	_, _ = x.from.Discard(size)
 	return h, nil
-}
-
-// isLegal is RFC 6455 5.1 to 5.5 for the first frame of a client's message,
-// without extensions.
-func isLegal(h wsframe.Header) bool {
-	if !h.Masked || h.RSV != 0 {
-		return false
-	}
-	switch h.Opcode {
-	case wsframe.Text, wsframe.Binary:
-		return true
-	case wsframe.Close, wsframe.Ping, wsframe.Pong:
-		return h.Fin && h.Length <= wsframe.MaxControl
-	default:
-		return false
-	}
 }
 
 // pong answers a ping. The socket's buffer has room for as many pongs as there

@@ -95,9 +95,9 @@ func checkAnswers(t *testing.T, out []byte, in bool) {
 	t.Helper()
 	welcomed, last := false, wsframe.Pong
 	for len(out) > 0 {
-		h, size, err := wsframe.ParseHeader(out)
-		if err != nil || size == 0 || h.Masked || !h.Fin || h.RSV != 0 || len(out) < size+int(h.Length) {
-			t.Fatalf("a broken frame in %q: %+v, %v", out, h, err)
+		h, size, fault := wsframe.ParseHeader(out)
+		if fault != "" || size == 0 || h.Masked || !h.Fin || h.RSV != 0 || len(out) < size+int(h.Length) {
+			t.Fatalf("a broken frame in %q: %+v, %v", out, h, fault)
 		}
 		payload := out[size : size+int(h.Length)]
 		out = out[size+int(h.Length):]

@@ -62,10 +62,10 @@ func (p *peer) hear(t *testing.T) {
 			p.note("end")
 			return
 		}
-		head, size, err := wsframe.ParseHeader(start)
+		head, size, fault := wsframe.ParseHeader(start)
 		payload := make([]byte, size+int(head.Length))
-		if _, errRead := io.ReadFull(from, payload); err != nil || errRead != nil {
-			t.Errorf("a broken frame: %v, %v", err, errRead)
+		if _, err := io.ReadFull(from, payload); fault != "" || err != nil {
+			t.Errorf("a broken frame: %q, %v", fault, err)
 			return
 		}
 		switch payload = payload[size:]; head.Opcode {

@@ -119,7 +119,7 @@ func join(s *handshake, c *live.Connection, answer *relay.Answer, conn upgrade.C
 // closedBy returns how a tunnel ended.
 func closedBy(r relay.Result) ticket.Closed {
 	return ticket.Closed{
-		Code: r.Code, By: r.By, Relayed: true,
+		Code: r.Code, By: r.By, Fault: string(r.Fault), FaultBy: r.FaultBy, Relayed: true,
 		FromClient: ticket.Traffic(r.FromClient), FromUpstream: ticket.Traffic(r.FromUpstream),
 	}
 }

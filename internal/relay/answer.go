@@ -129,8 +129,8 @@ func (a *Answer) Join(client net.Conn, early []byte, onEnd func(Result)) (*Tunne
 	if !a.Switched() {
 		return nil, ErrNotSwitched
 	}
-	earlyUpstream := buffered(a.reader)
-	t := a.relay.newTunnel(client, a.detach(), onEnd)
+	earlyUpstream, bits := buffered(a.reader), reservedBits(a.response.Header["Sec-Websocket-Extensions"])
+	t := a.relay.newTunnel(client, a.detach(), bits, onEnd)
 	t.run(early, earlyUpstream)
 	return t, nil
 }

@@ -89,9 +89,9 @@ func (p *peer) frame() (wsframe.Header, []byte) {
 	if err != nil {
 		p.t.Fatalf("read a header: got %q, %v", head, err)
 	}
-	h, size, err := wsframe.ParseHeader(head)
-	if err != nil {
-		p.t.Fatalf("header %q: %v", head, err)
+	h, size, fault := wsframe.ParseHeader(head)
+	if fault != "" {
+		p.t.Fatalf("header %q: %v", head, fault)
 	}
 	_, _ = p.in.Discard(size)
 	payload := make([]byte, h.Length)
@@ -145,17 +145,8 @@ func discard(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// masked returns a frame of a client, plain one of a server.
-func masked(op wsframe.Opcode, payload string) string {
-	return string(wsframe.Append(nil, op, []byte(payload), &[4]byte{1, 2, 3, 4}))
-}
-
-func plain(op wsframe.Opcode, payload string) string {
-	return string(wsframe.Append(nil, op, []byte(payload), nil))
-}
-
-// fragment clears the FIN bit of a frame.
-func fragment(frame string) string { return string([]byte{frame[0] &^ 0x80}) + frame[1:] }
+// Frames of a client and of a server, and changes of them.
+var masked, plain, fragment, rsv = test.Masked, test.Plain, test.Fragment, test.Reserved
 
 func closing(code uint16, reason string) string { return string(wsframe.ClosePayload(code, reason)) }
 

@@ -24,12 +24,12 @@ type pump struct {
 	src, dst *peerConn
 	total    *counter // of all tunnels, in this direction
 	traffic  Traffic  // of this tunnel, in this direction
-	frames   tracker
-	// partial holds the first partialLen bytes of a header that is not
-	// complete. They are forwarded together with the rest of the header, so
-	// that no write ends within a header.
-	partial    [maxPartial]byte
-	partialLen uint8
+	frames   wsframe.Tracker
+	// partial holds the first bytes of a header or Close frame that is not
+	// complete, up to [wsframe.MaxPartial]. They are forwarded together with the
+	// rest of it, so that no write ends within a header, and nothing is sent of
+	// a frame that turns out to be invalid.
+	partial []byte
 	// discarding is set when a Close frame has been sent to dst, from src or
 	// from the relay. No frame may follow it (RFC 6455 5.5.1): what src sends
 	// is still parsed, but not forwarded.
@@ -54,9 +54,8 @@ type pump struct {
 	readErr, writeErr      error
 }
 
-func (p *pump) init(t *Tunnel, src, dst *peerConn, total *counter, limit int64) {
-	p.tunnel, p.src, p.dst, p.total = t, src, dst, total
-	p.frames.limit = limit
+func (p *pump) init(t *Tunnel, src, dst *peerConn, total *counter, frames wsframe.Tracker) {
+	p.tunnel, p.src, p.dst, p.total, p.frames = t, src, dst, total, frames
 	p.onReadable, p.onWritable = p.readable, p.writable
 }
 
@@ -155,10 +154,7 @@ func (p *pump) acquireBuffer() []byte {
 	if p.buffer == nil {
 		p.buffer = buffers.Get().(*[bufferSize]byte) //nolint:errcheck // The pool holds nothing else.
 	}
-	if p.partialLen == 0 {
-		return p.buffer[:]
-	}
-	return p.buffer[copy(p.buffer[:], p.partial[:p.partialLen]):]
+	return p.buffer[copy(p.buffer[:], p.partial):]
 }
 
 func (p *pump) releaseBuffer() {
@@ -173,15 +169,15 @@ func (p *pump) forwardRead(n int) error {
 	if p.tunnel.tracksActivity {
 		p.lastRead.Store(int64(p.tunnel.age()))
 	}
-	n += int(p.partialLen)
-	p.partialLen = 0
+	n += len(p.partial)
+	p.partial = p.partial[:0]
 	return p.forward(p.buffer[:n])
 }
 
 // forward forwards b. If a frame of the relay is wanted, it is inserted at the
 // end of the current frame, provided that b reaches that far.
 func (p *pump) forward(b []byte) error {
-	if left := p.frames.left; left <= int64(len(b)) && p.frameWanted.Load() {
+	if left := p.frames.Left; left <= int64(len(b)) && p.frameWanted.Load() {
 		if err := p.copyFrames(b[:left]); err != nil {
 			return err
 		}
@@ -193,28 +189,29 @@ func (p *pump) forward(b []byte) error {
 	return p.copyFrames(b)
 }
 
-// copyFrames parses the frame headers in b and writes b to dst, except for an
-// incomplete header at its end, which it keeps, and what must not be forwarded.
+// copyFrames checks the frames in b and writes b to dst, except for an
+// incomplete header or Close frame at its end, which it keeps, and what must
+// not be forwarded.
 func (p *pump) copyFrames(b []byte) error {
-	messages := p.frames.messages
-	n, invalid := p.frames.feed(b)
-	if p.frames.closing {
-		p.tunnel.closeHeaderRead(p)
+	messages := p.frames.Messages
+	n, invalid := p.frames.Feed(b)
+	if p.frames.Closing {
+		p.tunnel.closeFound(p)
 	}
 	if n > 0 && !p.discarding {
 		if err := p.write(b[:n]); err != nil {
 			return err
 		}
-		p.count(p.frames.messages-messages, uint64(n))
+		p.count(p.frames.Messages-messages, uint64(n))
 	}
 	switch {
 	case invalid != nil:
 		return p.rejectFrame(invalid, b[n:])
-	case p.frames.closeComplete():
+	case p.frames.Closing:
 		p.discarding = true
 		p.tunnel.closeRead(p)
 	default:
-		p.partialLen = uint8(copy(p.partial[:], b[n:])) //nolint:gosec // At most maxPartial.
+		p.partial = append(p.partial[:0], b[n:]...)
 	}
 	return nil
 }
@@ -226,39 +223,47 @@ func (p *pump) count(messages, bytes uint64) {
 }
 
 // rejectFrame closes the tunnel because of the frame at the start of rest,
-// which is not forwarded. err is an error of tracker.feed.
+// which is not forwarded. err is an error of its tracker.
 func (p *pump) rejectFrame(err error, rest []byte) error {
-	tooBig := errors.Is(err, errTooBig)
-	if tooBig {
-		// The application has not sent the message, so that for it the client
-		// just goes away.
-		p.tunnel.close(closeFrames{
-			toClient:   closeFrame{codeTooBig, "too big"},
-			toUpstream: closeFrame{codeGoingAway, ""},
-		})
-	} else {
-		p.tunnel.Close(codeProtocolError, "malformed frame")
-	}
+	fault, broken := errors.AsType[wsframe.Fault](err)
+	p.tunnel.close(p.refusal(fault))
 	if err := p.insertFrame(); err != nil {
 		return err
 	}
-	if tooBig {
-		// Parse on without a limit, to find the Close frame that ends the
-		// close handshake.
-		p.frames.limit = 0
+	if !broken {
+		// The message is too big. Parse on without a limit, to find the Close
+		// frame that ends the close handshake.
+		p.frames.Limit = 0
 		return p.copyFrames(rest)
 	}
-	// After a malformed header no frame can be found any more: treat everything
-	// as the payload of one endless frame, which is discarded.
-	p.frames.left = math.MaxInt64
+	// A peer that breaks one rule may break any, so that no frame can be found
+	// any more: treat everything as the payload of one endless frame, which is
+	// discarded.
+	p.frames.Left = math.MaxInt64
 	return nil
+}
+
+// refusal returns how the tunnel is closed because of a frame of p.src: with
+// this fault or, without one, with a message that is too big. The sender is
+// told what it did. The other peer did nothing wrong, and is told what it has to
+// know: its client goes away, or the application fails.
+func (p *pump) refusal(fault wsframe.Fault) closeFrames {
+	own, sender := closeFrame{codeProtocolError, "protocol error"}, p.tunnel.nameOf(p.src)
+	if fault == "" {
+		own, sender = closeFrame{codeTooBig, "too big"}, ""
+	}
+	frames := closeFrames{toClient: own, toUpstream: closeFrame{codeGoingAway, ""}, fault: fault, faultBy: sender}
+	if p == &p.tunnel.down {
+		frames.toClient, frames.toUpstream = closeFrame{codeUpstreamFailed, "upstream failed"}, own
+	}
+	return frames
 }
 
 // insertFrame sends the frame of the relay that is wanted, a Close or a Ping,
 // if the last forwarded frame is complete. A control frame may also stand
 // between the fragments of a message (RFC 6455 5.4).
 func (p *pump) insertFrame() error {
-	if p.frames.left > 0 {
+	if p.frames.Left > 0 {
 		return nil
 	}
 	p.frameWanted.Store(false)

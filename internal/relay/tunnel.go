@@ -19,6 +19,9 @@ const (
 	codeProtocolError = 1002
 	codeAbnormal      = 1006
 	codeTooBig        = 1009
+	// codeUpstreamFailed is that of a gateway whose server does not follow the
+	// protocol (the IANA registry of WebSocket close codes).
+	codeUpstreamFailed = 1014
 )
 
 // The values of [Result.By].
@@ -36,6 +39,11 @@ type Result struct {
 	// By is who sent that frame, or who ended the connection without one:
 	// [ByClient], [ByUpstream] or [ByRelay].
 	By string
+	// Fault is the rule that a frame has broken, if the relay has closed the
+	// tunnel for that, and FaultBy who sent the frame: [ByClient] or
+	// [ByUpstream]. Otherwise both are empty.
+	Fault   wsframe.Fault
+	FaultBy string
 	// FromClient and FromUpstream are what the tunnel forwarded.
 	FromClient, FromUpstream Traffic
 	// Duration is the time from the start of the tunnel to its end.
@@ -67,28 +75,34 @@ type Tunnel struct {
 	timer       *time.Timer
 	lingering   bool
 	lingerUntil time.Duration
-	running     int // number of pumps that have not ended
-	code        uint16
-	by          string // empty until the code is known
+	running     int    // number of pumps that have not ended
+	ended       Result // its By is empty until the code is known
 }
 
-// closeFrames are the contents of the Close frames that the relay sends.
-type closeFrames struct{ toClient, toUpstream closeFrame }
+// closeFrames are the contents of the Close frames that the relay sends, and
+// the fault of a peer that is the reason, see [Result.Fault].
+type closeFrames struct {
+	toClient, toUpstream closeFrame
+	fault                wsframe.Fault
+	faultBy              string
+}
 
 type closeFrame struct {
 	code   uint16
 	reason string
 }
 
-func (r *Relay) newTunnel(client, upstream net.Conn, onEnd func(Result)) *Tunnel {
+func (r *Relay) newTunnel(client, upstream net.Conn, bits wsframe.ReservedBits, onEnd func(Result)) *Tunnel {
 	t := &Tunnel{
 		relay: r, onEnd: onEnd, start: time.Now(), running: 2,
 		tracksActivity: r.options.Ping > 0 || r.options.IdleTimeout > 0,
 	}
 	t.client.init(client)
 	t.upstream.init(upstream)
-	t.up.init(t, &t.client, &t.upstream, &r.fromClient, r.options.MaxMessage)
-	t.down.init(t, &t.upstream, &t.client, &r.fromUpstream, 0)
+	t.up.init(t, &t.client, &t.upstream, &r.fromClient, wsframe.Tracker{
+		Limit: r.options.MaxMessage, Rules: wsframe.Rules{Masked: true, Bits: bits},
+	})
+	t.down.init(t, &t.upstream, &t.client, &r.fromUpstream, wsframe.Tracker{Rules: wsframe.Rules{Bits: bits}})
 	return t
 }
 
@@ -116,7 +130,7 @@ func (t *Tunnel) age() time.Duration { return time.Since(t.start) }
 // code must be one that may be sent (RFC 6455 7.4). A reason of more than 123
 // bytes is truncated. Only the first call has an effect.
 func (t *Tunnel) Close(code uint16, reason string) {
-	t.close(closeFrames{closeFrame{code, reason}, closeFrame{code, reason}})
+	t.close(closeFrames{toClient: closeFrame{code, reason}, toUpstream: closeFrame{code, reason}})
 }
 
 func (t *Tunnel) close(frames closeFrames) {
@@ -124,7 +138,7 @@ func (t *Tunnel) close(frames closeFrames) {
 		return
 	}
 	t.mu.Lock()
-	t.recordEnd(frames.toClient.code, ByRelay)
+	t.recordEnd(Result{Code: frames.toClient.code, By: ByRelay, Fault: frames.fault, FaultBy: frames.faultBy})
 	t.startLinger()
 	t.mu.Unlock()
 	t.up.requestFrame()
@@ -134,7 +148,7 @@ func (t *Tunnel) close(frames closeFrames) {
 // Cut ends the tunnel at once, without Close frames.
 func (t *Tunnel) Cut() {
 	t.mu.Lock()
-	t.recordEnd(codeAbnormal, ByRelay)
+	t.recordEnd(Result{Code: codeAbnormal, By: ByRelay})
 	t.mu.Unlock()
 	t.isCut.Store(true)
 	t.client.abort()
@@ -143,9 +157,9 @@ func (t *Tunnel) Cut() {
 
 // recordEnd records how the tunnel ends. Only the first call counts, because
 // everything later is a consequence. The caller holds t.mu.
-func (t *Tunnel) recordEnd(code uint16, by string) {
-	if t.by == "" {
-		t.code, t.by = code, by
+func (t *Tunnel) recordEnd(how Result) {
+	if t.ended.By == "" {
+		t.ended = how
 	}
 }
 
@@ -160,11 +174,10 @@ func (t *Tunnel) encodeClose(p *pump, frames *closeFrames) []byte {
 	return wsframe.Append(nil, wsframe.Close, wsframe.ClosePayload(frames.toUpstream.code, frames.toUpstream.reason), &mask)
 }
 
-// closeHeaderRead records how the tunnel ends when p has read the header of a
-// Close frame.
-func (t *Tunnel) closeHeaderRead(p *pump) {
+// closeFound records how the tunnel ends when p has read a Close frame.
+func (t *Tunnel) closeFound(p *pump) {
 	t.mu.Lock()
-	t.recordEnd(p.frames.code, t.nameOf(p.src))
+	t.recordEnd(Result{Code: p.frames.Code, By: t.nameOf(p.src)})
 	t.mu.Unlock()
 }
 
@@ -176,7 +189,7 @@ func (t *Tunnel) ownCloseSent(p *pump) {
 	t.finishCloseHandshakes()
 }
 
-// closeRead records that p has read a whole Close frame. By then one has been
+// closeRead records that a Close frame has come from p.src. By then one has been
 // sent to p.dst as well: this frame, or the relay's own one before it.
 func (t *Tunnel) closeRead(p *pump) {
 	t.mu.Lock()
@@ -220,7 +233,7 @@ func (t *Tunnel) pumpEnded(p *pump, err error) {
 		failed = p.dst
 	}
 	t.mu.Lock()
-	t.recordEnd(codeAbnormal, t.nameOf(failed))
+	t.recordEnd(Result{Code: codeAbnormal, By: t.nameOf(failed)})
 	t.mu.Unlock()
 	shutDown := !p.writeFailed && p.dst.closeWrite()
 	t.mu.Lock()
@@ -248,10 +261,8 @@ func (t *Tunnel) finish() {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
-	result := Result{
-		Code: t.code, By: t.by, Duration: t.age(),
-		FromClient: t.up.traffic, FromUpstream: t.down.traffic,
-	}
+	result := t.ended
+	result.Duration, result.FromClient, result.FromUpstream = t.age(), t.up.traffic, t.down.traffic
 	t.mu.Unlock()
 	t.relay.openTunnels.Add(-1)
 	if t.onEnd != nil {

@@ -161,9 +161,9 @@ func TestStalledPeers(t *testing.T) {
 	for _, reader := range []string{"client", "application"} {
 		t.Run("the "+reader, func(t *testing.T) {
 			client, app, _ := f.open()
-			writer := app
+			writer, flood := app, flood
 			if reader == "application" {
-				writer = client
+				writer, flood = client, masked(wsframe.Binary, string(make([]byte, 1<<20)))
 			}
 			for {
 				if _, err := io.WriteString(writer.conn, flood); err != nil {

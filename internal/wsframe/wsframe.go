@@ -1,11 +1,10 @@
-// Package wsframe parses and encodes WebSocket frames (RFC 6455 5.2). It has what
-// the relay and the exchange before authentication need, and keeps no state of
-// a connection.
+// Package wsframe parses, checks and encodes WebSocket frames (RFC 6455 5 and
+// 7.4). It has what the relay, the exchange before authentication and the
+// connections of this process need.
 package wsframe
 
 import (
 	"encoding/binary"
-	"errors"
 	"unicode/utf8"
 )
 
@@ -38,10 +37,6 @@ const (
 	MaxReason = MaxControl - 2
 )
 
-// ErrMalformed is returned for a header that is invalid by RFC 6455 5.2, whatever
-// follows it.
-var ErrMalformed = errors.New("malformed frame")
-
 // Header is the header of one frame.
 type Header struct {
 	// Fin is set for the last frame of a message.
@@ -59,12 +54,10 @@ type Header struct {
 // ParseHeader parses the header at the start of b and returns its size in bytes,
 // which is 0 if b ends before the header does.
 //
-// The error is [ErrMalformed], for a length whose highest bit is set or that is
-// not encoded in the shortest form. Reserved bits, opcodes and a missing mask
-// are left for the caller to check.
-func ParseHeader(b []byte) (h Header, size int, err error) {
+// The only fault is [FaultLength]. The others are for [Rules.Check] to find.
+func ParseHeader(b []byte) (h Header, size int, fault Fault) {
 	if len(b) < 2 {
-		return Header{}, 0, nil
+		return Header{}, 0, ""
 	}
 	h = Header{
 		Fin: b[0]&0x80 != 0, RSV: b[0] >> 4 & 0x7, Opcode: Opcode(b[0] & 0xF),
@@ -72,25 +65,25 @@ func ParseHeader(b []byte) (h Header, size int, err error) {
 	}
 	size = HeaderSize(b[1])
 	if len(b) < size {
-		return Header{}, 0, nil
+		return Header{}, 0, ""
 	}
 	switch h.Length {
 	case 126:
 		h.Length = int64(binary.BigEndian.Uint16(b[2:]))
 		if h.Length < 126 {
-			return Header{}, 0, ErrMalformed
+			return Header{}, 0, FaultLength
 		}
 	case 127:
 		long := binary.BigEndian.Uint64(b[2:])
 		if long>>63 != 0 || long < 1<<16 {
-			return Header{}, 0, ErrMalformed
+			return Header{}, 0, FaultLength
 		}
 		h.Length = int64(long)
 	}
 	if h.Masked {
 		copy(h.Mask[:], b[size-4:])
 	}
-	return h, size, nil
+	return h, size, ""
 }
 
 // HeaderSize returns the size in bytes of the header whose second byte is second.

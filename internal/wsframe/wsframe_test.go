@@ -2,7 +2,6 @@ package wsframe_test
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"testing"
 
@@ -16,17 +15,17 @@ func TestAppendThenParse(t *testing.T) {
 			payload := bytes.Repeat([]byte("abc"), n)[:n]
 			frame := wsframe.Append([]byte("before"), wsframe.Binary, payload, m)[len("before"):]
 			for short := range min(len(frame), wsframe.MaxHeader) {
-				if _, size, err := wsframe.ParseHeader(frame[:short]); err != nil || size > short {
-					t.Fatalf("%d bytes of a header: size %d, %v", short, size, err)
+				if _, size, fault := wsframe.ParseHeader(frame[:short]); fault != "" || size > short {
+					t.Fatalf("%d bytes of a header: size %d, fault %q", short, size, fault)
 				}
 			}
-			h, size, err := wsframe.ParseHeader(frame)
+			h, size, fault := wsframe.ParseHeader(frame)
 			want := wsframe.Header{Fin: true, Opcode: wsframe.Binary, Masked: m != nil, Length: int64(n)}
 			if m != nil {
 				want.Mask = mask
 			}
-			if err != nil || h != want || size+n != len(frame) {
-				t.Fatalf("payload of %d: got %+v, size %d, %v, want %+v", n, h, size, err, want)
+			if fault != "" || h != want || size+n != len(frame) {
+				t.Fatalf("payload of %d: got %+v, size %d, fault %q, want %+v", n, h, size, fault, want)
 			}
 			got := bytes.Clone(frame[size:])
 			if m != nil {
@@ -46,8 +45,8 @@ func TestMalformedHeaders(t *testing.T) {
 		"a length of 64 bits that fits into 16":   {0x82, 127, 0, 0, 0, 0, 0, 0, 255, 255},
 		"the same, masked and with its mask here": {0x82, 0x80 | 126, 0, 1, 9, 9, 9, 9},
 	} {
-		if h, size, err := wsframe.ParseHeader(header); !errors.Is(err, wsframe.ErrMalformed) || size != 0 {
-			t.Errorf("%s: got %+v, %d, %v, want malformed", rule, h, size, err)
+		if h, size, fault := wsframe.ParseHeader(header); fault != wsframe.FaultLength || size != 0 {
+			t.Errorf("%s: got %+v, %d, fault %q, want %q", rule, h, size, fault, wsframe.FaultLength)
 		}
 	}
 }

@@ -48,8 +48,8 @@ func (c *conn) frameHeader() (wsframe.Header, error) {
 	if err != nil {
 		return wsframe.Header{}, err
 	}
-	head, size, err := wsframe.ParseHeader(start)
-	if err != nil || !head.Fin || head.RSV != 0 || head.Masked || head.Length > maxAnswer {
+	head, size, fault := wsframe.ParseHeader(start)
+	if fault != "" || !head.Fin || head.RSV != 0 || head.Masked || head.Length > maxAnswer {
 		return wsframe.Header{}, kindFrame
 	}
 	_, err = c.in.Discard(size)

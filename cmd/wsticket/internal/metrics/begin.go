@@ -26,6 +26,9 @@ func (m *Metrics) begin() {
 	for _, by := range []string{ticket.ByClient, ticket.ByUpstream, ticket.ByServer} {
 		m.lasted.WithLabelValues(by)
 	}
+	for _, from := range []string{ticket.ByClient, ticket.ByUpstream} {
+		m.faults.WithLabelValues(from)
+	}
 	for _, h := range handshakesToWatch {
 		m.handshakes.WithLabelValues(h.door, h.outcome, h.reason)
 	}

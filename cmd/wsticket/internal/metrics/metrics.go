@@ -29,6 +29,7 @@ type Metrics struct {
 	outages    *prometheus.CounterVec
 	sockets    []string // routes of the WebSocket
 	lasted     *prometheus.HistogramVec
+	faults     *prometheus.CounterVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
@@ -47,6 +48,7 @@ func New(version string, sockets []string) *Metrics {
 		"WebSocket handshakes by door (none if refused before the credential was checked), outcome and internal reason. One that is accepted is counted again when it is settled.",
 		"door", "outcome", "reason")
 	m.outages = m.counter("store_outages_total", "Operations that the store could not answer, by kind.", "kind")
+	m.faults = m.counter("frame_faults_total", "WebSockets that were closed because a frame broke a rule of RFC 6455, by its sender: client or upstream.", "from")
 	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_connection_duration_seconds",
 		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
@@ -82,6 +84,9 @@ func (m *Metrics) Record(e *ticket.Event) {
 		m.request(e)
 	case e.Kind == ticket.EventDisconnect:
 		m.lasted.WithLabelValues(e.Closed.By).Observe(e.Duration.Seconds())
+		if e.Closed.Fault != "" {
+			m.faults.WithLabelValues(e.Closed.FaultBy).Inc()
+		}
 	case e.Action == ticket.ActionHandshake:
 		// Other handshakes are counted by their requests.
 		if e.Kind == ticket.EventConnect && e.Presentation.Door == ticket.DoorFirstMessage || e.AfterUpgrade {
