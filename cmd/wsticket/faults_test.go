@@ -91,7 +91,7 @@ func faultyConfigurations() []faulty {
 		one("a retention without end", "ticket: {retention: 48h}", "ticket.retention"),
 		one("a long retry window", "ticket: {retry_window: 1m}", "ticket.retry_window"),
 		one("no audience", "ticket: {audiences: []}", "ticket.audiences"),
-		one("an audience without a name", "ticket: {audiences: [\"\"]}", "ticket.audiences"),
+		one("an audience without a name", "ticket: {audiences: [\"\"]}", "ticket.audiences[0].name"),
 		// Callers.
 		one("an issuer without keys", "issuers: [{issuer: a, audience: [b]}]", "issuers[0]"),
 		one("an issuer with two sources of keys", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, jwks_url: \"https://a\"}]", "issuers[0]"),
