@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"wsticket/internal/keyfile"
+	"wsticket/internal/wspath"
 )
 
 // Flags are the flags of the commands that read the configuration.
@@ -88,8 +89,13 @@ func (c *Config) set(from layers) error {
 	before := c.WS.Paths
 	c.WS.Paths = nil
 	err := load(c, from)
-	if c.WS.Paths == nil {
-		c.WS.Paths = c.Ticket.AudienceOptions().Paths()
+	if c.WS.Paths != nil {
+		return err
+	}
+	// Package gate reports what is wrong with the others.
+	patterns, _ := wspath.ParseAll(c.Ticket.AudienceOptions().Paths())
+	for _, p := range patterns {
+		c.WS.Paths = append(c.WS.Paths, p.String())
 	}
 	if c.WS.Paths == nil {
 		c.WS.Paths = before
