@@ -262,3 +262,23 @@ func TestKeyOfOneAudience(t *testing.T) {
 		t.Errorf("an audience that there is not: got %d %s, want 400", res.status, res.body)
 	}
 }
+
+// TestDocumentedAudiences: check-config accepts the example of docs/doors.md.
+func TestDocumentedAudiences(t *testing.T) {
+	t.Parallel()
+	text := mustRead(t, "../../docs/doors.md")
+	_, rest, _ := strings.Cut(text, "```yaml\nticket:")
+	example, _, found := strings.Cut("ticket:"+rest, "```")
+	if !found || !strings.Contains(example, "audiences: [chat]") {
+		t.Fatalf("there is no example: %s", example)
+	}
+	key := test.WriteFile(t, "key.pem", test.PublicPEM(test.ECKey(elliptic.P256())))
+	example = strings.NewReplacer("users.pub.pem", key, "staff.pub.pem", key).Replace(example)
+	if _, _, err := runIn(t, nil, "check-config", "--config", test.WriteFile(t, "wsticket.yaml", example)); err != nil {
+		t.Error(err)
+	}
+	nginx, _, err := runIn(t, nil, "print-config", "nginx", "--config", test.WriteFile(t, "edge.yaml", example))
+	if err != nil || !strings.Contains(nginx, "^(/ws/chat|/ws/chat/") || !strings.Contains(nginx, "|/ws/admin)/?$") {
+		t.Errorf("print-config nginx: %v\n%s\nwant every path of the audiences", err, nginx)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Table says whose each path is. The zero Table has no paths. It is safe for
@@ -53,7 +54,7 @@ func (t *Table) Has(p Pattern) bool {
 // Owner returns whose a path is, as it was sent. A path that is nobody's has none.
 // Nor has one that an application might take for a path of another owner: because
 // it ignores case, or unescapes twice, or cuts what stands behind a semicolon or a
-// dot.
+// dot, or takes all that is below a path for that path.
 func (t *Table) Owner(path string) (owner string, ok bool) {
 	if !strings.HasPrefix(path, "/") {
 		return "", false
@@ -79,16 +80,25 @@ func (t *Table) ambiguous(found entry, sent []string) bool {
 		return true
 	}
 	return slices.ContainsFunc(t.entries, func(e entry) bool {
-		if e.owner == found.owner || len(e.segments) != len(read) {
+		n := len(e.segments)
+		switch {
+		case e.owner == found.owner || n > len(read) || !similar(e.segments, read[:n]):
 			return false
+		case len(read) < len(sent):
+			return n == len(read)
+		default:
+			// Two plain segments differ. What stands for a template may look like one.
+			// Some applications take all that is below a path for that path.
+			return e.within(Pattern{segments: found.segments[:n]})
 		}
-		// Two plain segments differ. What stands for a template may look like one.
-		similar := slices.EqualFunc(e.segments, read, func(segment string, r reading) bool { return isTemplate(segment) || r.looksLike(segment) })
-		return similar && (len(read) < len(sent) || e.within(found.Pattern))
 	})
 }
 
-// reading is a segment as applications might read it.
+func similar(segments []string, read []reading) bool {
+	return slices.EqualFunc(segments, read, func(segment string, r reading) bool { return isTemplate(segment) || r.looksLike(segment) })
+}
+
+// reading is a segment as applications might read it, in lower case.
 type reading struct {
 	// text is completely unescaped, and ends before a semicolon (parameters, which
 	// Tomcat cuts), spaces at the end (which Windows ignores), or where a URL would
@@ -104,11 +114,12 @@ func (r reading) looksLike(plain string) bool {
 
 // readings returns what applications might read. A segment of which nothing is
 // left disappears, as slashes are merged. The path ends where a URL would. If it
-// would be another number of segments when it is unescaped twice, ok is false.
+// would be another number of segments when it is unescaped twice, or is not UTF-8,
+// ok is false.
 func readings(sent []string) (read []reading, ok bool) {
 	for _, segment := range sent {
 		text, ok := unescaped(segment)
-		if !ok || !isPlain(text) {
+		if !ok || !isPlain(text) || !utf8.ValidString(text) {
 			return nil, false
 		}
 		end := strings.IndexAny(text, ";?#")
@@ -117,6 +128,8 @@ func readings(sent []string) (read []reading, ok bool) {
 			text = text[:end]
 		}
 		if text = strings.TrimRight(text, " "); text != "" {
+			// Some compare capital letters: those of ı and ſ are I and S.
+			text = strings.ToLower(strings.ToUpper(text))
 			stem, _, _ := strings.Cut(text, ".")
 			read = append(read, reading{text, stem})
 		}

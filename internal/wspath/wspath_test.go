@@ -133,6 +133,7 @@ func TestOwner(t *testing.T) {
 		"/ws/admin%3F": "", "/ws/admin%3Fx": "", "/ws/admin%23": "", "/ws/admin%253Fx": "", "/ws/admin/in%3F/a": "",
 		// Case, and letters that have it in common with ASCII.
 		"/ws/ADMIN": "", "/ws/Admin": "", "/ws/aDMIN/": "", "/ws/ADMIN/in/a": "", "/ws/Admin;x": "", "/ws/%41dmin": "",
+		"/ws/adm%C4%B1n": "", "/ws/ADM%C4%B0N": "", "/ws/%c1%a1dmin": "", "/ws/%u0061dmin": "",
 		// A format, and what Windows ignores at the end.
 		"/ws/admin.": "", "/ws/admin.json": "", "/ws/ADMIN.Json": "", "/ws/admin%20": "", "/ws/admin%2e": "", "/ws/admin.%20": "",
 		// Control characters.
@@ -140,6 +141,20 @@ func TestOwner(t *testing.T) {
 	} {
 		if got, ok := all.Owner(path); got != want || ok != (want != "") {
 			t.Errorf("%q: got %q, %v, want %q", path, got, ok, want)
+		}
+	}
+}
+
+// TestBelow: what is below a path of another owner is nobody's, if only a template
+// makes it this one's.
+func TestBelow(t *testing.T) {
+	t.Parallel()
+	all := table(t, "chat /ws/{room}/{part} /x/{id}/chat", "admin /ws/admin /x/{id}")
+	for path, want := range map[string]string{
+		"/ws/a/b": "chat", "/ws/admin": "admin", "/ws/admin/b": "", "/ws/ADMIN/b": "", "/ws/admin;x/b": "", "/x/a": "admin", "/x/a/chat": "chat",
+	} {
+		if got, _ := all.Owner(path); got != want {
+			t.Errorf("%q: got %q, want %q", path, got, want)
 		}
 	}
 }
