@@ -291,13 +291,3 @@ func (g *Gate) closedDoor(err error) error {
 	}
 	return ticket.WithAttrs(err, ticket.Expected(names...))
 }
-
-// Stats are counts of a [Gate].
-type Stats struct {
-	// UnreadableAddresses is how often a trusted proxy has reported a client by
-	// something that is no address.
-	UnreadableAddresses uint64
-}
-
-// Stats returns the counts since New.
-func (g *Gate) Stats() Stats { return Stats{UnreadableAddresses: g.proxies.Unreadable()} }

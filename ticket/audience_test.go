@@ -15,7 +15,8 @@ import (
 func TestWhoMayHaveAnAudience(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, ticket.Options{Audiences: ticket.Audiences{
-		{Name: "chat"}, {Name: "staff", Issuers: []string{"https://staff.example.com", test.Issuer}},
+		{Name: "chat"},
+		{Name: "staff", Issuers: []string{"https://staff.example.com", test.Issuer}},
 		{Name: "admin", Issuers: []string{test.Issuer}, Scopes: []string{"admin", "chat.read"}},
 	}})
 	for _, row := range []struct {
@@ -55,8 +56,10 @@ func TestWhoMayHaveAnAudience(t *testing.T) {
 func TestAudienceFaults(t *testing.T) {
 	t.Parallel()
 	_, err := ticket.New(ticket.Options{Store: newBench(t, ticket.Options{}).store, Audiences: ticket.Audiences{
-		{Name: "chat", Issuers: []string{"a", ""}, Scopes: []string{"a b", "é"}}, {Name: "chat", Issuers: []string{"a", "a"}},
-		{Name: "a\x00b", Scopes: []string{"x", "x"}}, {},
+		{Name: "chat", Issuers: []string{"a", ""}, Scopes: []string{"a b", "é"}},
+		{Name: "chat", Issuers: []string{"a", "a"}},
+		{Name: "a\x00b", Scopes: []string{"x", "x"}},
+		{},
 	}})
 	want := []string{
 		"ticket.Audiences[0].Issuers", "ticket.Audiences[0].Scopes", "ticket.Audiences[0].Scopes", "ticket.Audiences[1].Name",
