@@ -50,11 +50,10 @@ type Introspector interface {
 	Introspect(ctx context.Context, token ticket.Token) (ticket.Grant, error)
 }
 
-// Keyring knows the API keys. Lookup returns the name of a key's owner and its
-// scopes, which are "consume", "introspect" and "read"; ok reports whether the
-// key is known.
+// Keyring knows the API keys. Lookup returns the holder of a key, whose scopes are
+// of "consume", "introspect" and "read"; ok reports whether the key is known.
 type Keyring interface {
-	Lookup(key string) (name string, scopes []string, ok bool)
+	Lookup(key string) (holder ticket.Keyholder, ok bool)
 }
 
 // Identifier makes the identity headers for an application. Names lists every
@@ -84,8 +83,10 @@ type TicketOptions struct {
 	PublicURL string
 	// WSPaths are the paths of the WebSocket. Each may have templates such as
 	// {room}, which stand for one segment, and is matched with and without a
-	// slash at its end. The WebSocket URL in an answer has the first one without
-	// a template; if there is none, an answer has no URL. Default "/ws" alone.
+	// slash at its end. If audiences of Gate have paths, each of WSPaths is one of
+	// them. The WebSocket URL in an answer has the first one without a template that
+	// is for the audience of the ticket; if there is none, an answer has no URL.
+	// Default: the paths of the audiences, or "/ws" alone if they have none.
 	WSPaths []string
 	// CORSHeaders are the names of request headers that pages of allowed origins
 	// may send, in addition to Authorization, Content-Type, X-Request-Id,
@@ -125,9 +126,6 @@ type Options struct {
 	KeyLimit gate.Limiter
 	// GuardMetrics requires a key with the scope "read" at /metrics.
 	GuardMetrics bool
-	// Audiences are the endpoints that a ticket may be for; the first is the
-	// default. Default: [ticket.DefaultAudience].
-	Audiences []string
 	// Identifier makes the identity headers of forward auth. Default:
 	// X-Wsticket-Id and X-Wsticket-Expires alone.
 	Identifier Identifier
@@ -207,12 +205,11 @@ func newServer(o Options) *Server {
 
 func (o Options) withDefaults() Options {
 	o.WSPaths = slices.Clone(o.WSPaths)
+	if len(o.WSPaths) == 0 && o.Gate != nil {
+		o.WSPaths = o.Gate.Paths()
+	}
 	if len(o.WSPaths) == 0 {
 		o.WSPaths = []string{DefaultWSPath}
-	}
-	o.Audiences = slices.Clone(o.Audiences)
-	if len(o.Audiences) == 0 {
-		o.Audiences = []string{ticket.DefaultAudience}
 	}
 	if o.SubjectLimit == nil {
 		o.SubjectLimit = gate.NewRateLimiter(gate.DefaultPerSubject, time.Second)
@@ -238,7 +235,7 @@ func (o TicketOptions) faults() ticket.OptionErrors {
 	f.Check(o.Gate != nil, "Gate", "required")
 	f.Check(o.Issuer != nil, "Issuer", "required")
 	f.Check(o.Receipts != nil, "Receipts", "required")
-	f.Add("WSPaths", checkSocketPaths(o.WSPaths))
+	f.Add("WSPaths", o.checkSocketPaths())
 	f.Add("PublicURL", checkBase(o.PublicURL))
 	for _, name := range o.CORSHeaders {
 		f.Check(header.IsToken(name) && name != "*", "CORSHeaders", "must be names of headers, each of its own (got %q)", name)

@@ -93,12 +93,13 @@ func (s *Server) redeem(ctx context.Context, text string, p ticket.Presentation)
 
 // presentation returns the presentation to redeem the ticket with. It is called
 // before the redemption, so that its errors spend no ticket. An audience that
-// is not configured is a fault of the caller; a foreign origin is one of its
-// client.
+// is not configured, or not the caller's, is a fault of the caller; a foreign origin
+// is one of its client.
 func (s *Server) presentation(c consumption, by keyholder) (ticket.Presentation, error) {
-	p := ticket.Presentation{Door: ticket.DoorConsume, Audience: c.audience, ClientIP: c.clientIP}
-	if c.audience != "" && !slices.Contains(s.o.Audiences, c.audience) {
-		return p, ticket.WithAttrs(badMember("audience", "not one that this service has"), slog.String("audience", c.audience), ticket.Expected(s.o.Audiences...))
+	p := ticket.Presentation{Door: ticket.DoorConsume, ClientIP: c.clientIP}
+	var err error
+	if p.Audience, err = s.consumedAudience(c.audience, by); err != nil {
+		return p, err
 	}
 	if c.attempt != "" {
 		// Neither two callers nor two clients of one caller share attempts.
@@ -117,6 +118,33 @@ func (s *Server) presentation(c consumption, by keyholder) (ticket.Presentation,
 	}
 	p.Origin = canonical
 	return p, nil
+}
+
+// consumedAudience returns the audience of a call of /consume: the one that it
+// names, else the first one that is the caller's.
+func (s *Server) consumedAudience(name string, by keyholder) (string, error) {
+	all := s.o.Gate.Audiences()
+	if name == "" {
+		name = firstOf(all, by)
+	}
+	if name != "" && len(all) > 0 && !slices.Contains(all, name) {
+		return "", ticket.WithAttrs(badMember("audience", "not one that this service has"), slog.String("audience", name), ticket.Expected(all...))
+	}
+	if !by.mayHave(name) {
+		return "", otherAudience(by, name)
+	}
+	return name, nil
+}
+
+// firstOf returns the first audience that is a caller's, else the first one.
+func firstOf(all []string, by keyholder) string {
+	if i := slices.IndexFunc(all, by.mayHave); i >= 0 {
+		return all[i]
+	}
+	if len(all) > 0 {
+		return all[0]
+	}
+	return ""
 }
 
 // consumption is the body of POST /consume.

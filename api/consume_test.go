@@ -89,7 +89,7 @@ func TestConsumePresents(t *testing.T) {
 		}
 		return got
 	}
-	if got, want := send("", "consume-key"), (ticket.Presentation{Door: "consume"}); got != want {
+	if got, want := send("", "consume-key"), (ticket.Presentation{Door: "consume", Audience: "chat"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	all := send(`,"audience":"feed","origin":"http://localhost:5173","client_ip":"::ffff:192.0.2.9","attempt":"a"`, "consume-key")

@@ -22,7 +22,8 @@ func (s *Server) forward(c contract) endpoint {
 			// Otherwise net/http reads the body before it answers.
 			w.Header().Set("Connection", "close")
 		}
-		if err := s.believe(c, r); err != nil {
+		by, err := s.believe(c, r)
+		if err != nil {
 			return err
 		}
 		q, err := c.read(r)
@@ -34,6 +35,9 @@ func (s *Server) forward(c contract) endpoint {
 		candidate, err := s.o.Gate.Check(ctx, asked)
 		if err != nil {
 			return err
+		}
+		if audience := candidate.Presentation.Audience; !by.mayHave(audience) {
+			return otherAudience(by, audience)
 		}
 		grant, err := s.o.Gate.Admit(ctx, candidate)
 		if err != nil {
@@ -58,37 +62,38 @@ func copyOthers(answer, asked http.Header, offer gate.Offer) {
 	}
 }
 
-// handshake returns the handshake that the proxy asks about.
+// handshake returns the handshake that the proxy asks about. Its audience is that
+// of its path.
 func (s *Server) handshake(r *http.Request, q question) gate.Handshake {
 	return gate.Handshake{
-		Method: q.method, Host: q.host, RawQuery: q.query, Header: r.Header,
-		ClientIP: s.o.Gate.ForwardedClient(r), RequestID: q.requestID, Audience: s.o.Audiences[0],
+		Method: q.method, Host: q.host, Path: q.path, RawQuery: q.query, Header: r.Header,
+		ClientIP: s.o.Gate.ForwardedClient(r), RequestID: q.requestID,
 		// The application chooses among those offered; one is required.
 		Choose: func(o gate.Offer) (string, error) { return o.Choose(o.Protocols) },
 	}
 }
 
-// believe accepts a question from a trusted proxy, and from a peer with a client
-// certificate or a key. A key is not looked at in the first two cases: it may be
-// the client's, and a wrong one would count against the proxy.
-func (s *Server) believe(c contract, r *http.Request) error {
+// believe returns who asks, and accepts a trusted proxy, which has no name, and a
+// peer with a client certificate or a key. A key is not looked at in the first two
+// cases: it may be the client's, and a wrong one would count against the proxy.
+func (s *Server) believe(c contract, r *http.Request) (keyholder, error) {
 	if !c.sharesQuery {
 		if err := s.checkInternalQuery(r.URL.RawQuery); err != nil {
-			return err
+			return keyholder{}, err
 		}
 	}
 	if s.o.Gate.Trusts(r) {
-		return nil
+		return keyholder{}, nil
 	}
 	if by, ok := certified(r.TLS); ok {
 		accesslog.NoteOf(r.Context()).Caller = by.name
-		return nil
+		return by, nil
 	}
-	_, err := s.authorize(r, scopeConsume, proxyKey)
+	by, err := s.authorize(r, scopeConsume, proxyKey)
 	if errors.Is(err, errMissingCredential) {
-		return ticket.WithAttrs(errUntrusted, slog.String("peer", clientip.Peer(r).String()), slog.String("setting", "public.trusted_proxies"))
+		err = ticket.WithAttrs(errUntrusted, slog.String("peer", clientip.Peer(r).String()), slog.String("setting", "public.trusted_proxies"))
 	}
-	return err
+	return by, err
 }
 
 // allow answers 200 with headers alone. It sets every identity header, an absent

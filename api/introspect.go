@@ -1,6 +1,7 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -10,8 +11,9 @@ import (
 
 // introspect serves POST /introspect (RFC 7662): it returns the grant of a
 // ticket without spending it. Nobody may be admitted because of it, so that each
-// answer has "consumed": false.
-func (s *Server) introspect(w http.ResponseWriter, r *http.Request, _ keyholder) error {
+// answer has "consumed": false. A key that is for other audiences gets the answer of
+// an unknown ticket.
+func (s *Server) introspect(w http.ResponseWriter, r *http.Request, by keyholder) error {
 	data, err := readBody(w, r, typeForm)
 	if err != nil {
 		return err
@@ -27,6 +29,9 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request, _ keyholder)
 	}
 	accesslog.NoteOf(r.Context()).TicketID = string(token.ID())
 	grant, err := s.o.Introspector.Introspect(r.Context(), token)
+	if err == nil && !by.mayHave(grant.Audience) {
+		err = ticket.WithAttrs(ticket.ErrWrongAudience, slog.String("audience", grant.Audience), ticket.Expected(by.key.Audiences...))
+	}
 	if err != nil {
 		return inactive(w, r, err, consumed{Consumed: &spent})
 	}

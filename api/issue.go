@@ -17,8 +17,8 @@ type issued struct {
 	ExpiresIn int64     `json:"expires_in"`
 	ExpiresAt string    `json:"expires_at"`
 	// URL and Protocols are two ways to present the ticket. A client uses one.
-	// There is no URL if every path has a template, which only the client can
-	// fill in.
+	// There is no URL if every path of the audience has a template, which only the
+	// client can fill in, or if it has none.
 	URL                 string    `json:"url,omitempty"`
 	Protocols           [2]string `json:"protocols"`
 	ConnectionExpiresAt string    `json:"connection_expires_at"`
@@ -44,7 +44,7 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, by caller) error 
 	accesslog.NoteOf(r.Context()).TicketID = string(made.ID)
 	done(r, "issued")
 
-	token, socket := made.Token.Reveal(), s.socketURL(r)
+	token, socket := made.Token.Reveal(), s.socketURL(r, made.Audience)
 	if socket != "" {
 		socket += "?" + s.o.Gate.TicketParameter() + "=" + token
 	}

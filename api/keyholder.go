@@ -25,14 +25,17 @@ const (
 )
 
 // keyholder is a program that calls the internal router, with an API key or with
-// a client certificate, which has every scope.
+// a client certificate, which has every scope and is for every audience.
 type keyholder struct {
 	// name begins with "key:" or "cert:", so that a certificate is not taken for
 	// a key of the same name.
 	name        string
 	certificate bool
-	scopes      []string
+	key         ticket.Keyholder
 }
+
+// mayHave reports whether tickets of an audience are the holder's business.
+func (by keyholder) mayHave(audience string) bool { return by.key.MayHave(audience) }
 
 // keyed returns an endpoint that calls h for requests of callers with the scope,
 // and refuses others.
@@ -64,7 +67,7 @@ func (s *Server) authorize(r *http.Request, scope string, key func(http.Header) 
 		return keyholder{}, err
 	}
 	accesslog.NoteOf(r.Context()).Caller = by.name
-	if !by.certificate && !slices.Contains(by.scopes, scope) {
+	if !by.certificate && !slices.Contains(by.key.Scopes, scope) {
 		return keyholder{}, lacksScope(by, scope)
 	}
 	return by, nil
@@ -72,8 +75,14 @@ func (s *Server) authorize(r *http.Request, scope string, key func(http.Header) 
 
 // lacksScope returns the error of a key that has other scopes.
 func lacksScope(by keyholder, scope string) error {
-	err := ticket.WithAttrs(errKeyScope, slog.String("needs", scope), slog.String("scope", strings.Join(by.scopes, " ")))
+	err := ticket.WithAttrs(errKeyScope, slog.String("needs", scope), slog.String("scope", strings.Join(by.key.Scopes, " ")))
 	return ticket.WithDetail(err, "the key needs the scope "+scope)
+}
+
+// otherAudience returns the error of a key that is for other audiences.
+func otherAudience(by keyholder, audience string) error {
+	err := ticket.WithAttrs(errKeyAudience, slog.String("audience", audience), ticket.Expected(by.key.Audiences...))
+	return ticket.WithDetail(err, "the key is not for this audience")
 }
 
 // unknownKey is the error of a key that is in no list.
@@ -110,11 +119,11 @@ func (s *Server) holder(r *http.Request, key func(http.Header) (ticket.Bearer, e
 	if s.o.Keys == nil {
 		return keyholder{}, unknownKey()
 	}
-	name, scopes, ok := s.o.Keys.Lookup(text.Reveal())
+	held, ok := s.o.Keys.Lookup(text.Reveal())
 	if !ok {
 		return keyholder{}, unknownKey()
 	}
-	return keyholder{name: "key:" + name, scopes: scopes}, nil
+	return keyholder{name: "key:" + held.Name, key: held}, nil
 }
 
 // certified returns the holder of the client certificate of a connection, and
@@ -187,6 +196,6 @@ func (s *Server) isSecret(text string) bool {
 	if s.o.Keys == nil {
 		return false
 	}
-	_, _, known := s.o.Keys.Lookup(text)
+	_, known := s.o.Keys.Lookup(text)
 	return known
 }

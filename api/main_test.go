@@ -49,6 +49,7 @@ func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 type parts struct {
 	api.Options
 	Gate        gate.Options
+	Audiences   ticket.Audiences
 	RetryWindow time.Duration
 }
 
@@ -86,13 +87,14 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 				w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 				_, _ = w.Write([]byte("wsticket_up 1\n"))
 			}),
-			Keys: keyring(keys), Audiences: []string{"chat", "feed"}, KeySet: []byte(keySet),
+			Keys: keyring(keys), KeySet: []byte(keySet),
 		},
 		Gate: gate.Options{
 			Authenticator: authenticate(bearers), Origins: []string{page, "http://localhost:5173"}, AllowMissingOrigin: true,
 			Hosts: []string{host}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 			Events: h.events.Record, Now: noon,
 		},
+		Audiences: ticket.Audiences{{Name: "chat"}, {Name: "feed"}},
 	}
 	o.TicketOptions = api.TicketOptions{Events: h.events.Record, Logger: slog.New(slog.NewJSONHandler(h, nil)), Now: noon}
 	unlimited := gate.NewRateLimiter(0, 0)
@@ -115,6 +117,7 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 	if o.Gate.Redeemer == nil {
 		o.Gate.Redeemer = h.service
 	}
+	o.Gate.Audiences = o.Audiences // a Redeemer of a test has none
 	var err error
 	if o.TicketOptions.Gate, err = gate.New(o.Gate); err != nil {
 		tb.Fatal(err)
@@ -210,9 +213,17 @@ func bearers(text string) (ticket.Identity, error) {
 // keyring is a function as an api.Keyring.
 type keyring func(key string) (name string, scopes []string, ok bool)
 
-func (k keyring) Lookup(key string) (name string, scopes []string, ok bool) { return k(key) }
+// Lookup returns a holder whose name is that of the one audience that the key is
+// for, or begins with "for-" or "every".
+func (k keyring) Lookup(key string) (holder ticket.Keyholder, ok bool) {
+	holder.Name, holder.Scopes, ok = k(key)
+	if ok && !strings.HasPrefix(holder.Name, "for-") && !strings.HasPrefix(holder.Name, "every") {
+		holder.Audiences = []string{holder.Name}
+	}
+	return holder, ok
+}
 
-// keys knows one key for each scope, and one for all.
+// keys knows one key for each scope, one for all, and one of an audience.
 func keys(key string) (name string, scopes []string, ok bool) {
 	switch key {
 	case "consume-key", "introspect-key", "revoke-key", "read-key":
@@ -220,6 +231,8 @@ func keys(key string) (name string, scopes []string, ok bool) {
 		return "for-" + scope, []string{scope}, true
 	case "every-key":
 		return "every", []string{"consume", "introspect", "revoke", "read"}, true
+	case "feed-key", "gone-key":
+		return strings.TrimSuffix(key, "-key"), []string{"consume", "introspect"}, true
 	default:
 		return "", nil, false
 	}

@@ -44,6 +44,8 @@ const (
 	errUnknownKey failure = "unknown_key"
 	// errKeyScope: an API key without the scope of the endpoint.
 	errKeyScope failure = "key_scope"
+	// errKeyAudience: an API key that is not for the audience.
+	errKeyAudience failure = "key_audience"
 	// errUntrusted: a question of forward auth from a peer that is no trusted
 	// proxy and has no key.
 	errUntrusted failure = "untrusted_peer"
@@ -100,6 +102,7 @@ var refusals = slices.Concat(gate.Table{
 	{Err: errUntrusted, Refusal: gate.NewRefusal("missing_credential").Challenging(gate.ChallengeBearer)},
 	{Err: errUnknownKey, Refusal: gate.NewRefusal("invalid_token").Challenging(gate.ChallengeInvalidToken)},
 	{Err: errKeyScope, Refusal: gate.NewRefusal("insufficient_scope").Challenging(gate.ChallengeInsufficientScope)},
+	{Err: errKeyAudience, Refusal: gate.NewRefusal("insufficient_scope").Challenging(gate.ChallengeInsufficientScope)},
 	{Err: errSessionOrigin, Refusal: gate.NewRefusal(codeOrigin)},
 	{Err: errSessionType, Refusal: gate.NewRefusal(codeOrigin)},
 

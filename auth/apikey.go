@@ -29,6 +29,8 @@ type APIKey struct {
 	SHA256 string
 	// Scopes are some of [Scopes], at least one.
 	Scopes []string
+	// Audiences are the audiences of the tickets that the key is for. None: all.
+	Audiences []string
 }
 
 // Keyring holds API keys. It never changes, and is safe for concurrent use. A
@@ -37,8 +39,7 @@ type Keyring struct{ keys []heldKey }
 
 type heldKey struct {
 	digest [sha256.Size]byte
-	name   string
-	scopes []string
+	holder ticket.Keyholder
 }
 
 // keyName has no blank and no colon, so that a name cannot be mistaken for
@@ -63,7 +64,10 @@ func NewKeyring(keys []APIKey) (*Keyring, error) {
 		for _, scope := range key.Scopes {
 			faults.Check(slices.Contains(scopes, scope), field+".Scopes", "must be of %s (got %q)", strings.Join(scopes, ", "), scope)
 		}
-		ring.keys[n] = heldKey{digest, key.Name, slices.Clone(key.Scopes)}
+		for i, audience := range key.Audiences {
+			faults.Check(audience != "" && !slices.Contains(key.Audiences[:i], audience), field+".Audiences", "must be names of audiences, each once (got %q)", audience)
+		}
+		ring.keys[n] = heldKey{digest, ticket.Keyholder{Name: key.Name, Scopes: key.Scopes, Audiences: key.Audiences}.Clone()}
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -101,12 +105,12 @@ func parseDigest(text string) (digest [sha256.Size]byte, ok bool) {
 // maxKey bounds a key in bytes, so that a guess costs one short hash.
 const maxKey = 4 << 10
 
-// Lookup returns the name and the scopes of a key of at most 4 KiB. It takes the
-// same time for every key of a length, known or not, and wherever it stands in the
-// ring. The caller owns the scopes.
-func (k *Keyring) Lookup(key string) (name string, scopes []string, ok bool) {
+// Lookup returns the holder of a key of at most 4 KiB. It takes the same time for
+// every key of a length, known or not, and wherever it stands in the ring. The
+// caller owns the result.
+func (k *Keyring) Lookup(key string) (holder ticket.Keyholder, ok bool) {
 	if k == nil || len(key) > maxKey {
-		return "", nil, false
+		return ticket.Keyholder{}, false
 	}
 	digest := sha256.Sum256([]byte(key))
 	found := -1
@@ -115,7 +119,7 @@ func (k *Keyring) Lookup(key string) (name string, scopes []string, ok bool) {
 		found = subtle.ConstantTimeSelect(same, n, found)
 	}
 	if found < 0 {
-		return "", nil, false
+		return ticket.Keyholder{}, false
 	}
-	return k.keys[found].name, slices.Clone(k.keys[found].scopes), true
+	return k.keys[found].holder.Clone(), true
 }

@@ -18,11 +18,11 @@ func digestOf(key string) string {
 func TestKeyring(t *testing.T) {
 	longKey := strings.Repeat("k", 4<<10)
 	ring, err := auth.NewKeyring([]auth.APIKey{
-		{"chat", digestOf("old"), []string{"consume"}},
-		{"chat", digestOf("new"), []string{"consume", "introspect"}},
-		{"ops.1", digestOf("ops"), auth.Scopes()},
-		{"long", digestOf(longKey), []string{"read"}},
-		{"longer", digestOf(longKey + "k"), []string{"read"}},
+		{"chat", digestOf("old"), []string{"consume"}, nil},
+		{"chat", digestOf("new"), []string{"consume", "introspect"}, nil},
+		{"ops.1", digestOf("ops"), auth.Scopes(), []string{"admin"}},
+		{"long", digestOf(longKey), []string{"read"}, nil},
+		{"longer", digestOf(longKey + "k"), []string{"read"}, nil},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -42,15 +42,18 @@ func TestKeyring(t *testing.T) {
 		{"4 KiB", longKey, "long", []string{"read"}},
 		{"more, which is not even hashed", longKey + "k", "", nil},
 	} {
-		name, scopes, ok := ring.Lookup(row.key)
-		if name != row.name || !slices.Equal(scopes, row.scopes) || ok != (row.name != "") {
-			t.Errorf("%s: got %q, %q, %v, want %q, %q", row.rule, name, scopes, ok, row.name, row.scopes)
+		got, ok := ring.Lookup(row.key)
+		if got.Name != row.name || !slices.Equal(got.Scopes, row.scopes) || ok != (row.name != "") {
+			t.Errorf("%s: got %+v, %v, want %q, %q", row.rule, got, ok, row.name, row.scopes)
 		}
 	}
-	_, scopes, _ := ring.Lookup("old")
-	scopes[0] = "read"
-	if _, again, _ := ring.Lookup("old"); again[0] != "consume" {
-		t.Errorf("a caller has changed the scopes to %q", again)
+	ops, _ := ring.Lookup("ops")
+	if chat, _ := ring.Lookup("old"); !slices.Equal(ops.Audiences, []string{"admin"}) || chat.Audiences != nil {
+		t.Errorf("got audiences %q and %q, want admin, and none", ops.Audiences, chat.Audiences)
+	}
+	ops.Scopes[0], ops.Audiences[0] = "all", "chat"
+	if again, _ := ring.Lookup("ops"); again.Scopes[0] != "consume" || again.Audiences[0] != "admin" {
+		t.Errorf("a caller has changed the key to %+v", again)
 	}
 }
 
@@ -60,19 +63,20 @@ func TestNoKeyring(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, ring := range []*auth.Keyring{nil, empty} {
-		if name, _, ok := ring.Lookup(""); ok {
-			t.Errorf("got %q, want nobody", name)
+		if got, ok := ring.Lookup(""); ok {
+			t.Errorf("got %+v, want nobody", got)
 		}
 	}
 }
 
 func TestKeyringListsEveryFault(t *testing.T) {
 	_, err := auth.NewKeyring([]auth.APIKey{
-		{"", "the-key-itself", nil},
-		{"a b", strings.ToUpper(digestOf("x")), []string{"revoke"}},
-		{"good", digestOf("y"), []string{"read"}},
-		{strings.Repeat("n", 65), digestOf("y"), []string{"read", ""}},
-		{"cert:chat", digestOf("z") + "\n", []string{"read"}},
+		{"", "the-key-itself", nil, nil},
+		{"a b", strings.ToUpper(digestOf("x")), []string{"revoke"}, nil},
+		{"good", digestOf("y"), []string{"read"}, nil},
+		{strings.Repeat("n", 65), digestOf("y"), []string{"read", ""}, nil},
+		{"cert:chat", digestOf("z") + "\n", []string{"read"}, nil},
+		{"twice", digestOf("t"), []string{"read"}, []string{"chat", "", "chat"}},
 	})
 	want := strings.Join([]string{
 		`auth: Keys[0].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "")`,
@@ -86,6 +90,8 @@ func TestKeyringListsEveryFault(t *testing.T) {
 		`auth: Keys[3].Scopes: must be of consume, introspect, read (got "")`,
 		`auth: Keys[4].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "cert:chat")`,
 		`auth: Keys[4].SHA256: must be 64 characters of lower-case hex, as printf %s KEY | sha256sum prints them (got 65 characters that are no digest, perhaps the key itself)`,
+		`auth: Keys[5].Audiences: must be names of audiences, each once (got "")`,
+		`auth: Keys[5].Audiences: must be names of audiences, each once (got "chat")`,
 	}, "\n")
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -64,6 +64,13 @@ func (o SessionOptions) validate(f *ticket.OptionErrors) {
 	f.Check(o.Timeout >= 0, "Timeout", "must be positive (got %s)", o.Timeout)
 }
 
+// Issuer returns the issuer of the identities from LookupURL, empty if that is
+// invalid.
+func (o SessionOptions) Issuer() string {
+	issuer, _ := lookupIssuer(o.LookupURL)
+	return issuer
+}
+
 // lookupIssuer checks the URL and returns its origin (RFC 6454 6.2), which is
 // the issuer of the identities from there.
 func lookupIssuer(address string) (string, error) {

@@ -25,8 +25,11 @@ var (
 	ErrSubprotocol error = &Error{"no subprotocol in common", "subprotocol"}
 )
 
-// The origin of the handshake: host, page and client.
+// The endpoint of the handshake, and its origin: host, page and client.
 var (
+	// ErrPath: the path is that of no audience, or could be read as that of
+	// another one.
+	ErrPath   error = &Error{"no audience has this path", "no_audience"}
 	ErrHost   error = &Error{"host is not served", "host_not_allowed"}
 	ErrOrigin error = &Error{"origin is not allowed", "origin_not_allowed"}
 	// ErrLimited is what a [*LimitError] wraps.

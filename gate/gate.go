@@ -17,6 +17,7 @@ import (
 	"wsticket/internal/limit"
 	"wsticket/internal/origin"
 	"wsticket/internal/token68"
+	"wsticket/internal/wspath"
 	"wsticket/ticket"
 )
 
@@ -29,6 +30,7 @@ type Gate struct {
 	o       Options
 	origins *origin.List
 	hosts   *origin.Hosts
+	paths   *wspath.Table // of the audiences
 	doors   doors
 
 	notes     chan struct{} // has an element for each note that is being written
@@ -41,12 +43,15 @@ type Gate struct {
 // ([Gate.Received]), or one that a proxy asks about.
 type Handshake struct {
 	Method, Host, RawQuery string
-	Header                 http.Header
-	ClientIP               netip.Addr
+	// Path is that of the client's request, with its escapes.
+	Path     string
+	Header   http.Header
+	ClientIP netip.Addr
 	// RequestID is the name that a proxy gave the request. It becomes part of
 	// the attempt. Empty if there is none.
 	RequestID string
-	// Audience is that of the endpoint. Empty: the Redeemer's default.
+	// Audience is that of the endpoint. Empty: the one that has Path, or the first
+	// one if none has paths.
 	Audience string
 	// Choose returns the subprotocol to answer. Its error refuses the
 	// handshake.
@@ -61,7 +66,7 @@ type Handshake struct {
 // Received returns r as a handshake.
 func (g *Gate) Received(r *http.Request) Handshake {
 	return Handshake{
-		Method: r.Method, Host: r.Host, RawQuery: r.URL.RawQuery, Header: r.Header,
+		Method: r.Method, Host: r.Host, RawQuery: r.URL.RawQuery, Path: r.URL.EscapedPath(), Header: r.Header,
 		ClientIP: g.o.ClientAddr(r), received: r,
 	}
 }
@@ -91,7 +96,7 @@ func (c Candidate) TicketID() ticket.ID {
 }
 
 // Check makes every check that needs neither the store nor keys, in the order
-// of docs/protocol.md: shape, host, origin, limits, exactly one credential, and
+// of docs/protocol.md: shape, path, host, origin, limits, exactly one credential, and
 // its grammar. So a handshake that cannot succeed spends no ticket. If it is
 // refused, an event is emitted, and the result has what was known by then.
 func (g *Gate) Check(ctx context.Context, h Handshake) (Candidate, error) {
@@ -108,6 +113,9 @@ func (g *Gate) Check(ctx context.Context, h Handshake) (Candidate, error) {
 
 func (g *Gate) check(h Handshake) (c Candidate, err error) {
 	if c.Offer, c.Subprotocol, err = h.shape(); err != nil {
+		return c, err
+	}
+	if h.Audience, err = g.audienceOf(h); err != nil {
 		return c, err
 	}
 	c.WellFormed = true
@@ -252,6 +260,9 @@ func (g *Gate) authenticate(ctx context.Context, c Candidate) (ticket.Grant, err
 	if err != nil {
 		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
 	}
+	if err := g.permit(identity, c.Presentation.Audience); err != nil {
+		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
+	}
 	return ticket.GrantOf(identity, c.Presentation.Audience, g.o.Now())
 }
 
@@ -284,13 +295,3 @@ func (g *Gate) closedDoor(err error) error {
 	}
 	return ticket.WithAttrs(err, ticket.Expected(names...))
 }
-
-// Stats are counts of a [Gate].
-type Stats struct {
-	// UnreadableAddresses is how often a trusted proxy has reported a client by
-	// something that is no address.
-	UnreadableAddresses uint64
-}
-
-// Stats returns the counts since New.
-func (g *Gate) Stats() Stats { return Stats{UnreadableAddresses: g.proxies.Unreadable()} }

@@ -39,3 +39,13 @@ func requestEvent(e accesslog.Entry) ticket.Event {
 		HTTP: ticket.HTTPAnswer{Method: e.Method, Path: e.Path, Route: e.Route, Status: e.Status},
 	}
 }
+
+// Stats are counts of a [Gate].
+type Stats struct {
+	// UnreadableAddresses is how often a trusted proxy has reported a client by
+	// something that is no address.
+	UnreadableAddresses uint64
+}
+
+// Stats returns the counts since New.
+func (g *Gate) Stats() Stats { return Stats{UnreadableAddresses: g.proxies.Unreadable()} }

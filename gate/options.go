@@ -44,6 +44,12 @@ type Options struct {
 	// SessionCookie is the name of the session cookie.
 	SessionCookie string
 
+	// Audiences are the endpoints that handshakes can be for, and who may have them:
+	// the rule counts for a bearer or session that is presented there, as it does
+	// for a ticket when it is issued. Default: those of the Redeemer, if it is an
+	// [AudienceHolder]; otherwise whoever makes a [Handshake] says which it is for.
+	Audiences ticket.Audiences
+
 	// Doors are the open doors. Default: DoorQuery, DoorSubprotocol and
 	// DoorHeader, and DoorCookie with Sessions. A ticket or bearer at a closed
 	// door is refused; together with another one it is one too many.
@@ -97,6 +103,7 @@ func New(o Options) (*Gate, error) {
 		o.ClientAddr = func(r *http.Request) netip.Addr { return known(find(r), r) }
 	}
 	faults := o.faults()
+	paths := o.newPaths(&faults)
 	origins, err := origin.NewList(o.Origins)
 	faults.Add("Origins", err)
 	hosts, err := origin.NewHosts(o.Hosts)
@@ -105,7 +112,7 @@ func New(o Options) (*Gate, error) {
 		return nil, err
 	}
 	return &Gate{
-		o: o, origins: origins, hosts: hosts, proxies: proxies,
+		o: o, origins: origins, hosts: hosts, paths: paths, proxies: proxies,
 		notes:     make(chan struct{}, maxNotes),
 		noteLimit: limit.NewAddresses(limit.Rate{Events: notesOfAddress, Per: time.Second}, limitKeys, o.Now),
 		doors: doors{
@@ -132,6 +139,10 @@ func (o Options) warnUnreadable(ctx context.Context, proxy netip.Addr, reported 
 // withDefaults returns o with its own copies of all lists.
 func (o Options) withDefaults() Options {
 	o.Doors, o.TrustedProxies = slices.Clone(o.Doors), slices.Clone(o.TrustedProxies)
+	if holder, ok := o.Redeemer.(AudienceHolder); ok && len(o.Audiences) == 0 {
+		o.Audiences = holder.Audiences()
+	}
+	o.Audiences = o.Audiences.Clone()
 	if len(o.Doors) == 0 {
 		o.Doors = []ticket.Door{ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorHeader}
 		if o.Sessions != nil {
@@ -161,6 +172,7 @@ func allValid(prefixes []netip.Prefix) bool {
 func (o Options) faults() ticket.OptionErrors {
 	f := ticket.OptionErrors{Package: "gate"}
 	f.Check(o.Redeemer != nil, "Redeemer", "required")
+	o.Audiences.Check(&f)
 	f.Check(len(o.Origins) > 0 || o.AllowMissingOrigin, "AllowMissingOrigin",
 		"must be true if there are no origins, otherwise nobody could connect")
 	f.Check(isParameterName(o.TicketParameter), "TicketParameter",

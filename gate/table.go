@@ -38,6 +38,7 @@ var refusals = Table{
 	{ErrVersion, NewRefusal(problem.UpgradeRequired.Code).withHeader("Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Version", "13")},
 	{ErrMalformed, malformed},
 	{ErrSubprotocol, malformed},
+	{ErrPath, NewRefusal(problem.NotFound.Code)},
 	{ErrHost, NewRefusal(problem.HostNotAllowed.Code)},
 	{ErrOrigin, NewRefusal(problem.OriginNotAllowed.Code)},
 	{ErrLimited, NewRefusal(problem.RateLimited.Code).After(time.Second)},

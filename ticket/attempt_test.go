@@ -91,7 +91,7 @@ func TestNobodyTriesOriginsOrAudiences(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = memory.Close() })
 		b := newBench(t, ticket.Options{
-			Store: forgetful{memory}, RetryWindow: 2 * time.Second, Audiences: []string{"chat", "feed"},
+			Store: forgetful{memory}, RetryWindow: 2 * time.Second, Audiences: ticket.Audiences{{Name: "chat"}, {Name: "feed"}},
 		})
 		issued := b.mustIssue(t, ticket.Request{Identity: test.Alice(), Origin: app})
 		if _, err := b.Redeem(t.Context(), issued.Token, wrong); err == nil {

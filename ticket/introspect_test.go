@@ -11,7 +11,7 @@ import (
 
 func TestIntrospectChangesNothing(t *testing.T) {
 	const app = "https://app.example.com"
-	b := newBench(t, ticket.Options{Audiences: []string{"chat", "feed"}})
+	b := newBench(t, ticket.Options{Audiences: ticket.Audiences{{Name: "chat"}, {Name: "feed"}}})
 	issued := b.mustIssue(t, ticket.Request{Identity: test.Alice(), Audience: "feed", Origin: app})
 	before := len(b.events.All())
 	for range 3 {

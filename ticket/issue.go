@@ -12,6 +12,9 @@ import (
 // Issue makes a ticket for the identity that a bearer has proven. It lives
 // for the configured time, or as long as the bearer if that is shorter.
 //
+// Scope may be narrower than the audience asks of the bearer: it says what the
+// application is told, not who the ticket is for.
+//
 // The error wraps [ErrInvalidRequest], [ErrInsufficientScope] (the bearer does
 // not permit the audience or scope), [ErrShortLived] (the bearer ends in less
 // than 5 s) or [ErrUnavailable].
@@ -62,19 +65,20 @@ func (s *Service) grantFor(req Request) (Grant, error) {
 	if req.Identity.Issuer == "" || req.Identity.Subject == "" {
 		return Grant{}, fmt.Errorf("identity names nobody: %w", ErrInvalidRequest)
 	}
-	if req.Audience == "" {
-		req.Audience = s.audiences[0]
-	}
-	if !slices.Contains(s.audiences, req.Audience) {
-		err := WithAttrs(ErrInsufficientScope, slog.String("audience", req.Audience), Expected(s.audiences...))
+	audience, ok := s.audiences.Find(req.Audience)
+	if !ok {
+		err := WithAttrs(ErrInsufficientScope, slog.String("audience", req.Audience), Expected(s.audiences.Names()...))
 		return Grant{}, fmt.Errorf("audience: %w", WithDetail(err, "audience: not one that this service has"))
+	}
+	if err := audience.Permit(req.Identity); err != nil {
+		return Grant{}, err
 	}
 	scope, err := narrow(req.Identity.Scope, req.Scope)
 	if err != nil {
 		return Grant{}, err
 	}
 	return Grant{
-		Identity: req.Identity, Audience: req.Audience, Scope: scope,
+		Identity: req.Identity, Audience: audience.Name, Scope: scope,
 		Origin: req.Origin, ConnectionExpiresAt: req.Identity.ExpiresAt,
 	}, nil
 }

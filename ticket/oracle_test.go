@@ -77,7 +77,7 @@ func TestEveryRefusalCostsTheSame(t *testing.T) {
 		"the store does not answer": {fault: ticket.ErrUnavailable, want: ticket.ErrUnavailable},
 	} {
 		store := &counted{}
-		b := newBench(t, ticket.Options{Store: store, RetryWindow: time.Second, Audiences: []string{"chat", "feed"}})
+		b := newBench(t, ticket.Options{Store: store, RetryWindow: time.Second, Audiences: ticket.Audiences{{Name: "chat"}, {Name: "feed"}}})
 		store.Store = b.store
 		made := b.mustIssue(t, ticket.Request{Identity: test.Alice(), Origin: app})
 		if row.before != nil {

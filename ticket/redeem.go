@@ -66,7 +66,7 @@ func kindOf(action Action, err error) EventKind {
 // recorded in the store.
 func (s *Service) bind(p Presentation) Presentation {
 	if p.Audience == "" {
-		p.Audience = s.audiences[0]
+		p.Audience = s.audiences[0].Name
 	}
 	if p.Attempt != "" && len(p.Attempt) <= MaxAttempt {
 		digest := sha256.Sum256([]byte(p.Attempt + "\x00" + p.Audience + "\x00" + p.Origin))

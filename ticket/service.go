@@ -1,9 +1,6 @@
 package ticket
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Bounds of the lifetime of a ticket: as configured, how long its bearer must be
 // valid at least, and the shortest one that a request may ask for.
@@ -29,8 +26,9 @@ type Options struct {
 	// TTL is the lifetime of a ticket, 5 s to 60 s. Default 30 s.
 	TTL time.Duration
 	// Audiences are the endpoints that a ticket may be for; the first is the
-	// default. Default: "default".
-	Audiences []string
+	// default. Package gate takes them from the Service. Default: one called
+	// "default", which everybody may have.
+	Audiences Audiences
 	// SealKeys are one to four keys of 32 random bytes. The first encrypts what
 	// the store keeps, all of them decrypt it, so that they can be rotated:
 	// append the new one in every process, then move it to the front, then remove
@@ -53,7 +51,7 @@ type Options struct {
 type Service struct {
 	store     Store
 	ttl       time.Duration
-	audiences []string
+	audiences Audiences
 	sealer    sealer
 	retry     time.Duration
 	now       func() time.Time
@@ -66,7 +64,7 @@ func New(o Options) (*Service, error) {
 	faults := OptionErrors{Package: "ticket"}
 	faults.Check(o.Store != nil, "Store", "required")
 	faults.Check(o.TTL >= MinTTL && o.TTL <= MaxTTL, "TTL", "must be %.0fs..%.0fs (got %s)", MinTTL.Seconds(), MaxTTL.Seconds(), o.TTL)
-	faults.Check(!slices.Contains(o.Audiences, ""), "Audiences", "must not contain an empty name")
+	o.Audiences.Check(&faults)
 	faults.Check(o.RetryWindow >= 0 && o.RetryWindow <= MaxRetryWindow, "RetryWindow", "must be 0s..%s (got %s)", MaxRetryWindow, o.RetryWindow)
 	seal, err := newSealer(o.SealKeys)
 	faults.Add("SealKeys", err)
@@ -74,17 +72,20 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		store: o.Store, ttl: o.TTL, audiences: slices.Clone(o.Audiences),
+		store: o.Store, ttl: o.TTL, audiences: o.Audiences.Clone(),
 		sealer: seal, retry: o.RetryWindow, now: o.Now, events: o.Events,
 	}, nil
 }
+
+// Audiences returns a copy of those of the service.
+func (s *Service) Audiences() Audiences { return s.audiences.Clone() }
 
 func (o Options) withDefaults() Options {
 	if o.TTL == 0 {
 		o.TTL = DefaultTTL
 	}
 	if len(o.Audiences) == 0 {
-		o.Audiences = []string{DefaultAudience}
+		o.Audiences = Audiences{{Name: DefaultAudience}}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -78,14 +78,14 @@ func (b *bench) mustIssue(t *testing.T, req ticket.Request) ticket.Ticket {
 }
 
 func TestNewListsEveryFault(t *testing.T) {
-	_, err := ticket.New(ticket.Options{TTL: 2 * time.Minute, Audiences: []string{"chat", ""}})
-	if got, want := test.Faults(err), []string{"ticket.Store", "ticket.TTL", "ticket.Audiences"}; !slices.Equal(got, want) {
+	_, err := ticket.New(ticket.Options{TTL: 2 * time.Minute, Audiences: ticket.Audiences{{Name: "chat"}, {Name: ""}}})
+	if got, want := test.Faults(err), []string{"ticket.Store", "ticket.TTL", "ticket.Audiences[1].Name"}; !slices.Equal(got, want) {
 		t.Errorf("New: %v, want faults of %q", err, want)
 	}
 }
 
 func TestIssueAndRedeem(t *testing.T) {
-	b := newBench(t, ticket.Options{Audiences: []string{"chat", "feed"}})
+	b := newBench(t, ticket.Options{Audiences: ticket.Audiences{{Name: "chat"}, {Name: "feed"}}})
 	who := test.Alice()
 	issued := b.mustIssue(t, ticket.Request{Identity: who, Scope: "chat.read", Origin: "https://app.example.com"})
 	if issued.Lifetime != 30*time.Second || issued.Audience != "chat" || issued.Scope != "chat.read" {
@@ -193,7 +193,7 @@ func TestRedeemRefusesAndSpends(t *testing.T) {
 		},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
-			b := newBench(t, ticket.Options{Audiences: []string{"chat", "feed"}})
+			b := newBench(t, ticket.Options{Audiences: ticket.Audiences{{Name: "chat"}, {Name: "feed"}}})
 			row.req.Identity = test.Alice()
 			issued := b.mustIssue(t, row.req)
 			b.advance(row.advance)

@@ -63,7 +63,7 @@ func newFixture(t *testing.T, change func(*setup)) *fixture {
 	t.Helper()
 	f := &fixture{t: t}
 	s := setup{
-		ticket: ticket.Options{Store: newStore(t), Audiences: []string{"chat", "admin"}, Now: f.now, Events: f.events.Record},
+		ticket: ticket.Options{Store: newStore(t), Audiences: ticket.Audiences{{Name: "chat"}, {Name: "admin"}}, Now: f.now, Events: f.events.Record},
 		gate: gate.Options{
 			Redeemer: f, Authenticator: fakeAuth{}, Events: f.events.Record,
 			Origins: []string{appOrigin}, AllowMissingOrigin: true, Hosts: []string{"api.example.com"},

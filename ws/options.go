@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -74,7 +75,9 @@ type Options struct {
 	Endpoint Endpoint
 	Upstream *Upstream
 
-	// Audience is what a ticket has to be for. Empty: the Redeemer's default.
+	// Audience is the one of Gate's that every handshake is for, whatever its path.
+	// Empty: the one that has the path of the request, or the first one if none has
+	// paths.
 	Audience string
 	// Subprotocols are the Endpoint's own. The first one that the client offers
 	// is answered, instead of "wsticket.v1".
@@ -174,6 +177,10 @@ func (o Options) withDefaults() Options {
 func (o Options) faults() ticket.OptionErrors {
 	f := ticket.OptionErrors{Package: "ws"}
 	f.Check(o.Gate != nil, "Gate", "required")
+	if o.Gate != nil && o.Audience != "" {
+		known := o.Gate.Audiences()
+		f.Check(len(known) == 0 || slices.Contains(known, o.Audience), "Audience", "must be one of %s (got %q)", strings.Join(known, ", "), o.Audience)
+	}
 	f.Check((o.Endpoint == nil) != (o.Upstream == nil), "Endpoint", "exactly one of Endpoint and Upstream is required")
 	if o.Upstream != nil {
 		f.Check(o.Upstream.Identity != nil, "Upstream.Identity", "required")

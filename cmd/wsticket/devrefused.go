@@ -26,6 +26,7 @@ var devAdvice = map[string]string{
 	"malformed":          "this is no whole ticket: one has 54 characters and begins with wst1_",
 	"wrong_origin":       "the ticket was issued to another origin: get it in the page that connects with it",
 	"wrong_audience":     "the ticket is for another audience: see --set ticket.audiences",
+	"no_audience":        "no audience has the path {client_path}, or it could be read as that of another one: see --set ticket.audiences",
 	"credential_in_url":  "a JWT stands in the URL, where it would be logged: send it as Authorization: Bearer to /ws-ticket, and connect with the ticket",
 	"two_credentials":    "two credentials came at once: send one",
 	"closed_door":        "that door is closed: open it with --set ws.doors",

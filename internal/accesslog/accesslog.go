@@ -118,7 +118,7 @@ func Middleware(now func() time.Time, sink func(context.Context, Entry)) func(ht
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			// Handlers may change the request, so it is read before they run.
 			out := &writer{ResponseWriter: w, now: now, sink: sink, record: record{entry: Entry{
-				Start: now(), Method: method(r.Method), Path: cleanPath(r.URL.Path),
+				Start: now(), Method: method(r.Method), Path: CleanPath(r.URL.Path),
 				RequestID: requestID(r.Header), ClientIP: clientip.From(r.Context()),
 			}}}
 			out.ctx = context.WithValue(r.Context(), contextKey{}, &out.record)

@@ -12,9 +12,9 @@ const (
 	maxPath    = 256
 )
 
-// cleanPath removes a credential that a client has put into the path by mistake,
+// CleanPath removes a credential that a client has put into the path by mistake,
 // and shortens the path.
-func cleanPath(path string) string {
+func CleanPath(path string) string {
 	if len(path) > maxSegment {
 		path = redact(path)
 	}

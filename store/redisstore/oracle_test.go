@@ -20,7 +20,7 @@ func TestEveryRefusalIsTwoCommands(t *testing.T) {
 	server := testenv.Redis(t)
 	proxy := testenv.Proxy(t, server.Addr())
 	store := openWith(t, proxy.URL(), redisstore.Options{Timeout: patience})
-	service, err := ticket.New(ticket.Options{Store: store, Audiences: []string{"chat", "feed"}})
+	service, err := ticket.New(ticket.Options{Store: store, Audiences: ticket.Audiences{{Name: "chat"}, {Name: "feed"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

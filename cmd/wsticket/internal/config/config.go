@@ -74,6 +74,8 @@ type APIKey struct {
 	Name   string   `yaml:"name" help:"Name of the caller, for logs: letters, digits, dots, underscores, hyphens."`
 	SHA256 string   `yaml:"sha256" help:"SHA-256 of the key in lower-case hex: printf %s KEY | sha256sum."`
 	Scopes []string `yaml:"scopes" help:"Any of consume (also to ask at /auth/…), introspect, read (/metrics with client_ca_file)."`
+	// Not only for consume: introspect shows what is in a ticket.
+	Audiences []string `yaml:"audiences" help:"Audiences of ticket.audiences whose tickets the key is for. Without an audience in its call, the key consumes for the first of ticket.audiences that is here. Empty: all."`
 }
 
 // Ticket is how long tickets live and what they are for.
@@ -82,8 +84,23 @@ type Ticket struct {
 	Retention   time.Duration `yaml:"retention" help:"How long a spent or expired ticket is remembered, for receipts and for distinguishing a replay from an unknown ticket."`
 	RetryWindow time.Duration `yaml:"retry_window" help:"How long the same handshake attempt may be repeated and gets the same answer, 0s to 10s. 0s switches it off."`
 	SealKeyFile string        `yaml:"seal_key_file" help:"File with the keys that encrypt records: one per line, base64 of 32 bytes. The first encrypts, all decrypt. Required with a shared store; otherwise serve generates a key."`
-	Audiences   []string      `yaml:"audiences" help:"Endpoints that a ticket can be for. The first is the default, and the one that ws.path serves."`
+	Audiences   []Audience    `yaml:"audiences" help:"Endpoints that a ticket can be for: names, or mappings of the keys below. The first is the default. A handshake is for the audience that has its path, at ws.path and at /auth/…; if none has paths, for the first one."`
 }
+
+// Audience is an endpoint that a ticket can be for. In a list it may be the name
+// alone.
+type Audience struct {
+	Name    string   `yaml:"name" help:"Name of the audience, for example chat."`
+	Paths   []string `yaml:"paths" help:"Its paths, with templates as in ws.path. Of two paths that match, the one with a plain segment where the other one has a template counts. If another audience has paths, one without is for POST /consume only."`
+	Issuers []string `yaml:"issuers" help:"Issuers whose bearers may have it: values of issuers[].issuer, or the origin of session.lookup_url. Empty: all."`
+	Scopes  []string `yaml:"scopes" help:"Scopes that a bearer needs for it, all of them."`
+}
+
+// setName makes an entry of a list that is a name alone.
+func (a *Audience) setName(name string) { a.Name = name }
+
+// String returns the name.
+func (a Audience) String() string { return a.Name }
 
 // Store is where tickets are kept.
 type Store struct {
@@ -133,7 +150,7 @@ type Session struct {
 
 // WS is the WebSocket endpoint.
 type WS struct {
-	Paths              []string      `yaml:"path" help:"Path of the WebSocket endpoint, or a list of paths. Each may have templates for one segment, such as /ws/chat/{room}, and is matched with and without a slash at its end. The url of an issued ticket has the first one without a template."`
+	Paths              []string      `yaml:"path" help:"Path of the WebSocket endpoint, or a list of paths. Each may have templates for one segment, such as /ws/chat/{room}, and is matched with and without a slash at its end. If ticket.audiences have paths, each has to be one of these, and all of them are the default. The url of an issued ticket has the first one without a template that is for its audience."`
 	Doors              []string      `yaml:"doors" help:"Where a client may present its credential: any of query, subprotocol, header, cookie, first_message. Empty: query, subprotocol and header, and cookie where session.cookie is set. cookie needs session.cookie, except in the complete list."`
 	TicketParameter    string        `yaml:"ticket_parameter" help:"Name of the query parameter that contains a ticket."`
 	AllowMissingOrigin bool          `yaml:"allow_missing_origin" help:"Accept handshakes without an Origin header, as native clients and servers send them."`
@@ -176,7 +193,7 @@ func Default() Config {
 		Internal: Internal{Listen: "127.0.0.1:8081"},
 		Ticket: Ticket{
 			TTL: ticket.DefaultTTL, Retention: ticket.DefaultRetention, RetryWindow: 2 * time.Second,
-			Audiences: []string{ticket.DefaultAudience},
+			Audiences: []Audience{{Name: ticket.DefaultAudience}},
 		},
 		Store: Store{URL: NewSecret("memory:"), Fence: "auto"},
 		WS: WS{

@@ -96,11 +96,11 @@ func (c Config) OpenDoors() []ticket.Door {
 	return open
 }
 
-// DefaultAudience returns the first audience, empty if there is none, which
-// is a fault.
-func (c Config) DefaultAudience() string {
-	if len(c.Ticket.Audiences) == 0 {
-		return ""
+// AudienceOptions returns the audiences as package ticket has them.
+func (t Ticket) AudienceOptions() ticket.Audiences {
+	audiences := make(ticket.Audiences, len(t.Audiences))
+	for i, audience := range t.Audiences {
+		audiences[i] = ticket.Audience(audience)
 	}
-	return c.Ticket.Audiences[0]
+	return audiences
 }

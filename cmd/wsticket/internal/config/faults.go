@@ -112,10 +112,12 @@ func KeyOf(pkg, field string) string {
 //
 //nolint:gosec // It names secrets and holds none.
 var fieldKeys = map[string]string{
-	"ticket.TTL":         "ticket.ttl",
-	"ticket.RetryWindow": "ticket.retry_window",
-	"ticket.Audiences":   "ticket.audiences",
-	"ticket.SealKeys":    "ticket.seal_key_file",
+	"ticket.TTL":                 "ticket.ttl",
+	"ticket.RetryWindow":         "ticket.retry_window",
+	"ticket.Audiences[].Name":    "ticket.audiences[].name",
+	"ticket.Audiences[].Issuers": "ticket.audiences[].issuers",
+	"ticket.Audiences[].Scopes":  "ticket.audiences[].scopes",
+	"ticket.SealKeys":            "ticket.seal_key_file",
 
 	"memstore.Retention":   "ticket.retention",
 	"redisstore.Retention": "ticket.retention",
@@ -145,15 +147,17 @@ var fieldKeys = map[string]string{
 	"auth.LookupURL":      "session.lookup_url",
 	"auth.TrustedProxies": "public.trusted_proxies",
 
-	"auth.Keys[].Name":   "internal.api_keys[].name",
-	"auth.Keys[].SHA256": "internal.api_keys[].sha256",
-	"auth.Keys[].Scopes": "internal.api_keys[].scopes",
+	"auth.Keys[].Name":      "internal.api_keys[].name",
+	"auth.Keys[].SHA256":    "internal.api_keys[].sha256",
+	"auth.Keys[].Scopes":    "internal.api_keys[].scopes",
+	"auth.Keys[].Audiences": "internal.api_keys[].audiences",
 
 	"identity.Headers":           "identity.headers",
 	"identity.AssertionKeyFile":  "identity.assertion_key_file",
 	"identity.AssertionAudience": "identity.assertion_audience",
 	"identity.Issuer":            "public.url",
 
+	"gate.Audiences[].Paths":  "ticket.audiences[].paths",
 	"gate.Doors":              "ws.doors",
 	"gate.TicketParameter":    "ws.ticket_parameter",
 	"gate.AllowMissingOrigin": "ws.allow_missing_origin",

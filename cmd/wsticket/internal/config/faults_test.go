@@ -43,7 +43,7 @@ func TestByKey(t *testing.T) {
 		{"another error", errors.New("stop"), "stop"},
 		{"what is missing because of another fault", errors.Join(optionErrors("ticket", "Store", "TTL"), optionErrors("ws", "Gate")), "ticket.ttl: is wrong"},
 		{"what is missing for no other fault", optionErrors("ticket", "Store"), "ticket: Store: is wrong"},
-		{"joined twice", errors.Join(errors.Join(own.Err(), nil), errors.Join(optionErrors("ticket", "TTL", "Audiences"))), "log.level: is wrong\nticket.ttl: is wrong\nticket.audiences: is wrong"},
+		{"joined twice", errors.Join(errors.Join(own.Err(), nil), errors.Join(optionErrors("ticket", "TTL", "RetryWindow"))), "log.level: is wrong\nticket.ttl: is wrong\nticket.retry_window: is wrong"},
 	} {
 		got := ""
 		if err := ByKey(row.err); err != nil {

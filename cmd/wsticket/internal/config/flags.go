@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"wsticket/internal/keyfile"
+	"wsticket/internal/wspath"
 )
 
 // Flags are the flags of the commands that read the configuration.
@@ -50,7 +51,7 @@ func LoadFile(name string) (Config, error) { return read(name, nil, nil) }
 
 // With returns the settings with others of the form key=value over them.
 func (c Config) With(settings []string) (Config, error) {
-	if err := load(&c, layers{set: settings}); err != nil {
+	if err := c.set(layers{set: settings}); err != nil {
 		return c, faulty{err}
 	}
 	return c, nil
@@ -79,7 +80,27 @@ func read(file string, env, set []string) (Config, error) {
 		}
 		from.file, from.dir = text, folderOf(file)
 	}
-	return cfg, load(&cfg, from)
+	return cfg, cfg.set(from)
+}
+
+// set puts layers over c. Where none of them sets ws.path, it is every path of the
+// audiences, if they have any.
+func (c *Config) set(from layers) error {
+	before := c.WS.Paths
+	c.WS.Paths = nil
+	err := load(c, from)
+	if c.WS.Paths != nil {
+		return err
+	}
+	// Package gate reports what is wrong with the others.
+	patterns, _ := wspath.ParseAll(c.Ticket.AudienceOptions().Paths())
+	for _, p := range patterns {
+		c.WS.Paths = append(c.WS.Paths, p.String())
+	}
+	if c.WS.Paths == nil {
+		c.WS.Paths = before
+	}
+	return err
 }
 
 // errNoFile is wrapped by the error of a file that cannot be read.

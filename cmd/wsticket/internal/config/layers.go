@@ -62,6 +62,11 @@ type mapping interface {
 	UnmarshalMapping(map[string]string) error
 }
 
+// named is a section in a list that may be a name alone.
+type named interface{ setName(name string) }
+
+func isNamed(t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[named]()) }
+
 type loader struct {
 	root   reflect.Value
 	faults []error

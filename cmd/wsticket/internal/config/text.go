@@ -25,7 +25,8 @@ func (l *loader) setText(source, path string, into reflect.Value, text string) {
 
 // setList takes a YAML list in brackets, or scalars between commas.
 func (l *loader) setList(source, path string, into reflect.Value, text string) {
-	if strings.HasPrefix(strings.TrimSpace(text), "[") || isSection(into.Type().Elem()) {
+	element := into.Type().Elem()
+	if strings.HasPrefix(strings.TrimSpace(text), "[") || isSection(element) && !isNamed(element) {
 		var doc yaml.Node
 		if yaml.Unmarshal([]byte(text), &doc) != nil || len(doc.Content) == 0 {
 			l.fault(path, "%s%s: not a YAML list, such as [a, b]", source, path)
@@ -39,7 +40,7 @@ func (l *loader) setList(source, path string, into reflect.Value, text string) {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
 		}
-		element := reflect.New(into.Type().Elem()).Elem()
+		element := reflect.New(element).Elem()
 		l.setText(source, path, element, part)
 		list = reflect.Append(list, element)
 	}
@@ -59,6 +60,9 @@ func parseText(into reflect.Value, text string) error {
 		return nil
 	case encoding.TextUnmarshaler:
 		return target.UnmarshalText([]byte(text))
+	case named:
+		target.setName(text)
+		return nil
 	}
 	return parseKind(into, text)
 }

@@ -1,11 +1,13 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"wsticket/auth"
 	"wsticket/ticket"
 )
 
@@ -37,6 +39,7 @@ func (c Config) Validate() error {
 	c.validateZero(&f)
 	c.validateTogether(&f)
 	c.validateClaims(&f)
+	c.validateAudiences(&f)
 	f.Check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error (got %q)", c.Log.Level)
 	f.Check(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format", "must be json or text (got %q)", c.Log.Format)
 	f.Check(slices.Contains([]string{"false", "true", "hash"}, c.Log.Subject), "log.subject", "must be false, true or hash (got %q)", c.Log.Subject)
@@ -118,6 +121,35 @@ func (c Config) validateClaims(f *ticket.OptionErrors) {
 	for _, claim := range slices.Sorted(maps.Keys(c.Identity.Headers.Claims())) {
 		f.Check(slices.Contains(known, claim), "identity.headers", "%q is none of sub, iss, sid, scope, aud and the claims of an issuer", claim)
 	}
+}
+
+// validateAudiences refuses issuers and audiences that are not configured: nobody
+// could have a ticket, or consume one.
+func (c Config) validateAudiences(f *ticket.OptionErrors) {
+	issuers := c.issuerNames()
+	for i, audience := range c.Ticket.Audiences {
+		for _, name := range audience.Issuers {
+			f.Check(name == "" || slices.Contains(issuers, name), fmt.Sprintf("ticket.audiences[%d].issuers", i), "%q is not the issuer of an entry in issuers (%s)", name, strings.Join(issuers, ", "))
+		}
+	}
+	known := c.Ticket.AudienceOptions().Names()
+	for i, key := range c.Internal.APIKeys {
+		for _, name := range key.Audiences {
+			f.Check(name == "" || slices.Contains(known, name), fmt.Sprintf("internal.api_keys[%d].audiences", i), "%q is not one of ticket.audiences (%s)", name, strings.Join(known, ", "))
+		}
+	}
+}
+
+// issuerNames returns the issuers of all identities.
+func (c Config) issuerNames() []string {
+	var names []string
+	for _, issuer := range c.Issuers {
+		names = append(names, issuer.Issuer)
+	}
+	if lookup := (auth.SessionOptions{LookupURL: c.Session.LookupURL}).Issuer(); lookup != "" {
+		names = append(names, lookup)
+	}
+	return names
 }
 
 // InMemory reports whether tickets are kept in this process.

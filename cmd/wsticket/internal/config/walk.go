@@ -28,6 +28,8 @@ func (l *loader) walk(at walkAt) {
 	switch {
 	case at.node.Tag == "!!null":
 		return // a key without a value keeps its default
+	case at.node.Kind == yaml.ScalarNode && isNamed(at.into.Type()):
+		l.setText(fmt.Sprintf("%s:%d: ", at.source, at.node.Line), at.path, at.into, at.node.Value)
 	case isSection(at.into.Type()):
 		l.walkSection(at)
 	case at.into.Kind() == reflect.Slice:
@@ -124,7 +126,7 @@ func (l *loader) walkMapping(at walkAt) {
 // walkList takes a list. One scalar is a list of one.
 func (l *loader) walkList(at walkAt) {
 	elements := at.node.Content
-	if at.node.Kind == yaml.ScalarNode && !isSection(at.into.Type().Elem()) {
+	if element := at.into.Type().Elem(); at.node.Kind == yaml.ScalarNode && (!isSection(element) || isNamed(element)) {
 		elements = []*yaml.Node{at.node}
 	} else if at.node.Kind != yaml.SequenceNode {
 		l.fault(at.path, "%s: must be a list: begin each entry with a dash, or write [ and ] around", at)

@@ -16,6 +16,7 @@ func CheckEdge(cfg config.Config) error {
 	reduced := cfg
 	reduced.Issuers, reduced.Session = nil, config.Session{Cookie: "session", LookupURL: "http://127.0.0.1"}
 	reduced.Ticket, reduced.Store = config.Default().Ticket, config.Default().Store
+	reduced.Ticket.Audiences = cfg.Ticket.Audiences // whose paths are those of ws
 	reduced.Identity.AssertionKeyFile, reduced.Identity.AssertionAudience = "", ""
 	reduced.Public.TLS, reduced.Internal.TLS = config.TLS{}, config.InternalTLS{}
 	s, err := New(reduced, Options{Log: io.Discard})

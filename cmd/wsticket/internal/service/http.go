@@ -15,6 +15,7 @@ func (s *Service) buildGate() error {
 	options := gate.Options{
 		Doors: s.cfg.OpenDoors(), TicketParameter: s.cfg.WS.TicketParameter,
 		Origins: s.cfg.Origins, AllowMissingOrigin: s.cfg.WS.AllowMissingOrigin, Hosts: s.cfg.Public.AllowedHosts(),
+		Audiences:      s.cfg.Ticket.AudienceOptions(),
 		TrustedProxies: s.cfg.Public.Prefixes(), AddressLimit: limiter(s.cfg.Limits.PerAddress), Events: s.events, Logger: s.log,
 	}
 	if s.tickets != nil {
@@ -51,7 +52,7 @@ func (s *Service) apiOptions() api.Options {
 			Gate: s.gate, PublicURL: s.cfg.Public.URL, WSPaths: s.cfg.WS.Paths,
 			CORSHeaders: s.cfg.Public.CORSHeaders, SubjectLimit: limiter(s.cfg.Limits.PerSubject), Events: s.events, Logger: s.log,
 		},
-		WebSocket: s.sockets, Keys: s.keys, Audiences: s.cfg.Ticket.Audiences,
+		WebSocket: s.sockets, Keys: s.keys,
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
 		Started: s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home,
 	}

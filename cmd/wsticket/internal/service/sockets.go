@@ -23,7 +23,7 @@ func orNone(d time.Duration) time.Duration { return cmp.Or(d, -1) }
 func (s *Service) buildSockets() error {
 	cfg := s.cfg.WS
 	options := ws.Options{
-		Gate: s.gate, Live: s.live, Audience: s.cfg.DefaultAudience(),
+		Gate: s.gate, Live: s.live,
 		MaxMessage: int64(cfg.MaxMessage), AuthTimeout: cfg.AuthTimeout, AcceptThenClose: cfg.AcceptThenClose,
 		Unauthenticated: s.cfg.Limits.Unauthenticated, UnauthenticatedPerAddress: s.cfg.Limits.UnauthenticatedPerAddress,
 		Events: s.events, Logger: s.log,

@@ -12,7 +12,7 @@ func (s *Service) buildTickets() error {
 	}
 	s.subjects = newSubjects(s.cfg.Log.Subject, sealKeys)
 	options := ticket.Options{
-		TTL: s.cfg.Ticket.TTL, Audiences: s.cfg.Ticket.Audiences,
+		TTL: s.cfg.Ticket.TTL, Audiences: s.cfg.Ticket.AudienceOptions(),
 		SealKeys: sealKeys, RetryWindow: s.cfg.Ticket.RetryWindow, Events: s.events,
 	}
 	if s.store != nil {
