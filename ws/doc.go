@@ -52,7 +52,7 @@
 //	EventConnect      ConnectionExpiresAt (4008),     EventDisconnect
 //	                  a drain (1001), a newer
 //	                  connection of the ticket (1008),
-//	                  or a broken frame (1002, 1014)
+//	                  or a broken frame (1002)
 //
 // A connection is counted in [live.Registry] from its admission until its socket is
 // closed. Closing takes a second at most; a peer that has not answered

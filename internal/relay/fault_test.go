@@ -61,9 +61,8 @@ func TestFaults(t *testing.T) {
 				}
 				client.expect(plain(wsframe.Close, closing(1002, "protocol error")))
 			} else {
-				want.Code = 1014
 				app.send(tt.Before, tt.Bad, "rubbish")
-				client.expect(tt.Before, plain(wsframe.Close, closing(1014, "upstream failed")))
+				client.expect(tt.Before, plain(wsframe.Close, closing(1002, "protocol error")))
 				app.expectClose(1002, "protocol error")
 			}
 			got := f.leaveAfter(client, app, want.Code, relay.ByRelay)

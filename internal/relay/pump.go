@@ -244,17 +244,17 @@ func (p *pump) rejectFrame(err error, rest []byte) error {
 }
 
 // refusal returns how the tunnel is closed because of a frame of p.src: with
-// this fault or, without one, with a message that is too big. The sender is
-// told what it did. The other peer did nothing wrong, and is told what it has to
-// know: its client goes away, or the application fails.
+// this fault or, without one, with a message that is too big. The client is told
+// in any case, because it would meet the same bug again. An application that did
+// nothing wrong is told that its client goes away.
 func (p *pump) refusal(fault wsframe.Fault) closeFrames {
 	own, sender := closeFrame{codeProtocolError, "protocol error"}, p.tunnel.nameOf(p.src)
 	if fault == "" {
 		own, sender = closeFrame{codeTooBig, "too big"}, ""
 	}
-	frames := closeFrames{toClient: own, toUpstream: closeFrame{codeGoingAway, ""}, fault: fault, faultBy: sender}
-	if p == &p.tunnel.down {
-		frames.toClient, frames.toUpstream = closeFrame{codeUpstreamFailed, "upstream failed"}, own
+	frames := closeFrames{toClient: own, toUpstream: own, fault: fault, faultBy: sender}
+	if p == &p.tunnel.up {
+		frames.toUpstream = closeFrame{codeGoingAway, ""}
 	}
 	return frames
 }

@@ -19,9 +19,6 @@ const (
 	codeProtocolError = 1002
 	codeAbnormal      = 1006
 	codeTooBig        = 1009
-	// codeUpstreamFailed is that of a gateway whose server does not follow the
-	// protocol (the IANA registry of WebSocket close codes).
-	codeUpstreamFailed = 1014
 )
 
 // The values of [Result.By].
