@@ -53,7 +53,7 @@ type body struct {
 // to its end.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF && !b.read { //nolint:errorlint // A reader returns io.EOF itself.
+	if err == io.EOF && !b.read {
 		b.read = true
 		b.answer.Del("Connection")
 	}

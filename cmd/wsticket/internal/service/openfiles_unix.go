@@ -11,5 +11,6 @@ func openFiles() (n int, ok bool) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, false
 	}
-	return int(min(uint64(limit.Cur), maxFiles)), true //nolint:gosec,unconvert // At most maxFiles; the type differs between systems.
+	// The type of Cur differs between systems.
+	return int(min(uint64(limit.Cur), maxFiles)), true
 }

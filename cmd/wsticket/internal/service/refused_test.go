@@ -35,9 +35,9 @@ func TestRefusedConnectionsAreOneEpisode(t *testing.T) {
 			mu.Lock()
 			counts.RefusedOfAddress += 1000
 			mu.Unlock()
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
-		time.Sleep(2 * refusedQuiet)
+		<-time.After(2 * refusedQuiet)
 		stop()
 		watching.Wait()
 		lines := strings.Split(strings.TrimSpace(text.String()), "\n")
