@@ -65,7 +65,7 @@ func newPlaces(cfg config.Config, files, pool int) places {
 	}
 	p.allowed = max((files-reserved)/each, minPublic)
 	p.public = cmp.Or(cfg.Public.MaxConnections, p.allowed)
-	p.ofAddress = cmp.Or(cfg.Public.MaxPerAddress, max(p.public/ofAddressPart, 1))
+	p.ofAddress = min(cmp.Or(cfg.Public.MaxPerAddress, max(p.public/ofAddressPart, 1)), p.public)
 	return p
 }
 
