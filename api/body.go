@@ -36,8 +36,6 @@ func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, erro
 	data, err := readAll(w, r)
 	switch {
 	case errors.Is(err, errTooLarge):
-		// Otherwise net/http reads the rest, to reuse the connection.
-		w.Header().Set("Connection", "close")
 		return nil, ticket.WithDetail(err, "body: at most "+strconv.Itoa(maxBody)+" bytes")
 	case err != nil:
 		return nil, badRequest("body: incomplete")

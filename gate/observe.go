@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wsticket/internal/accesslog"
+	"wsticket/internal/unread"
 	"wsticket/ticket"
 )
 
@@ -15,10 +16,13 @@ import (
 // is taken over. A request that came through Observe before passes unchanged,
 // so that a handler that is mounted alone and one behind package api are
 // reported in the same way, and once.
+//
+// A request whose body is not read is answered at once, and ends its connection:
+// it does not wait for a body that never comes.
 func (g *Gate) Observe(events ticket.Sink, now func() time.Time) func(http.Handler) http.Handler {
 	report := accesslog.Middleware(now, func(ctx context.Context, e accesslog.Entry) { events.Emit(ctx, requestEvent(e)) })
 	return func(next http.Handler) http.Handler {
-		observed := g.StoreClientAddr(report(next))
+		observed := unread.Middleware(g.StoreClientAddr(report(next)))
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if accesslog.RequestID(r.Context()) != "" {
 				next.ServeHTTP(w, r)

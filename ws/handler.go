@@ -7,6 +7,7 @@ import (
 
 	"wsticket/gate"
 	"wsticket/internal/accesslog"
+	"wsticket/internal/limit"
 	"wsticket/internal/relay"
 	"wsticket/internal/upgrade"
 	"wsticket/live"
@@ -24,7 +25,7 @@ const (
 type Handler struct {
 	o               Options
 	relay           *relay.Relay // nil if there is an Endpoint
-	unauthenticated *unauthenticated
+	unauthenticated *limit.Places
 	choose          func(gate.Offer) (subprotocol string, err error)
 	observed        http.Handler // serve, behind the access log
 }
@@ -140,7 +141,7 @@ type Stats struct {
 
 // Stats returns the counts. Those of open connections are in [live.Registry].
 func (h *Handler) Stats() Stats {
-	s := Stats{Unauthenticated: h.unauthenticated.count()}
+	s := Stats{Unauthenticated: h.unauthenticated.Taken()}
 	if h.relay != nil {
 		relayed := h.relay.Stats()
 		s.FromClient, s.FromUpstream = ticket.Traffic(relayed.FromClient), ticket.Traffic(relayed.FromUpstream)

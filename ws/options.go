@@ -14,6 +14,7 @@ import (
 
 	"wsticket/gate"
 	"wsticket/internal/header"
+	"wsticket/internal/limit"
 	"wsticket/internal/relay"
 	"wsticket/live"
 	"wsticket/ticket"
@@ -137,7 +138,7 @@ type Upstream struct {
 func New(o Options) (*Handler, error) {
 	o = o.withDefaults()
 	faults := o.faults()
-	h := &Handler{o: o, unauthenticated: newUnauthenticated(o.Unauthenticated, o.UnauthenticatedPerAddress)}
+	h := &Handler{o: o, unauthenticated: limit.NewPlaces(o.Unauthenticated, o.UnauthenticatedPerAddress)}
 	h.choose = func(offer gate.Offer) (string, error) { return offer.Choose(o.Subprotocols) }
 	if o.Upstream != nil {
 		h.choose = gate.Offer.ChooseRelayed

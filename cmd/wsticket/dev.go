@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"slices"
@@ -128,6 +129,7 @@ func (c *devCmd) config(keyFile string) (config.Config, error) {
 	cfg.Session = config.Session{Cookie: devCookie, JWT: true} // the door cookie needs one
 	// There is one caller, and it may be wsticket-bench.
 	cfg.Limits.PerSubject, cfg.Limits.PerAddress = limit.Rate{}, limit.Rate{}
+	cfg.Public.MaxPerAddress = math.MaxInt32
 	cfg.Log.Format = "text"
 	cfg, err := cfg.With(c.Set)
 	cfg.Issuers = append(cfg.Issuers, config.Issuer{

@@ -66,7 +66,12 @@ func start(t testing.TB, args ...string) *process {
 // launch runs wsticket with args. It is stopped when the test ends.
 func launch(t testing.TB, args ...string) *process {
 	t.Helper()
-	cmd := command(context.Background(), t, args...)
+	return launchCommand(t, command(context.Background(), t, args...))
+}
+
+// launchCommand is launch for a command that runs wsticket.
+func launchCommand(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
 	p := &process{stdout: new(test.Output), stderr: new(test.Output), cmd: cmd, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	if err := cmd.Start(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"wsticket/internal/bounded"
 	"wsticket/internal/relay"
 	"wsticket/internal/test"
 	"wsticket/internal/testenv"
@@ -28,7 +29,7 @@ import (
 // resources can be measured.
 
 // serveChild serves "echo", "relay URL" or "reverseproxy URL" on a free port and
-// prints its address. Then, for each line that it reads, it releases unused memory
+// prints its address. The relay has a listener with bounds, as in serve. Then, for each line that it reads, it releases unused memory
 // and prints a line. It returns at the end of stdin.
 func serveChild(what string, stdin io.Reader, stdout io.Writer) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -39,6 +40,9 @@ func serveChild(what string, stdin io.Reader, stdout io.Writer) {
 	if kind == "echo" {
 		go acceptEcho(l)
 	} else {
+		if tcp, ok := l.(*net.TCPListener); ok && kind == "relay" {
+			l = bounded.Listen(tcp, bounded.Bounds{All: 1 << 20, OfAddress: 1 << 20})
+		}
 		server := &http.Server{Handler: proxyTo(kind, upstream), ReadHeaderTimeout: time.Minute}
 		go func() { _ = server.Serve(l) }()
 	}

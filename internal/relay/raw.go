@@ -3,6 +3,8 @@ package relay
 import (
 	"net"
 	"syscall"
+
+	"wsticket/internal/bounded"
 )
 
 // rawConn returns the socket of a plain TCP or Unix connection, for [tryRead] and
@@ -14,7 +16,7 @@ func rawConn(conn net.Conn) syscall.RawConn {
 	}
 	var raw syscall.RawConn
 	// SyscallConn fails only if conn is closed, which its methods report later.
-	switch conn := conn.(type) {
+	switch conn := bounded.Socket(conn).(type) {
 	case *net.TCPConn:
 		raw, _ = conn.SyscallConn()
 	case *net.UnixConn:

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"testing"
 
+	"wsticket/internal/bounded"
 	"wsticket/internal/relay"
 )
 
@@ -17,6 +18,38 @@ func TestPeersAreWatched(t *testing.T) {
 	}
 	defer conn.Close()
 	relay.WatchPeer(conn)
+	watched(t, conn)
+}
+
+// A connection of a listener with bounds is read and written as the socket that
+// it is, and watched like any other.
+func TestBoundedConnectionsAreSockets(t *testing.T) {
+	t.Parallel()
+	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := bounded.Listen(ln, bounded.Bounds{All: 1, OfAddress: 1}).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if relay.IsSocket(conn) != relay.IsSocket(client) {
+		t.Errorf("got a socket: %t, want %t as without bounds", relay.IsSocket(conn), relay.IsSocket(client))
+	}
+	relay.WatchPeer(conn)
+	watched(t, bounded.Socket(conn))
+}
+
+// watched checks the options of a socket.
+func watched(t *testing.T, conn net.Conn) {
+	t.Helper()
 	raw, err := conn.(*net.TCPConn).SyscallConn() //nolint:errcheck // it is one
 	if err != nil {
 		t.Fatal(err)

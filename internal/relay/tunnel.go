@@ -252,8 +252,9 @@ func (t *Tunnel) pumpEnded(p *pump, err error) {
 // result. The pump that ends last calls it.
 func (t *Tunnel) finish() {
 	t.relay.hangups.remove(t)
-	closeNow(t.client.conn)
+	// The place of the client is that of both connections, so its own is the last.
 	closeNow(t.upstream.conn)
+	closeNow(t.client.conn)
 	t.mu.Lock()
 	if t.timer != nil {
 		t.timer.Stop()

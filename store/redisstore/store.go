@@ -79,6 +79,22 @@ func (s *Store) PoolStats() PoolStats {
 	}
 }
 
+// assumedNodes is how many nodes a cluster is taken to have.
+const assumedNodes = 6
+
+// MaxConns returns how many connections to Redis there may be at once, for those
+// who count open files. With a cluster it is an estimate.
+func (s *Store) MaxConns() int {
+	switch client := s.client.(type) {
+	case *redis.ClusterClient:
+		return client.Options().PoolSize * assumedNodes
+	case *redis.Client:
+		return client.Options().PoolSize
+	default:
+		return 0
+	}
+}
+
 // Close closes the connections. It may be called twice.
 func (s *Store) Close() error {
 	if err := s.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {

@@ -59,12 +59,20 @@ func (c Config) validateListeners(f *ticket.OptionErrors) {
 	}
 	f.Check((c.Public.TLS.CertFile == "") == (c.Public.TLS.KeyFile == ""), "public.tls", "cert_file and key_file go together: %s is missing", missingHalf(c.Public.TLS.CertFile))
 	f.Check(c.Public.IdleTimeout > 0 && c.Public.IdleTimeout <= maxIdleTimeout, "public.idle_timeout", "must be more than 0s and at most 1h (got %s)", c.Public.IdleTimeout)
+	c.Public.validateConnections(f)
 	for _, name := range c.Health.ReadyRequires {
 		f.Check(name == RequireStore || name == RequireKeys, "health.ready_requires", "must be of %s and %s (got %q)", RequireStore, RequireKeys, name)
 	}
 	tls := c.Internal.TLS
 	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together: %s is missing", missingHalf(tls.CertFile))
 	f.Check(tls.ClientCAFile == "" || tls.CertFile != "", "internal.tls.client_ca_file", "needs cert_file and key_file")
+}
+
+func (p Public) validateConnections(f *ticket.OptionErrors) {
+	f.Check(p.MaxConnections >= 0, "public.max_connections", "must not be negative (got %d); 0 is what the limit of open files allows", p.MaxConnections)
+	f.Check(p.MaxPerAddress >= 0, "public.max_connections_per_address", "must not be negative (got %d); 0 is a quarter of public.max_connections", p.MaxPerAddress)
+	f.Check(p.MaxConnections <= 0 || p.MaxPerAddress <= p.MaxConnections, "public.max_connections_per_address",
+		"must be at most public.max_connections (got %d and %d)", p.MaxPerAddress, p.MaxConnections)
 }
 
 // missingHalf names the other half of a certificate and its key.

@@ -5,6 +5,7 @@ import (
 
 	"wsticket/auth"
 	"wsticket/gate"
+	"wsticket/internal/bounded"
 	"wsticket/live"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
@@ -98,6 +99,24 @@ func (m *Metrics) Redis(redis *redisstore.Store) {
 		}
 		out <- gauge(conns, s.IdleConns, "idle")
 		out <- gauge(conns, s.TotalConns-min(s.IdleConns, s.TotalConns), "busy")
+	}
+	m.registry.MustRegister(&c)
+}
+
+// Listeners adds the counts of the listeners by their names.
+func (m *Metrics) Listeners(stats func() map[string]bounded.Stats) {
+	var c collector
+	open := c.desc("tcp_connections", "Current TCP connections by listener: public, internal, health.", "listener")
+	most := c.desc("tcp_connections_max", "How many there may be.", "listener")
+	refused := c.desc("tcp_connections_refused_total",
+		"TCP connections that were closed at once, by the bound: all of the listener, or address.", "listener", "bound")
+	c.collect = func(out chan<- prometheus.Metric) {
+		for listener, s := range stats() {
+			out <- gauge(open, s.Open, listener)
+			out <- gauge(most, s.Max, listener)
+			out <- counter(refused, s.Refused, listener, "all")
+			out <- counter(refused, s.RefusedOfAddress, listener, "address")
+		}
 	}
 	m.registry.MustRegister(&c)
 }

@@ -30,8 +30,8 @@ const (
 // Listeners are the sockets of the service. They are bound before the start
 // line is printed, so that its addresses are the real ones.
 type Listeners struct {
-	public, internal net.Listener
-	health           net.Listener // nil if none is configured
+	public, internal *net.TCPListener
+	health           *net.TCPListener // nil if none is configured
 }
 
 // Listen binds the listeners. The caller closes them.
@@ -42,7 +42,7 @@ func Listen(ctx context.Context, cfg config.Config) (*Listeners, error) {
 	)
 	for _, socket := range []struct {
 		key, addr string
-		into      *net.Listener
+		into      **net.TCPListener
 	}{
 		{"public.listen", cfg.Public.Listen, &l.public},
 		{"internal.listen", cfg.Internal.Listen, &l.internal},
@@ -56,7 +56,7 @@ func Listen(ctx context.Context, cfg config.Config) (*Listeners, error) {
 			l.Close()
 			return nil, bindFault(socket.key, socket.addr, err)
 		}
-		*socket.into = bound
+		*socket.into = bound.(*net.TCPListener) //nolint:errcheck,forcetypeassert // What "tcp" listens with.
 	}
 	return &l, nil
 }
@@ -81,7 +81,7 @@ func bindFault(key, addr string, err error) error {
 
 // Close closes all of them.
 func (l *Listeners) Close() {
-	for _, ln := range []net.Listener{l.public, l.internal, l.health} {
+	for _, ln := range []*net.TCPListener{l.public, l.internal, l.health} {
 		if ln != nil {
 			_ = ln.Close()
 		}

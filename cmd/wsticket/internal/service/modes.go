@@ -30,8 +30,10 @@ func (s *Service) secretFiles() []secretFile {
 const othersMay = 0o026
 
 // Warnings returns what is not wrong but weak: files with secrets that every user
-// of this machine can read or change. It is no fault, because volumes of
-// orchestrators have such modes inside a container of their own.
+// of this machine can read or change, and more connections than files can be
+// open. The former is no fault, because volumes of orchestrators have such modes
+// inside a container of their own, and the latter because serve may run under
+// another limit than check-config.
 func (s *Service) Warnings() []string {
 	var found []string
 	for _, file := range s.secretFiles() {
@@ -40,5 +42,5 @@ func (s *Service) Warnings() []string {
 			found = append(found, fmt.Sprintf("%s: other users of this machine can read or change it (mode %04o): chmod 600 %s", file.key, info.Mode().Perm(), file.path))
 		}
 	}
-	return found
+	return append(found, s.places.warnings()...)
 }

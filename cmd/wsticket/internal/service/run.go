@@ -68,11 +68,15 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	context.AfterFunc(ctx, func() { s.draining.Store(true) })
-	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String())
+	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String(),
+		"max_connections", s.places.public, "max_connections_per_address", s.places.ofAddress)
+	listeners := s.bounds(l)
+	s.metrics.Listeners(listeners.stats)
 	var watching sync.WaitGroup
+	watching.Go(func() { watchRefused(ctx, listeners.stats, s.log) })
 	watching.Go(func() { s.watchStore(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
-	err := s.serveUntil(ctx, l)
+	err := s.serveUntil(ctx, listeners)
 	stop()
 	watching.Wait()
 	s.log.Info("stopped")
@@ -84,7 +88,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 // drain window and shutdownTimeout. Those that probes ask stop last, so that the
 // drain can be observed. net/http does not know of WebSockets, so they are
 // closed here.
-func (s *Service) serveUntil(ctx context.Context, l *Listeners) error {
+func (s *Service) serveUntil(ctx context.Context, l boundedListeners) error {
 	idle := s.cfg.Public.IdleTimeout
 	public, internal := newServer(s.api.Public(), idle, s.log), newInternalServer(s.api.Internal(), idle, s.log)
 	health := newServer(s.api.Health(), idle, s.log)

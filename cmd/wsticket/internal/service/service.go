@@ -45,6 +45,7 @@ type Service struct {
 	metrics   *metrics.Metrics
 	tls       certificates
 	store     backend
+	places    places
 	outages   *storeWatch // nil for a store in this process
 	subjects  subjects
 	verifier  *auth.Verifier
@@ -83,7 +84,7 @@ func New(cfg config.Config, o Options) (*Service, error) {
 // and are not reported.
 func (s *Service) build() error {
 	return errors.Join(
-		s.buildTLS(), s.buildStore(), s.buildAuth(), s.buildIdentity(), s.buildTickets(),
+		s.buildTLS(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildTickets(),
 		s.buildGate(), s.buildLive(), s.buildSockets(), s.buildAPI(),
 	)
 }
