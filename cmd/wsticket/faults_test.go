@@ -23,6 +23,9 @@ const (
 	sessions = "session: {cookie: sid, jwt: true}\norigins: [\"https://app.example.com\"]\n"
 )
 
+// twoIssuers have an alice each.
+const twoIssuers = "issuers: [{issuer: \"https://a.example\", audience: [ws], public_key_file: KEY}, {issuer: \"https://b.example\", audience: [ws], public_key_file: KEY}]\n"
+
 func set(settings ...string) []string { return settings }
 
 // faultyConfigurations has FILE for a file that is there and is none of what it
@@ -130,6 +133,9 @@ func faultyConfigurations() []faulty {
 		one("identity twice in one header", "identity: {headers: {sub: X-User, iss: x-user}}", "identity.headers"),
 		one("an audience without an assertion", "identity: {assertion_audience: app}", "identity.assertion_audience"),
 		one("a key of assertions that is none", "public: {url: \"https://a.example\"}\nidentity: {assertion_key_file: FILE, assertion_audience: app}", "identity.assertion_key_file"),
+		one("users of two issuers", twoIssuers, "identity.headers"),
+		one("users of two issuers in headers of one's own", twoIssuers+"identity: {headers: {sid: X-Session}}", "identity.headers"),
+		one("users of an issuer and of an application", strings.Replace(sessions, "jwt: true", "lookup_url: \"http://app\"", 1), "identity.headers"),
 		// Handshakes.
 		one("an origin with a wildcard", "origins: [\"*\"]", "origins"),
 		one("an origin with a path", "origins: [\"https://app.example.com/x\"]", "origins"),

@@ -156,7 +156,7 @@ type Limits struct {
 
 // Identity is how the application learns who the user is.
 type Identity struct {
-	Headers           Headers `yaml:"headers" help:"Headers that tell the application who the user is: x-auth-request, x-forwarded, remote, or a mapping of claims to headers such as {sub: X-User, email: X-Email}; in the environment sub=X-User,email=X-Email. Empty: only X-Wsticket-Id and X-Wsticket-Expires, which are always there. See docs/identity.md."`
+	Headers           Headers `yaml:"headers" help:"Headers that tell the application who the user is: x-auth-request, x-forwarded, remote, or a mapping of claims to headers such as {sub: X-User, email: X-Email}; in the environment sub=X-User,email=X-Email. With several issuers it has to be a mapping with iss, unless there is an assertion. Empty: only X-Wsticket-Id and X-Wsticket-Expires, which are always there. See docs/identity.md."`
 	AssertionKeyFile  string  `yaml:"assertion_key_file" help:"File with one or two private keys (PEM, ECDSA P-256 or Ed25519) that sign X-Wsticket-Assertion. The first signs, both are published at /.well-known/jwks.json of public.url. Empty: no assertion."`
 	AssertionAudience string  `yaml:"assertion_audience" help:"Audience of the assertion, the name of the application. Required with assertion_key_file."`
 }

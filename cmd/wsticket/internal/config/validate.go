@@ -106,17 +106,18 @@ func (c Config) validateTogether(f *ticket.OptionErrors) {
 }
 
 // validateClaims refuses a header for a claim that no issuer provides: it would
-// always be empty. The headers of a preset may be empty.
+// always be empty. The headers of a preset may be empty, also in a mapping.
 func (c Config) validateClaims(f *ticket.OptionErrors) {
-	if c.Identity.Headers.preset != "" || c.Session.LookupURL != "" {
+	if c.Session.LookupURL != "" {
 		return // an application that vouches for sessions may name any claim
 	}
 	known := []string{"sub", "iss", "sid", "scope", "aud"}
 	for _, issuer := range c.Issuers {
 		known = append(known, issuer.withProfile().Claims...)
 	}
-	for _, claim := range slices.Sorted(maps.Keys(c.Identity.Headers.Claims())) {
-		f.Check(slices.Contains(known, claim), "identity.headers", "%q is none of sub, iss, sid, scope, aud and the claims of an issuer", claim)
+	headers := c.Identity.Headers.Claims()
+	for _, claim := range slices.Sorted(maps.Keys(headers)) {
+		f.Check(slices.Contains(known, claim) || inPreset(claim, headers[claim]), "identity.headers", "%q is none of sub, iss, sid, scope, aud and the claims of an issuer", claim)
 	}
 }
 
