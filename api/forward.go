@@ -68,8 +68,8 @@ func (s *Server) handshake(r *http.Request, q question) gate.Handshake {
 	}
 }
 
-// believe accepts a question from a trusted proxy, and from a peer with a client
-// certificate or a key. A key is not looked at in the first two cases: it may be
+// believe accepts a question from a proxy that may ask, and from a peer with a
+// client certificate or a key. A key is not looked at in the first two cases: it may be
 // the client's, and a wrong one would count against the proxy.
 func (s *Server) believe(c contract, r *http.Request) error {
 	if !c.sharesQuery {
@@ -77,18 +77,26 @@ func (s *Server) believe(c contract, r *http.Request) error {
 			return err
 		}
 	}
-	if s.o.Gate.Trusts(r) {
+	if s.mayAsk(r) {
 		return nil
 	}
-	if by, ok := certified(r.TLS); ok {
+	if by, err := s.certified(r.TLS); err == nil {
 		accesslog.NoteOf(r.Context()).Caller = by.name
 		return nil
 	}
 	_, err := s.authorize(r, scopeConsume, proxyKey)
 	if errors.Is(err, errMissingCredential) {
-		return ticket.WithAttrs(errUntrusted, slog.String("peer", clientip.Peer(r).String()), slog.String("setting", "public.trusted_proxies"))
+		return ticket.WithAttrs(errUntrusted, slog.String("peer", clientip.Peer(r).String()), slog.String("setting", "internal.forward_auth_peers"))
 	}
 	return err
+}
+
+// mayAsk reports whether a peer may ask without a key.
+func (s *Server) mayAsk(r *http.Request) bool {
+	if s.o.ForwardAuthPeers == nil {
+		return s.o.Gate.Trusts(r)
+	}
+	return clientip.Within(clientip.Peer(r), s.o.ForwardAuthPeers)
 }
 
 // allow answers 200 with headers alone. It sets every identity header, an absent

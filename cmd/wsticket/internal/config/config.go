@@ -43,7 +43,7 @@ type Public struct {
 	Listen         string        `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
 	URL            string        `yaml:"url" help:"URL at which clients reach the public listener. The url of an issued ticket begins with it. Empty: the host of the request."`
 	Hosts          []string      `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only (a default port may be left out). Empty: the host of public.url, or loopback names only if that is empty too."`
-	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key. Whoever has such an address can claim any other one, so name the proxies alone where users share their network."`
+	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed. Whoever has such an address can claim any other one, so name the proxies alone where users share their network. They may also ask at /auth/…, unless internal.forward_auth_peers says who may."`
 	IdleTimeout    time.Duration `yaml:"idle_timeout" help:"How long a connection without a request stays open, on the internal listener as well. Longer than that of the balancer or proxy in front, which otherwise sends a request into a connection that is being closed. Up to 1h."`
 	CORSHeaders    []string      `yaml:"cors_headers" help:"Request headers that pages of origins may send to /ws-ticket, in addition to the usual ones."`
 	TLS            TLS           `yaml:"tls"`
@@ -57,16 +57,20 @@ type TLS struct {
 
 // Internal is the listener for operators.
 type Internal struct {
-	Listen  string      `yaml:"listen" help:"Address of the internal listener, for backends, proxies, health checks, metrics and openapi.yaml. Keep it private."`
-	APIKeys []APIKey    `yaml:"api_keys" help:"Keys of backends that call /consume and /introspect, and of proxies that are not in public.trusted_proxies. Several keys may have the same name, to replace one."`
-	TLS     InternalTLS `yaml:"tls"`
+	Listen  string   `yaml:"listen" help:"Address of the internal listener, for backends, proxies, health checks, metrics and openapi.yaml. Keep it private."`
+	APIKeys []APIKey `yaml:"api_keys" help:"Keys of backends that call /consume and /introspect, and of proxies that are not in forward_auth_peers. Several keys may have the same name, to replace one."`
+	// The proxies in front of the public listener and those that ask about
+	// handshakes need not be the same.
+	ForwardAuthPeers Peers       `yaml:"forward_auth_peers" help:"Addresses or prefixes of proxies that may ask at /auth/… without a key or a certificate. What they forward is believed for their question, and not on the public listener. [] is nobody. Absent: those of public.trusted_proxies."`
+	TLS              InternalTLS `yaml:"tls"`
 }
 
 // InternalTLS is a server certificate, and the authority of clients.
 type InternalTLS struct {
-	CertFile     string `yaml:"cert_file" help:"PEM certificate chain of the internal listener."`
-	KeyFile      string `yaml:"key_file" help:"PEM private key of cert_file."`
-	ClientCAFile string `yaml:"client_ca_file" help:"PEM certificate authorities of callers. A certificate of theirs works like a key with every scope. /metrics then requires one, or a key with the scope read."`
+	CertFile     string   `yaml:"cert_file" help:"PEM certificate chain of the internal listener."`
+	KeyFile      string   `yaml:"key_file" help:"PEM private key of cert_file."`
+	ClientCAFile string   `yaml:"client_ca_file" help:"PEM certificate authorities of callers. A certificate of theirs works like a key with every scope. /metrics then requires one, or a key with the scope read."`
+	ClientNames  []string `yaml:"client_names" help:"Names of callers whose certificates are accepted: a URI such as spiffe://example.org/chat or a DNS name of the certificate, or its common name where it has neither. Compared whole, without wildcards. Empty: every certificate of client_ca_file."`
 }
 
 // APIKey is one key of a backend.

@@ -60,11 +60,33 @@ func (p Public) AllowedHosts() []string {
 }
 
 // Prefixes returns the trusted proxies, without those that could not be read.
-func (p Public) Prefixes() []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, proxy := range p.TrustedProxies {
-		if proxy.IsValid() {
-			prefixes = append(prefixes, proxy.Prefix)
+func (p Public) Prefixes() []netip.Prefix { return readable(p.TrustedProxies) }
+
+// Peers are addresses for which an absent list is another one than an empty list.
+type Peers []Prefix
+
+// String returns what stands for an absent list, and the list.
+func (p Peers) String() string {
+	if p == nil {
+		return "those of public.trusted_proxies"
+	}
+	return fmt.Sprint([]Prefix(p))
+}
+
+// AuthPeers returns the proxies that may ask at /auth/… without a key, without
+// those that could not be read. The list is empty and not nil for nobody.
+func (c Config) AuthPeers() []netip.Prefix {
+	if c.Internal.ForwardAuthPeers == nil {
+		return c.Public.Prefixes()
+	}
+	return readable(c.Internal.ForwardAuthPeers)
+}
+
+func readable(list []Prefix) []netip.Prefix {
+	prefixes := []netip.Prefix{}
+	for _, p := range list {
+		if p.IsValid() {
+			prefixes = append(prefixes, p.Prefix)
 		}
 	}
 	return prefixes

@@ -198,4 +198,7 @@ var fieldKeys = map[string]string{
 	"api.WSPaths":     "ws.path",
 	"api.PublicURL":   "public.url",
 	"api.CORSHeaders": "public.cors_headers",
+
+	"api.ClientNames":      "internal.tls.client_names",
+	"api.ForwardAuthPeers": "internal.forward_auth_peers",
 }

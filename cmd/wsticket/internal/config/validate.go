@@ -61,6 +61,7 @@ func (c Config) validateListeners(f *ticket.OptionErrors) {
 	}
 	tls := c.Internal.TLS
 	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together: %s is missing", missingHalf(tls.CertFile))
+	f.Check(len(tls.ClientNames) == 0 || tls.ClientCAFile != "", "internal.tls.client_names", "needs client_ca_file, whose certificates it limits")
 	f.Check(tls.ClientCAFile == "" || tls.CertFile != "", "internal.tls.client_ca_file", "needs cert_file and key_file")
 }
 

@@ -53,6 +53,7 @@ func (s *Service) apiOptions() api.Options {
 		},
 		WebSocket: s.sockets, Keys: s.keys, Audiences: s.cfg.Ticket.Audiences,
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
+		ClientNames: s.cfg.Internal.TLS.ClientNames, ForwardAuthPeers: s.cfg.AuthPeers(),
 		Started: s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home,
 	}
 	if s.tickets != nil {
