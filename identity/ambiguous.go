@@ -21,7 +21,16 @@ type AmbiguousError struct {
 // Error says what to set.
 func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("must have one for iss, such as %s, or there must be an assertion: identities come from %s, and only iss and sub together name a user",
-		e.Headers["iss"], strings.Join(e.Issuers, " and "))
+		e.Headers["iss"], e.Sources())
+}
+
+// Sources names the issuers, three of them at most.
+func (e *AmbiguousError) Sources() string {
+	const shown = 3
+	if len(e.Issuers) > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(e.Issuers[:shown], ", "), len(e.Issuers)-shown)
+	}
+	return strings.Join(e.Issuers, " and ")
 }
 
 // ambiguous returns an error if the headers show an identity without its

@@ -55,7 +55,7 @@ func ByKey(err error) error {
 // its fields only.
 func inKeys(option *ticket.OptionError) error {
 	if ambiguous, ok := errors.AsType[*identity.AmbiguousError](option.Err); ok {
-		return errors.New("must say whose user sub is, because identities come from " + strings.Join(ambiguous.Issuers, " and ") +
+		return errors.New("must say whose user sub is, because identities come from " + ambiguous.Sources() +
 			": write identity: {headers: {" + inFlow(ambiguous.Headers) + "}}, and have the application take iss and sub together as the user; or set identity.assertion_key_file and identity.assertion_audience")
 	}
 	sources, ok := errors.AsType[*auth.SourceError](option.Err)
