@@ -102,6 +102,7 @@ func faultyConfigurations() []faulty {
 		one("an issuer without keys", "issuers: [{issuer: a, audience: [b]}]", "issuers[0]"),
 		one("an issuer with two sources of keys", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, jwks_url: \"https://a\"}]", "issuers[0]"),
 		one("an issuer without a name", "issuers: [{audience: [b], public_key_file: KEY}]", "issuers[0].issuer"),
+		one("an issuer with a password, which would be in every log", "issuers: [{issuer: \"https://u:p@a.example\", audience: [b], public_key_file: KEY}]", "issuers[0].issuer"),
 		one("an issuer without audience", "issuers: [{issuer: a, public_key_file: KEY}]", "issuers[0].audience"),
 		one("a profile that is none", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, profile: keycloack}]", "issuers[0].profile"),
 		one("an issuer that the profile's provider does not have", "issuers: [{issuer: \"https://acme.eu.auth0.com\", audience: [b], profile: auth0}]", "issuers[0].issuer"),

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"wsticket/internal/maskurl"
 	"wsticket/ticket"
 )
 
@@ -16,10 +17,10 @@ func say(out io.Writer, format string, args ...any) error {
 }
 
 // sayError prints an error, which may have several lines, behind the name of the
-// program.
+// program. A value of a flag that it quotes may be a URL with a password.
 func sayError(out io.Writer, err error) {
 	before := "wsticket: "
-	for line := range strings.SplitSeq(err.Error(), "\n") {
+	for line := range strings.SplitSeq(maskurl.HideQuoted(err.Error()), "\n") {
 		_ = say(out, "%s%s", before, line)
 		before = ""
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"wsticket/internal/keyfile"
+	"wsticket/internal/maskurl"
 )
 
 func (l *loader) loadEnv(env []string) {
@@ -47,7 +48,7 @@ func (l *loader) setKey(source, key, text string) {
 	}
 	f, ok := all[key]
 	if !ok {
-		l.fault(key, "%s%s: %s", source, key, l.unknownKey("", key))
+		l.fault(key, "%s%s: %s", source, maskurl.Hide(key), l.unknownKey("", key))
 		return
 	}
 	l.setText(source, f.path, f.value, text)

@@ -10,6 +10,7 @@ import (
 
 	"wsticket/auth"
 	"wsticket/identity"
+	"wsticket/internal/maskurl"
 	"wsticket/ticket"
 )
 
@@ -21,8 +22,9 @@ type Fault struct {
 	Err error
 }
 
-// Error returns the key and what is wrong.
-func (f *Fault) Error() string { return f.Key + ": " + f.Err.Error() }
+// Error returns the key and what is wrong. A value that it quotes may be a URL, of
+// any key: people mistake one for another.
+func (f *Fault) Error() string { return f.Key + ": " + maskurl.HideQuoted(f.Err.Error()) }
 
 // Unwrap returns what is wrong.
 func (f *Fault) Unwrap() error { return f.Err }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"wsticket/internal/maskurl"
 )
 
 // walkAt is a place in the file and the value that it sets.
@@ -76,7 +78,7 @@ func (l *loader) walkSection(at walkAt) {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(at.node.Content); i += 2 {
 		key := at.node.Content[i]
-		below := walkAt{source: at.source, dir: at.dir, path: join(at.path, key.Value), node: at.node.Content[i+1]}
+		below := walkAt{source: at.source, dir: at.dir, path: join(at.path, maskurl.Hide(key.Value)), node: at.node.Content[i+1]}
 		below.into = known[key.Value]
 		switch {
 		case seen[key.Value]:
@@ -100,7 +102,7 @@ func (l *loader) walkMapping(at walkAt) {
 	pairs, before := map[string]string{}, len(l.faults)
 	for i := 0; i+1 < len(at.node.Content); i += 2 {
 		key, value := at.node.Content[i], at.node.Content[i+1]
-		below := walkAt{source: at.source, path: join(at.path, key.Value), node: value}
+		below := walkAt{source: at.source, path: join(at.path, maskurl.Hide(key.Value)), node: value}
 		if value.Kind == yaml.AliasNode {
 			value = value.Alias
 		}

@@ -14,6 +14,7 @@ import (
 	"text/template"
 
 	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/internal/maskurl"
 )
 
 // defaultUpstream is the application if none is configured.
@@ -87,7 +88,7 @@ func newEdge(s Settings) (edge, error) {
 	} {
 		var err error
 		if *address.into, err = reachable(address.text); err != nil {
-			faults = append(faults, fmt.Errorf("%s: must be host:port (got %q)", address.of, address.text))
+			faults = append(faults, fmt.Errorf("%s: must be host:port (got %q)", address.of, maskurl.Hide(address.text)))
 		}
 	}
 	return e, errors.Join(faults...)
