@@ -17,6 +17,10 @@ type Prefix struct {
 	text string
 }
 
+// mappedBits is the length of the prefix of IPv4-mapped addresses (RFC 4291
+// 2.5.5.2).
+const mappedBits = 96
+
 // UnmarshalText reads an address as the prefix of that address alone.
 func (p *Prefix) UnmarshalText(text []byte) error {
 	prefix, err := netip.ParsePrefix(string(text))
@@ -25,6 +29,9 @@ func (p *Prefix) UnmarshalText(text []byte) error {
 	}
 	if err != nil {
 		return fmt.Errorf("must be an address or a prefix of addresses, such as 10.0.0.7 or 10.0.0.0/8 (got %q)", text)
+	}
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= mappedBits { // addresses are compared as IPv4
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-mappedBits)
 	}
 	*p = Prefix{prefix, string(text)}
 	return nil

@@ -39,6 +39,9 @@ func (l *loader) setSecretFile(name string, f field, file string) {
 		return
 	}
 	l.setText(name+": ", f.path, f.value, strings.TrimRight(string(data), "\r\n"))
+	if secret, ok := f.valueOrNil().(*Secret); ok {
+		secret.file = file
+	}
 }
 
 func (l *loader) setKey(source, key, text string) {

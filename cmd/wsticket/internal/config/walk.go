@@ -42,6 +42,9 @@ func (l *loader) walk(at walkAt) {
 		l.setText(fmt.Sprintf("%s:%d: ", at.source, at.node.Line), at.path, at.into, at.resolved())
 		if secret, ok := at.into.Addr().Interface().(*Secret); ok {
 			secret.dir = at.dir // a URL names files, too
+			if at.dir != "" {
+				secret.file = at.source
+			}
 		}
 	}
 }
