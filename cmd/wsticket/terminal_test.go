@@ -61,9 +61,17 @@ func TestNothingHiddenInTheLog(t *testing.T) {
 				"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
 			}
 			for _, header := range [][]string{
-				{"Origin", "https://" + value}, {"User-Agent", value}, {"X-Request-Id", value}, {"X-Forwarded-For", value}, {"X-Forwarded-Proto", value},
-				{"Sec-WebSocket-Protocol", "wsticket.v1, ticket." + value}, {"Sec-WebSocket-Version", value}, {"Upgrade", value},
-				{"Authorization", "Bearer " + unsigned(hostile)}, {"Authorization", "Ticket " + value}, {"Cookie", "sid=" + value},
+				{"Origin", "https://" + value},
+				{"User-Agent", value},
+				{"X-Request-Id", value},
+				{"X-Forwarded-For", value},
+				{"X-Forwarded-Proto", value},
+				{"Sec-WebSocket-Protocol", "wsticket.v1, ticket." + value},
+				{"Sec-WebSocket-Version", value},
+				{"Upgrade", value},
+				{"Authorization", "Bearer " + unsigned(hostile)},
+				{"Authorization", "Ticket " + value},
+				{"Cookie", "sid=" + value},
 			} {
 				exchange(t, http.MethodGet, public+"/ws", "", append(header, handshake...)...)
 				exchange(t, http.MethodPost, public+"/ws-ticket", "", header...)
