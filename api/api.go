@@ -21,6 +21,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync/atomic"
@@ -28,6 +29,7 @@ import (
 
 	"wsticket/gate"
 	"wsticket/internal/header"
+	"wsticket/internal/printable"
 	"wsticket/ticket"
 )
 
@@ -124,6 +126,14 @@ type Options struct {
 	// the address of the peer. Requests with one are neither counted nor refused.
 	// Default: 50 a second.
 	KeyLimit gate.Limiter
+	// ClientNames limits the client certificates that the listener has verified to
+	// those that have one of these names: a URI or a DNS name, or the common name
+	// where a certificate has neither. Default: every certificate.
+	ClientNames []string
+	// ForwardAuthPeers are the proxies that may ask at /auth/… without a key or a
+	// certificate. What they forward is believed, for that question alone. Nil:
+	// those whom the Gate believes; empty and not nil: nobody.
+	ForwardAuthPeers []netip.Prefix
 	// GuardMetrics requires a key with the scope "read" at /metrics.
 	GuardMetrics bool
 	// Identifier makes the identity headers of forward auth. Default:
@@ -170,6 +180,11 @@ func New(o Options) (*Server, error) {
 	faults := o.faults()
 	faults.Check(o.Gate == nil || o.Gate.HasHosts(), "Gate", "must have hosts")
 	faults.Check(o.Introspector != nil, "Introspector", "required")
+	for _, name := range o.ClientNames {
+		faults.Check(printable.IsName(name), "ClientNames", "must be names as a certificate has them (got %q)", name)
+	}
+	valid := !slices.ContainsFunc(o.ForwardAuthPeers, func(p netip.Prefix) bool { return !p.IsValid() })
+	faults.Check(valid, "ForwardAuthPeers", "must be valid prefixes")
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func TestCallerDetails(t *testing.T) {
 	h.told(t, "a parameter", post("/consume?a=b", "consume-key"), "query: there are no parameters here", "fault=query: there are no parameters here")
 	r := askers()["nginx"].ask(t, "/ws")
 	r.RemoteAddr = "192.0.2.9:4711"
-	h.told(t, "a proxy that nobody has named", h.internal(t, r), "", "peer=192.0.2.9 setting=public.trusted_proxies")
+	h.told(t, "a proxy that nobody has named", h.internal(t, r), "", "peer=192.0.2.9 setting=internal.forward_auth_peers")
 }
 
 // TestSessionDetails: what a request with a session cookie lacks.

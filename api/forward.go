@@ -18,10 +18,6 @@ import (
 // body.
 func (s *Server) forward(c contract) endpoint {
 	return bounded(func(w http.ResponseWriter, r *http.Request) error {
-		if r.ContentLength != 0 {
-			// Otherwise net/http reads the body before it answers.
-			w.Header().Set("Connection", "close")
-		}
 		by, err := s.believe(c, r)
 		if err != nil {
 			return err
@@ -73,8 +69,8 @@ func (s *Server) handshake(r *http.Request, q question) gate.Handshake {
 	}
 }
 
-// believe returns who asks, and accepts a trusted proxy, which has no name, and a
-// peer with a client certificate or a key. A key is not looked at in the first two
+// believe returns who asks, and accepts a proxy that may ask, which has no name, and
+// a peer with a client certificate or a key. A key is not looked at in the first two
 // cases: it may be the client's, and a wrong one would count against the proxy.
 func (s *Server) believe(c contract, r *http.Request) (keyholder, error) {
 	if !c.sharesQuery {
@@ -82,18 +78,26 @@ func (s *Server) believe(c contract, r *http.Request) (keyholder, error) {
 			return keyholder{}, err
 		}
 	}
-	if s.o.Gate.Trusts(r) {
+	if s.mayAsk(r) {
 		return keyholder{}, nil
 	}
-	if by, ok := certified(r.TLS); ok {
+	if by, err := s.certified(r.TLS); err == nil {
 		accesslog.NoteOf(r.Context()).Caller = by.name
 		return by, nil
 	}
 	by, err := s.authorize(r, scopeConsume, proxyKey)
 	if errors.Is(err, errMissingCredential) {
-		err = ticket.WithAttrs(errUntrusted, slog.String("peer", clientip.Peer(r).String()), slog.String("setting", "public.trusted_proxies"))
+		err = ticket.WithAttrs(errUntrusted, slog.String("peer", clientip.Peer(r).String()), slog.String("setting", "internal.forward_auth_peers"))
 	}
 	return by, err
+}
+
+// mayAsk reports whether a peer may ask without a key.
+func (s *Server) mayAsk(r *http.Request) bool {
+	if s.o.ForwardAuthPeers == nil {
+		return s.o.Gate.Trusts(r)
+	}
+	return clientip.Within(clientip.Peer(r), s.o.ForwardAuthPeers)
 }
 
 // allow answers 200 with headers alone. It sets every identity header, an absent

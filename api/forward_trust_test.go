@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"wsticket/api"
+	"wsticket/internal/test"
 	"wsticket/ticket"
 )
 
@@ -205,6 +209,57 @@ func TestForwardTrust(t *testing.T) {
 			t.Errorf("with a key and no list of proxies: got client %s, want the last entry", got)
 		}
 	})
+}
+
+// TestForwardAuthPeers: who may ask is apart from whose forwarded headers are
+// believed.
+func TestForwardAuthPeers(t *testing.T) {
+	t.Parallel()
+	peers := func(prefixes ...string) func(*parts) {
+		list := []netip.Prefix{}
+		for _, p := range prefixes {
+			list = append(list, netip.MustParsePrefix(p))
+		}
+		return func(o *parts) { o.ForwardAuthPeers = list }
+	}
+	a := askers()["nginx"]
+	for _, row := range []struct {
+		rule   string
+		edit   func(*parts)
+		peer   string
+		reason string
+	}{
+		{"the default are the trusted proxies", nil, "10.9.9.9:1", "ok"},
+		{"a trusted proxy that may not ask", peers("192.0.2.0/24"), "10.9.9.9:1", "untrusted_peer"},
+		{"a proxy that may ask and is not trusted", peers("192.0.2.0/24"), "192.0.2.7:1", "ok"},
+		{"in its other spelling", peers("192.0.2.0/24"), "[::ffff:192.0.2.7]:1", "ok"},
+		{"nobody may ask", peers(), "10.9.9.9:1", "untrusted_peer"},
+	} {
+		h := newHouse(t, row.edit)
+		r := a.ask(t, "/ws?ticket="+h.mustIssue(t, "").Ticket)
+		r.RemoteAddr = row.peer
+		h.internal(t, r)
+		h.became(t, row.rule, map[bool]string{true: "allowed", false: "refused"}[row.reason == "ok"], row.reason)
+		keyed := a.ask(t, "/ws?ticket="+h.mustIssue(t, "").Ticket, "X-Wsticket-Key", "consume-key")
+		keyed.RemoteAddr = row.peer
+		expect(t, row.rule+", with a key", h.internal(t, keyed), 200, "")
+	}
+	var seen ticket.Presentation
+	h := newHouse(t, func(o *parts) {
+		peers("192.0.2.0/24")(o)
+		o.Gate.Redeemer = granting(&seen)
+	})
+	r := a.ask(t, "/ws?ticket="+unknownToken)
+	r.RemoteAddr = "192.0.2.7:1"
+	r.Header.Set("X-Forwarded-For", "6.6.6.6, 203.0.113.5")
+	expect(t, "the client of a proxy that is not trusted", h.internal(t, r), 200, "")
+	if got := seen.ClientIP.String(); got != "203.0.113.5" {
+		t.Errorf("got client %s, want the one that the proxy has seen", got)
+	}
+	_, err := api.New(new(house).build(t, func(o *parts) { o.ForwardAuthPeers, o.ClientNames = []netip.Prefix{{}}, []string{""} }))
+	if got := test.Faults(err); !slices.Equal(got, []string{"api.ClientNames", "api.ForwardAuthPeers"}) {
+		t.Errorf("got faults %q", got)
+	}
 }
 
 // TestForwardNginxStatuses: nginx gets 403 for every fault, because it writes the

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -109,9 +108,7 @@ const limitOfPeers = "limits.per_address"
 func (s *Server) holder(r *http.Request, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
 	text, err := key(r.Header)
 	if errors.Is(err, errMissingCredential) {
-		if by, ok := certified(r.TLS); ok {
-			return by, nil
-		}
+		return s.certified(r.TLS)
 	}
 	if err != nil {
 		return keyholder{}, err
@@ -124,29 +121,6 @@ func (s *Server) holder(r *http.Request, key func(http.Header) (ticket.Bearer, e
 		return keyholder{}, unknownKey()
 	}
 	return keyholder{name: "key:" + held.Name, key: held}, nil
-}
-
-// certified returns the holder of the client certificate of a connection, and
-// reports whether there is one.
-func certified(state *tls.ConnectionState) (by keyholder, ok bool) {
-	name := certificateName(state)
-	return keyholder{name: "cert:" + name, certificate: true}, name != ""
-}
-
-// certificateName returns the name in the client certificate that the listener
-// has verified: its first URI, else its first host name, else its common name.
-func certificateName(state *tls.ConnectionState) string {
-	if state == nil || len(state.VerifiedChains) == 0 {
-		return ""
-	}
-	switch leaf := state.VerifiedChains[0][0]; {
-	case len(leaf.URIs) > 0:
-		return leaf.URIs[0].String()
-	case len(leaf.DNSNames) > 0:
-		return leaf.DNSNames[0]
-	default:
-		return leaf.Subject.CommonName
-	}
 }
 
 // bearerKey returns the key of a caller, which is in Authorization.

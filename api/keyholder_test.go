@@ -209,6 +209,52 @@ func TestClientCertificates(t *testing.T) {
 	expect(t, "one that nobody has verified", h.internal(t, shown), 401, "missing_credential")
 }
 
+// TestNamesOfCertificates: one authority signs the certificates of all services,
+// and not all of them may consume tickets.
+func TestNamesOfCertificates(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(o *parts) { o.ClientNames = []string{"Chat.Internal", "spiffe://example.org/chat"} })
+	ask := func(leaf *x509.Certificate, header ...string) *http.Request {
+		header = append(header, "Content-Type", "application/json")
+		return verified(newRequest(t, http.MethodPost, "/consume", `{"ticket":"x"}`, header...), leaf)
+	}
+	uri := func(text string) *url.URL { return mustURL(t, text) }
+	for _, row := range []struct {
+		rule   string
+		leaf   x509.Certificate
+		caller string // who it is; empty: refused
+		names  string // that the log has of a refused one
+	}{
+		{"a host", x509.Certificate{DNSNames: []string{"chat.internal"}}, "cert:chat.internal", ""},
+		{"in capital letters", x509.Certificate{DNSNames: []string{"CHAT.internal"}}, "cert:chat.internal", ""},
+		{"one of several, which is the caller then", x509.Certificate{DNSNames: []string{"a.internal", "chat.internal"}}, "cert:chat.internal", ""},
+		{"a URI", x509.Certificate{URIs: []*url.URL{uri("spiffe://example.org/chat")}}, "cert:spiffe://example.org/chat", ""},
+		{"a common name alone", x509.Certificate{Subject: pkix.Name{CommonName: "chat.internal"}}, "cert:chat.internal", ""},
+		{"a common name beside another host", x509.Certificate{Subject: pkix.Name{CommonName: "chat.internal"}, DNSNames: []string{"feed.internal"}}, "", "feed.internal"},
+		{"another service", x509.Certificate{DNSNames: []string{"feed.internal"}, URIs: []*url.URL{uri("spiffe://example.org/feed")}}, "", "spiffe://example.org/feed, feed.internal"},
+		{"a name below", x509.Certificate{DNSNames: []string{"x.chat.internal"}}, "", "x.chat.internal"},
+		{"a pattern", x509.Certificate{DNSNames: []string{"*.internal"}}, "", "*.internal"},
+		{"a name that could pass for another one in a log", x509.Certificate{Subject: pkix.Name{CommonName: "lanretni.tahc\u202e"}}, "", `lanretni.tahc\u202e`},
+	} {
+		w := h.internal(t, ask(&row.leaf))
+		if row.caller != "" {
+			expect(t, row.rule, w, 200, "")
+			if got := h.last(t).Request.Caller; got != row.caller {
+				t.Errorf("%s: got caller %q, want %q", row.rule, got, row.caller)
+			}
+			continue
+		}
+		expect(t, row.rule, w, 401, "invalid_token")
+		h.told(t, row.rule, w, "", "names="+row.names+" setting=internal.tls.client_names expected=[Chat.Internal spiffe://example.org/chat]")
+	}
+	feed := &x509.Certificate{DNSNames: []string{"feed.internal"}}
+	expect(t, "its owner has a key", h.internal(t, ask(feed, "Authorization", "Bearer consume-key")), 200, "")
+	r := askers()["nginx"].ask(t, "/ws?ticket="+unknownToken)
+	r.RemoteAddr = "203.0.113.1:1"
+	h.internal(t, verified(r, feed))
+	h.became(t, "forward auth", "refused", "client_name")
+}
+
 func TestGuardedMetrics(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(o *parts) { o.GuardMetrics = true })

@@ -42,12 +42,14 @@ const (
 	errNotReady    failure = "not_ready"
 	// errUnknownKey: an unknown API key.
 	errUnknownKey failure = "unknown_key"
+	// errClientName: a client certificate without a name of ClientNames.
+	errClientName failure = "client_name"
 	// errKeyScope: an API key without the scope of the endpoint.
 	errKeyScope failure = "key_scope"
 	// errKeyAudience: an API key that is not for the audience.
 	errKeyAudience failure = "key_audience"
-	// errUntrusted: a question of forward auth from a peer that is no trusted
-	// proxy and has no key.
+	// errUntrusted: a question of forward auth from a peer that may not ask and has
+	// no key.
 	errUntrusted failure = "untrusted_peer"
 	// errForwarded: a header that the proxy always sets is absent, repeated or
 	// malformed.
@@ -101,6 +103,7 @@ var refusals = slices.Concat(gate.Table{
 	{Err: errMissingCredential, Refusal: gate.NewRefusal("missing_credential").Challenging(gate.ChallengeBearer)},
 	{Err: errUntrusted, Refusal: gate.NewRefusal("missing_credential").Challenging(gate.ChallengeBearer)},
 	{Err: errUnknownKey, Refusal: gate.NewRefusal("invalid_token").Challenging(gate.ChallengeInvalidToken)},
+	{Err: errClientName, Refusal: gate.NewRefusal("invalid_token").Challenging(gate.ChallengeInvalidToken)},
 	{Err: errKeyScope, Refusal: gate.NewRefusal("insufficient_scope").Challenging(gate.ChallengeInsufficientScope)},
 	{Err: errKeyAudience, Refusal: gate.NewRefusal("insufficient_scope").Challenging(gate.ChallengeInsufficientScope)},
 	{Err: errSessionOrigin, Refusal: gate.NewRefusal(codeOrigin)},

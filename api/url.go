@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"wsticket/internal/maskurl"
 	"wsticket/internal/origin"
 )
 
@@ -20,7 +21,7 @@ func checkBase(text string) error {
 		return errors.New("must be a URL without user information")
 	}
 	if socketScheme(u.Scheme) == "" || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
-		return fmt.Errorf("must be a URL such as https://api.example.com (got %q)", text)
+		return fmt.Errorf("must be a URL such as https://api.example.com (got %q)", maskurl.Hide(text))
 	}
 	_, err = origin.NewHosts([]string{u.Host})
 	return err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"wsticket/internal/maskurl"
 	"wsticket/ticket"
 )
 
@@ -41,7 +42,7 @@ func discover(ctx context.Context, client *http.Client, issuer string, allowPriv
 			ticket.Printable(name), ticket.Printable(issuer)))
 	}
 	if err := checkKeyURL(address, allowPrivate); err != nil {
-		return "", contentFault(wellKnown, fmt.Sprintf("jwks_uri of the discovery document %v (got \"%s\")", err, ticket.Printable(withoutUser(address))))
+		return "", contentFault(wellKnown, fmt.Sprintf("jwks_uri of the discovery document %v (got \"%s\")", err, ticket.Printable(maskurl.Hide(address))))
 	}
 	return address, nil
 }

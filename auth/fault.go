@@ -84,13 +84,3 @@ func pathOf(address string) string {
 	}
 	return u.EscapedPath()
 }
-
-// shownURL returns a URL without what may be secret in it: user and query.
-func shownURL(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wsticket/internal/httpclient"
+	"wsticket/internal/maskurl"
 )
 
 const (
@@ -31,9 +32,9 @@ type fetcher struct {
 // shownURL returns where the keys come from, as far as it may be shown.
 func (f fetcher) shownURL() string {
 	if f.jwksURL == "" {
-		return shownURL(discoveryURL(f.issuer))
+		return maskurl.Hide(discoveryURL(f.issuer))
 	}
-	return shownURL(f.jwksURL)
+	return maskurl.Hide(f.jwksURL)
 }
 
 // published is what an issuer publishes about its keys.

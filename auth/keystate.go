@@ -15,7 +15,7 @@ import (
 type KeyState struct {
 	Issuer string
 	// URL is where they come from: the key set, or the issuer's discovery
-	// document, without a query. Empty for keys of a file or from Go, which are
+	// document, with "…" in place of a query. Empty for keys of a file or from Go, which are
 	// always there.
 	URL string
 	// Since is when Err began to be what it is: nil, or not.

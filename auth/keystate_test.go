@@ -78,7 +78,7 @@ func TestKeyStatesBeforeStart(t *testing.T) {
 	if got[0] != (auth.KeyState{Issuer: "https://a.example.com", Since: now, Keys: 1}) {
 		t.Errorf("keys from Go: got %+v", got[0])
 	}
-	for n, url := range map[int]string{1: "https://b.example.com/jwks", 2: "https://c.example.com/x/.well-known/openid-configuration"} {
+	for n, url := range map[int]string{1: "https://b.example.com/jwks?…", 2: "https://c.example.com/x/.well-known/openid-configuration"} {
 		if got[n].URL != url || got[n].Keys != 0 || got[n].Err == nil || got[n].Since != now {
 			t.Errorf("got %+v, want %s, no keys and an error", got[n], url)
 		}
@@ -171,7 +171,7 @@ func TestProbeKeys(t *testing.T) {
 	}
 	found := got[0]
 	if found.Issuer != server.url || found.Discovery != server.url+"/.well-known/openid-configuration" ||
-		found.URL != server.url+"/keys" || found.Err != nil {
+		found.URL != server.url+"/keys?…" || found.Err != nil {
 		t.Errorf("got %+v, want the addresses and no error", found)
 	}
 	if keys := fmt.Sprint(found.Keys); keys != `[r\n (PS256, RS256) e (ES256)]` {

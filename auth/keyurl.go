@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"strings"
 
 	"wsticket/internal/httpclient"
 )
@@ -35,15 +34,4 @@ func checkKeyURL(address string, allowPrivate bool) error {
 		return errors.New("must have a name or a plain address as its host")
 	}
 	return nil
-}
-
-// withoutUser removes what may be a user name and password from a URL, also from
-// one that cannot be parsed.
-func withoutUser(address string) string {
-	before, after, found := strings.Cut(address, "@")
-	if !found {
-		return address
-	}
-	scheme, _, _ := strings.Cut(before, "//")
-	return scheme + "//…@" + after
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"wsticket/internal/maskurl"
 	"wsticket/ticket"
 )
 
@@ -16,7 +17,7 @@ type KeyReport struct {
 	Issuer string
 	// Discovery is the address of its discovery document, empty if none is
 	// asked for; URL that of its key set, empty if it was not found. Both are
-	// without a query, and empty for keys of a file or from Go.
+	// shown with "…" in place of a query, and empty for keys of a file or from Go.
 	Discovery, URL string
 	// Keys are those that bearers can be verified with, in the order of the set.
 	Keys []KeyInfo
@@ -65,9 +66,9 @@ func (i *issuer) probe(ctx context.Context) KeyReport {
 	case *remoteKeys:
 		found, err := keys.fetcher.fetch(ctx)
 		if keys.fetcher.jwksURL == "" {
-			report.Discovery = shownURL(discoveryURL(i.name))
+			report.Discovery = maskurl.Hide(discoveryURL(i.name))
 		}
-		report.URL, report.Skipped, report.Err = shownURL(found.url), found.skipped, err
+		report.URL, report.Skipped, report.Err = maskurl.Hide(found.url), found.skipped, err
 		set = found.set
 	}
 	if set == nil {

@@ -67,6 +67,9 @@ func NewSessions(o SessionOptions) (*Sessions, error) {
 	}, nil
 }
 
+// Issuer returns the issuer of all identities that this part vouches for.
+func (s *Sessions) Issuer() string { return s.lookup.issuer }
+
 // Authenticate returns the identity that the session with this cookie value
 // belongs to. The caller owns it and everything in it. The error wraps
 // [ticket.ErrInvalidBearer], or [ticket.ErrUnavailable] if the application

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wsticket/internal/header"
+	"wsticket/internal/maskurl"
 	"wsticket/internal/origin"
 	"wsticket/ticket"
 )
@@ -59,7 +60,7 @@ func (o SessionOptions) withDefaults() SessionOptions {
 func (o SessionOptions) validate(f *ticket.OptionErrors) {
 	f.Check(header.IsToken(o.Cookie), "Cookie", "must be the name of a cookie (got %q)", o.Cookie)
 	_, err := lookupIssuer(o.LookupURL)
-	f.Check(err == nil, "LookupURL", "%w (got %q)", err, withoutUser(o.LookupURL))
+	f.Check(err == nil, "LookupURL", "%w (got %q)", err, maskurl.Hide(o.LookupURL))
 	f.Check(allValid(o.TrustedProxies), "TrustedProxies", "must be valid prefixes")
 	f.Check(o.Timeout >= 0, "Timeout", "must be positive (got %s)", o.Timeout)
 }

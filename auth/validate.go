@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"wsticket/internal/maskurl"
 	"wsticket/internal/printable"
 	"wsticket/ticket"
 )
@@ -26,7 +27,7 @@ func (o Options) validate(f *ticket.OptionErrors) {
 	names := make(map[string]bool)
 	for n, issuer := range o.Issuers {
 		field := issuerField(n)
-		f.Check(!names[issuer.Issuer], field+".Issuer", "%q is configured twice", issuer.Issuer)
+		f.Check(!names[issuer.Issuer], field+".Issuer", "%q is configured twice", maskurl.Hide(issuer.Issuer))
 		names[issuer.Issuer] = true
 		issuer.validate(f, field)
 	}
@@ -54,11 +55,12 @@ func (o IssuerOptions) validateNames(f *ticket.OptionErrors, field string) {
 	f.Check(known || o.Profile == "", field+".Profile", "must be one of %s (got %q)", strings.Join(Profiles(), ", "), o.Profile)
 	audience := len(o.Audience) > 0 && !slices.Contains(o.Audience, "")
 	if known {
-		f.Check(o.issuerFits(), field+".Issuer", "for profile %s: must be %s (got %q)", o.Profile, p.issuerForm, withoutUser(o.Issuer))
+		f.Check(o.issuerFits(), field+".Issuer", "for profile %s: must be %s (got %q)", o.Profile, p.issuerForm, maskurl.Hide(o.Issuer))
 		f.Check(audience, field+".Audience", "for profile %s: must list at least one, none of them empty: %s (got %q)", o.Profile, p.audienceFrom, o.Audience)
 		return
 	}
-	f.Check(o.issuerFits(), field+".Issuer", "must be 1 to %d bytes without control characters (got %q)", printable.MaxName, o.Issuer)
+	f.Check(o.issuerFits(), field+".Issuer", "must be 1 to %d bytes without control characters (got %q)", printable.MaxName, maskurl.Hide(o.Issuer))
+	f.Check(!maskurl.HasUser(o.Issuer), field+".Issuer", "must have no user name and password, because it is shown (got %q)", maskurl.Hide(o.Issuer))
 	f.Check(audience, field+".Audience", "must list at least one, none of them empty (got %q)", o.Audience)
 }
 
@@ -97,13 +99,13 @@ func (o IssuerOptions) validateSource(f *ticket.OptionErrors, field string) {
 	}
 	if o.JWKSURL != "" {
 		if err := checkKeyURL(o.JWKSURL, o.InsecureAllowPrivateNetwork); err != nil {
-			f.Check(false, field+".JWKSURL", "%w (got %q)", err, withoutUser(o.JWKSURL))
+			f.Check(false, field+".JWKSURL", "%w (got %q)", err, maskurl.Hide(o.JWKSURL))
 		}
 	}
 	if o.Discovery && o.issuerFits() {
 		err := checkKeyURL(o.Issuer, o.InsecureAllowPrivateNetwork)
-		f.Check(err == nil, field+".Issuer", "for discovery: %w (got %q)", err, withoutUser(o.Issuer))
+		f.Check(err == nil, field+".Issuer", "for discovery: %w (got %q)", err, maskurl.Hide(o.Issuer))
 		f.Check(err != nil || !strings.Contains(o.Issuer, "?"), field+".Issuer",
-			"for discovery: must have no query (got %q)", o.Issuer)
+			"for discovery: must have no query (got %q)", maskurl.Hide(o.Issuer))
 	}
 }

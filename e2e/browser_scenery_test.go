@@ -62,7 +62,7 @@ func newScenery(t *testing.T) *scenery {
 	s.world.API = start("api.example.test", "session.jwt=true")
 	s.world.Closing = start("closing.example.test", "session.jwt=true", "ws.accept_then_close=true")
 	s.world.Cookie = start("cookie.example.test", "session.jwt=true", cookieDoor)
-	s.world.Vouched = start("vouched.example.test", "session.lookup_url="+app.lookup, cookieDoor)
+	s.world.Vouched = start("vouched.example.test", "session.lookup_url="+app.lookup, "identity.headers=sub=X-User, iss=X-User-Issuer", cookieDoor)
 	s.documents(t, app, certificates)
 	return s
 }

@@ -15,6 +15,11 @@
 // removes every header of [Forwarder.Names] from it. Values are printable ASCII
 // in one form that can be undone without loss; docs/identity.md describes it.
 //
+// Where identities come from several issuers, one of the headers has to be for
+// iss, or there has to be an assertion, which has orig_iss: the same sub is
+// another user for each issuer. [New] refuses other Options if [Options].Issuers
+// names them.
+//
 // # Assertion
 //
 // With a key file, X-Wsticket-Assertion carries a JWT that is signed for each

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -258,6 +259,44 @@ func TestOptions(t *testing.T) {
 		if err == nil || f != nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: got %v, want it to say %q", rule, err, row.want)
 		}
+	}
+}
+
+// TestUsersOfSeveralIssuers: an application that gets sub without iss would take
+// the alice of one issuer for that of another.
+func TestUsersOfSeveralIssuers(t *testing.T) {
+	t.Parallel()
+	key := test.WriteFile(t, "key.pem", test.PrivatePEM(edKey()))
+	both := []string{"https://b.example", "https://a.example", "https://b.example"}
+	for _, row := range []struct {
+		rule string
+		o    identity.Options
+		want string // header for iss in the fault
+	}{
+		{"sub", identity.Options{Headers: map[string]string{"sub": "X-User"}, Issuers: both}, "X-User-Issuer"},
+		{"a preset", identity.Options{Headers: preset(t, "remote"), Issuers: both}, "Remote-User-Issuer"},
+		{"a name that is as ambiguous", identity.Options{Headers: map[string]string{"email": "X-Email"}, Issuers: both}, "X-User-Issuer"},
+		{"with the issuer", identity.Options{Headers: map[string]string{"sub": "X-User", "iss": "X-Iss"}, Issuers: both}, ""},
+		{"the ticket's alone", identity.Options{Headers: map[string]string{"aud": "X-Aud", "scope": "X-Scope"}, Issuers: both}, ""},
+		{"no header", identity.Options{Issuers: both}, ""},
+		{"an assertion", identity.Options{Headers: preset(t, "remote"), Issuers: both, AssertionKeyFile: key, AssertionAudience: "app", Issuer: publicURL}, ""},
+		{"one issuer twice", identity.Options{Headers: preset(t, "remote"), Issuers: []string{"a", "a"}}, ""},
+		{"nobody says which", identity.Options{Headers: preset(t, "remote")}, ""},
+	} {
+		_, err := identity.New(row.o)
+		ambiguous, ok := errors.AsType[*identity.AmbiguousError](err)
+		if ok != (row.want != "") || !ok && err != nil {
+			t.Errorf("%s: got %v", row.rule, err)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		if ambiguous.Headers["iss"] != row.want || !slices.Equal(ambiguous.Issuers, []string{"https://a.example", "https://b.example"}) {
+			t.Errorf("%s: got %+v, want %s for iss", row.rule, ambiguous, row.want)
+		}
+		row.o.Headers = ambiguous.Headers
+		mustNew(t, row.o)
 	}
 }
 

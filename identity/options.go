@@ -20,6 +20,11 @@ type Options struct {
 	// names consist of letters, digits and dashes. See [HeaderPreset]. Default:
 	// none but X-Wsticket-Id and X-Wsticket-Expires, which are always set.
 	Headers map[string]string
+	// Issuers are the values of iss that identities may have: those whose bearers
+	// are accepted, and the origin of a lookup of sessions. Of two or more, New
+	// requires iss in Headers or an assertion, because the same sub is another
+	// user for each; see [AmbiguousError]. Default: there is one.
+	Issuers []string
 
 	// AssertionKeyFile holds one or two private keys in PEM (PKCS #8 or SEC
 	// 1), ECDSA on P-256 or Ed25519. The first signs, both are published. New
@@ -77,6 +82,7 @@ func (o Options) validate(f *ticket.OptionErrors) {
 		claims[name] = claim
 	}
 	if o.AssertionKeyFile == "" {
+		f.Add("Headers", o.ambiguous())
 		f.Check(o.AssertionAudience == "", "AssertionAudience", "needs an assertion key file")
 		return
 	}

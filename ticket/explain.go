@@ -1,18 +1,9 @@
 package ticket
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"strconv"
-	"strings"
-	"unicode/utf8"
 )
-
-// maxValue bounds the values of WithAttrs, in bytes.
-const maxValue = 200
 
 // ExpectedKey is the key of the attribute that says what a value was compared
 // with. It may be long, so logs have it at the debug level only.
@@ -87,39 +78,3 @@ type explained struct {
 
 // Unwrap returns the error that is explained.
 func (e *explained) Unwrap() error { return e.error }
-
-// unquotes takes the escapes from quotes, which need none within a value.
-var unquotes = strings.NewReplacer(`\\`, `\\`, `\"`, `"`)
-
-// Printable returns text as a log may show it: escaped, not longer than 200
-// bytes, and redacted if it could hold a ticket or a JWT.
-func Printable(text string) string {
-	if strings.Contains(text, tokenPrefix) || mayHoldJWT(text) {
-		return redacted
-	}
-	end, more := len(text), ""
-	if end > maxValue {
-		for end, more = maxValue, "…"; !utf8.RuneStart(text[end]); {
-			end--
-		}
-	}
-	quoted := strconv.Quote(text[:end])
-	return unquotes.Replace(quoted[1:len(quoted)-1]) + more
-}
-
-// mayHoldJWT reports whether text has a part that is the base64 of a JSON object,
-// as the header of every JWT is. Most begin with `{"`; what follows may be cut.
-func mayHoldJWT(text string) bool {
-	if strings.Contains(text, "eyJ") {
-		return true
-	}
-	for part := range strings.FieldsFuncSeq(text, notBase64) {
-		plain, err := base64.RawURLEncoding.DecodeString(part)
-		if err == nil && bytes.HasPrefix(bytes.TrimSpace(plain), []byte{'{'}) && json.Valid(plain) {
-			return true
-		}
-	}
-	return false
-}
-
-func notBase64(c rune) bool { return !strings.ContainsRune(base64URL, c) }

@@ -39,7 +39,7 @@ func TestAttrsAreSafeToLog(t *testing.T) {
 		"IHsiYWxnIjoibm9uZSJ9.e30.":        "[redacted]",
 		"https://example.export.com":       "https://example.export.com", // base64 that begins with a brace
 		"{ \"alg\":":                       `{ "alg":`,
-		`a\"`:                              `a\\"`,
+		`a\"`:                              `a\"`,
 		"eyAiYWxnIjoibm9uZSJ9.e30.":        "[redacted]",
 		long:                               long[:200] + "…",
 	} {

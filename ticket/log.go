@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // LogSink returns a sink that writes the log of the service. Requests, replays,
@@ -25,7 +27,7 @@ func logEvent(ctx context.Context, to *slog.Logger, e *Event) {
 	case e.Kind == EventReplay:
 		to.LogAttrs(ctx, slog.LevelWarn, "replay", appendReplay(appendPresentation(attrs, e), e)...)
 	case e.Kind == EventRedeem && e.Retried:
-		to.LogAttrs(ctx, slog.LevelInfo, "retry", append(appendPresentation(attrs, e), slog.String("attempt", e.Presentation.Attempt))...)
+		to.LogAttrs(ctx, slog.LevelInfo, "retry", append(appendPresentation(attrs, e), word("attempt", e.Presentation.Attempt))...)
 	case e.Kind == EventConnect && firstMessage, e.AfterUpgrade:
 		attrs = appendWords(appendPresentation(attrs, e), "outcome", e.Outcome, "reason", e.Reason)
 		to.LogAttrs(ctx, slog.LevelInfo, "handshake settled", appendFacts(ctx, to, attrs, e)...)
@@ -37,8 +39,8 @@ func logEvent(ctx context.Context, to *slog.Logger, e *Event) {
 // appendRequest adds a request, with its path but never its query.
 func appendRequest(attrs []slog.Attr, e *Event) []slog.Attr {
 	attrs = append(attrs,
-		slog.String("method", e.HTTP.Method), slog.String("path", e.HTTP.Path), slog.Int("status", e.HTTP.Status),
-		slog.Duration("took", e.Duration), slog.String("request_id", e.Request.ID))
+		word("method", e.HTTP.Method), word("path", e.HTTP.Path), slog.Int("status", e.HTTP.Status),
+		slog.Duration("took", e.Duration), word("request_id", e.Request.ID))
 	attrs = appendAddr(attrs, e.Request.ClientIP)
 	if e.HTTP.Route != e.HTTP.Path {
 		attrs = appendWords(attrs, "route", e.HTTP.Route)
@@ -57,10 +59,10 @@ func appendPresentation(attrs []slog.Attr, e *Event) []slog.Attr {
 
 // appendReplay adds which attempt has spent the ticket, and when.
 func appendReplay(attrs []slog.Attr, e *Event) []slog.Attr {
-	attrs = append(attrs, slog.String("attempt", e.Presentation.Attempt))
+	attrs = append(attrs, word("attempt", e.Presentation.Attempt))
 	if spent, ok := errors.AsType[*SpentError](e.Err); ok {
 		attrs = append(attrs, slog.String("state", string(spent.Mark.State)), slog.Time("spent_at", spent.Mark.At),
-			slog.String("spent_by_attempt", spent.Mark.Attempt))
+			word("spent_by_attempt", spent.Mark.Attempt))
 	}
 	return attrs
 }
@@ -85,7 +87,7 @@ func traffic(name string, t Traffic) slog.Attr {
 func appendFacts(ctx context.Context, to *slog.Logger, attrs []slog.Attr, e *Event) []slog.Attr {
 	for _, a := range e.Attrs {
 		if a.Key != ExpectedKey || to.Enabled(ctx, slog.LevelDebug) {
-			attrs = append(attrs, a)
+			attrs = append(attrs, EscapeAttr(a))
 		}
 	}
 	return attrs
@@ -98,11 +100,38 @@ func appendAddr(attrs []slog.Attr, addr netip.Addr) []slog.Attr {
 	return append(attrs, slog.String("client_ip", addr.String()))
 }
 
+// word is a text that a stranger may have written.
+func word(key, text string) slog.Attr { return slog.String(key, Escape(text)) }
+
+// EscapeAttr returns an attribute whose texts are escaped by [Escape]: of a string,
+// of a list of strings, and of an error.
+func EscapeAttr(a slog.Attr) slog.Attr {
+	switch value := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(Escape(value))
+	case error:
+		a.Value = slog.StringValue(Escape(value.Error()))
+	case []string:
+		if slices.ContainsFunc(value, func(text string) bool { return strings.ContainsFunc(text, isHidden) }) {
+			a.Value = slog.AnyValue(escapeAll(value))
+		}
+	}
+	return a
+}
+
+func escapeAll(texts []string) []string {
+	all := make([]string, len(texts))
+	for n, text := range texts {
+		all[n] = Escape(text)
+	}
+	return all
+}
+
 // appendWords takes names and values by turns, and leaves out empty values.
 func appendWords(attrs []slog.Attr, pairs ...string) []slog.Attr {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
-			attrs = append(attrs, slog.String(pairs[i], pairs[i+1]))
+			attrs = append(attrs, word(pairs[i], pairs[i+1]))
 		}
 	}
 	return attrs

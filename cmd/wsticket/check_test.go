@@ -168,6 +168,23 @@ func TestForwardAuth(t *testing.T) {
 	)
 }
 
+// TestForwardAuthOfOtherPeers: a proxy whose forwarded headers are believed need
+// not be one that may ask.
+func TestForwardAuthOfOtherPeers(t *testing.T) {
+	idp := newProvider(t)
+	config := idp.config(t, "memory:")
+	for peers, want := range map[string]int{"[192.0.2.1, 127.0.0.1]": http.StatusOK, "[192.0.2.1]": http.StatusUnauthorized, "[]": http.StatusUnauthorized} {
+		p := startWithKeys(t, config, "--set", "internal.forward_auth_peers="+peers)
+		got := issue(t, p.public, idp.bearer(t, "alice"))
+		if a := p.asNginx(t, got.Ticket, "r-1"); a.status != want {
+			t.Errorf("%s: got %d %s, want %d", peers, a.status, a.body, want)
+		}
+		if a := p.asNginx(t, got.Ticket, "r-1", "X-Wsticket-Key", chatKey); a.status != http.StatusOK {
+			t.Errorf("%s, with a key: got %d %s, want 200", peers, a.status, a.body)
+		}
+	}
+}
+
 // TestSameHandlerWithARemoteService: ws.Handler in another program, which
 // knows neither the store nor its keys.
 func TestSameHandlerWithARemoteService(t *testing.T) {

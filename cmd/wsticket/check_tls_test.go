@@ -9,22 +9,25 @@ import (
 	"wsticket/internal/testenv"
 )
 
+// certified is a client with a certificate, which trusts an authority.
+func certified(t *testing.T, certFile, keyFile string, of testenv.Certificates) *http.Client {
+	t.Helper()
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := trusting(t, of)
+	// It is presented also if the server does not know its authority.
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
+	return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: config}}
+}
+
 func TestCallersWithCertificates(t *testing.T) {
 	ours, foreign := testenv.TLS(t), testenv.TLS(t)
 	idp := newProvider(t)
 	p := startWithKeys(t, idp.config(t, "memory:"), "--set", "internal.tls.cert_file="+ours.ServerCertFile,
 		"--set", "internal.tls.key_file="+ours.ServerKeyFile, "--set", "internal.tls.client_ca_file="+ours.CAFile)
-	// clientOf presents a certificate, also if the server does not know its authority.
-	clientOf := func(certs testenv.Certificates) *http.Client {
-		cert, err := tls.LoadX509KeyPair(certs.ClientCertFile, certs.ClientKeyFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		config := trusting(t, ours)
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
-		return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: config}}
-	}
-	known := clientOf(ours)
+	known := certified(t, ours.ClientCertFile, ours.ClientKeyFile, ours)
 	nobody := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trusting(t, ours)}}
 	ask := func(method, path, body, key string) *http.Request {
 		req, err := http.NewRequestWithContext(t.Context(), method, "https://"+p.internal+path, strings.NewReader(body))
@@ -66,8 +69,39 @@ func TestCallersWithCertificates(t *testing.T) {
 	if out, _, err := runIn(t, nil, health...); err != nil || out != "ready\n" {
 		t.Errorf("health = %q, %v", out, err)
 	}
-	if res, err := clientOf(foreign).Do(ask(http.MethodGet, "/livez", "", "")); err == nil {
+	if res, err := certified(t, foreign.ClientCertFile, foreign.ClientKeyFile, ours).Do(ask(http.MethodGet, "/livez", "", "")); err == nil {
 		_ = res.Body.Close()
 		t.Errorf("a certificate of a foreign authority: got %d, want no connection", res.StatusCode)
 	}
+}
+
+// TestCallersWithOtherCertificates: an authority that signs for a whole company
+// signs for programs that may not consume tickets.
+func TestCallersWithOtherCertificates(t *testing.T) {
+	certs := testenv.TLS(t)
+	idp := newProvider(t)
+	p := startWithKeys(t, idp.config(t, "memory:"), "--set", "internal.tls.cert_file="+certs.ServerCertFile, "--set", "internal.tls.key_file="+certs.ServerKeyFile,
+		"--set", "internal.tls.client_ca_file="+certs.CAFile, "--set", "internal.tls.client_names=wsticket test client")
+	for _, row := range []struct {
+		rule           string
+		cert, key, api string
+		want           int
+	}{
+		{"the name in the list", certs.ClientCertFile, certs.ClientKeyFile, "", 200},
+		{"another name of the same authority", certs.ServerCertFile, certs.ServerKeyFile, "", 401},
+		{"its owner has a key", certs.ServerCertFile, certs.ServerKeyFile, chatKey, 200},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+p.internal+"/consume", strings.NewReader(`{"ticket":"x"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if row.api != "" {
+			req.Header.Set("Authorization", "Bearer "+row.api)
+		}
+		if a := do(t, certified(t, row.cert, row.key, certs), req); a.status != row.want {
+			t.Errorf("%s: got %d %s, want %d", row.rule, a.status, a.body, row.want)
+		}
+	}
+	p.stderr.WaitFor(t, `"reason":"client_name","names":"localhost","setting":"internal.tls.client_names"`)
 }

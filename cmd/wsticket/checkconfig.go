@@ -24,10 +24,10 @@ func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 	}
 	defer s.Close()
 	for _, warning := range s.Warnings() {
-		_, _ = fmt.Fprintln(w.Stderr, "warning: "+warning)
+		_ = say(w.Stderr, "warning: %s", warning)
 	}
 	for _, line := range append(cfg.Presets(), "the configuration is good") {
-		if _, err := fmt.Fprintln(w.Stdout, line); err != nil {
+		if err := say(w.Stdout, "%s", line); err != nil {
 			return err
 		}
 	}
@@ -37,11 +37,11 @@ func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 	failed := 0
 	s.AskOthers(ctx, func(f service.Finding) {
 		if f.Err == nil {
-			_, _ = fmt.Fprintf(w.Stdout, "ok      %s: %s\n", f.Asked, f.Said)
+			_ = say(w.Stdout, "ok      %s: %s", f.Asked, f.Said)
 			return
 		}
 		failed++
-		_, _ = fmt.Fprintf(w.Stdout, "FAILED  %s: %s: %v\n", f.Asked, f.Said, f.Err)
+		_ = say(w.Stdout, "FAILED  %s: %s: %v", f.Asked, f.Said, f.Err)
 	})
 	if failed > 0 {
 		return fmt.Errorf("check-config: %d of the services that the configuration names cannot be used", failed)

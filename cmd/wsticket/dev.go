@@ -132,6 +132,9 @@ func (c *devCmd) config(keyFile string) (config.Config, error) {
 	cfg.Public.MaxPerAddress = math.MaxInt32
 	cfg.Log.Format = "text"
 	cfg, err := cfg.With(c.Set)
+	if len(cfg.Issuers) > 0 { // the application has to tell their users from those of the one below
+		cfg.Identity.Headers = cfg.Identity.Headers.WithIssuer()
+	}
 	cfg.Issuers = append(cfg.Issuers, config.Issuer{
 		Issuer: devIssuer, Audience: []string{devAudience}, Algorithms: []string{"ES256"}, PublicKeyFile: keyFile,
 	})

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -59,7 +58,7 @@ func (r *refusals) take(_ context.Context, e ticket.Event) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, _ = fmt.Fprintf(r.out, "refused: %s\n", adviceFor(&e))
+	_ = say(r.out, "refused: %s", adviceFor(&e))
 }
 
 // adviceFor returns what happened and what to do.

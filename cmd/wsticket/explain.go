@@ -127,8 +127,7 @@ func report(out io.Writer, issuers []auth.Explanation, found []auth.KeyReport) e
 }
 
 func printAccepted(out io.Writer, title string, e auth.Explanation) error {
-	_, err := fmt.Fprintf(out, "%s takes it until %s\n", title, e.ExpiresAt.UTC().Format(time.RFC3339))
-	return err
+	return say(out, "%s takes it until %s", title, e.ExpiresAt.UTC().Format(time.RFC3339))
 }
 
 // printKeys says what an issuer publishes about its keys, or that the signature
@@ -144,7 +143,7 @@ func printKeys(out io.Writer, e auth.Explanation, found []auth.KeyReport) error 
 		}
 	}
 	for _, line := range lines {
-		if _, err := fmt.Fprintln(out, "    "+line); err != nil {
+		if err := say(out, "    %s", line); err != nil {
 			return err
 		}
 	}
@@ -188,8 +187,12 @@ func printRefusal(out io.Writer, title, verb string, refused error, setting stri
 		lines = append(lines, fmt.Sprintf("    %s: %s", a.Key, cmp.Or(value, "(none)")))
 	}
 	lines = append(lines, "    setting: "+cmp.Or(setting, "none accepts it"), "    "+advice(reason, refused, setting))
-	_, err := fmt.Fprintln(out, strings.Join(lines, "\n"))
-	return err
+	for _, line := range lines {
+		if err := say(out, "%s", line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listed joins values; an empty one is the absence of a value.

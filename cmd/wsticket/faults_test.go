@@ -23,6 +23,9 @@ const (
 	sessions = "session: {cookie: sid, jwt: true}\norigins: [\"https://app.example.com\"]\n"
 )
 
+// twoIssuers have an alice each.
+const twoIssuers = "issuers: [{issuer: \"https://a.example\", audience: [ws], public_key_file: KEY}, {issuer: \"https://b.example\", audience: [ws], public_key_file: KEY}]\n"
+
 func set(settings ...string) []string { return settings }
 
 // faultyConfigurations has FILE for a file that is there and is none of what it
@@ -59,6 +62,9 @@ func faultyConfigurations() []faulty {
 		one("a certificate for a key", "public: {tls: {cert_file: CERT, key_file: CERT}}", "public.tls.key_file"),
 		one("an authority that is none", "internal: {tls: {cert_file: CERT, key_file: CERTKEY, client_ca_file: KEY}}", "internal.tls.client_ca_file"),
 		one("an address without a port", "public: {listen: localhost}", "public.listen"),
+		one("names without an authority", "internal: {tls: {cert_file: CERT, key_file: CERTKEY, client_names: [chat]}}", "internal.tls.client_names"),
+		one("a name of a certificate that is none", "internal: {tls: {cert_file: CERT, key_file: CERTKEY, client_ca_file: CERT, client_names: [\"a\\nb\"]}}", "internal.tls.client_names"),
+		one("a peer that is no address", "internal: {forward_auth_peers: [lb]}", "internal.forward_auth_peers[0]"),
 		one("a port that is too large", "internal: {listen: \"127.0.0.1:65536\"}", "internal.listen"),
 		one("a URL to listen on", "public: {listen: \"http://localhost:8080\"}", "public.listen"),
 		one("two listeners on one port", "public: {listen: \":8080\"}\ninternal: {listen: \"127.0.0.1:8080\"}", "internal.listen"),
@@ -112,6 +118,7 @@ func faultyConfigurations() []faulty {
 		one("an issuer without keys", "issuers: [{issuer: a, audience: [b]}]", "issuers[0]"),
 		one("an issuer with two sources of keys", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, jwks_url: \"https://a\"}]", "issuers[0]"),
 		one("an issuer without a name", "issuers: [{audience: [b], public_key_file: KEY}]", "issuers[0].issuer"),
+		one("an issuer with a password, which would be in every log", "issuers: [{issuer: \"https://u:p@a.example\", audience: [b], public_key_file: KEY}]", "issuers[0].issuer"),
 		one("an issuer without audience", "issuers: [{issuer: a, public_key_file: KEY}]", "issuers[0].audience"),
 		one("a profile that is none", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, profile: keycloack}]", "issuers[0].profile"),
 		one("an issuer that the profile's provider does not have", "issuers: [{issuer: \"https://acme.eu.auth0.com\", audience: [b], profile: auth0}]", "issuers[0].issuer"),
@@ -146,6 +153,9 @@ func faultyConfigurations() []faulty {
 		one("identity twice in one header", "identity: {headers: {sub: X-User, iss: x-user}}", "identity.headers"),
 		one("an audience without an assertion", "identity: {assertion_audience: app}", "identity.assertion_audience"),
 		one("a key of assertions that is none", "public: {url: \"https://a.example\"}\nidentity: {assertion_key_file: FILE, assertion_audience: app}", "identity.assertion_key_file"),
+		one("users of two issuers", twoIssuers, "identity.headers"),
+		one("users of two issuers in headers of one's own", twoIssuers+"identity: {headers: {sid: X-Session}}", "identity.headers"),
+		one("users of an issuer and of an application", strings.Replace(sessions, "jwt: true", "lookup_url: \"http://app\"", 1), "identity.headers"),
 		// Handshakes.
 		one("an origin with a wildcard", "origins: [\"*\"]", "origins"),
 		one("an origin with a path", "origins: [\"https://app.example.com/x\"]", "origins"),

@@ -75,6 +75,7 @@ public:   {listen: "127.0.0.1:0", hosts: [127.0.0.1, localhost]}
 internal: {listen: "127.0.0.1:0"}
 store:    {url: "memory:"}
 limits:   {per_subject: 1000/s, per_address: 1000/s}
+identity: {headers: {sub: X-User, iss: X-User-Issuer}}
 issuers:
 %s`, &issuers)))
 	for n, c := range cases {

@@ -78,6 +78,7 @@ func TestFieldTokens(t *testing.T) {
 	config, err := json.Marshal(map[string]any{
 		"public": map[string]any{"listen": "127.0.0.1:0"}, "internal": map[string]any{"listen": "127.0.0.1:0"},
 		"limits": map[string]any{"per_address": "0"}, "issuers": issuers, "origins": []string{"https://app.example.com"},
+		"identity": map[string]any{"headers": map[string]string{"sub": "X-User", "iss": "X-User-Issuer"}},
 	})
 	if err != nil {
 		t.Fatal(err)

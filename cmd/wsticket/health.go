@@ -71,7 +71,7 @@ func (a healthAnswer) list(out io.Writer) {
 		if at, err := time.Parse(time.RFC3339, d.Since); err == nil {
 			since = fmt.Sprintf(" since %s (%s)", d.Since, time.Since(at).Round(time.Second))
 		}
-		_, _ = fmt.Fprintf(out, "%-7s %-5s %s%s%s\n", d.State, d.Kind, d.Name, since, prefixed(": ", d.Cause))
+		_ = say(out, "%-7s %-5s %s%s%s", d.State, d.Kind, d.Name, since, prefixed(": ", d.Cause))
 	}
 }
 

@@ -22,6 +22,7 @@ func TestIssuerWithoutKeys(t *testing.T) {
 public:   {listen: "127.0.0.1:0", hosts: [127.0.0.1]}
 internal: {listen: "127.0.0.1:0"}
 store:    {url: "memory:"}
+identity: {headers: {sub: X-User, iss: X-User-Issuer}}
 issuers:
   - {issuer: %[1]q, audience: [ws], discovery: true, insecure_allow_private_network: true}
   - {issuer: %[2]q, audience: [ws], jwks_url: "%[2]s/jwks?apikey=secret-marker", insecure_allow_private_network: true}

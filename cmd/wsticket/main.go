@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,7 +18,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintf(os.Stderr, "wsticket: %v\n", err)
+	sayError(os.Stderr, err)
 	if _, usage := errors.AsType[usageError](err); usage {
 		os.Exit(2)
 	}

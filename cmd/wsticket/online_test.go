@@ -27,7 +27,7 @@ func TestCheckConfigOnline(t *testing.T) {
 	settings := func(lookup string) []string {
 		return []string{
 			"check-config", "--online", "--config", idp.config(t, redis.URL()), "--set", "ws.upstream=" + status(404),
-			"--set", "session.cookie=sid", "--set", "session.lookup_url=" + lookup,
+			"--set", "session.cookie=sid", "--set", "session.lookup_url=" + lookup, "--set", issuerHeader,
 		}
 	}
 	out, _, err := runIn(t, nil, settings(status(401)+"/?key=secret-marker")...)

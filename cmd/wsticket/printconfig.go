@@ -31,8 +31,8 @@ func (c *printConfigCmd) Run(w world) error {
 	if err != nil {
 		return fmt.Errorf("print-config: %w", err)
 	}
-	if len(cfg.Public.TrustedProxies) == 0 && !strings.Contains(c.Proxy, "-") {
-		_, _ = fmt.Fprintln(w.Stderr, "warning: public.trusted_proxies is empty: add the address of the proxy, because wsticket answers only the proxies in it")
+	if len(cfg.AuthPeers()) == 0 && !strings.Contains(c.Proxy, "-") {
+		_ = say(w.Stderr, "warning: internal.forward_auth_peers (default: public.trusted_proxies) is empty: add the address of the proxy, because wsticket answers only the proxies in it")
 	}
 	_, err = fmt.Fprint(w.Stdout, text)
 	return err

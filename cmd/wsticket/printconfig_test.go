@@ -171,7 +171,7 @@ func TestPrintConfigRefuses(t *testing.T) {
 }
 
 func TestPrintConfigWarnsOfUntrustedProxies(t *testing.T) {
-	if _, stderr, err := printConfig(t, "nginx"); err != nil || !strings.Contains(stderr, "public.trusted_proxies is empty") {
+	if _, stderr, err := printConfig(t, "nginx"); err != nil || !strings.Contains(stderr, "internal.forward_auth_peers (default: public.trusted_proxies) is empty") {
 		t.Errorf("got %q, %v; want a warning", stderr, err)
 	}
 	if _, stderr, err := printConfig(t, "nginx", "--set", "public.trusted_proxies=127.0.0.1"); err != nil || stderr != "" {

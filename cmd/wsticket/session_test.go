@@ -42,7 +42,7 @@ func TestTicketsBySession(t *testing.T) {
 	defer app.Close()
 	idp := newProvider(t)
 	p := start(t, "serve", "--config", idp.config(t, "memory:"),
-		"--set", "session.cookie=__Host-session", "--set", "session.lookup_url="+app.URL+"/session")
+		"--set", "session.cookie=__Host-session", "--set", "session.lookup_url="+app.URL+"/session", "--set", issuerHeader)
 	tickets := "http://" + p.public + "/ws-ticket"
 
 	a := askAsPage(t, http.MethodPost, tickets, "__Host-session=alices")
@@ -93,7 +93,7 @@ func TestTicketsBySessionAlone(t *testing.T) {
 	}))
 	defer app.Close()
 	p := start(t, "serve", "--public", "127.0.0.1:0", "--internal", "127.0.0.1:0", "--set", "origins="+pageOrigin,
-		"--set", "session.cookie=sid", "--set", "session.lookup_url="+app.URL)
+		"--set", "session.cookie=sid", "--set", "session.lookup_url="+app.URL, "--set", issuerHeader)
 	tickets := "http://" + p.public + "/ws-ticket"
 	if a := askAsPage(t, http.MethodPost, tickets, "sid=1"); a.status != http.StatusCreated {
 		t.Errorf("a ticket by session = %d %s, want 201", a.status, a.body)
@@ -149,7 +149,7 @@ func TestNoSessionOrKeyInAnyOutput(t *testing.T) {
 	keys := privateKeyPEM(t, ed) + privateKeyPEM(t, p256)
 	idp := newProvider(t)
 	config := []string{
-		"--config", idp.config(t, "memory:"), "--set", "session.cookie=sid", "--set", "session.lookup_url=" + app.URL, "--set", "log.level=debug",
+		"--config", idp.config(t, "memory:"), "--set", "session.cookie=sid", "--set", "session.lookup_url=" + app.URL, "--set", issuerHeader, "--set", "log.level=debug",
 		"--set", "identity.assertion_key_file=" + test.WriteFile(t, "assertion.pem", keys), "--set", "identity.assertion_audience=chat", "--set", "public.url=http://127.0.0.1",
 	}
 	p := start(t, append([]string{"serve"}, config...)...)

@@ -46,7 +46,7 @@ issuers:  [{issuer: "https://id.example.com", audience: [ws], jwks_url: "http://
 		t.Errorf("check-config = %v, want it to refuse http", err)
 	}
 	p := start(t, "serve", "--config", config(", insecure_allow_private_network: true"))
-	p.stderr.WaitFor(t, `"level":"WARN","msg":"insecure_allow_private_network is on`)
+	p.stderr.WaitFor(t, `"level":"WARN","msg":"issuers[0].insecure_allow_private_network: keys may come over http`)
 	p.stderr.WaitFor(t, `"issuer":"https://id.example.com"`)
 }
 

@@ -63,7 +63,7 @@ func (c *tokenCmd) Run(ctx context.Context, w world) error {
 	}
 	if file != "" {
 		if why := whyRefused(ctx, cfg, signed); why != "" {
-			_, _ = fmt.Fprintf(w.Stderr, "warning: serve with %s refuses this bearer: %s\n", file, why)
+			_ = say(w.Stderr, "warning: serve with %s refuses this bearer: %s", file, why)
 		}
 	}
 	_, err = fmt.Fprintln(w.Stdout, signed)

@@ -32,7 +32,7 @@ var (
 	noValue  = regexp.MustCompile(`^(--[a-z-]+): (?:expected \w+ value but got "EOL" \(<EOL>\)|missing value, expecting .*)$`)
 	flagNext = regexp.MustCompile(`^(--[a-z-]+): expected \w+ value but got "(--[^"]*)" .*$`)
 	oneOf    = regexp.MustCompile(`^<(\w+)> must be one of (.*) but got "(.*)"$`)
-	extra    = regexp.MustCompile(`^unexpected argument ([^,]*)(, did you mean .*)?$`)
+	extra    = regexp.MustCompile(`^unexpected argument (.*?)(, did you mean .*)?$`)
 )
 
 // usageFault says what is wrong with a command line, and what to write.

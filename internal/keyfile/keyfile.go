@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"wsticket/internal/maskurl"
 )
 
 // MaxSize bounds a file in bytes.
@@ -32,7 +34,8 @@ func (m mute) Unwrap() error { return m.error }
 // file, so that somebody who gave a relative one sees which folder was
 // searched. It holds nothing of the content.
 type Fault struct {
-	// Path is the absolute name.
+	// Path is the absolute name. Of what is no name of a file but a URL, it has no
+	// password.
 	Path string
 	// Err is what is wrong with it.
 	Err error
@@ -56,7 +59,11 @@ func In(path string, err error) error {
 	if _, known := errors.AsType[*Fault](err); known || err == nil {
 		return err
 	}
-	if whole, none := filepath.Abs(path); none == nil {
+	whole, none := filepath.Abs(path)
+	switch hidden := maskurl.Hide(path); {
+	case hidden != path: // somebody took the key for that of a URL
+		path = hidden
+	case none == nil:
 		path = whole
 	}
 	return &Fault{path, err}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"wsticket/internal/maskurl"
 )
 
 // Hosts is the set of names by which clients may address a server. Checking the
@@ -33,7 +35,7 @@ func NewHosts(entries []string) (*Hosts, error) {
 		name, port, err := splitHostPort(lower(entry))
 		switch {
 		case err != nil:
-			faults = append(faults, fmt.Errorf("host %q: %w%s", entry, err, repairHost(entry)))
+			faults = append(faults, fmt.Errorf("host %q: %w%s", maskurl.Hide(entry), err, repairHost(entry)))
 		case port == "":
 			hosts.anyPort[name] = struct{}{}
 		default:

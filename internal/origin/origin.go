@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"wsticket/internal/maskurl"
 )
 
 // List is a set of allowed origins. It is immutable and safe for concurrent use.
@@ -35,7 +37,7 @@ func NewList(entries []string) (*List, error) {
 	for _, entry := range entries {
 		canonical, err := Canonical(entry)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("origin %q: %w", entry, err))
+			faults = append(faults, fmt.Errorf("origin %q: %w", maskurl.Hide(entry), err))
 			continue
 		}
 		list.origins[canonical] = struct{}{}

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"wsticket/internal/maskurl"
 )
 
 // The defaults of [Options].
@@ -67,7 +69,7 @@ type target struct {
 func New(o Options) (*Relay, error) {
 	t, ok := parseUpstream(o.Upstream, o.TLSConfig)
 	if !ok {
-		return nil, fmt.Errorf("must be http://host:port, https://host:port or unix:/path (got %q)%s", o.Upstream, repair(o.Upstream))
+		return nil, fmt.Errorf("must be http://host:port, https://host:port or unix:/path (got %q)%s", maskurl.Hide(o.Upstream), repair(o.Upstream))
 	}
 	o.DialTimeout = cmp.Or(o.DialTimeout, DefaultDialTimeout)
 	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, DefaultHandshakeTimeout)

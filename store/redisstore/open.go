@@ -49,6 +49,7 @@ func Open(rawURL string, o Options) (*Store, error) {
 	fences := newFenceTable(o.Fence, t.topology == cluster)
 	handshakes := new(atomic.Int32)
 	s := newStore(newClient(t, o.Timeout, fences.onConnect, handshakes), fences, o)
+	s.link = Link{TLS: t.tls, Authenticated: t.client.Password != "" || t.files.key != "", KeyFile: t.files.path(t.files.key)}
 	s.addrs, s.handshakes = strings.Join(t.client.Addrs, ","), handshakes
 	return s, nil
 }

@@ -26,6 +26,7 @@ type Store struct {
 	fences    *fenceTable
 	scripts   scripts
 	addrs     string
+	link      Link
 	// handshakes counts the TLS handshakes that wait for the server.
 	handshakes *atomic.Int32
 }
@@ -44,6 +45,19 @@ func newStore(client redis.UniversalClient, fences *fenceTable, o Options) *Stor
 // Address returns the host and port that the URL names, for messages; with
 // Sentinels or a cluster several, with commas between them.
 func (s *Store) Address() string { return s.addrs }
+
+// Link says how the servers are reached that the URL names.
+type Link struct {
+	// TLS reports whether the connection is encrypted.
+	TLS bool
+	// Authenticated reports whether there is a password or a client certificate.
+	Authenticated bool
+	// KeyFile holds the key of the client certificate, empty if there is none.
+	KeyFile string
+}
+
+// Link returns how the servers are reached that the URL names.
+func (s *Store) Link() Link { return s.link }
 
 // Ping returns nil if the server answers. That does not mean that it would take
 // a ticket: a replica or a server without memory answers too.

@@ -64,13 +64,18 @@ func (f tlsFiles) loadOwn() (tls.Certificate, error) {
 	return own, nil
 }
 
+// path returns the whole name of a file, empty for none.
+func (f tlsFiles) path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(f.dir, name)
+}
+
 // read reads a file. Its error has the reason alone, and for a relative name the
 // folder.
 func (f tlsFiles) read(name string) ([]byte, error) {
-	path := name
-	if !filepath.IsAbs(name) {
-		path = filepath.Join(f.dir, name)
-	}
+	path := f.path(name)
 	data, err := keyfile.Read(path)
 	fault, ok := errors.AsType[*keyfile.Fault](err)
 	switch {

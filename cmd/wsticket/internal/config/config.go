@@ -43,7 +43,7 @@ type Public struct {
 	Listen         string        `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
 	URL            string        `yaml:"url" help:"URL at which clients reach the public listener. The url of an issued ticket begins with it. Empty: the host of the request."`
 	Hosts          []string      `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only (a default port may be left out). Empty: the host of public.url, or loopback names only if that is empty too."`
-	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed, and they may ask at /auth/… of the internal listener without a key. Whoever has such an address can claim any other one, so name the proxies alone where users share their network."`
+	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed. Whoever has such an address can claim any other one, so name the proxies alone where users share their network. They may also ask at /auth/…, unless internal.forward_auth_peers says who may."`
 	IdleTimeout    time.Duration `yaml:"idle_timeout" help:"How long a connection without a request stays open, on the internal listener as well. Longer than that of the balancer or proxy in front, which otherwise sends a request into a connection that is being closed. Up to 1h."`
 	MaxConnections int           `yaml:"max_connections" help:"TCP connections of the public listener that are open at once in this process: idle ones, those in a TLS handshake, and WebSockets. One more is closed at once. The other listeners have places of their own. 0: what the limit of open files (ulimit -n) allows. See docs/operations.md."`
 	MaxPerAddress  int           `yaml:"max_connections_per_address" help:"Connections of the public listener from one peer address (IPv6: per /64; four times as many per /56 and sixteen times per /48, but at most half of all). One more is closed at once. Peers in trusted_proxies are exempt, because they stand for many clients. 0: a quarter of max_connections."`
@@ -59,16 +59,20 @@ type TLS struct {
 
 // Internal is the listener for operators.
 type Internal struct {
-	Listen  string      `yaml:"listen" help:"Address of the internal listener, for backends, proxies, health checks, metrics and openapi.yaml. Keep it private."`
-	APIKeys []APIKey    `yaml:"api_keys" help:"Keys of backends that call /consume and /introspect, and of proxies that are not in public.trusted_proxies. Several keys may have the same name, to replace one."`
-	TLS     InternalTLS `yaml:"tls"`
+	Listen  string   `yaml:"listen" help:"Address of the internal listener, for backends, proxies, health checks, metrics and openapi.yaml. Keep it private."`
+	APIKeys []APIKey `yaml:"api_keys" help:"Keys of backends that call /consume and /introspect, and of proxies that are not in forward_auth_peers. Several keys may have the same name, to replace one."`
+	// The proxies in front of the public listener and those that ask about
+	// handshakes need not be the same.
+	ForwardAuthPeers Peers       `yaml:"forward_auth_peers" help:"Addresses or prefixes of proxies that may ask at /auth/… without a key or a certificate. What they forward is believed for their question, and not on the public listener. [] is nobody. Absent: those of public.trusted_proxies."`
+	TLS              InternalTLS `yaml:"tls"`
 }
 
 // InternalTLS is a server certificate, and the authority of clients.
 type InternalTLS struct {
-	CertFile     string `yaml:"cert_file" help:"PEM certificate chain of the internal listener."`
-	KeyFile      string `yaml:"key_file" help:"PEM private key of cert_file."`
-	ClientCAFile string `yaml:"client_ca_file" help:"PEM certificate authorities of callers. A certificate of theirs works like a key with every scope. /metrics then requires one, or a key with the scope read."`
+	CertFile     string   `yaml:"cert_file" help:"PEM certificate chain of the internal listener."`
+	KeyFile      string   `yaml:"key_file" help:"PEM private key of cert_file."`
+	ClientCAFile string   `yaml:"client_ca_file" help:"PEM certificate authorities of callers. A certificate of theirs works like a key with every scope. /metrics then requires one, or a key with the scope read."`
+	ClientNames  []string `yaml:"client_names" help:"Names of callers whose certificates are accepted: a URI such as spiffe://example.org/chat or a DNS name of the certificate, or its common name where it has neither. Compared whole, without wildcards. Empty: every certificate of client_ca_file."`
 }
 
 // APIKey is one key of a backend.
@@ -175,7 +179,7 @@ type Limits struct {
 
 // Identity is how the application learns who the user is.
 type Identity struct {
-	Headers           Headers `yaml:"headers" help:"Headers that tell the application who the user is: x-auth-request, x-forwarded, remote, or a mapping of claims to headers such as {sub: X-User, email: X-Email}; in the environment sub=X-User,email=X-Email. Empty: only X-Wsticket-Id and X-Wsticket-Expires, which are always there. See docs/identity.md."`
+	Headers           Headers `yaml:"headers" help:"Headers that tell the application who the user is: x-auth-request, x-forwarded, remote, or a mapping of claims to headers such as {sub: X-User, email: X-Email}; in the environment sub=X-User,email=X-Email. With several issuers it has to be a mapping with iss, unless there is an assertion. Empty: only X-Wsticket-Id and X-Wsticket-Expires, which are always there. See docs/identity.md."`
 	AssertionKeyFile  string  `yaml:"assertion_key_file" help:"File with one or two private keys (PEM, ECDSA P-256 or Ed25519) that sign X-Wsticket-Assertion. The first signs, both are published at /.well-known/jwks.json of public.url. Empty: no assertion."`
 	AssertionAudience string  `yaml:"assertion_audience" help:"Audience of the assertion, the name of the application. Required with assertion_key_file."`
 }

@@ -17,6 +17,10 @@ type Prefix struct {
 	text string
 }
 
+// mappedBits is the length of the prefix of IPv4-mapped addresses (RFC 4291
+// 2.5.5.2).
+const mappedBits = 96
+
 // UnmarshalText reads an address as the prefix of that address alone.
 func (p *Prefix) UnmarshalText(text []byte) error {
 	prefix, err := netip.ParsePrefix(string(text))
@@ -25,6 +29,9 @@ func (p *Prefix) UnmarshalText(text []byte) error {
 	}
 	if err != nil {
 		return fmt.Errorf("must be an address or a prefix of addresses, such as 10.0.0.7 or 10.0.0.0/8 (got %q)", text)
+	}
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= mappedBits { // addresses are compared as IPv4
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-mappedBits)
 	}
 	*p = Prefix{prefix, string(text)}
 	return nil
@@ -60,11 +67,33 @@ func (p Public) AllowedHosts() []string {
 }
 
 // Prefixes returns the trusted proxies, without those that could not be read.
-func (p Public) Prefixes() []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, proxy := range p.TrustedProxies {
-		if proxy.IsValid() {
-			prefixes = append(prefixes, proxy.Prefix)
+func (p Public) Prefixes() []netip.Prefix { return readable(p.TrustedProxies) }
+
+// Peers are addresses for which an absent list is another one than an empty list.
+type Peers []Prefix
+
+// String returns what stands for an absent list, and the list.
+func (p Peers) String() string {
+	if p == nil {
+		return "those of public.trusted_proxies"
+	}
+	return fmt.Sprint([]Prefix(p))
+}
+
+// AuthPeers returns the proxies that may ask at /auth/… without a key, without
+// those that could not be read. The list is empty and not nil for nobody.
+func (c Config) AuthPeers() []netip.Prefix {
+	if c.Internal.ForwardAuthPeers == nil {
+		return c.Public.Prefixes()
+	}
+	return readable(c.Internal.ForwardAuthPeers)
+}
+
+func readable(list []Prefix) []netip.Prefix {
+	prefixes := []netip.Prefix{}
+	for _, p := range list {
+		if p.IsValid() {
+			prefixes = append(prefixes, p.Prefix)
 		}
 	}
 	return prefixes

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"wsticket/internal/keyfile"
+	"wsticket/internal/maskurl"
 )
 
 func (l *loader) loadEnv(env []string) {
@@ -38,6 +39,9 @@ func (l *loader) setSecretFile(name string, f field, file string) {
 		return
 	}
 	l.setText(name+": ", f.path, f.value, strings.TrimRight(string(data), "\r\n"))
+	if secret, ok := f.valueOrNil().(*Secret); ok {
+		secret.file = file
+	}
 }
 
 func (l *loader) setKey(source, key, text string) {
@@ -47,7 +51,7 @@ func (l *loader) setKey(source, key, text string) {
 	}
 	f, ok := all[key]
 	if !ok {
-		l.fault(key, "%s%s: %s", source, key, l.unknownKey("", key))
+		l.fault(key, "%s%s: %s", source, maskurl.Hide(key), l.unknownKey("", key))
 		return
 	}
 	l.setText(source, f.path, f.value, text)

@@ -2,10 +2,15 @@ package config
 
 import (
 	"errors"
+	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"wsticket/auth"
+	"wsticket/identity"
+	"wsticket/internal/maskurl"
 	"wsticket/ticket"
 )
 
@@ -17,8 +22,9 @@ type Fault struct {
 	Err error
 }
 
-// Error returns the key and what is wrong.
-func (f *Fault) Error() string { return f.Key + ": " + f.Err.Error() }
+// Error returns the key and what is wrong. A value that it quotes may be a URL, of
+// any key: people mistake one for another.
+func (f *Fault) Error() string { return f.Key + ": " + maskurl.HideQuoted(f.Err.Error()) }
 
 // Unwrap returns what is wrong.
 func (f *Fault) Unwrap() error { return f.Err }
@@ -50,6 +56,10 @@ func ByKey(err error) error {
 // inKeys returns a fault in words of the settings, where the package can name
 // its fields only.
 func inKeys(option *ticket.OptionError) error {
+	if ambiguous, ok := errors.AsType[*identity.AmbiguousError](option.Err); ok {
+		return errors.New("must say whose user sub is, because identities come from " + ambiguous.Sources() +
+			": write identity: {headers: {" + inFlow(ambiguous.Headers) + "}}, and have the application take iss and sub together as the user; or set identity.assertion_key_file and identity.assertion_audience")
+	}
 	sources, ok := errors.AsType[*auth.SourceError](option.Err)
 	if !ok {
 		return option.Err
@@ -63,6 +73,22 @@ func inKeys(option *ticket.OptionError) error {
 		used = strings.Join(keys, " and ") + " are set"
 	}
 	return errors.New("exactly one of jwks_url, discovery, public_key_file and hmac_secret_file must say where the keys are (" + used + ")")
+}
+
+// plainScalar is a key that YAML needs no quotes for.
+var plainScalar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+
+// inFlow returns a mapping as YAML in one line, without its braces.
+func inFlow(mapping map[string]string) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(mapping)) {
+		name := key
+		if !plainScalar.MatchString(key) {
+			name = strconv.Quote(key)
+		}
+		parts = append(parts, name+": "+mapping[key])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Only returns the faults of some sections or keys, and those that have no key,
@@ -179,4 +205,7 @@ var fieldKeys = map[string]string{
 	"api.WSPaths":     "ws.path",
 	"api.PublicURL":   "public.url",
 	"api.CORSHeaders": "public.cors_headers",
+
+	"api.ClientNames":      "internal.tls.client_names",
+	"api.ForwardAuthPeers": "internal.forward_auth_peers",
 }

@@ -60,6 +60,21 @@ func (h Headers) String() string {
 	return strings.Join(parts, ",")
 }
 
+// WithIssuer returns the headers with one for iss, as identity.WithIssuer does.
+func (h Headers) WithIssuer() Headers {
+	if more := identity.WithIssuer(h.claims); len(more) > len(h.claims) {
+		return Headers{claims: more}
+	}
+	return h
+}
+
+// inPreset reports whether a preset has that header for a claim.
+func inPreset(claim, header string) bool {
+	return slices.ContainsFunc([]string{"x-auth-request", "x-forwarded", "remote"}, func(name string) bool {
+		return preset(name).claims[claim] == header
+	})
+}
+
 // preset returns the headers of a known preset.
 func preset(name string) Headers {
 	claims, _ := identity.HeaderPreset(name)

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"wsticket/internal/maskurl"
 )
 
 // envPrefix begins the name of every setting in the environment.
@@ -77,6 +79,9 @@ type unread struct {
 	key string // empty if it is about no key
 	error
 }
+
+// Error returns the fault, and like a Fault hides passwords.
+func (u unread) Error() string { return maskurl.HideQuoted(u.error.Error()) }
 
 // Unwrap returns the fault.
 func (u unread) Unwrap() error { return u.error }

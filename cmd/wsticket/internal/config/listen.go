@@ -32,7 +32,7 @@ func CheckListen(addr string) error {
 	switch {
 	case addr == "":
 		return errors.New("must not be empty: write host:port, such as 127.0.0.1:8080, or :8080 for every address of this machine")
-	case strings.Contains(addr, "://"):
+	case strings.Contains(addr, "://"), strings.Contains(addr, "@"):
 		return fmt.Errorf("must be host:port, not a URL (got %q)", addr)
 	case err != nil:
 		return fmt.Errorf("must be host:port (got %q): write %s", addr, withPort(addr))
@@ -40,7 +40,7 @@ func CheckListen(addr string) error {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("the port must be a number from 0 to 65535 (got %q)", addr)
 	}
-	if strings.ContainsAny(host, "/ @?#") {
+	if strings.ContainsAny(host, "/ ?#") {
 		return fmt.Errorf("the host must be an IP address or a name of this machine (got %q)", addr)
 	}
 	return nil

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
+
+	"wsticket/internal/maskurl"
 )
 
 // Secret is a setting that prints as a fixed text: a URL with a password, for
@@ -12,6 +15,7 @@ import (
 type Secret struct {
 	text *string
 	dir  string
+	file string // that it was read from
 }
 
 // NewSecret wraps a text.
@@ -28,6 +32,15 @@ func (s Secret) Reveal() string {
 // Dir returns the folder that names of files in the text are relative to. It is
 // empty for the working directory.
 func (s Secret) Dir() string { return s.dir }
+
+// PasswordFile returns the file that a URL with a password was read from. It is
+// empty for a URL without one, and for one from the environment or a flag.
+func (s Secret) PasswordFile() string {
+	if text := s.Reveal(); maskurl.HasUser(text) || strings.Contains(text, "password=") {
+		return s.file
+	}
+	return ""
+}
 
 // UnmarshalText takes any text.
 func (s *Secret) UnmarshalText(text []byte) error {

@@ -65,6 +65,7 @@ func (c Config) validateListeners(f *ticket.OptionErrors) {
 	}
 	tls := c.Internal.TLS
 	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together: %s is missing", missingHalf(tls.CertFile))
+	f.Check(len(tls.ClientNames) == 0 || tls.ClientCAFile != "", "internal.tls.client_names", "needs client_ca_file, whose certificates it limits")
 	f.Check(tls.ClientCAFile == "" || tls.CertFile != "", "internal.tls.client_ca_file", "needs cert_file and key_file")
 }
 
@@ -117,17 +118,18 @@ func (c Config) validateTogether(f *ticket.OptionErrors) {
 }
 
 // validateClaims refuses a header for a claim that no issuer provides: it would
-// always be empty. The headers of a preset may be empty.
+// always be empty. The headers of a preset may be empty, also in a mapping.
 func (c Config) validateClaims(f *ticket.OptionErrors) {
-	if c.Identity.Headers.preset != "" || c.Session.LookupURL != "" {
+	if c.Session.LookupURL != "" {
 		return // an application that vouches for sessions may name any claim
 	}
 	known := []string{"sub", "iss", "sid", "scope", "aud"}
 	for _, issuer := range c.Issuers {
 		known = append(known, issuer.withProfile().Claims...)
 	}
-	for _, claim := range slices.Sorted(maps.Keys(c.Identity.Headers.Claims())) {
-		f.Check(slices.Contains(known, claim), "identity.headers", "%q is none of sub, iss, sid, scope, aud and the claims of an issuer", claim)
+	headers := c.Identity.Headers.Claims()
+	for _, claim := range slices.Sorted(maps.Keys(headers)) {
+		f.Check(slices.Contains(known, claim) || inPreset(claim, headers[claim]), "identity.headers", "%q is none of sub, iss, sid, scope, aud and the claims of an issuer", claim)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"wsticket/internal/maskurl"
 )
 
 // walkAt is a place in the file and the value that it sets.
@@ -42,6 +44,9 @@ func (l *loader) walk(at walkAt) {
 		l.setText(fmt.Sprintf("%s:%d: ", at.source, at.node.Line), at.path, at.into, at.resolved())
 		if secret, ok := at.into.Addr().Interface().(*Secret); ok {
 			secret.dir = at.dir // a URL names files, too
+			if at.dir != "" {
+				secret.file = at.source
+			}
 		}
 	}
 }
@@ -78,7 +83,7 @@ func (l *loader) walkSection(at walkAt) {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(at.node.Content); i += 2 {
 		key := at.node.Content[i]
-		below := walkAt{source: at.source, dir: at.dir, path: join(at.path, key.Value), node: at.node.Content[i+1]}
+		below := walkAt{source: at.source, dir: at.dir, path: join(at.path, maskurl.Hide(key.Value)), node: at.node.Content[i+1]}
 		below.into = known[key.Value]
 		switch {
 		case seen[key.Value]:
@@ -102,7 +107,7 @@ func (l *loader) walkMapping(at walkAt) {
 	pairs, before := map[string]string{}, len(l.faults)
 	for i := 0; i+1 < len(at.node.Content); i += 2 {
 		key, value := at.node.Content[i], at.node.Content[i+1]
-		below := walkAt{source: at.source, path: join(at.path, key.Value), node: value}
+		below := walkAt{source: at.source, path: join(at.path, maskurl.Hide(key.Value)), node: value}
 		if value.Kind == yaml.AliasNode {
 			value = value.Alias
 		}

@@ -14,6 +14,7 @@ import (
 	"text/template"
 
 	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/internal/maskurl"
 )
 
 // defaultUpstream is the application if none is configured.
@@ -62,7 +63,7 @@ type edge struct {
 	Paths                      []string // ws.path
 	Parameter                  string
 	Headers                    []string // that speak of identity
-	Trusted                    []string // public.trusted_proxies
+	Peers                      []string // that may ask without a key
 	Assertion                  bool     // its keys have to be reached under public.url
 }
 
@@ -72,8 +73,8 @@ func newEdge(s Settings) (edge, error) {
 		Names: hostNames(cfg.Public), Paths: cfg.WS.Paths, Parameter: cfg.WS.TicketParameter,
 		Headers: slices.Sorted(slices.Values(s.Headers)), Assertion: cfg.Identity.AssertionKeyFile != "",
 	}
-	for _, proxy := range cfg.Public.TrustedProxies {
-		e.Trusted = append(e.Trusted, proxy.String())
+	for _, peer := range cfg.AuthPeers() {
+		e.Peers = append(e.Peers, peer.String())
 	}
 	upstream := strings.TrimPrefix(cmp.Or(s.Upstream, cfg.WS.Upstream, defaultUpstream), "http://")
 	var faults []error
@@ -87,7 +88,7 @@ func newEdge(s Settings) (edge, error) {
 	} {
 		var err error
 		if *address.into, err = reachable(address.text); err != nil {
-			faults = append(faults, fmt.Errorf("%s: must be host:port (got %q)", address.of, address.text))
+			faults = append(faults, fmt.Errorf("%s: must be host:port (got %q)", address.of, maskurl.Hide(address.text)))
 		}
 	}
 	return e, errors.Join(faults...)
@@ -207,12 +208,12 @@ func (e edge) Underscored() []string {
 	return slices.Compact(beginnings)
 }
 
-// TrustedNow describes the value of public.trusted_proxies.
-func (e edge) TrustedNow() string {
-	if len(e.Trusted) == 0 {
-		return "now it names none"
+// PeersNow describes who may ask without a key.
+func (e edge) PeersNow() string {
+	if len(e.Peers) == 0 {
+		return "now there is none"
 	}
-	return "now " + strings.Join(e.Trusted, ", ")
+	return "now " + strings.Join(e.Peers, ", ")
 }
 
 // TraefikHosts returns the part of a rule that matches the hosts.

@@ -80,7 +80,7 @@ func newKeyring(cfg config.Internal) (*auth.Keyring, error) {
 // buildIdentity builds the identity headers and assertions for the application.
 func (s *Service) buildIdentity() error {
 	options := identity.Options{
-		Headers: s.cfg.Identity.Headers.Claims(), AssertionKeyFile: s.cfg.Identity.AssertionKeyFile,
+		Headers: s.cfg.Identity.Headers.Claims(), Issuers: s.issuers(), AssertionKeyFile: s.cfg.Identity.AssertionKeyFile,
 		AssertionAudience: s.cfg.Identity.AssertionAudience, Issuer: strings.TrimSuffix(s.cfg.Public.URL, "/"),
 	}
 	if s.verifier != nil {
@@ -89,6 +89,19 @@ func (s *Service) buildIdentity() error {
 	var err error
 	s.forwarder, err = identity.New(options)
 	return err
+}
+
+// issuers returns whose identities there may be. Cookies with a JWT have those of
+// its issuer.
+func (s *Service) issuers() []string {
+	var names []string
+	for _, issuer := range s.cfg.Issuers {
+		names = append(names, issuer.Issuer)
+	}
+	if s.sessions != nil && !s.cfg.Session.JWT { // both are a fault
+		names = append(names, s.sessions.Issuer())
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" }) // which is a fault
 }
 
 // startAuth begins to fetch the keys of issuers, and refuses to sign assertions

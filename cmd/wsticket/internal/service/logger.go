@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"wsticket/cmd/wsticket/internal/config"
+	"wsticket/ticket"
 )
 
 // newLogger writes to out as the configuration says.
@@ -15,7 +16,8 @@ func newLogger(cfg config.Log, out io.Writer) *slog.Logger {
 	// An unknown level is reported as a fault of the settings. Until then it is
 	// info.
 	_ = level.UnmarshalText([]byte(cfg.Level))
-	options := &slog.HandlerOptions{Level: level}
+	// Not everything in a line is ours, and not every viewer is careful.
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr { return ticket.EscapeAttr(a) }}
 	if cfg.Format == "text" {
 		return slog.New(slog.NewTextHandler(out, options))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"wsticket/auth"
 	"wsticket/internal/httpclient"
+	"wsticket/internal/maskurl"
 	"wsticket/internal/relay"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
@@ -157,8 +158,7 @@ func (s *Service) askSessions(ctx context.Context) []Finding {
 	if s.sessions == nil {
 		return nil
 	}
-	shown, _, _ := strings.Cut(s.cfg.Session.LookupURL, "?") // the query may hold a secret
-	finding := Finding{Asked: "session.lookup_url", Said: shown}
+	finding := Finding{Asked: "session.lookup_url", Said: maskurl.Hide(s.cfg.Session.LookupURL)}
 	_, err := s.sessions.Authenticate(ctx, ticket.NewBearer("wsticket-check-config"))
 	switch {
 	case err == nil:

@@ -2,7 +2,6 @@ package service
 
 import (
 	"cmp"
-	"fmt"
 	"net"
 
 	"wsticket/cmd/wsticket/internal/config"
@@ -69,13 +68,11 @@ func newPlaces(cfg config.Config, files, pool int) places {
 	return p
 }
 
-// warnings says what an operator should know about the places.
-func (p places) warnings() []string {
-	if p.public <= p.allowed {
-		return nil
-	}
-	return []string{fmt.Sprintf("public.max_connections: %d are more than the %d that the limit of open files allows: "+
-		"raise that limit (ulimit -n, LimitNOFILE of systemd), or write a smaller number", p.public, p.allowed)}
+// warn says what an operator should know about the places. It is no fault, because
+// serve may run under another limit than check-config.
+func (p places) warn(w *warnings) {
+	w.add(p.public > p.allowed, "public.max_connections", "%d are more than the %d that the limit of open files allows: "+
+		"raise that limit (ulimit -n, LimitNOFILE of systemd), or write a smaller number", p.public, p.allowed)
 }
 
 // buildPlaces finds out how many connections there may be.

@@ -39,9 +39,10 @@ func TestPlaces(t *testing.T) {
 		if p.public != row.public || p.ofAddress != row.ofAddress || p.internal != row.internal || p.health != row.health {
 			t.Errorf("%s: got %+v, want %d, %d, %d, %d", row.rule, p, row.public, row.ofAddress, row.internal, row.health)
 		}
-		warnings := p.warnings()
-		if got := len(warnings) == 1 && strings.HasPrefix(warnings[0], "public.max_connections: "); got != row.warned || len(warnings) > 1 {
-			t.Errorf("%s: got warnings %q, want one: %t", row.rule, warnings, row.warned)
+		var w warnings
+		p.warn(&w)
+		if got := len(w) == 1 && strings.HasPrefix(w[0], "public.max_connections: "); got != row.warned || len(w) > 1 {
+			t.Errorf("%s: got warnings %q, want one: %t", row.rule, w, row.warned)
 		}
 	}
 }

@@ -25,7 +25,9 @@ const shutdownTimeout = 10 * time.Second
 // at most for the given time. It returns an error if the store does not answer
 // or does not do what the settings require.
 func (s *Service) Open(ctx context.Context, wait time.Duration) error {
-	s.warn()
+	for _, warning := range s.Warnings() {
+		s.log.Warn(warning)
+	}
 	if err := s.startAuth(ctx); err != nil {
 		return err
 	}
@@ -33,32 +35,6 @@ func (s *Service) Open(ctx context.Context, wait time.Duration) error {
 		return err
 	}
 	return s.checkStore(ctx)
-}
-
-// warn logs settings that an operator should know about.
-func (s *Service) warn() {
-	for _, warning := range s.Warnings() {
-		s.log.Warn(warning)
-	}
-	if len(s.cfg.Public.Hosts) == 0 && s.cfg.Public.URL == "" {
-		s.log.Warn("neither public.hosts nor public.url is set: only loopback names are answered")
-	}
-	for _, issuer := range s.cfg.Issuers {
-		if issuer.Insecure {
-			s.log.Warn("insecure_allow_private_network is on: keys may come over http and from private addresses", "issuer", issuer.Issuer)
-		}
-	}
-	if !IsLoopback(s.cfg.Internal.Listen) {
-		s.log.Warn("the internal listener is not on loopback: keep it off public networks", "listen", s.cfg.Internal.Listen)
-	}
-}
-
-// IsLoopback reports whether an address to listen on is on the loopback
-// interface. It takes IP addresses and the name localhost, and resolves no
-// other names.
-func IsLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
 // Serve answers on the listeners until ctx ends, or one of them fails, and then

@@ -26,6 +26,9 @@ type Options struct {
 	Version string
 	// Log is where log lines go. Required.
 	Log io.Writer
+	// ConfigFile is the file that the settings are from, for warnings. It may be
+	// empty.
+	ConfigFile string
 	// Events gets every event, after the metrics and the log. It may be nil.
 	Events ticket.Sink
 	// Home serves GET /. Default: a few words about what this is.
@@ -35,29 +38,31 @@ type Options struct {
 // Service is a service that has been put together. Its methods are for one
 // goroutine.
 type Service struct {
-	cfg       config.Config
-	version   string
-	more      ticket.Sink // Options.Events
-	home      http.Handler
-	log       *slog.Logger
-	logEvent  ticket.Sink
-	logProbe  ticket.Sink // at the debug level
-	metrics   *metrics.Metrics
-	tls       certificates
-	store     backend
-	places    places
-	outages   *storeWatch // nil for a store in this process
-	subjects  subjects
-	verifier  *auth.Verifier
-	sessions  *auth.Sessions // nil without session.lookup_url
-	keys      *auth.Keyring
-	forwarder *identity.Forwarder
-	tickets   *ticket.Service
-	gate      *gate.Gate
-	live      *live.Registry
-	sockets   *ws.Handler
-	api       *api.Server
-	draining  atomic.Bool
+	cfg     config.Config
+	version string
+	// configFile is Options.ConfigFile.
+	configFile string
+	more       ticket.Sink // Options.Events
+	home       http.Handler
+	log        *slog.Logger
+	logEvent   ticket.Sink
+	logProbe   ticket.Sink // at the debug level
+	metrics    *metrics.Metrics
+	tls        certificates
+	store      backend
+	places     places
+	outages    *storeWatch // nil for a store in this process
+	subjects   subjects
+	verifier   *auth.Verifier
+	sessions   *auth.Sessions // nil without session.lookup_url
+	keys       *auth.Keyring
+	forwarder  *identity.Forwarder
+	tickets    *ticket.Service
+	gate       *gate.Gate
+	live       *live.Registry
+	sockets    *ws.Handler
+	api        *api.Server
+	draining   atomic.Bool
 }
 
 // New builds a service from settings, or returns an error that lists every
@@ -66,7 +71,7 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, more: o.Events, home: o.Home, metrics: metrics.New(o.Version, cfg.WS.Paths),
+		cfg: cfg, version: o.Version, configFile: o.ConfigFile, more: o.Events, home: o.Home, metrics: metrics.New(o.Version, cfg.WS.Paths),
 		log: log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}
 	if s.home == nil {

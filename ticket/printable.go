@@ -1,0 +1,72 @@
+package ticket
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxValue bounds the values of WithAttrs, in bytes.
+const maxValue = 200
+
+// Printable returns text as a log may show it: escaped by [Escape], not longer
+// than 200 bytes before that, and redacted if it could hold a ticket or a JWT.
+func Printable(text string) string {
+	if strings.Contains(text, tokenPrefix) || mayHoldJWT(text) {
+		return redacted
+	}
+	end, more := len(text), ""
+	if end > maxValue {
+		for end, more = maxValue, "…"; !utf8.RuneStart(text[end]); {
+			end--
+		}
+	}
+	return Escape(text[:end]) + more
+}
+
+// Escape returns text with an escape, as in Go, in place of everything that a
+// terminal or a viewer of logs would act on and not show: control characters, which
+// begin lines and the commands of terminals, bidirectional and other format
+// characters, line separators, spaces other than U+0020, and what is not UTF-8. All
+// other text stays as it is, so that what was escaped once is not changed again.
+func Escape(text string) string {
+	if !strings.ContainsFunc(text, isHidden) {
+		return text
+	}
+	var out strings.Builder
+	for len(text) > 0 {
+		r, n := utf8.DecodeRuneInString(text)
+		if strconv.IsPrint(r) && n > 1 || !isHidden(r) {
+			out.WriteString(text[:n])
+		} else {
+			quoted := strconv.Quote(text[:n])
+			out.WriteString(quoted[1 : len(quoted)-1])
+		}
+		text = text[n:]
+	}
+	return out.String()
+}
+
+// isHidden reports whether a rune needs an escape, or is U+FFFD, which is also
+// what a byte is read as that is not UTF-8.
+func isHidden(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }
+
+// mayHoldJWT reports whether text has a part that is the base64 of a JSON object,
+// as the header of every JWT is. Most begin with `{"`; what follows may be cut.
+func mayHoldJWT(text string) bool {
+	if strings.Contains(text, "eyJ") {
+		return true
+	}
+	for part := range strings.FieldsFuncSeq(text, notBase64) {
+		plain, err := base64.RawURLEncoding.DecodeString(part)
+		if err == nil && bytes.HasPrefix(bytes.TrimSpace(plain), []byte{'{'}) && json.Valid(plain) {
+			return true
+		}
+	}
+	return false
+}
+
+func notBase64(c rune) bool { return !strings.ContainsRune(base64URL, c) }
