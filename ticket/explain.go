@@ -92,9 +92,9 @@ func (e *explained) Unwrap() error { return e.error }
 var unquotes = strings.NewReplacer(`\\`, `\\`, `\"`, `"`)
 
 // Printable returns text as a log may show it: escaped, not longer than 200
-// bytes, and redacted if it could hold a ticket or a JWT.
+// bytes, and redacted if it could hold a ticket or a JWT, percent-encoded or not.
 func Printable(text string) string {
-	if strings.Contains(text, tokenPrefix) || mayHoldJWT(text) {
+	if MayHoldToken(text) || mayHoldJWT(Unescape(text)) {
 		return redacted
 	}
 	end, more := len(text), ""
