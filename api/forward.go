@@ -25,6 +25,7 @@ func (s *Server) forward(c contract) endpoint {
 		if err := s.believe(c, r); err != nil {
 			return err
 		}
+		s.o.Gate.KeepRequestID(w, r)
 		q, err := c.read(r)
 		if err != nil {
 			return err
