@@ -62,7 +62,7 @@ func copyOthers(answer, asked http.Header, offer gate.Offer) {
 // handshake returns the handshake that the proxy asks about.
 func (s *Server) handshake(r *http.Request, q question) gate.Handshake {
 	return gate.Handshake{
-		Method: q.method, Host: q.host, RawQuery: q.query, Header: r.Header,
+		Method: q.method, Host: q.host, Path: q.path, RawQuery: q.query, Header: r.Header,
 		ClientIP: s.o.Gate.ForwardedClient(r), RequestID: q.requestID, Audience: s.o.Audiences[0],
 		// The application chooses among those offered; one is required.
 		Choose: func(o gate.Offer) (string, error) { return o.Choose(o.Protocols) },

@@ -64,7 +64,7 @@ var contracts = []contract{
 }
 
 // question is the request that a proxy asks about.
-type question struct{ method, host, query, requestID string }
+type question struct{ method, host, path, query, requestID string }
 
 // read returns the question in the headers of r. If a header is absent, empty,
 // repeated or not understood, the error is errForwarded, which names it.
@@ -93,7 +93,7 @@ func (c contract) read(r *http.Request) (question, error) {
 		// Not the value, which may hold any credential.
 		return question{}, forwarded(cmp.Or(c.uri, "request line"), "not understood")
 	}
-	_, q.query, _ = strings.Cut(uri, "?")
+	q.path, q.query, _ = strings.Cut(uri, "?")
 	if c.named {
 		// A client's own one beside the proxy's changes nothing for anybody else.
 		q.requestID = strings.Join(r.Header["X-Request-Id"], " ")

@@ -42,8 +42,10 @@ type Gate struct {
 // ([Gate.Received]), or one that a proxy asks about.
 type Handshake struct {
 	Method, Host, RawQuery string
-	Header                 http.Header
-	ClientIP               netip.Addr
+	// Path is that of the client's request, with its escapes.
+	Path     string
+	Header   http.Header
+	ClientIP netip.Addr
 	// RequestID is the name that a proxy gave the request. It becomes part of
 	// the attempt. Empty if there is none.
 	RequestID string
@@ -62,7 +64,7 @@ type Handshake struct {
 // Received returns r as a handshake.
 func (g *Gate) Received(r *http.Request) Handshake {
 	return Handshake{
-		Method: r.Method, Host: r.Host, RawQuery: r.URL.RawQuery, Header: r.Header,
+		Method: r.Method, Host: r.Host, RawQuery: r.URL.RawQuery, Path: r.URL.EscapedPath(), Header: r.Header,
 		ClientIP: g.o.ClientAddr(r), received: r,
 	}
 }
@@ -128,7 +130,7 @@ func (g *Gate) check(h Handshake) (c Candidate, err error) {
 		return c, g.closedDoor(err)
 	case err != nil:
 		return c, err
-	case h.received != nil && holdsCredential(h.received.URL.Path):
+	case holdsCredential(h.Path):
 		// It cannot be removed before the application.
 		return c, ticket.WithAttrs(ErrCredentialInURL, slog.String("part", "path"))
 	case c.credential.kind == kindSession && c.Presentation.Origin == "":
