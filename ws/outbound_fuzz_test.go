@@ -61,6 +61,8 @@ var outboundSeeds = []struct {
 	extra   string
 }{
 	{nil, ""}, {[]byte{1}, ""}, {[]byte{0, 0, 1}, ""}, {[]byte{1, 0, 2}, ""}, {[]byte{0, 0, 3}, ""}, {[]byte{1, 0, 4}, ""},
+	{[]byte{0, 0, 0, 4, 1, 2, 3, 4}, ""}, {[]byte{0, 0, 0, 3, 6}, ""}, {[]byte{0, 0, 0, 2, 10, 11}, ""}, {[]byte{0, 0, 0, 1, 7}, ""}, // in the query
+	{[]byte{0, 3}, ""}, {[]byte{0, 4}, ""}, {[]byte{0, 6}, ""}, {[]byte{0, 8, 2}, ""}, {[]byte{0, 0, 0, 0, 3}, ""}, {[]byte{0, 0, 0, 0, 6}, ""}, // in the path, for a Host
 	{nil, "Connection: Origin, X-Forwarded-For, X-User, X-Request-Id, Sec-WebSocket-Key, Host\r\nOrigin: https://app.example.com"},
 	{[]byte{1}, "Connection: x-forwarded-for ,, FORWARDED,X-Forwarded-Proto\r\nForwarded: for=" + behindProxy},
 	{[]byte{1}, "X-Forwarded-For: $T, " + behindProxy},
@@ -209,10 +211,10 @@ func (w *wire) handshake(t *testing.T, choices []byte, extra string) hostile {
 	for range c.below(8) {
 		lines = append(lines, c.line())
 	}
-	s.origin = slices.Contains(lines, "Origin: "+appOrigin)
 	if extra = strings.Trim(blankLines.ReplaceAllString(extra, "\r\n"), "\r\n"); extra != "" {
-		lines = append(lines, extra)
+		lines = append(lines, strings.Split(extra, "\r\n")...)
 	}
+	s.origin = slices.Contains(lines, "Origin: "+appOrigin)
 	if s.trusted { // The proxy has added its line behind those of the client.
 		s.peer = "127.0.0.1:4711"
 		lines = append(lines, "X-Forwarded-For: "+c.pick("", "192.0.2.66, ", "$T, ", "unknown,", ", ,")+behindProxy)
