@@ -161,8 +161,12 @@ func TestRequestID(t *testing.T) {
 		peer, id string
 		kept     bool
 	}{
-		{proxyAddr, "r-1", true}, {proxyAddr, unknownToken, false}, {proxyAddr, "x level=error", false},
-		{"203.0.113.1:1", "r-1", false}, {"203.0.113.1:1", unknownToken, false}, {"127.0.0.1:1", "r-1", false},
+		{proxyAddr, "r-1", true},
+		{proxyAddr, unknownToken, false},
+		{proxyAddr, "x level=error", false},
+		{"203.0.113.1:1", "r-1", false},
+		{"203.0.113.1:1", unknownToken, false},
+		{"127.0.0.1:1", "r-1", false},
 	} {
 		for _, to := range []http.Handler{h.Public(), h.Internal()} {
 			r := newRequest(t, http.MethodGet, "/nowhere", "", "X-Request-Id", row.id)

@@ -48,7 +48,9 @@ func checkShape(r *http.Request) error {
 
 // isHost reports whether a Host can be relayed. net/http accepts more than a name
 // or an address with a port (RFC 9112 3.2): "user@host" is read in different ways.
-func isHost(host string) bool { return !strings.ContainsAny(host, "@,;\\/?#\"<>") && !holdsCredential(host) }
+func isHost(host string) bool {
+	return !strings.ContainsAny(host, "@,;\\/?#\"<>") && !holdsCredential(host)
+}
 
 // checkForwardedShape checks what is left of a handshake that a proxy asks
 // about, which has removed the hop-by-hop headers. A request that does not

@@ -60,9 +60,22 @@ var outboundSeeds = []struct {
 	choices []byte
 	extra   string
 }{
-	{nil, ""}, {[]byte{1}, ""}, {[]byte{0, 0, 1}, ""}, {[]byte{1, 0, 2}, ""}, {[]byte{0, 0, 3}, ""}, {[]byte{1, 0, 4}, ""},
-	{[]byte{0, 0, 0, 4, 1, 2, 3, 4}, ""}, {[]byte{0, 0, 0, 3, 6}, ""}, {[]byte{0, 0, 0, 2, 10, 11}, ""}, {[]byte{0, 0, 0, 1, 7}, ""}, // in the query
-	{[]byte{0, 3}, ""}, {[]byte{0, 4}, ""}, {[]byte{0, 6}, ""}, {[]byte{0, 8, 2}, ""}, {[]byte{0, 0, 0, 0, 3}, ""}, {[]byte{0, 0, 0, 0, 6}, ""}, // in the path, for a Host
+	{nil, ""},
+	{[]byte{1}, ""},
+	{[]byte{0, 0, 1}, ""},
+	{[]byte{1, 0, 2}, ""},
+	{[]byte{0, 0, 3}, ""},
+	{[]byte{1, 0, 4}, ""},
+	{[]byte{0, 0, 0, 4, 1, 2, 3, 4}, ""}, // from here on in the query
+	{[]byte{0, 0, 0, 3, 6}, ""},
+	{[]byte{0, 0, 0, 2, 10, 11}, ""},
+	{[]byte{0, 0, 0, 1, 7}, ""},
+	{[]byte{0, 3}, ""}, // in the path
+	{[]byte{0, 4}, ""},
+	{[]byte{0, 6}, ""},
+	{[]byte{0, 8, 2}, ""},
+	{[]byte{0, 0, 0, 0, 3}, ""},
+	{[]byte{0, 0, 0, 0, 6}, ""}, // for a Host
 	{nil, "Connection: Origin, X-Forwarded-For, X-User, X-Request-Id, Sec-WebSocket-Key, Host\r\nOrigin: https://app.example.com"},
 	{[]byte{1}, "Connection: x-forwarded-for ,, FORWARDED,X-Forwarded-Proto\r\nForwarded: for=" + behindProxy},
 	{[]byte{1}, "X-Forwarded-For: $T, " + behindProxy},
@@ -70,10 +83,18 @@ var outboundSeeds = []struct {
 	{nil, "Referer: https://app.example.com/#access_token=$J\r\nCookie: a=$T; b=1; sid=$S"},
 	{nil, "X_User: mallory\r\nX-User: mallory\r\nx_USER: mallory\r\nX.User: mallory\r\nX-Email: mallory"},
 	{nil, "CF-Connecting-IP: 1.1.1.1\r\nTrue-Client-IP: 1.1.1.1\r\nX_Real_IP: 1.1.1.1\r\nX-Forwarded_For: 1.1.1.1"},
-	{nil, "X-Request-Id: $T"}, {[]byte{1}, "X-Request-Id: $U"}, {nil, "Proxy: http://evil.example"},
-	{nil, "Content-Length: 0"}, {nil, "Transfer-Encoding: chunked"}, {nil, "Transfer-Encoding:\tchunked\r\nContent-Length: 5"},
-	{nil, "Expect: 100-continue"}, {nil, "Transfer_Encoding: chunked"}, {nil, "X: a\r\n folded"}, {nil, "Host: evil.example"},
-	{nil, "Sec-WebSocket-Protocol: $T, app.v1"}, {nil, "Sec-WebSocket-Extensions: permessage-deflate; $E"},
+	{nil, "X-Request-Id: $T"},
+	{[]byte{1}, "X-Request-Id: $U"},
+	{nil, "Proxy: http://evil.example"},
+	{nil, "Content-Length: 0"},
+	{nil, "Transfer-Encoding: chunked"},
+	{nil, "Transfer-Encoding:\tchunked\r\nContent-Length: 5"},
+	{nil, "Expect: 100-continue"},
+	{nil, "Transfer_Encoding: chunked"},
+	{nil, "X: a\r\n folded"},
+	{nil, "Host: evil.example"},
+	{nil, "Sec-WebSocket-Protocol: $T, app.v1"},
+	{nil, "Sec-WebSocket-Extensions: permessage-deflate; $E"},
 	{nil, "TE: trailers\r\nTrailer: X-User\r\nConnection: TE, Trailer\r\nHTTP2-Settings: x"},
 }
 
