@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"wsticket/gate"
-	"wsticket/internal/jwtscan"
 	"wsticket/ticket"
 )
 
@@ -68,7 +67,7 @@ func checkQuery(raw, ticketParameter string) error {
 	for p := range parameters(raw) {
 		switch {
 		case strings.EqualFold(p.name, "access_token"), strings.EqualFold(p.name, "token"),
-			jwtscan.Holds(p.name), jwtscan.Holds(p.value):
+			gate.HoldsJWT(p.name), gate.HoldsJWT(p.value):
 			return ticket.WithAttrs(errCredentialInURL, gate.ParameterAttr(p.name))
 		case p.malformed, strings.EqualFold(p.name, ticketParameter):
 			fault = ticket.WithAttrs(fmt.Errorf("query: %w", errCredentialShape), gate.ParameterAttr(p.name))

@@ -22,6 +22,7 @@ func (s *Server) forward(c contract) endpoint {
 		if err != nil {
 			return err
 		}
+		s.o.Gate.KeepRequestID(w, r)
 		q, err := c.read(r)
 		if err != nil {
 			return err

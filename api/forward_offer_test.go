@@ -16,6 +16,7 @@ func TestForwardAuthorization(t *testing.T) {
 			{"/ws?ticket=%", basic, basic},
 			{"/ws", "Ticket %", ""},
 			{"/ws?ticket=%", basic + ", Ticket %", ""},
+			{"/ws?ticket=%", "Basic %", ""},
 			{"/ws?ticket=%", `Digest username="x", nonce="y"`, `Digest username="x", nonce="y"`},
 		} {
 			ticket := h.mustIssue(t, "", "Origin", page).Ticket

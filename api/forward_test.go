@@ -151,6 +151,8 @@ func TestForwardDoors(t *testing.T) {
 			{"a ticket and a cookie, which does not count", "/ws?ticket=" + made(), "query", []string{"Cookie", "sid=bad", "Origin", page}, 200, ""},
 			{"a JWT in the query", "/ws?x=" + jwt, "", nil, 400, "credential_in_url"},
 			{"a ticket in the path", "/ws/" + made(), "", nil, 401, "missing_credential"},
+			{"one beside the ticket", "/ws/" + made() + "?ticket=" + made(), "query", nil, 400, "credential_in_url"},
+			{"a JWT in the path", "/ws/" + jwt + "?ticket=" + made(), "query", nil, 400, "credential_in_url"},
 			{"a ticket and no other subprotocol", "/ws", "", []string{"Sec-Websocket-Protocol", "ticket." + made()}, 400, "invalid_request"},
 		} {
 			w := h.internal(t, a.ask(t, row.uri, row.header...))

@@ -130,6 +130,38 @@ func TestForwardRequestID(t *testing.T) {
 	})
 }
 
+// TestForwardKeepsTheProxysID: the question has the proxy's request ID in answer and
+// log, whatever the proxy proves that it may ask with. A stranger's is not kept, and
+// no ticket is, which some proxies pass on from the client.
+func TestForwardKeepsTheProxysID(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	a := askers()["nginx"]
+	for _, row := range []struct {
+		rule, peer, key, id string
+		kept                bool
+	}{
+		{"a trusted proxy", proxyAddr, "", "r-1", true},
+		{"one with a key", "203.0.113.1:1", "consume-key", "r-1", true},
+		{"a stranger", "203.0.113.1:1", "", "r-1", false},
+		{"one with a wrong key", "203.0.113.1:1", "wrong", "r-1", false},
+		{"a ticket from a trusted proxy", proxyAddr, "", unknownToken, false},
+		{"a ticket from one with a key", "203.0.113.1:1", "consume-key", "x-" + unknownToken, false},
+	} {
+		r := a.ask(t, "/ws?ticket="+unknownToken)
+		r.RemoteAddr = row.peer
+		r.Header.Set("X-Request-Id", row.id)
+		if row.key != "" {
+			r.Header.Set("X-Wsticket-Key", row.key)
+		}
+		w := h.internal(t, r)
+		got := w.Header().Get("X-Request-Id")
+		if (got == row.id) != row.kept || h.last(t).Request.ID != got || !strings.Contains(w.Body.String(), `"request_id":"`+got+`"`) {
+			t.Errorf("%s: got %q, event %q and %s, want it kept to be %t", row.rule, got, h.last(t).Request.ID, w.Body, row.kept)
+		}
+	}
+}
+
 // TestForwardOtherHeadersMeanNothing: headers of other proxies, and other
 // spellings, change nothing.
 func TestForwardOtherHeadersMeanNothing(t *testing.T) {

@@ -52,7 +52,9 @@ func embedded(t *testing.T, events ticket.Sink, edit func(*gate.Options)) http.H
 func TestTicketHandler(t *testing.T) {
 	t.Parallel()
 	var events test.Events
-	server := httptest.NewServer(embedded(t, events.Record, nil))
+	server := httptest.NewServer(embedded(t, events.Record, func(o *gate.Options) {
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	}))
 	defer server.Close()
 	ask := func(method, path, body string, header ...string) (status int, location, answer string) {
 		t.Helper()
@@ -138,6 +140,7 @@ func TestTicketHandlerAnswersAsTheService(t *testing.T) {
 		for i, h := range []http.Handler{server.Public(), handler} {
 			header := append([]string{"Authorization", good, "X-Request-Id", "r-1"}, row.header...)
 			r := newRequest(t, row.method, row.path, row.body, header...)
+			r.RemoteAddr = proxyAddr
 			if strings.HasPrefix(row.path, "http:") {
 				r.Host = r.URL.Host
 			}

@@ -106,6 +106,7 @@ func TestPanic(t *testing.T) {
 			o.Gate.Authenticator = authenticate(func(string) (ticket.Identity, error) { panic(row.value) })
 		})
 		r := newRequest(t, http.MethodPost, "/ws-ticket?x=SECRET", "SECRET", "Authorization", "Bearer SECRET", "X-Request-Id", "r-1")
+		r.RemoteAddr = proxyAddr
 		w := h.public(t, r)
 		expect(t, row.rule, w, 500, "internal")
 		h.became(t, row.rule, "error", "panic")
@@ -151,23 +152,30 @@ func TestPanicAfterTheAnswer(t *testing.T) {
 	}
 }
 
-func TestRequestIDIsAWord(t *testing.T) {
+// TestRequestID: the ID of a trusted proxy, or else of ours, is that of answer,
+// problem and event, on both listeners. What IDs are kept is gate's business.
+func TestRequestID(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
-	for id, keep := range map[string]bool{
-		"a-1._B":                true,
-		"x level=error":         false, // L1
-		"x\u2028y":              false, // L3
-		strings.Repeat("a", 65): false,
+	for _, row := range []struct {
+		peer, id string
+		kept     bool
+	}{
+		{proxyAddr, "r-1", true},
+		{proxyAddr, unknownToken, false},
+		{proxyAddr, "x level=error", false},
+		{"203.0.113.1:1", "r-1", false},
+		{"203.0.113.1:1", unknownToken, false},
+		{"127.0.0.1:1", "r-1", false},
 	} {
-		w := h.post(t, "", "X-Request-Id", id)
-		got := w.Header().Get("X-Request-Id")
-		if (got == id) != keep || h.last(t).Request.ID != got {
-			t.Errorf("%q: got %q and event %q, want it kept to be %t", id, got, h.last(t).Request.ID, keep)
-		}
-		w = h.public(t, newRequest(t, http.MethodGet, "/", "", "X-Request-Id", id))
-		if got := w.Header().Get("X-Request-Id"); !strings.Contains(w.Body.String(), `"request_id":"`+got+`"`) {
-			t.Errorf("%q: got body %s, want the ID of the header %q", id, w.Body, got)
+		for _, to := range []http.Handler{h.Public(), h.Internal()} {
+			r := newRequest(t, http.MethodGet, "/nowhere", "", "X-Request-Id", row.id)
+			r.RemoteAddr = row.peer
+			w := h.send(t, to, r)
+			got := w.Header().Get("X-Request-Id")
+			if (got == row.id) != row.kept || h.last(t).Request.ID != got || !strings.Contains(w.Body.String(), `"request_id":"`+got+`"`) {
+				t.Errorf("%+v: got %q, %s and event %q", row, got, w.Body, h.last(t).Request.ID)
+			}
 		}
 	}
 }

@@ -68,7 +68,7 @@ func TestReceiptIsTheOwners(t *testing.T) {
 	ask := func(method, id, bearer string) string {
 		t.Helper()
 		r := newRequest(t, method, "/ws-ticket/x", "", "Authorization", bearer, "X-Request-Id", "r-1")
-		r.URL.Path = "/ws-ticket/" + id
+		r.URL.Path, r.RemoteAddr = "/ws-ticket/"+id, proxyAddr
 		w := h.public(t, r)
 		expect(t, method+" "+id, w, 404, "not_found")
 		return w.Body.String()

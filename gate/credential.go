@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"wsticket/internal/header"
 	"wsticket/internal/token68"
 	"wsticket/ticket"
 )
@@ -148,19 +147,3 @@ const (
 	schemeTicket = "Ticket"
 	schemeBearer = "Bearer"
 )
-
-// OtherAuthorizations returns the Authorization headers that have neither a ticket
-// nor a bearer, also where a proxy has joined one with another scheme's to a list.
-func OtherAuthorizations(lines []string) []string {
-	var kept []string
-	for _, line := range lines {
-		ours := func(element string) bool {
-			scheme, _ := splitScheme(element)
-			return strings.EqualFold(scheme, schemeTicket) || strings.EqualFold(scheme, schemeBearer)
-		}
-		if !slices.ContainsFunc(header.List([]string{line}), ours) {
-			kept = append(kept, line)
-		}
-	}
-	return kept
-}

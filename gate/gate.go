@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -135,6 +136,9 @@ func (g *Gate) check(h Handshake) (c Candidate, err error) {
 		return c, g.closedDoor(err)
 	case err != nil:
 		return c, err
+	case holdsCredential(h.Path):
+		// It cannot be removed before the application.
+		return c, ticket.WithAttrs(ErrCredentialInURL, slog.String("part", "path"))
 	case c.credential.kind == kindSession && c.Presentation.Origin == "":
 		// A browser sends cookies for any page, and an Origin with each handshake.
 		return c, g.wrongOrigin(h.Header)

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"wsticket/internal/accesslog"
@@ -11,8 +12,8 @@ import (
 )
 
 // Observe is a middleware for the access log. It gives each request an ID,
-// which the answer has as X-Request-Id, finds the client's address once, and
-// emits a [ticket.EventRequest] when the request is answered or its connection
+// which the answer has as X-Request-Id: that of a trusted proxy, or a new one. It
+// finds the client's address once, and emits a [ticket.EventRequest] when the request is answered or its connection
 // is taken over. A request that came through Observe before passes unchanged,
 // so that a handler that is mounted alone and one behind package api are
 // reported in the same way, and once.
@@ -20,7 +21,7 @@ import (
 // A request whose body is not read is answered at once, and ends its connection:
 // it does not wait for a body that never comes.
 func (g *Gate) Observe(events ticket.Sink, now func() time.Time) func(http.Handler) http.Handler {
-	report := accesslog.Middleware(now, func(ctx context.Context, e accesslog.Entry) { events.Emit(ctx, requestEvent(e)) })
+	report := accesslog.Middleware(now, func(ctx context.Context, e accesslog.Entry) { events.Emit(ctx, requestEvent(e)) }, g.proxyRequestID)
 	return func(next http.Handler) http.Handler {
 		observed := unread.Middleware(g.StoreClientAddr(report(next)))
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,6 +33,39 @@ func (g *Gate) Observe(events ticket.Sink, now func() time.Time) func(http.Handl
 		})
 	}
 }
+
+// KeepRequestID makes the X-Request-Id of r the ID of the request, if it can be
+// kept. It is for a peer that has proved after [Gate.Observe] that it is a proxy.
+// The answer must not have begun.
+func (g *Gate) KeepRequestID(w http.ResponseWriter, r *http.Request) {
+	if id := requestIDOf(r.Header); id != "" {
+		accesslog.KeepRequestID(w, r, id)
+	}
+}
+
+// proxyRequestID returns the ID that a trusted proxy has given to a request. That of
+// anybody else is not kept: logs and answers would repeat what a stranger wants.
+func (g *Gate) proxyRequestID(r *http.Request) string {
+	if !g.Trusts(r) {
+		return ""
+	}
+	return requestIDOf(r.Header)
+}
+
+const maxRequestID = 64
+
+// requestIDOf returns the X-Request-Id of a request if it is a single short word, so
+// that it cannot inject lines or fields into a log (ASVS 16.4.1), and no
+// credential: some proxies pass on that of the client.
+func requestIDOf(h http.Header) string {
+	lines := h["X-Request-Id"]
+	if len(lines) != 1 || len(lines[0]) > maxRequestID || strings.Trim(lines[0], requestIDChars) != "" || holdsCredential(lines[0]) {
+		return ""
+	}
+	return lines[0]
+}
+
+const requestIDChars = "-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 func requestEvent(e accesslog.Entry) ticket.Event {
 	return ticket.Event{

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"wsticket/internal/header"
+	"wsticket/ticket"
 )
 
 const (
@@ -29,7 +30,9 @@ type Offer struct {
 // parseOffer parses the header; without lines the offer is empty (RFC 6455
 // 11.3.4). Two entries that differ only in case are refused like duplicates,
 // because the WebSocket library compares them without case. So is "Ticket.x": it
-// is no ticket, but a program that redacts tickets may take it for one.
+// is no ticket, but a program that redacts tickets may take it for one. A ticket
+// without [TicketPrefix] is refused, too: it would be a protocol, which the
+// application gets and the answer repeats.
 func parseOffer(lines []string) (Offer, error) {
 	entries := header.List(lines)
 	if len(entries) > maxProtocols || listTooLong(lines) {
@@ -49,6 +52,8 @@ func parseOffer(lines []string) (Offer, error) {
 			o.tickets = append(o.tickets, token)
 		case IsReserved(entry) && entry != ProtocolOwn:
 			return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", "not_lower_case")
+		case ticket.MayHoldToken(entry):
+			return Offer{}, wrongHeader(ErrMalformed, "Sec-WebSocket-Protocol", "ticket_without_prefix")
 		default:
 			o.Protocols = append(o.Protocols, entry)
 		}

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"wsticket/internal/jwtscan"
 	"wsticket/ticket"
 )
 
@@ -46,9 +45,9 @@ func checkParameters(raw, ticketParameter string) error {
 	var fault error
 	for piece := range strings.FieldsFuncSeq(raw, isSeparator) {
 		name, _, _ := strings.Cut(piece, "=")
-		plain, err := url.QueryUnescape(piece)
+		_, err := url.QueryUnescape(piece)
 		switch {
-		case jwtscan.Holds(piece), jwtscan.Holds(plain), isBearerName(plainName(name), ticketParameter):
+		case HoldsJWT(piece), isBearerName(plainName(name), ticketParameter):
 			return ticket.WithAttrs(ErrCredentialInURL, ParameterAttr(name))
 		case err != nil:
 			fault = ticket.WithAttrs(ErrQuery, ParameterAttr(name), slog.String("fault", "malformed_escape"))
@@ -65,21 +64,6 @@ func ParameterAttr(name string) slog.Attr {
 		plain = name
 	}
 	return slog.String("parameter", plain)
-}
-
-// withoutTicket removes the ticket that [ticketInQuery] found, and leaves
-// everything else as it is.
-func withoutTicket(raw, parameter string) string {
-	if !strings.Contains(raw, parameter+"=") {
-		return raw
-	}
-	var kept []string
-	for pair := range strings.SplitSeq(raw, "&") {
-		if !strings.HasPrefix(pair, parameter+"=") {
-			kept = append(kept, pair)
-		}
-	}
-	return strings.Join(kept, "&")
 }
 
 // isBearerName reports whether a parameter has a name that is used for bearers.

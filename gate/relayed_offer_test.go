@@ -15,8 +15,10 @@ func TestStripTicket(t *testing.T) {
 		"a=%41%20b&ticket=x&c;d&&e=": "a=%41%20b&c;d&&e=",
 		"next=ticket=x":              "next=ticket=x",
 		"ticket2=x":                  "ticket2=x",
+		"ticket2=x&next=%2577st1_x":  "ticket2=x",
+		"a=1&wst1_x&b=WST1%5fx":      "a=1",
 	} {
-		if got := withoutTicket(raw, "ticket"); got != want {
+		if got := withoutTickets(raw, "ticket"); got != want {
 			t.Errorf("%q: got %q, want %q", raw, got, want)
 		}
 	}

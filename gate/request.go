@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"wsticket/internal/clientip"
-	"wsticket/internal/header"
 	"wsticket/ticket"
 )
 
@@ -90,17 +89,4 @@ func (g *Gate) TicketParameter() string { return g.o.TicketParameter }
 // of a handshake.
 func (g *Gate) TakesBearers() bool {
 	return g.doors.bearers && slices.Contains(g.o.Doors, ticket.DoorHeader)
-}
-
-// RemoveCredentials removes every credential of ours from a handshake that goes on
-// to the application: the ticket in the query, Authorization with a ticket or a
-// bearer, and the session cookie. Those in Sec-WebSocket-Protocol are removed by
-// [Offer.Application]. An Authorization of another scheme stays: it may be the
-// application's.
-func (g *Gate) RemoveCredentials(out *http.Request) {
-	out.URL.RawQuery = withoutTicket(out.URL.RawQuery, g.o.TicketParameter)
-	header.Set(out.Header, "Authorization", OtherAuthorizations(out.Header["Authorization"]))
-	if g.o.SessionCookie != "" {
-		header.Set(out.Header, "Cookie", header.WithoutSession(out.Header["Cookie"], g.o.SessionCookie))
-	}
 }

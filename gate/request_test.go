@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
-	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -81,29 +79,6 @@ func TestAuthenticateBearer(t *testing.T) {
 	j = newJudge(t, func(o *gate.Options) { o.Authenticator = nil })
 	if _, err := j.AuthenticateBearer(t.Context(), ticket.NewBearer(goodBearer)); !errors.Is(err, ticket.ErrInvalidBearer) || j.TakesBearers() {
 		t.Errorf("without an Authenticator: %v, want ErrInvalidBearer", err)
-	}
-}
-
-// The request to the application contains no credential, and everything else.
-func TestRemoveCredentials(t *testing.T) {
-	j := newJudge(t, withSessions)
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ws?room=1&ticket=x&a=%41", http.NoBody)
-	for rule, row := range map[string]struct{ before, after http.Header }{
-		"ours": {
-			http.Header{"Authorization": {"bearer x", "Ticket y"}, "Cookie": {"a=b; sid=x; sid.0=y"}, "Accept": {"*/*"}},
-			http.Header{"Cookie": {"a=b"}, "Accept": {"*/*"}},
-		},
-		"the application's own": {
-			http.Header{"Authorization": {"Basic eDp5", `Digest username="x", nonce="y"`}}, http.Header{"Authorization": {"Basic eDp5", `Digest username="x", nonce="y"`}},
-		},
-		"behind a tab":      {http.Header{"Authorization": {"Bearer\tx"}}, http.Header{}},
-		"joined by a proxy": {http.Header{"Authorization": {"Basic eDp5, Bearer x"}}, http.Header{}},
-	} {
-		r.Header, r.URL.RawQuery = row.before, "room=1&ticket=x&a=%41"
-		j.RemoveCredentials(r)
-		if r.URL.RawQuery != "room=1&a=%41" || !reflect.DeepEqual(r.Header, row.after) {
-			t.Errorf("%s: left are %q and %v, want %v", rule, r.URL.RawQuery, r.Header, row.after)
-		}
 	}
 }
 

@@ -23,8 +23,10 @@ func checkShape(r *http.Request) error {
 	case r.ProtoMinor != 1:
 		// nginx asks with HTTP/1.0 if nobody tells it otherwise.
 		return ticket.WithAttrs(ErrUpgrade, slog.String("proto", r.Proto))
-	case r.URL.User != nil:
+	case r.URL.User != nil, r.URL.Opaque != "", r.URL.Path != "" && r.URL.Path[0] != '/':
 		return ErrMalformed
+	case !isHost(r.Host):
+		return wrongHeader(ErrMalformed, "Host", faultMalformed)
 	}
 	if err := checkUpgrade(r.Header); err != nil {
 		return err
@@ -42,6 +44,12 @@ func checkShape(r *http.Request) error {
 		return wrongHeader(ErrMalformed, "Sec-WebSocket-Extensions", faultMalformed)
 	}
 	return nil
+}
+
+// isHost reports whether a Host can be relayed. net/http accepts more than a name
+// or an address with a port (RFC 9112 3.2): "user@host" is read in different ways.
+func isHost(host string) bool {
+	return !strings.ContainsAny(host, "@,;\\/?#\"<>") && !holdsCredential(host)
 }
 
 // checkForwardedShape checks what is left of a handshake that a proxy asks

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"wsticket/internal/printable"
+	"wsticket/internal/proxyheader"
 	"wsticket/ticket"
 )
 
@@ -98,19 +99,22 @@ var headerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$`)
 // credentials, to proxies, to the message, or to this module.
 var (
 	takenHeaders = []string{
-		"Accept", "Authorization", "Connection", "Cookie", "Date", "Expect", "Forwarded", "Host", "Keep-Alive",
+		"Accept", "Authorization", "Connection", "Cookie", "Date", "Expect", "Host", "Keep-Alive",
 		"Max-Forwards", "Origin", "Range", "Referer", "Server", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 		"User-Agent", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Method", "X-Forwarded-Port",
-		"X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Forwarded-Uri", "X-Real-Ip", "X-Request-Id",
+		"X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Forwarded-Uri", "X-Request-Id",
 	}
 	takenPrefixes = []string{
-		"Accept-", "Access-Control-", "Content-", "If-", "Proxy-", "Sec-", "Set-Cookie", "X-Original-", "X-Wsticket-",
+		"Accept-", "Access-Control-", "Content-", "If-", "Proxy-", "Sec-", "Set-Cookie", "X-Wsticket-",
 	}
 )
 
 // mayCarryIdentity reports whether a header is free for a claim.
 func mayCarryIdentity(name string) bool {
 	const maxName = 64
+	if proxyheader.Is(name) && !strings.HasPrefix(name, "X-Forwarded-") {
+		return false
+	}
 	return len(name) <= maxName && headerName.MatchString(name) && !slices.Contains(takenHeaders, name) &&
 		!slices.ContainsFunc(takenPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

@@ -13,9 +13,10 @@ import (
 const maxValue = 200
 
 // Printable returns text as a log may show it: escaped by [Escape], not longer
-// than 200 bytes before that, and redacted if it could hold a ticket or a JWT.
+// than 200 bytes before that, and redacted if it could hold a ticket or a JWT,
+// percent-encoded or not.
 func Printable(text string) string {
-	if strings.Contains(text, tokenPrefix) || mayHoldJWT(text) {
+	if MayHoldToken(text) || mayHoldJWT(Unescape(text)) {
 		return redacted
 	}
 	end, more := len(text), ""

@@ -13,7 +13,7 @@ import (
 // All wrong tickets get the same answer, byte for byte, whatever is wrong with
 // them.
 func TestWrongTicketsLookTheSame(t *testing.T) {
-	f := newFixture(t, func(s *setup) { s.ws.Audience = "chat" })
+	f := newFixture(t, func(s *setup) { s.ws.Audience, s.gate.TrustedProxies = "chat", loopback })
 	wrong := map[string]string{
 		"malformed":      "wst1_" + marker,
 		"not_found":      newFixture(t, nil).issue(nil).Token.Reveal(),

@@ -23,7 +23,7 @@ import (
 func TestAttemptBehindAProxy(t *testing.T) {
 	f := newFixture(t, func(s *setup) {
 		s.ticket.RetryWindow = ticket.MaxRetryWindow
-		s.gate.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		s.gate.TrustedProxies = loopback
 	})
 	issued := f.issue(nil)
 	present := func(client, key string) answer {

@@ -101,7 +101,7 @@ func isTimeout(err error) bool {
 }
 
 func TestFirstMessage(t *testing.T) {
-	f := messageFixture(t, nil)
+	f := messageFixture(t, func(s *setup) { s.gate.TrustedProxies = loopback })
 	issued := f.issue(nil)
 	got := f.await(t, "", "Sec-WebSocket-Protocol: wsticket.v1, app.v2", "X-Request-Id: one")
 	if accept := got.Header.Get("Sec-WebSocket-Accept"); accept != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {

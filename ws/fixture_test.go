@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,9 @@ const (
 	lateBearer = "bearer.past.end" // known, but expired
 	deadBearer = "bearer.no.answer"
 )
+
+// loopback is the network from which the tests connect, as a list of proxies.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 // withoutSessions returns every door but cookie.
 func withoutSessions() []ticket.Door {
@@ -96,7 +100,7 @@ func newFixture(t *testing.T, change func(*setup)) *fixture {
 }
 
 // build makes a handler of its parts.
-func build(t *testing.T, s setup) (*ws.Handler, *live.Registry) {
+func build(t testing.TB, s setup) (*ws.Handler, *live.Registry) {
 	t.Helper()
 	var err error
 	if s.ws.Gate, err = gate.New(s.gate); err != nil {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 
 	"wsticket/gate"
-	"wsticket/internal/header"
+	"wsticket/internal/accesslog"
 	"wsticket/internal/relay"
 	"wsticket/internal/upgrade"
 	"wsticket/live"
@@ -66,23 +68,12 @@ func (h *Handler) joinUpstream(s *handshake, conn upgrade.Conn) error {
 	return join(s, h.register(s), answer, conn)
 }
 
-// ask sends the handshake to the application: without any credential, and with
-// the identity in place of what the client may have sent under its names.
+// ask sends the handshake to the application.
 func (h *Handler) ask(s *handshake, protocols []string, extensions bool) (*relay.Answer, error) {
-	out := h.relay.Outbound(s.r, h.o.Gate.Trusts(s.r))
-	h.o.Gate.RemoveCredentials(out)
-	header.Set(out.Header, "Sec-Websocket-Protocol", protocols)
-	// The client may have sent it with empty members.
-	out.Header["Sec-Websocket-Version"] = []string{"13"}
-	if !extensions {
-		out.Header.Del("Sec-Websocket-Extensions")
-	}
-	relay.RemoveHeaders(out.Header, h.o.Upstream.Identity.Names())
-	identity, err := h.o.Upstream.Identity.Headers(s.grant)
+	out, err := h.outbound(s, protocols, extensions)
 	if err != nil {
-		return nil, fmt.Errorf("identity headers: %w", err)
+		return nil, err
 	}
-	maps.Copy(out.Header, identity)
 	answer, err := h.relay.Open(s.ctx, out)
 	if err != nil {
 		cause := slog.String("cause", relay.Cause(err))
@@ -93,6 +84,37 @@ func (h *Handler) ask(s *handshake, protocols []string, extensions bool) (*relay
 	}
 	return answer, nil
 }
+
+// outbound returns the handshake for the application. What must not reach it, of the
+// client's, is removed first: every credential, and what has the name of an identity
+// header. Then everything is set that is ours, so that nothing can replace or
+// remove it.
+func (h *Handler) outbound(s *handshake, protocols []string, extensions bool) (*http.Request, error) {
+	out := h.relay.Outbound(h.o.Gate.WithoutCredentials(s.r), h.o.Gate.Trusts(s.r))
+	for _, name := range h.o.Upstream.Identity.Names() {
+		out.Header.Del(withDashes.Replace(name)) // Outbound leaves no other spelling
+	}
+	if !extensions {
+		out.Header.Del("Sec-Websocket-Extensions")
+	}
+	identity, err := h.o.Upstream.Identity.Headers(s.grant)
+	if err != nil {
+		return nil, fmt.Errorf("identity headers: %w", err)
+	}
+	maps.Copy(out.Header, identity)
+	out.Header.Del("Sec-Websocket-Protocol")
+	if len(protocols) > 0 {
+		// One line, because there are applications that read only the first.
+		out.Header["Sec-Websocket-Protocol"] = []string{strings.Join(protocols, ", ")}
+	}
+	// The client may have sent it with empty members.
+	out.Header["Sec-Websocket-Version"] = []string{"13"}
+	out.Header["X-Request-Id"] = []string{accesslog.RequestID(s.ctx)}
+	return out, nil
+}
+
+// withDashes replaces what applications may read as a dash.
+var withDashes = strings.NewReplacer("_", "-", ".", "-")
 
 // aboutUpstream returns err with the address of the application, which is that of
 // the settings, and with what it did.

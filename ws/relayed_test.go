@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -182,7 +181,7 @@ func wantClean(t *testing.T, r *http.Request, token, query, cookie string) {
 
 func TestRelayContinuesWhatATrustedProxySays(t *testing.T) {
 	u := newUpstream(t)
-	f := relayed(t, u, func(s *setup) { s.gate.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	f := relayed(t, u, func(s *setup) { s.gate.TrustedProxies = loopback })
 	f.send(t, strings.ReplaceAll(request(query, "+X-Forwarded-For: 192.0.2.9", "+X-Forwarded-Proto: https"), "$T", f.issue(nil).Token.Reveal()))
 	seen := <-u.seen
 	if got := seen.Header.Get("X-Forwarded-For"); got != "192.0.2.9, 127.0.0.1" {

@@ -108,7 +108,7 @@ func TestUnauthenticatedNetworks(t *testing.T) {
 func TestUnauthenticatedBehindAProxy(t *testing.T) {
 	f := messageFixture(t, func(s *setup) {
 		s.ws.Unauthenticated, s.ws.UnauthenticatedPerAddress = 20, 2
-		s.gate.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		s.gate.TrustedProxies = loopback
 	})
 	for i := range 11 {
 		want := switching

@@ -39,11 +39,11 @@ func (p *process) lines(t testing.TB) []line {
 
 // handshake sends a handshake as it is written, which no client library does, and
 // returns the status and the line of the log.
-func (p *process) handshake(t testing.TB, target, id string, header http.Header) (status int, logged line) {
+func (p *process) handshake(t testing.TB, target string, header http.Header) (status int, logged line) {
 	t.Helper()
 	all := http.Header{
 		"Host": {p.public}, "Connection": {"Upgrade"}, "Upgrade": {"websocket"},
-		"Sec-WebSocket-Version": {"13"}, "Sec-WebSocket-Key": {test.HandshakeKey}, "X-Request-Id": {id},
+		"Sec-WebSocket-Version": {"13"}, "Sec-WebSocket-Key": {test.HandshakeKey},
 	}
 	maps.Copy(all, header)
 	var text strings.Builder
@@ -69,7 +69,7 @@ func (p *process) handshake(t testing.TB, target, id string, header http.Header)
 	_ = res.Body.Close()
 	test.Wait(t, "the line of the request", func() bool {
 		for _, l := range p.lines(t) {
-			if l.Msg == "request" && l.RequestID == id {
+			if l.Msg == "request" && l.RequestID == res.Header.Get("X-Request-Id") {
 				logged = l
 				return true
 			}
@@ -93,8 +93,8 @@ func TestFieldQueries(t *testing.T) {
 	t.Parallel()
 	idp := newProvider(t)
 	p := start(t, "serve", "--config", idp.config(t, "memory:"))
-	for i, c := range fieldCases[string](t, "queries.json") {
-		status, logged := p.handshake(t, "/ws?"+c.Input+"&ticket="+issue(t, p.public, idp.bearer(t, "alice")).Ticket, fmt.Sprint("q-", i), nil)
+	for _, c := range fieldCases[string](t, "queries.json") {
+		status, logged := p.handshake(t, "/ws?"+c.Input+"&ticket="+issue(t, p.public, idp.bearer(t, "alice")).Ticket, nil)
 		wantHandshake(t, c.Source, c.Want, status, logged)
 		// The same rule holds where tickets are issued, for all that is no ticket.
 		if c.Want == "query" {
@@ -117,7 +117,7 @@ func TestFieldOrigins(t *testing.T) {
 		"moz-extension://0a1b2c3d-aaaa-bbbb-cccc-ddddeeeeffff", "safari-web-extension://0A1B2C3D-AAAA-BBBB-CCCC-DDDDEEEEFFFF",
 	}, ","))
 	bearer := idp.bearer(t, "alice")
-	for i, c := range fieldCases[string](t, "origins.json") {
+	for _, c := range fieldCases[string](t, "origins.json") {
 		a := exchange(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "", "Authorization", "Bearer "+bearer, "Origin", c.Input)
 		var got issued
 		allowed := strings.TrimSuffix(c.Input, ":443")
@@ -129,7 +129,7 @@ func TestFieldOrigins(t *testing.T) {
 		if (a.status == http.StatusCreated) != (c.Want == "ok") || a.header.Get("Access-Control-Allow-Origin") != allowed {
 			t.Errorf("%s: POST /ws-ticket: %d for %q, want %s", c.Source, a.status, a.header.Get("Access-Control-Allow-Origin"), c.Want)
 		}
-		status, logged := p.handshake(t, "/ws?ticket="+got.Ticket, fmt.Sprint("o-", i), http.Header{"Origin": {c.Input}})
+		status, logged := p.handshake(t, "/ws?ticket="+got.Ticket, http.Header{"Origin": {c.Input}})
 		wantHandshake(t, c.Source, c.Want, status, logged)
 		if c.Want != "ok" && logged.Origin != c.Input {
 			t.Errorf("%s: the log names the origin %q, want %q", c.Source, logged.Origin, c.Input)
@@ -143,9 +143,9 @@ func TestFieldHeaders(t *testing.T) {
 	idp := newProvider(t)
 	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "ws.doors=query, subprotocol, header, first_message")
 	bearer := idp.bearer(t, "alice")
-	for i, c := range fieldCases[http.Header](t, "headers.json") {
+	for _, c := range fieldCases[http.Header](t, "headers.json") {
 		got := issue(t, p.public, bearer)
-		status, logged := p.handshake(t, "/ws?ticket="+got.Ticket, fmt.Sprint("h-", i), c.Input)
+		status, logged := p.handshake(t, "/ws?ticket="+got.Ticket, c.Input)
 		want, header, _ := strings.Cut(c.Want, " ")
 		wantHandshake(t, c.Source, want, status, logged)
 		if logged.Header != header {
@@ -154,7 +154,7 @@ func TestFieldHeaders(t *testing.T) {
 		if want == "ok" {
 			continue
 		}
-		if status, _ := p.handshake(t, "/ws?ticket="+got.Ticket, fmt.Sprint("h-again-", i), nil); status != http.StatusSwitchingProtocols {
+		if status, _ := p.handshake(t, "/ws?ticket="+got.Ticket, nil); status != http.StatusSwitchingProtocols {
 			t.Errorf("%s: then %d, want a ticket that is not spent", c.Source, status)
 		}
 	}
@@ -166,8 +166,8 @@ func TestFieldAddresses(t *testing.T) {
 	idp := newProvider(t)
 	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "public.trusted_proxies=127.0.0.1, 10.0.0.0/8")
 	unreadable := 0
-	for i, c := range fieldCases[[]string](t, "addresses.json") {
-		_, logged := p.handshake(t, "/ws", fmt.Sprint("a-", i), http.Header{"X-Forwarded-For": c.Input})
+	for _, c := range fieldCases[[]string](t, "addresses.json") {
+		_, logged := p.handshake(t, "/ws", http.Header{"X-Forwarded-For": c.Input})
 		want, _, counted := strings.Cut(c.Want, " unreadable")
 		if logged.ClientIP != want {
 			t.Errorf("%s: client_ip %q, want %q", c.Source, logged.ClientIP, want)
@@ -190,20 +190,20 @@ func TestFieldCookies(t *testing.T) {
 	p := start(t, "serve", "--config", idp.config(t, "memory:"), "--set", "session.cookie=session", "--set", "session.jwt=true")
 	jwt := idp.bearer(t, "alice")
 	fill := strings.NewReplacer("$J", jwt, "$1", jwt[:300], "$2", jwt[300:], "$M", idp.bearer(t, "mallory"))
-	for i, c := range fieldCases[string](t, "cookies.json") {
+	for _, c := range fieldCases[string](t, "cookies.json") {
 		cookies := fill.Replace(c.Input)
 		want := c.Want
 		if want == "alice" {
 			want = "ok"
 		}
-		status, logged := p.handshake(t, "/ws", fmt.Sprint("c-", i), http.Header{"Origin": {pageOrigin}, "Cookie": {cookies}})
+		status, logged := p.handshake(t, "/ws", http.Header{"Origin": {pageOrigin}, "Cookie": {cookies}})
 		wantHandshake(t, c.Source, want, status, logged)
 		a := askAsPage(t, http.MethodPost, "http://"+p.public+"/ws-ticket", cookies)
 		if (a.status == http.StatusCreated) != (want == "ok") || want != "ok" && a.status != http.StatusUnauthorized {
 			t.Errorf("%s: POST /ws-ticket: %d %s, want %s", c.Source, a.status, a.body, c.Want)
 		}
 		// Beside a ticket the cookie does not count, whatever it is.
-		status, logged = p.handshake(t, "/ws?ticket="+issue(t, p.public, jwt).Ticket, fmt.Sprint("c-ticket-", i), http.Header{"Cookie": {cookies}})
+		status, logged = p.handshake(t, "/ws?ticket="+issue(t, p.public, jwt).Ticket, http.Header{"Cookie": {cookies}})
 		wantHandshake(t, c.Source+", beside a ticket", "ok", status, logged)
 	}
 }
@@ -230,7 +230,7 @@ func TestDefaultPorts(t *testing.T) {
 		if (a.status == http.StatusCreated) != (c.want == "ok") {
 			t.Errorf("%s, Host %s: POST /ws-ticket: %d %s", c.set, c.host, a.status, a.body)
 		}
-		status, logged := p.handshake(t, "/ws?ticket="+url.QueryEscape(got.Ticket), "d-1", http.Header{"Host": {c.host}})
+		status, logged := p.handshake(t, "/ws?ticket="+url.QueryEscape(got.Ticket), http.Header{"Host": {c.host}})
 		wantHandshake(t, c.set+", Host "+c.host, c.want, status, logged)
 		_ = p.stop(t)
 	}

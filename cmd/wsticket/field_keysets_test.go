@@ -81,7 +81,7 @@ issuers:
 	for n, c := range cases {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			name := fmt.Sprint(server.URL, "/", n, c.Input.Suffix)
-			got := p.present(t, fmt.Sprint("case-", n), c.Input.sign(t, keys, name))
+			got := p.present(t, c.Input.sign(t, keys, name))
 			if got != c.Want {
 				t.Errorf("%s: got %s, want %s: %s", c.Source, got, c.Want, c.Why)
 			}
@@ -94,12 +94,12 @@ issuers:
 
 // present asks for a ticket and connects with it. It returns 101, or the reason
 // in the log.
-func (p *process) present(t *testing.T, request, bearer string) string {
+func (p *process) present(t *testing.T, bearer string) string {
 	t.Helper()
-	a := exchange(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "", "Authorization", "Bearer "+bearer, "X-Request-Id", request)
+	a := exchange(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "", "Authorization", "Bearer "+bearer)
 	if a.status != http.StatusCreated {
 		var line struct{ Reason string }
-		if err := json.Unmarshal([]byte(p.stderr.WaitFor(t, `"request_id":"`+request+`"`)), &line); err != nil {
+		if err := json.Unmarshal([]byte(p.stderr.WaitFor(t, `"request_id":"`+a.header.Get("X-Request-Id")+`"`)), &line); err != nil {
 			t.Fatal(err)
 		}
 		return line.Reason

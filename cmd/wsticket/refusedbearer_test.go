@@ -20,7 +20,7 @@ func TestRefusedBearersInTheLog(t *testing.T) {
 	t.Parallel()
 	key := newEd25519(t)
 	config := test.WriteFile(t, "wsticket.yaml", fmt.Sprintf(`
-public:   {listen: "127.0.0.1:0", hosts: [127.0.0.1]}
+public:   {listen: "127.0.0.1:0", hosts: [127.0.0.1], trusted_proxies: [127.0.0.1]}
 internal: {listen: "127.0.0.1:0"}
 issuers:  [{issuer: "https://id.example.com", audience: [ws], public_key_file: %q}]
 session:  {cookie: sid, jwt: true}

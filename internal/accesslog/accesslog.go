@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"wsticket/internal/clientip"
@@ -103,26 +102,48 @@ func Answered(ctx context.Context) bool {
 	return ok && rec.answered
 }
 
+// KeepRequestID makes id the ID of the request, in its entry and in the header of
+// its response, which must not have begun. It does nothing if the request did not
+// come through [Middleware].
+func KeepRequestID(w http.ResponseWriter, r *http.Request, id string) {
+	if rec, ok := r.Context().Value(contextKey{}).(*record); ok {
+		rec.entry.RequestID = id
+		w.Header().Set(requestIDHeader, id)
+	}
+}
+
 // Middleware gives each request an ID, which it also sets as X-Request-Id of the
 // response, and calls sink once for each request: when the handler returns or
 // panics, or when it hijacks the connection. Panics are passed on. The sink must
 // not block. If now is nil, time.Now is used. If sink is nil, nothing is reported.
-func Middleware(now func() time.Time, sink func(context.Context, Entry)) func(http.Handler) http.Handler {
+//
+// The ID is the one that given returns. If that is empty, or given is nil, it is a
+// new random one.
+func Middleware(
+	now func() time.Time, sink func(context.Context, Entry), given func(*http.Request) string,
+) func(http.Handler) http.Handler {
 	if now == nil {
 		now = time.Now
 	}
 	if sink == nil {
 		sink = func(context.Context, Entry) {}
 	}
+	if given == nil {
+		given = func(*http.Request) string { return "" }
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id := given(r)
+			if id == "" {
+				id = rand.Text()
+			}
 			// Handlers may change the request, so it is read before they run.
 			out := &writer{ResponseWriter: w, now: now, sink: sink, record: record{entry: Entry{
 				Start: now(), Method: method(r.Method), Path: CleanPath(r.URL.Path),
-				RequestID: requestID(r.Header), ClientIP: clientip.From(r.Context()),
+				RequestID: id, ClientIP: clientip.From(r.Context()),
 			}}}
 			out.ctx = context.WithValue(r.Context(), contextKey{}, &out.record)
-			w.Header().Set(requestIDHeader, out.entry.RequestID)
+			w.Header().Set(requestIDHeader, id)
 			defer out.finish()
 			next.ServeHTTP(out, r.WithContext(out.ctx))
 			out.served = true
@@ -130,34 +151,4 @@ func Middleware(now func() time.Time, sink func(context.Context, Entry)) func(ht
 	}
 }
 
-const (
-	requestIDHeader = "X-Request-Id"
-	maxRequestID    = 64
-	// ticketPrefix is how tickets begin, which nothing but a mistake makes an ID.
-	ticketPrefix = "wst1_"
-)
-
-// requestID returns the ID that the client sent if it is a single short word, so
-// that it cannot inject lines or fields into a log (ASVS 16.4.1). Otherwise it
-// returns a new random ID.
-func requestID(h http.Header) string {
-	if in := h[requestIDHeader]; len(in) == 1 && isRequestID(in[0]) {
-		return in[0]
-	}
-	return rand.Text()
-}
-
-func isRequestID(s string) bool {
-	if s == "" || len(s) > maxRequestID || strings.HasPrefix(s, ticketPrefix) {
-		return false
-	}
-	for _, c := range []byte(s) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case c == '.', c == '_', c == '-':
-		default:
-			return false
-		}
-	}
-	return true
-}
+const requestIDHeader = "X-Request-Id"

@@ -54,7 +54,7 @@ func serve(t *testing.T, r *http.Request, h http.HandlerFunc) (*httptest.Respons
 	t.Helper()
 	var l log
 	w := httptest.NewRecorder()
-	accesslog.Middleware(ticking(), l.sink)(h).ServeHTTP(w, r)
+	accesslog.Middleware(ticking(), l.sink, nil)(h).ServeHTTP(w, r)
 	return w, l.one(t)
 }
 
@@ -66,7 +66,7 @@ func TestEntryHoldsWhatIsKnown(t *testing.T) {
 	r.RemoteAddr = "192.0.2.1:4711"
 	r.Header.Set("X-Request-Id", "r-1")
 	var l log
-	h := clientip.Store(clientip.Peer)(accesslog.Middleware(ticking(), l.sink)(
+	h := clientip.Store(clientip.Peer)(accesslog.Middleware(ticking(), l.sink, sentID)(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			*accesslog.NoteOf(r.Context()) = accesslog.Note{
 				TicketID: "id", Door: "query", Outcome: "issued", Reason: "ok", Route: "/ws-ticket",
@@ -138,45 +138,38 @@ func TestAnswered(t *testing.T) {
 	}
 }
 
+// sentID takes every ID.
+func sentID(r *http.Request) string { return r.Header.Get("X-Request-Id") }
+
+// The ID is the one that is given, else a new one; answer and entry have the same.
 func TestRequestID(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("a", 64)
-	for _, row := range []struct {
-		rule string
-		in   []string
-		keep bool
-	}{
-		{"a short word is kept", []string{"Ab-1._z"}, true},
-		{"64 characters are kept", []string{long}, true},
-		{"65 are not", []string{long + "a"}, false},
-		{"none", nil, false},
-		{"an empty one", []string{""}, false},
-		{"a blank and a field", []string{"x level=error"}, false},
-		{"a new line", []string{"x\ny"}, false},
-		{"quotes", []string{`x"y`}, false},
-		{"letters beyond ASCII", []string{"é"}, false},
-		{"two headers", []string{"a", "a"}, false},
-		{"a ticket", []string{"wst1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh81JhHht"}, false},
+	made := make(map[string]bool)
+	for _, row := range []struct{ sent, later, want string }{
+		{"r-1", "", "r-1"}, {"r-1", "r-2", "r-2"}, {"", "r-2", "r-2"}, {"", "", ""}, {"", "", ""},
 	} {
-		r := request(t, http.MethodGet, "/")
-		if row.in != nil {
-			r.Header["X-Request-Id"] = row.in
-		}
-		w, entry := serve(t, r, nothing)
+		var l log
+		w, r := httptest.NewRecorder(), request(t, http.MethodGet, "/")
+		r.Header.Set("X-Request-Id", row.sent)
+		accesslog.Middleware(ticking(), l.sink, sentID)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if row.later != "" {
+				accesslog.KeepRequestID(w, r, row.later)
+			}
+			if got := accesslog.RequestID(r.Context()); got != w.Header().Get("X-Request-Id") {
+				t.Errorf("%v: got %q in the context, want that of the header", row, got)
+			}
+		})).ServeHTTP(w, r)
 		got := w.Header().Get("X-Request-Id")
-		if got != entry.RequestID {
-			t.Errorf("%s: got header %q and entry %q, want one ID", row.rule, got, entry.RequestID)
+		if got != l.one(t).RequestID || row.want != "" && got != row.want {
+			t.Errorf("%v: got %q and entry %q", row, got, l.one(t).RequestID)
 		}
-		if kept := len(row.in) == 1 && got == row.in[0]; kept != row.keep {
-			t.Errorf("%s: got ID %q, kept is %t, want %t", row.rule, got, kept, row.keep)
+		if row.want == "" && (len(got) < 16 || made[got]) {
+			t.Errorf("%v: got %q, want a new random one", row, got)
 		}
-		if len(got) < 16 && !row.keep {
-			t.Errorf("%s: got ID %q, want a random one", row.rule, got)
-		}
+		made[got] = true
 	}
-	_, one := serve(t, request(t, http.MethodGet, "/"), nothing)
-	if _, two := serve(t, request(t, http.MethodGet, "/"), nothing); one.RequestID == two.RequestID {
-		t.Errorf("got the ID %q for two requests", one.RequestID)
+	if _, entry := serve(t, request(t, http.MethodGet, "/"), nothing); len(entry.RequestID) < 16 {
+		t.Errorf("nobody gives one: got %q, want a random one", entry.RequestID)
 	}
 }
 
@@ -232,7 +225,7 @@ func TestPanicPassesAndIsNoted(t *testing.T) {
 					t.Errorf("%s: got panic %v, want %v", row.rule, got, http.ErrAbortHandler)
 				}
 			}()
-			accesslog.Middleware(nil, l.sink)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			accesslog.Middleware(nil, l.sink, nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				row.before(w)
 				panic(http.ErrAbortHandler)
 			})).ServeHTTP(httptest.NewRecorder(), request(t, http.MethodGet, "/"))
@@ -270,7 +263,7 @@ func TestHijack(t *testing.T) {
 		{inUse, accesslog.Entry{Status: 500, Outcome: "later"}},
 	} {
 		var l log
-		accesslog.Middleware(ticking(), l.sink)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		accesslog.Middleware(ticking(), l.sink, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			accesslog.NoteOf(r.Context()).Outcome = "redeemed"
 			if row.cause == nil {
 				w.WriteHeader(http.StatusSwitchingProtocols)
@@ -295,7 +288,7 @@ func TestHijack(t *testing.T) {
 func TestWriterUnwraps(t *testing.T) {
 	t.Parallel()
 	inner := httptest.NewRecorder()
-	accesslog.Middleware(nil, nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	accesslog.Middleware(nil, nil, nil)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok || outer.Unwrap() != inner {
 			t.Errorf("got %T, want a writer around the given one", w)
@@ -322,5 +315,10 @@ func TestWithoutMiddleware(t *testing.T) {
 	}
 	if accesslog.Answered(ctx) {
 		t.Error("answered: got true, want false")
+	}
+	w := httptest.NewRecorder()
+	accesslog.KeepRequestID(w, request(t, http.MethodGet, "/"), "r-1")
+	if got := w.Header().Get("X-Request-Id"); got != "" {
+		t.Errorf("kept %q, want nothing set", got)
 	}
 }

@@ -46,12 +46,18 @@ func SessionCookies(lines []string, name string) []Cookie {
 // WithoutSession returns Cookie headers without those of [SessionCookies]. All
 // others stay as they are.
 func WithoutSession(lines []string, name string) []string {
-	var kept []string
 	chunked := isChunked(lines, name)
+	return WithoutCookies(lines, func(pair string) bool { return isOf(parseCookie(pair).Name, name, chunked) })
+}
+
+// WithoutCookies returns Cookie headers without the cookies of which remove says
+// so. It gets them as they were sent, such as "name=value".
+func WithoutCookies(lines []string, remove func(pair string) bool) []string {
+	var kept []string
 	for _, line := range lines {
 		var pairs []string
 		for pair := range strings.SplitSeq(line, ";") {
-			if !isOf(parseCookie(pair).Name, name, chunked) {
+			if !remove(pair) {
 				pairs = append(pairs, strings.Trim(pair, " \t"))
 			}
 		}

@@ -20,12 +20,29 @@ func Holds(s string) bool {
 	for word := range strings.FieldsFuncSeq(s, isNotJWT) {
 		parts := strings.Split(word, ".")
 		for _, part := range parts[:max(len(parts)-2, 0)] {
-			if isHeader(part) {
+			if endsWithHeader(part) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// maxStarts bounds the places where a header is looked for in one part.
+const maxStarts = 8
+
+// endsWithHeader reports whether part is a header, or ends with one that somebody has
+// joined to other text, as in "jwt-eyJhbGci…". "eyJ" is how almost all begin.
+func endsWithHeader(part string) bool {
+	found := isHeader(part)
+	for n := 0; !found && n < maxStarts; n++ {
+		_, rest, more := strings.Cut(part, "eyJ")
+		if !more {
+			return false
+		}
+		found, part = isHeader("eyJ"+rest), rest
+	}
+	return found
 }
 
 // isHeader reports whether part is the header of a JWS or JWE. Every JWS has

@@ -1,12 +1,15 @@
 package relay
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"wsticket/internal/header"
+	"wsticket/internal/proxyheader"
 )
 
 // isHopByHop reports whether a header field belongs to one connection and is
@@ -15,7 +18,7 @@ import (
 func isHopByHop(name string, named map[string]bool) bool {
 	switch name {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings":
 		return true
 	default:
 		return named[name]
@@ -39,88 +42,122 @@ func connectionNames(connection []string) map[string]bool {
 }
 
 // Outbound returns the request for the application that corresponds to the
-// handshake in. The caller may change it before it passes it to [Relay.Open].
+// handshake in, which the gate has passed. The caller may change it before it
+// passes it to [Relay.Open].
 //
 // Method, path, raw query, Host and header fields are copied, Sec-WebSocket-*
-// byte for byte. Not copied are hop-by-hop fields; names with an underscore,
-// which many applications do not distinguish from a dash; and, unless trusted,
-// the fields in which proxies describe a client.
+// byte for byte. In the query, what may not stand in a request line is escaped.
+// Not copied are:
+//   - hop-by-hop fields, and those that Connection names. It cannot name what was
+//     verified: Origin, the handshake, and what a trusted proxy states.
+//   - fields about a body, which a handshake does not have
+//   - names with other characters than letters, digits and dashes: many
+//     applications take an underscore or a full stop for a dash
+//   - Proxy, which CGI takes for a setting of its own (CVE-2016-5385)
+//   - X-Request-Id, which is for the caller to set
+//   - unless trusted, the fields of package proxyheader.
 //
-// trusted says that in comes from a trusted proxy. Then its Forwarded,
-// X-Real-Ip and X-Forwarded-* fields are kept, and the peer's address is
-// appended to X-Forwarded-For. Otherwise they are dropped, and X-Forwarded-For,
-// X-Forwarded-Host and X-Forwarded-Proto are set from the connection itself.
+// trusted says that in comes from a trusted proxy. Then its fields about the
+// client are kept, and the peer's address is appended to X-Forwarded-For.
+// Otherwise X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto are set from
+// the connection itself.
 func (r *Relay) Outbound(in *http.Request, trusted bool) *http.Request {
 	named := connectionNames(in.Header["Connection"])
-	header := make(http.Header, len(in.Header)+3)
+	out := make(http.Header, len(in.Header)+4)
 	for name, values := range in.Header {
-		switch {
-		case strings.HasPrefix(name, "Sec-Websocket-"):
-			// Kept even if Connection lists it: a client must not be able to
-			// have parts of the handshake removed.
-		case isHopByHop(name, named), strings.Contains(name, "_"), !trusted && isProxyField(name),
-			name == "Content-Length", name == "Expect": // A handshake has no body.
-			continue
+		name = http.CanonicalHeaderKey(name)
+		if isKept(name, named, trusted) {
+			out[name] = slices.Concat(out[name], values)
 		}
-		header[name] = values
 	}
-	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
-	setForwarded(header, in)
+	out["Connection"], out["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	setForwarded(out, in)
 	return &http.Request{
-		Method: in.Method, Host: in.Host, Header: header,
-		URL: &url.URL{Path: in.URL.Path, RawPath: in.URL.RawPath, RawQuery: in.URL.RawQuery, ForceQuery: in.URL.ForceQuery},
+		Method: in.Method, Host: in.Host, Header: out,
+		URL: &url.URL{
+			Path: in.URL.Path, RawPath: in.URL.RawPath, RawQuery: escapeQuery(in.URL.RawQuery), ForceQuery: in.URL.ForceQuery,
+		},
 	}
 }
 
-// isProxyField reports whether name is a field in which proxies state who a
-// client is and what it has requested.
-func isProxyField(name string) bool {
-	return name == "Forwarded" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-")
+// isKept reports whether a field of the client goes on to the application.
+func isKept(name string, named map[string]bool, trusted bool) bool {
+	switch {
+	case strings.Trim(name, plainName) != "":
+		return false
+	case isVerified(name):
+		return true
+	case proxyheader.Is(name):
+		return trusted // There are proxies that pass on the client's Connection, too.
+	case isHopByHop(name, named):
+		return false
+	default:
+		return name != "Content-Length" && name != "Expect" && name != "Proxy" && name != "X-Request-Id"
+	}
+}
+
+const plainName = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// isVerified reports whether the gate has checked a field.
+func isVerified(name string) bool {
+	switch name {
+	case "Origin", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions":
+		return true
+	default:
+		return false
+	}
 }
 
 // setForwarded appends the peer's address to X-Forwarded-For, and sets
-// X-Forwarded-Host and X-Forwarded-Proto if no trusted proxy has.
-func setForwarded(header http.Header, in *http.Request) {
+// X-Forwarded-Host and X-Forwarded-Proto if no trusted proxy has. Each of them
+// becomes one line.
+func setForwarded(out http.Header, in *http.Request) {
+	clients, hosts, protos := header.List(out["X-Forwarded-For"]), header.List(out["X-Forwarded-Host"]), header.List(out["X-Forwarded-Proto"])
 	// An address without a port is that of a Unix socket, which has no IP.
 	if peer, _, err := net.SplitHostPort(in.RemoteAddr); err == nil {
-		before := header["X-Forwarded-For"]
-		header["X-Forwarded-For"] = []string{strings.Join(append(before[:len(before):len(before)], peer), ", ")}
+		clients = append(clients, peer)
 	}
-	if len(header["X-Forwarded-Host"]) == 0 {
-		header["X-Forwarded-Host"] = []string{in.Host}
+	if len(hosts) == 0 {
+		hosts = []string{in.Host}
 	}
-	if len(header["X-Forwarded-Proto"]) == 0 {
-		proto := "http"
-		if in.TLS != nil {
-			proto = "https"
-		}
-		header["X-Forwarded-Proto"] = []string{proto}
+	switch {
+	case len(protos) > 0:
+	case in.TLS != nil:
+		protos = []string{"https"}
+	default:
+		protos = []string{"http"}
 	}
+	header.Set(out, "X-Forwarded-For", oneLine(clients))
+	header.Set(out, "X-Forwarded-Host", oneLine(hosts))
+	header.Set(out, "X-Forwarded-Proto", oneLine(protos))
 }
 
-// RemoveHeaders removes every field of h whose name equals one of names. Case
-// is ignored, and underscores and full stops are treated as dashes, because
-// applications may not distinguish them.
-func RemoveHeaders(h http.Header, names []string) {
-	for present := range h {
-		for _, name := range names {
-			if len(present) == len(name) && strings.EqualFold(withDashes(present), withDashes(name)) {
-				delete(h, present)
-			}
-		}
+// oneLine returns a list as the lines of a header: one, or none if it is empty.
+func oneLine(list []string) []string {
+	if len(list) == 0 {
+		return nil
 	}
+	return []string{strings.Join(list, ", ")}
 }
 
-// withDashes replaces the characters that some applications treat as a dash:
-// the underscore (RFC 3875 4.1.18) and, with some of them, the full stop.
-func withDashes(name string) string {
-	return strings.Map(func(c rune) rune {
-		if c == '_' || c == '.' {
-			return '-'
+// escapeQuery escapes what net/http accepts in a query and a request line must
+// not have (RFC 9112 3.2): bytes that are not ASCII, and "#", at which some cut.
+func escapeQuery(raw string) string {
+	if !strings.ContainsFunc(raw, isNotInQuery) {
+		return raw
+	}
+	var text strings.Builder
+	for _, c := range []byte(raw) {
+		if isNotInQuery(rune(c)) {
+			fmt.Fprintf(&text, "%%%02X", c)
+		} else {
+			text.WriteByte(c)
 		}
-		return c
-	}, name)
+	}
+	return text.String()
 }
+
+func isNotInQuery(c rune) bool { return c <= ' ' || c == '#' || c > '~' }
 
 // withoutHopByHop returns the fields of an answer's header that are forwarded
 // to the client.

@@ -65,10 +65,26 @@ func TestOutboundHeaders(t *testing.T) {
 		{"Connection cannot remove what the relay sets", false, []string{
 			"Connection: X-Forwarded-For, Sec-WebSocket-Key, Sec-WebSocket-Version",
 		}, nil},
-		{"names with an underscore do not pass", false, []string{"X_Auth_Request_User: root", "X_Forwarded_For: 1.1.1.1", "_: x"}, nil},
+		{"nor what was verified", false, []string{
+			"Origin: https://app.example.com", "Sec-WebSocket-Protocol: a", "Sec-WebSocket-Extensions: b",
+			"Connection: Origin,, oRIGIN", "Connection: sec-websocket-protocol ,Sec-WebSocket-Extensions, Upgrade, Connection, Host, X-Forwarded-Host, X-Forwarded-Proto",
+		}, http.Header{"Origin": {"https://app.example.com"}, "Sec-Websocket-Protocol": {"a"}, "Sec-Websocket-Extensions": {"b"}}},
+		{"nor what a trusted proxy states", true, []string{
+			"Connection: Forwarded, X-Forwarded-Port,x-forwarded-for", "Connection: X-FORWARDED-PROTO, X-Real-IP, Cf-Connecting-Ip, X-App", "X-App: 1",
+			"Forwarded: for=1.1.1.1", "X-Forwarded-Port: 443", "X-Forwarded-For: 1.1.1.1", "X-Forwarded-Proto: https", "X-Real-IP: 1.1.1.1", "CF-Connecting-IP: 1.1.1.1",
+		}, http.Header{
+			"Forwarded": {"for=1.1.1.1"}, "X-Forwarded-Port": {"443"}, "X-Forwarded-For": {"1.1.1.1, 192.0.2.1"},
+			"X-Forwarded-Proto": {"https"}, "X-Real-Ip": {"1.1.1.1"}, "Cf-Connecting-Ip": {"1.1.1.1"},
+		}},
+		{"names with other characters than letters, digits and dashes do not pass", false, []string{
+			"X_Auth_Request_User: root", "X-Auth_Request-User: root", "X_Forwarded_For: 1.1.1.1", "_: x", "X.Forwarded.For: 1.1.1.1", "X~App: 1", "Transfer.Encoding: chunked",
+		}, nil},
+		{"what a handshake has no use for", false, []string{"Content-Length: 0", "Proxy: http://evil.example", "HTTP2-Settings: x", "X-Request-Id: x"}, nil},
 		{"forwarding headers of a peer that is not trusted are replaced", false, []string{
 			"X-Forwarded-For: 1.1.1.1", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "X-Forwarded-Uri: /admin",
-			"X-Forwarded-User: root", "Forwarded: for=1.1.1.1", "X-Real-IP: 1.1.1.1",
+			"X-Forwarded-User: root", "Forwarded: for=1.1.1.1", "X-Real-IP: 1.1.1.1", "CF-Connecting-IP: 1.1.1.1", "tRUE-cLIENT-iP: 1.1.1.1",
+			"X-Original-URL: /admin", "X-Original-Uri: /admin", "X-Rewrite-Url: /admin", "X-Envoy-Original-Path: /admin", "X-Azure-ClientIP: 1.1.1.1",
+			"X-ProxyUser-Ip: 1.1.1.1", "CF-Connecting-IPv6: ::1", "CloudFront-Viewer-Address: 1.1.1.1:1", "X-Appengine-User-Ip: 1.1.1.1",
 		}, nil},
 		{"those of a trusted proxy are kept and extended", true, []string{
 			"X-Forwarded-For: 1.1.1.1, 2.2.2.2", "X-Forwarded-For: 3.3.3.3", "X-Forwarded-Host: app.example.com",
@@ -78,7 +94,10 @@ func TestOutboundHeaders(t *testing.T) {
 			"X-Forwarded-Proto": {"wss"}, "Forwarded": {"for=1.1.1.1"}, "X-Real-Ip": {"1.1.1.1"}, "X-Forwarded-Port": {"443"},
 		}},
 		{"a trusted proxy without forwarding headers", true, nil, nil},
-		{"names with an underscore do not pass from a trusted proxy either", true, []string{"X_Forwarded_For: 1.1.1.1"}, nil},
+		{"names with an underscore do not pass from a trusted proxy either", true, []string{"X_Forwarded_For: 1.1.1.1", "X-Forwarded_For: 1.1.1.1"}, nil},
+		{"what a trusted proxy says in several lines, or in none of them", true, []string{
+			"X-Forwarded-Proto: https", "X-Forwarded-Proto: http", "X-Forwarded-Host: ,", "X-Forwarded-For: ,1.1.1.1,,", "X-Forwarded-For:",
+		}, http.Header{"X-Forwarded-For": {"1.1.1.1, 192.0.2.1"}, "X-Forwarded-Proto": {"https, http"}}},
 	} {
 		if got, want := outbound(t, tt.trusted, tt.lines...).Header, always(tt.want); !maps.EqualFunc(got, want, slices.Equal) {
 			t.Errorf("%s:\ngot  %q\nwant %q", tt.rule, got, want)
@@ -101,15 +120,22 @@ func TestOutboundOfTLS(t *testing.T) {
 	}
 }
 
-func TestRemoveHeaders(t *testing.T) {
+// The request line is one that the strictest parser takes, and otherwise what the
+// client has sent.
+func TestOutboundQuery(t *testing.T) {
 	t.Parallel()
-	h := http.Header{
-		"X-Auth-Request-User": {"1"}, "X.Auth.Request.User": {"1"}, "X_Auth_Request_User": {"2"}, "x_auth-request_USER": {"3"},
-		"X-Auth-Request-User2": {"4"}, "Xauthrequestuser": {"5"}, "Remote-User": {"6"}, "Other": {"7"},
-	}
-	relay.RemoveHeaders(h, []string{"X-Auth-Request-User", "remote_user"})
-	want := http.Header{"X-Auth-Request-User2": {"4"}, "Xauthrequestuser": {"5"}, "Other": {"7"}}
-	if !maps.EqualFunc(h, want, slices.Equal) {
-		t.Errorf("got %q, want %q", h, want)
+	for query, want := range map[string]string{
+		"": "", "a=%41&b;c&&": "a=%41&b;c&&", `q="<[{}]>'|\^`: `q="<[{}]>'|\^`,
+		"n=J\u00fcrgen": "n=J%C3%BCrgen", "b=\xff": "b=%FF", "a=1#ticket=x": "a=1%23ticket=x",
+	} {
+		r := outbound(t, false)
+		r.URL.RawQuery = query
+		rl, err := relay.New(relay.Options{Upstream: "http://127.0.0.1:1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := rl.Outbound(r, false).URL.RawQuery; got != want {
+			t.Errorf("%q: got %q, want %q", query, got, want)
+		}
 	}
 }
