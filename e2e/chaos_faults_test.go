@@ -19,15 +19,11 @@ type fault struct {
 
 // redisFaults returns what happens to Redis.
 func (c *chaos) redisFaults() []fault {
-	save := func(t *testing.T) {
-		t.Helper()
-		c.saveRedis(t)
-	}
 	restart := func(*testing.T) { c.redis.Restart() }
 	return []fault{
-		{"Redis is killed", func(t *testing.T) { t.Helper(); save(t); c.redis.Kill() }, restart},
+		{"Redis is killed", func(t *testing.T) { t.Helper(); c.saveRedis(t); c.redis.Kill() }, restart},
 		// Tickets that were spent in the meantime are not spent in the file.
-		{"Redis goes back to an old state", save, restart},
+		{"Redis goes back to an old state", c.saveRedis, restart},
 		{"Redis freezes", func(*testing.T) { c.redis.Freeze() }, func(*testing.T) { c.redis.Thaw() }},
 		{"Redis is flushed", func(t *testing.T) { t.Helper(); c.tellRedis(t, "flushall") }, func(*testing.T) {}},
 	}
@@ -114,7 +110,7 @@ func (c *chaos) round(t *testing.T, d *dice, ofRedis, ofNode fault) {
 	for _, f := range both {
 		c.ledger.count("fault", f.name)
 		f.begin(t)
-		wait(t, time.Duration(300+d.IntN(1200))*time.Millisecond)
+		pause(t, time.Duration(300+d.IntN(1200))*time.Millisecond)
 	}
 	// A node starts only with a Redis that answers.
 	ofRedis.end(t)
@@ -125,8 +121,8 @@ func (c *chaos) round(t *testing.T, d *dice, ofRedis, ofNode fault) {
 		both[0].name, both[1].name, broken.Seconds(), (time.Since(start) - broken).Seconds())
 }
 
-// wait lets a fault last.
-func wait(t *testing.T, d time.Duration) {
+// pause lets a fault last.
+func pause(t *testing.T, d time.Duration) {
 	t.Helper()
 	timer := time.NewTimer(d)
 	defer timer.Stop()

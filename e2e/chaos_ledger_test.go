@@ -166,14 +166,14 @@ func (l *ledger) arrive(got arrival) {
 
 // figures are the totals of the invariants.
 type figures struct {
-	tickets   int // issued
-	winners   int // tickets that a client won by a handshake
-	consumed  int // tickets that a caller won at /consume
-	silent    int // tickets that were admitted, and whose client had no answer
-	admitted  int // tickets with an admission at an application
-	retried   int // further admissions of the same attempt
-	bearers   int // admissions with a bearer
-	strangers int // broken invariants
+	tickets  int // issued
+	winners  int // tickets that a client won by a handshake
+	consumed int // tickets that a caller won at /consume
+	silent   int // tickets that were admitted, and whose client had no answer
+	admitted int // tickets with an admission at an application
+	retried  int // further admissions of the same attempt
+	bearers  int // admissions with a bearer
+	broken   int // invariants
 }
 
 // check checks that each admission belongs to one attempt that may win, and each ticket
@@ -200,7 +200,7 @@ func (l *ledger) check() figures {
 		}
 		f.add(a)
 	}
-	f.strangers = len(l.wrong)
+	f.broken = len(l.wrong)
 	return f
 }
 
@@ -233,7 +233,7 @@ func (l *ledger) report(t *testing.T) {
 	t.Logf("what was done:\n%s", strings.Join(lines, "\n"))
 	t.Logf("tickets: %d issued, %d admitted at an application = %d won by one client + %d whose client had no answer; "+
 		"%d consumed by a backend; %d admissions repeated for the same attempt; %d admissions of bearers; %d invariants broken",
-		f.tickets, f.admitted, f.winners, f.silent, f.consumed, f.retried, f.bearers, f.strangers)
+		f.tickets, f.admitted, f.winners, f.silent, f.consumed, f.retried, f.bearers, f.broken)
 	if f.admitted != f.winners+f.silent {
 		t.Errorf("admissions: got %d of different tickets, want %d", f.admitted, f.winners+f.silent)
 	}

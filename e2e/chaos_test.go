@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,7 +46,7 @@ func TestChaos(t *testing.T) {
 		length = time.Minute
 	}
 	c := newChaos(t)
-	everybody := append(c.bearers[0], c.bearers[1]...)
+	everybody := slices.Concat(c.bearers[0], c.bearers[1])
 	c.awaitWork(t, everybody...)
 	before := c.quiet(t)
 	t.Logf("seed %d (-seed repeats the order of faults), %v (-chaos)", *seed, length)

@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -57,7 +58,7 @@ func builder(name string, flags ...string) func() (program string, err error) {
 	return sync.OnceValues(func() (string, error) {
 		program := filepath.Join(scratch, name)
 		args := slices.Concat([]string{"build", "-o", program}, flags, []string{"wsticket/cmd/wsticket"})
-		out, err := exec.Command("go", args...).CombinedOutput()
+		out, err := exec.CommandContext(context.Background(), "go", args...).CombinedOutput()
 		if err != nil {
 			err = fmt.Errorf("go build: %w\n%s", err, out)
 		}
