@@ -42,6 +42,7 @@ func attacks() []attack {
 		{"huge headers", raw("GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Huge: " + strings.Repeat("x", 256<<10) + "\r\n\r\n")},
 		{"half a handshake", raw("GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: webso")},
 		{"headers byte by byte", dripHeaders},
+		{"a hundred idle connections", idleConnections},
 		{"a body that never comes", raw("POST /ws-ticket HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 4000\r\n\r\n{")},
 		{"an invented ticket", inventTicket},
 		{"a forged bearer", forgeBearer},
@@ -105,6 +106,21 @@ func dripHeaders(ctx context.Context, h attacker, s server) (answer, error) {
 		sent++
 	})
 	return answer{code: "given up after some seconds"}, err
+}
+
+// idleConnections opens connections and sends nothing.
+func idleConnections(ctx context.Context, h attacker, s server) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, hostility)
+	defer cancel()
+	for range 100 {
+		conn, err := dialFrom(ctx, s, h.from)
+		if err != nil {
+			return answer{}, err
+		}
+		defer conn.Close()
+	}
+	<-ctx.Done()
+	return answer{code: "given up after some seconds"}, nil
 }
 
 func inventTicket(ctx context.Context, h attacker, s server) (answer, error) {
