@@ -132,7 +132,7 @@ func outcomeOf(got answer, err error) string {
 	case err == nil:
 		return strings.TrimPrefix(got.String(), "0 ")
 	case errors.Is(err, context.Canceled), errors.Is(err, net.ErrClosed):
-		return "given up at the end"
+		return "given up"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nobody listens"
 	case errors.As(err, &slow) && slow.Timeout():
