@@ -68,8 +68,8 @@ e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Tests whole process
 	CI=true go test -v -count=1 -tags e2e ./e2e/...
 
 .PHONY: e2e-fast
-e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## Runs the same without Traefik, which takes minutes to build
-	CI=true go test -v -count=1 -tags e2e -skip '^TestEdge/^traefik$$' ./e2e/...
+e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## Runs the same without Traefik, which takes minutes to build, and with a shorter chaos
+	CI=true go test -v -count=1 -short -tags e2e -skip '^TestEdge/^traefik$$' ./e2e/...
 
 # Installs what e2e needs beyond the other tests, if it is missing. No test
 # downloads anything.

@@ -67,7 +67,16 @@ func newClient(t testing.TB) *client {
 
 // send sends a request with a bearer. The header is a list of names and values.
 func (c *client) send(ctx context.Context, method, url, bearer string, header ...string) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	return c.sendBody(ctx, method, url, bearer, "", header...)
+}
+
+// post sends JSON with an API key.
+func (c *client) post(ctx context.Context, url, key, body string) (answer, error) {
+	return c.sendBody(ctx, http.MethodPost, url, key, body, "Content-Type", "application/json")
+}
+
+func (c *client) sendBody(ctx context.Context, method, url, bearer, body string, header ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -143,8 +152,14 @@ func (d door) handshake(host, token string, headers ...string) string {
 }
 
 // dial opens a connection to a server for one handshake.
-func dial(ctx context.Context, s server) (net.Conn, error) {
+func dial(ctx context.Context, s server) (net.Conn, error) { return dialFrom(ctx, s, "") }
+
+// dialFrom is dial from one of the addresses of this machine. Empty: any.
+func dialFrom(ctx context.Context, s server, from string) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: patience}
+	if from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
 	conn, err := dialer.DialContext(ctx, "tcp", s.public)
 	if err != nil {
 		return nil, err
@@ -157,21 +172,30 @@ func dial(ctx context.Context, s server) (net.Conn, error) {
 	return conn, conn.SetDeadline(time.Now().Add(patience))
 }
 
-// shake sends a handshake, reads the answer and closes the connection.
+// shake sends a request, reads the answer and closes the connection.
 func shake(conn net.Conn, request string) (answer, error) {
 	defer conn.Close()
+	_, a, err := open(conn, request)
+	return a, err
+}
+
+// open sends a request and reads the answer. If that is 101, the connection continues
+// with messages.
+func open(conn net.Conn, request string) (gobwasConn, answer, error) {
+	opened := gobwasConn{conn, bufio.NewReader(conn)}
 	if _, err := io.WriteString(conn, request); err != nil {
-		return answer{}, err
+		return opened, answer{}, err
 	}
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	res, err := http.ReadResponse(opened.early, nil)
 	if err != nil {
-		return answer{}, fmt.Errorf("read the answer: %w", err)
+		return opened, answer{}, fmt.Errorf("read the answer: %w", err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		return admitted, nil
+		return opened, admitted, nil
 	}
-	return read(res)
+	a, err := read(res)
+	return opened, a, err
 }
 
 // connect presents a token at a door.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"wsticket/internal/test"
 )
 
 // TestDrainThroughTheSidecar stops wsticket with SIGTERM while 200 clients are connected
@@ -59,12 +61,24 @@ func TestDrainThroughTheSidecar(t *testing.T) {
 // status.
 func (s server) terminate(t *testing.T) int {
 	t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	s.signal(t, syscall.SIGTERM)
+	return s.exit(t)
+}
+
+// signal sends a signal to the process.
+func (s server) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatalf("%v to wsticket at %s: %v", sig, s.public, err)
 	}
+}
+
+// exit waits for the end of the process and returns its exit status.
+func (s server) exit(t *testing.T) int {
+	t.Helper()
 	select {
 	case <-s.ended:
-	case <-time.After(patience):
+	case <-time.After(test.Patience):
 		t.Fatal("wsticket does not end in time")
 	}
 	return s.cmd.ProcessState.ExitCode()

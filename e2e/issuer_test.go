@@ -23,13 +23,13 @@ const (
 
 // issuer has the keys of a test: the pair that signs bearers and the key that seals
 // records.
-type issuer struct{ dir string }
+type issuer struct{ name, dir string }
 
 func (i issuer) file(name string) string { return filepath.Join(i.dir, name) }
 
 func newIssuer(t testing.TB) issuer {
 	t.Helper()
-	i := issuer{t.TempDir()}
+	i := issuer{issuerName, t.TempDir()}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func (i issuer) read(t testing.TB, name string) string {
 // bearer returns a bearer of a subject for an hour, with claims of the form name=value.
 func (i issuer) bearer(t testing.TB, sub string, claims ...string) string {
 	t.Helper()
-	args := []string{"token", "--key", i.file("issuer.pem"), "--issuer", issuerName, "--audience", "ws", "--sub", sub}
+	args := []string{"token", "--key", i.file("issuer.pem"), "--issuer", i.name, "--audience", "ws", "--sub", sub}
 	for _, claim := range claims {
 		args = append(args, "--claim", claim)
 	}
@@ -94,6 +94,6 @@ issuers:
 origins:  [%q]
 limits:   {per_subject: "0", per_address: "0"}
 log:      {level: debug}
-`, storeURL, i.file("seal.keys"), issuerName, i.file("issuer.pub.pem"), pageOrigin))
+`, storeURL, i.file("seal.keys"), i.name, i.file("issuer.pub.pem"), pageOrigin))
 	return i.file("wsticket.yaml")
 }

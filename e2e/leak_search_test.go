@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -92,16 +93,23 @@ func wantMarker(t *testing.T, places map[string]string, where, marker string) {
 // files.
 func awaitSave(t *testing.T, places map[string]string, redis *testenv.RedisServer) {
 	t.Helper()
+	dir := dataDir(t, redis)
+	test.Wait(t, "Redis saves the marker", func() bool {
+		// It is refused while Redis saves already, perhaps without the marker.
+		_, _ = redis.Ask(t.Context(), "bgsave")
+		readFiles(t, places, dir)
+		return strings.Contains(places["dump.rdb"], markerKey)
+	})
+}
+
+// dataDir returns the directory of a Redis.
+func dataDir(t *testing.T, redis *testenv.RedisServer) string {
+	t.Helper()
 	setting, ok := redis.MustAsk("config", "get", "dir").([]any)
 	if !ok || len(setting) != 2 {
 		t.Fatalf("dir: got %v", setting)
 	}
-	test.Wait(t, "Redis saves the marker", func() bool {
-		// It is refused while Redis saves already, perhaps without the marker.
-		_, _ = redis.Ask(t.Context(), "bgsave")
-		readFiles(t, places, fmt.Sprint(setting[1]))
-		return strings.Contains(places["dump.rdb"], markerKey)
-	})
+	return fmt.Sprint(setting[1])
 }
 
 // readFiles reads all files of a directory: data and the log of Redis.
@@ -134,4 +142,45 @@ func disguises(secret string) []string {
 		}
 	}
 	return forms
+}
+
+// search finds any of many secrets in one pass over a text.
+type search struct {
+	width int // of the keys
+	// forms has the disguises of all secrets by their first bytes.
+	forms map[string][]finding
+}
+
+// finding is a secret, and the form in which it is in a text.
+type finding struct{ what, form string }
+
+// newSearch prepares a search for texts by their description.
+func newSearch(secrets map[string]string) search {
+	s := search{width: math.MaxInt, forms: make(map[string][]finding)}
+	var all []finding
+	for what, secret := range secrets {
+		for _, form := range disguises(secret) {
+			all = append(all, finding{what, form})
+			s.width = min(s.width, len(form))
+		}
+	}
+	for _, f := range all {
+		key := f.form[:s.width]
+		s.forms[key] = append(s.forms[key], f)
+	}
+	return s
+}
+
+// in returns each secret that is in a text once, in the form that comes first.
+func (s search) in(text string) (all []finding) {
+	seen := make(map[string]bool)
+	for i := 0; i+s.width <= len(text); i++ {
+		for _, f := range s.forms[text[i:i+s.width]] {
+			if !seen[f.what] && strings.HasPrefix(text[i:], f.form) {
+				seen[f.what] = true
+				all = append(all, f)
+			}
+		}
+	}
+	return all
 }

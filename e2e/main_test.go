@@ -3,12 +3,14 @@
 package e2e_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -46,12 +48,20 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// build builds the program once.
-var build = sync.OnceValues(func() (program string, err error) {
-	program = filepath.Join(scratch, "wsticket")
-	out, err := exec.Command("go", "build", "-o", program, "wsticket/cmd/wsticket").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return program, err
-})
+// build builds the program once, and buildRacing the one with the race detector.
+var (
+	build       = builder("wsticket")
+	buildRacing = builder("wsticket-race", "-race")
+)
+
+func builder(name string, flags ...string) func() (program string, err error) {
+	return sync.OnceValues(func() (string, error) {
+		program := filepath.Join(scratch, name)
+		args := slices.Concat([]string{"build", "-o", program}, flags, []string{"wsticket/cmd/wsticket"})
+		out, err := exec.CommandContext(context.Background(), "go", args...).CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+		return program, err
+	})
+}

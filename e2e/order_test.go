@@ -75,7 +75,8 @@ type visitor struct {
 	// blind: like a browser, it does not see the status of a refusal.
 	blind bool
 	// visit carries out the orders one after the other, and returns the events of
-	// each. An error means that the visitor has failed, not a connection.
+	// each. An error means that the visitor has failed, not a connection; then there
+	// are the events until then.
 	visit func(ctx context.Context, orders ...order) ([][]event, error)
 }
 
@@ -111,11 +112,16 @@ func (v visitor) wantEvents(t *testing.T, what string, got []event, want ...stri
 
 func wantEvents(t *testing.T, what string, got []event, want ...string) {
 	t.Helper()
-	words := make([]string, len(got))
-	for i, e := range got {
-		words[i] = e.String()
-	}
-	if g, w := strings.Join(words, ", "), strings.Join(want, ", "); g != w {
+	if g, w := describe(got), strings.Join(want, ", "); g != w {
 		t.Errorf("%s: got %s; want %s", what, g, w)
 	}
+}
+
+// describe lists events.
+func describe(events []event) string {
+	words := make([]string, len(events))
+	for i, e := range events {
+		words[i] = e.String()
+	}
+	return strings.Join(words, ", ")
 }

@@ -20,7 +20,7 @@ const patience = 20 * time.Second
 // server is a running `wsticket serve`.
 type server struct {
 	public, internal string // host:port
-	log              *test.Output
+	stdout, log      *test.Output
 	cmd              *exec.Cmd
 	ended            chan struct{}
 }
@@ -30,20 +30,25 @@ type server struct {
 // when the test ends.
 func serve(t testing.TB, config string, settings ...string) server {
 	t.Helper()
+	return serveBuilt(t, build, config, settings...)
+}
+
+// serveBuilt is serve with the program that a builder builds.
+func serveBuilt(t testing.TB, builder func() (string, error), config string, settings ...string) server {
+	t.Helper()
 	args := []string{"serve", "--config", config}
 	for _, setting := range settings {
 		args = append(args, "--set", setting)
 	}
-	cmd := program(context.WithoutCancel(t.Context()), t, args...)
-	s := server{log: new(test.Output), cmd: cmd, ended: make(chan struct{})}
-	var stdout test.Output
-	cmd.Stdout, cmd.Stderr = &stdout, s.log
+	cmd := built(context.WithoutCancel(t.Context()), t, builder, args...)
+	s := server{stdout: new(test.Output), log: new(test.Output), cmd: cmd, ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = s.stdout, s.log
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("serve: %v", err)
 	}
 	go func() { // ends with the process
 		_ = cmd.Wait()
-		stdout.End()
+		s.stdout.End()
 		close(s.ended)
 	}()
 	t.Cleanup(func() {
@@ -52,7 +57,7 @@ func serve(t testing.TB, config string, settings ...string) server {
 			t.Logf("the end of the log of wsticket at %s:\n%s", s.public, tail(s.log.String()))
 		}
 	})
-	line := stdout.WaitFor(t, "{")
+	line := s.stdout.WaitFor(t, "{")
 	var start struct{ Event, Public, Internal string }
 	if err := json.Unmarshal([]byte(line), &start); err != nil || start.Event != "listening" {
 		t.Fatalf("start line %q: %v", line, err)
@@ -78,7 +83,13 @@ func (s server) stop(t testing.TB) {
 // program prepares a wsticket with an empty environment.
 func program(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := build()
+	return built(ctx, t, build, args...)
+}
+
+// built prepares the program of a builder, with an empty environment.
+func built(ctx context.Context, t testing.TB, builder func() (string, error), args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := builder()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,22 +151,29 @@ func (u *upstream) read(out io.Reader, port chan<- int) {
 func gorillaUpstream(t testing.TB) *upstream {
 	t.Helper()
 	u := newUpstream()
+	u.url = gorillaApp(t, func(a arrival) { u.handshakes <- a }, func(e event) { u.ended <- e })
+	return u
+}
+
+// gorillaApp is gorillaUpstream with functions that get the handshakes and the ends of
+// connections. It returns the URL.
+func gorillaApp(t testing.TB, arrived func(arrival), ended func(event)) string {
+	t.Helper()
 	upgrader := websocket.Upgrader{
 		Subprotocols: []string{"chat.v1"}, EnableCompression: true,
 		CheckOrigin: func(*http.Request) bool { return true }, // wsticket has checked it
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u.handshakes <- arrivalOf(r)
+		arrived(arrivalOf(r))
 		conn, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return // the library has answered
 		}
 		defer conn.Close()
-		u.ended <- echo(conn)
+		ended(echo(conn))
 	}))
 	t.Cleanup(server.Close)
-	u.url = server.URL
-	return u
+	return server.URL
 }
 
 // arrivalOf converts a request.

@@ -40,10 +40,11 @@ func inProcess(name string, dial func(ctx context.Context, o order) (connection,
 			events := []event{first}
 			if conn != nil {
 				later, err := follow(ctx, conn, o.Steps)
-				if err != nil {
-					return nil, err
-				}
 				events = append(events, later...)
+				if err != nil {
+					_ = conn.close(ctx, 1000) // also where the peer is gone
+					return append(all, events), err
+				}
 			}
 			all = append(all, events)
 		}
@@ -58,7 +59,7 @@ func follow(ctx context.Context, conn connection, steps []step) ([]event, error)
 		switch {
 		case s.Send != "":
 			if err := conn.send(ctx, s.Send); err != nil {
-				return nil, err
+				return events, err
 			}
 		case s.Receive:
 			events = append(events, conn.receive(ctx))

@@ -1,0 +1,87 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"wsticket/internal/test"
+)
+
+const (
+	// spare is how many more goroutines and descriptors than before a quiet node may
+	// have: for a fetch of keys that is under way, or the connection of this test.
+	spare = 8
+	// mostMemory bounds the resident memory of a node. Most of it is that of the race
+	// detector, which takes five to ten times as much as the program.
+	mostMemory = 512 << 20
+)
+
+// load is what a node has open.
+type load struct {
+	goroutines, descriptors int // without the connections to Redis
+	resident                int // bytes
+}
+
+// load measures a node. It reports false if the node does not answer.
+func (c *chaos) load(ctx context.Context, t *testing.T, n *node) (load, bool) {
+	t.Helper()
+	s := n.now()
+	got, err := c.client.send(ctx, http.MethodGet, "http://"+s.internal+"/metrics", "")
+	if err != nil || got.status != http.StatusOK {
+		return load{}, false
+	}
+	use := test.UseOf(t, s.cmd.Process.Pid)
+	// The pool keeps connections for the next storm.
+	pool := series(got.body, "wsticket_redis_pool_connections{")
+	return load{series(got.body, "go_goroutines "), use.Descriptors - pool, use.Resident}, true
+}
+
+// series adds up the values of the series that begin with a prefix.
+func series(metrics, prefix string) (sum int) {
+	for lines := bufio.NewScanner(strings.NewReader(metrics)); lines.Scan(); {
+		if line := lines.Text(); strings.HasPrefix(line, prefix) {
+			value, _ := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+			sum += int(value)
+		}
+	}
+	return sum
+}
+
+// quiet returns what a node has open while nothing happens.
+func (c *chaos) quiet(t *testing.T) load {
+	t.Helper()
+	got, ok := c.load(t.Context(), t, c.nodes[0])
+	if !ok {
+		t.Fatal("a node does not tell its metrics")
+	}
+	return got
+}
+
+// awaitQuiet waits until each node has no more open than at the start.
+func (c *chaos) awaitQuiet(t *testing.T, before load) {
+	t.Helper()
+	start := time.Now()
+	for _, n := range c.nodes {
+		var now load
+		test.Wait(t, n.name+" is quiet", func() bool {
+			c.client.http.CloseIdleConnections()
+			var ok bool
+			now, ok = c.load(t.Context(), t, n)
+			return ok && now.goroutines <= before.goroutines+spare && now.descriptors <= before.descriptors+spare
+		})
+		t.Logf("%s (%d processes): %d goroutines, %d descriptors, %d MiB; at the start %d, %d, %d MiB",
+			n.name, len(n.all), now.goroutines, now.descriptors, now.resident>>20,
+			before.goroutines, before.descriptors, before.resident>>20)
+		if now.resident > mostMemory {
+			t.Errorf("%s: got %d bytes of memory, want at most %d", n.name, now.resident, mostMemory)
+		}
+	}
+	t.Logf("quiet after %v", time.Since(start).Round(time.Millisecond))
+}
