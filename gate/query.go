@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"wsticket/internal/jwtscan"
 	"wsticket/ticket"
@@ -94,5 +95,9 @@ func plainName(name string) string {
 	if decoded, err := url.QueryUnescape(name); err == nil {
 		name = decoded
 	}
-	return strings.ToLower(strings.TrimSpace(name))
+	return strings.Map(fold, strings.TrimSpace(name))
 }
+
+// fold maps the cases of a letter to one, and with them the letters that only
+// some comparisons fold: to those by upper case, "t\u0131cket" is "TICKET".
+func fold(c rune) rune { return unicode.ToLower(unicode.ToUpper(c)) }
