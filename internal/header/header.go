@@ -31,9 +31,15 @@ func List(lines []string) []string {
 	return elements
 }
 
-// ContainsFold reports whether list holds s, ignoring case.
+// EqualFold reports whether element equals s, which is ASCII, ignoring the case of
+// ASCII letters. To strings.EqualFold the Kelvin sign is a k, to proxies it is not.
+func EqualFold(element, s string) bool {
+	return len(element) == len(s) && strings.EqualFold(element, s)
+}
+
+// ContainsFold reports whether list holds s, as by [EqualFold].
 func ContainsFold(list []string, s string) bool {
-	return slices.ContainsFunc(list, func(element string) bool { return strings.EqualFold(element, s) })
+	return slices.ContainsFunc(list, func(element string) bool { return EqualFold(element, s) })
 }
 
 // Set sets all values of a header, which is removed if there are none.

@@ -110,6 +110,9 @@ func TestTokens(t *testing.T) {
 	if !header.ContainsFold([]string{"x", "UPGRADE"}, "Upgrade") || header.ContainsFold([]string{"up"}, "upgrade") {
 		t.Error("ContainsFold does not compare whole elements without case")
 	}
+	if !header.EqualFold("WebSocket", "websocket") || header.EqualFold("websoc\u212aet", "websocket") {
+		t.Error("EqualFold does not fold ASCII letters alone")
+	}
 }
 
 func TestSet(t *testing.T) {
