@@ -40,6 +40,7 @@ func FuzzHandshake(f *testing.F) {
 		{"Sec-WebSocket-Version: ,13"}, {"+Sec-WebSocket-Version: 8"}, {"+Sec-WebSocket-Version: 13"}, {"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="},
 		{"Content-Length: 5"}, {"Transfer-Encoding: chunked"}, {"Expect: 100-continue"}, {"+Sec-WebSocket-Extensions:"}, {"+Sec-WebSocket-Extensions: ,"},
 		{"+Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"}, {"+Sec-WebSocket-Protocol: ,"}, {"+Sec-WebSocket-Protocol: a, b"}, {"-Host"}, {"Host : x"},
+		{"+Sec-WebSocket-Extensions: a", "+Sec-WebSocket-Extensions: ,, b;c=d"},
 	} {
 		f.Add(test.Handshake(line, edits...), []byte(nil))
 		f.Add("", []byte(strings.Join(edits, "")))
@@ -120,12 +121,14 @@ func checkAccepted(t *testing.T, raw string, r *http.Request) {
 		return
 	}
 	key := r.Header.Get("Sec-WebSocket-Key")
-	passedOn := test.Handshake("GET /ws HTTP/1.1", "Sec-WebSocket-Key: "+key)
-	for name, list := range map[string][]string{"Protocol": offer.Application(), "Extensions": header.List(r.Header["Sec-Websocket-Extensions"])} {
-		if len(list) > 0 {
-			passedOn = strings.TrimSuffix(passedOn, "\r\n") + "Sec-WebSocket-" + name + ": " + strings.Join(list, ", ") + "\r\n\r\n"
-		}
+	edits := []string{"Sec-WebSocket-Key: " + key}
+	if protocols := offer.Application(); len(protocols) > 0 {
+		edits = append(edits, "+Sec-WebSocket-Protocol: "+strings.Join(protocols, ", "))
 	}
+	for _, line := range header.WithoutEmpty(r.Header["Sec-Websocket-Extensions"]) {
+		edits = append(edits, "+Sec-WebSocket-Extensions: "+line)
+	}
+	passedOn := test.Handshake("GET /ws HTTP/1.1", edits...)
 	_, ours, coder := receivedBy(passedOn)
 	if ours != nil || !coder {
 		t.Errorf("%q: as %q refused by %v, coder accepts it: %t", raw, passedOn, ours, coder)

@@ -72,8 +72,9 @@ func (h *Handler) ask(s *handshake, protocols []string, extensions bool) (*relay
 	out := h.relay.Outbound(s.r, h.o.Gate.Trusts(s.r))
 	h.o.Gate.RemoveCredentials(out)
 	header.Set(out.Header, "Sec-Websocket-Protocol", protocols)
-	// The client may have sent it with empty members.
+	// The client may have sent both with empty members, which some libraries refuse.
 	out.Header["Sec-Websocket-Version"] = []string{"13"}
+	header.Set(out.Header, "Sec-Websocket-Extensions", header.WithoutEmpty(out.Header["Sec-Websocket-Extensions"]))
 	if !extensions {
 		out.Header.Del("Sec-Websocket-Extensions")
 	}

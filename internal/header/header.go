@@ -31,6 +31,12 @@ func List(lines []string) []string {
 	return elements
 }
 
+// WithoutEmpty returns the lines of a list that have an element. Some parsers
+// refuse a line without one (RFC 9110 5.6.1.1).
+func WithoutEmpty(lines []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.Trim(line, ", \t") == "" })
+}
+
 // EqualFold reports whether element equals s, which is ASCII, ignoring the case of
 // ASCII letters. To strings.EqualFold the Kelvin sign is a k, to proxies it is not.
 func EqualFold(element, s string) bool {

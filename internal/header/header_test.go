@@ -101,6 +101,13 @@ func TestList(t *testing.T) {
 	}
 }
 
+func TestWithoutEmpty(t *testing.T) {
+	lines := []string{"", "a,,b", " ,\t,", "c"}
+	if got, want := header.WithoutEmpty(lines), []string{"a,,b", "c"}; !slices.Equal(got, want) || lines[0] != "" {
+		t.Errorf("got %q of %q, want %q", got, lines, want)
+	}
+}
+
 func TestTokens(t *testing.T) {
 	for s, want := range map[string]bool{"app.v1": true, "a!~": true, "": false, "a b": false, "a=": false, "ä": false, "a\x00": false} {
 		if header.IsToken(s) != want {
