@@ -37,6 +37,7 @@ func FuzzSessionCookies(f *testing.F) {
 		f.Add("", []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text string, choices []byte) {
+		text = strings.ReplaceAll(text, "\r", "") // no header has one; net/http trims it
 		checkCookies(t, strings.Split(text, "\n"))
 		checkCookies(t, strings.Split(someCookies(test.NewChoices(choices)), "\n"))
 	})
