@@ -66,11 +66,11 @@ func bearer(h http.Header) (ticket.Bearer, error) {
 func checkQuery(raw, ticketParameter string) error {
 	var fault error
 	for p := range parameters(raw) {
+		name := gate.PlainName(p.name)
 		switch {
-		case strings.EqualFold(p.name, "access_token"), strings.EqualFold(p.name, "token"),
-			jwtscan.Holds(p.name), jwtscan.Holds(p.value):
+		case name == "access_token", name == "token", jwtscan.Holds(p.name), jwtscan.Holds(p.value):
 			return ticket.WithAttrs(errCredentialInURL, gate.ParameterAttr(p.name))
-		case p.malformed, strings.EqualFold(p.name, ticketParameter):
+		case p.malformed, name == ticketParameter:
 			fault = ticket.WithAttrs(fmt.Errorf("query: %w", errCredentialShape), gate.ParameterAttr(p.name))
 		}
 	}

@@ -30,7 +30,7 @@ func ticketInQuery(raw, parameter string) (value string, found bool, err error) 
 	for pair := range strings.SplitSeq(raw, "&") {
 		for piece := range strings.SplitSeq(pair, ";") {
 			name, text, valued := strings.Cut(piece, "=")
-			if plainName(name) != parameter {
+			if PlainName(name) != parameter {
 				continue
 			}
 			if found || !valued || name != parameter || piece != pair || strings.Contains(text, "%") {
@@ -49,7 +49,7 @@ func checkParameters(raw, ticketParameter string) error {
 		name, _, _ := strings.Cut(piece, "=")
 		plain, err := url.QueryUnescape(piece)
 		switch {
-		case jwtscan.Holds(piece), jwtscan.Holds(plain), isBearerName(plainName(name), ticketParameter):
+		case jwtscan.Holds(piece), jwtscan.Holds(plain), isBearerName(PlainName(name), ticketParameter):
 			return ticket.WithAttrs(ErrCredentialInURL, ParameterAttr(name))
 		case err != nil:
 			fault = ticket.WithAttrs(ErrQuery, ParameterAttr(name), slog.String("fault", "malformed_escape"))
@@ -90,8 +90,9 @@ func isBearerName(name, ticketParameter string) bool {
 
 func isSeparator(c rune) bool { return c == '&' || c == ';' }
 
-// plainName returns what a lenient reader might take a name for.
-func plainName(name string) string {
+// PlainName returns what a lenient reader might take the name of a parameter for:
+// unescaped, trimmed, and in lower case.
+func PlainName(name string) string {
 	if decoded, err := url.QueryUnescape(name); err == nil {
 		name = decoded
 	}
