@@ -24,12 +24,12 @@ import (
 //     proxy that reported it.
 //   - Forwarded (RFC 7239), which most proxies pass on as it came, changes nothing.
 //
-// One difference to RFC 7239: an address with a port that is hidden ("_port") is
-// not read.
+// Two differences: an address with a port that is hidden ("_port", RFC 7239 6.3) is
+// not read, and neither is one in brackets whose zone has a bracket.
 func FuzzForwardedFor(f *testing.F) {
 	for _, seed := range []string{
 		"1.1.1.1, 2.2.2.2:80", `"[2001:db8::9]:4711"`, "unknown", ",,", "[::1%lo", "_a:_b", "1.1.1.1\n10.0.0.2",
-		"1.1.1.1, 10.0.0.2, ::ffff:10.0.0.3", "[1.1.1.1]:80", "1.1.1.1:+80", "1.1.1.1:65536", "fe80::1%25eth0", `"1.1.1.1`, "01.1.1.1", "1.1.1.1:_port",
+		"1.1.1.1, 10.0.0.2, ::ffff:10.0.0.3", "[1.1.1.1]:80", "1.1.1.1:+80", "1.1.1.1:65536", "fe80::1%25eth0", `"1.1.1.1`, "01.1.1.1", "1.1.1.1:_port", "[::%]]", "[::%]]:80", "::%]]",
 	} {
 		f.Add(seed, []byte(nil))
 		f.Add("", []byte(seed))
@@ -91,6 +91,9 @@ func nodeByNetip(entry string) (netip.Addr, bool) {
 			return netip.Addr{}, false
 		}
 		entry = entry[1 : len(entry)-1]
+	}
+	if strings.HasPrefix(entry, "[") && strings.Count(entry, "]") > 1 {
+		return netip.Addr{}, false
 	}
 	addr, err := netip.ParseAddr(entry)
 	if withPort, portErr := netip.ParseAddrPort(entry); portErr == nil {
