@@ -36,7 +36,7 @@ import (
 func FuzzHandshake(f *testing.F) {
 	const line = "GET /ws?ticket=x HTTP/1.1"
 	for _, edits := range [][]string{
-		nil, {"Connection: keep-alive, Upgrade"}, {"+Connection: keep-alive"}, {"Upgrade: websoc\u212aet"}, {"Upgrade: websocket, h2c"},
+		nil, {"Connection: keep-alive, Upgrade"}, {"+Connection: keep-alive"}, {"Upgrade: websoc\u212aet"}, {"+Upgrade: websoc\u212aet"}, {"Upgrade: websocket, h2c"},
 		{"Sec-WebSocket-Version: ,13"}, {"+Sec-WebSocket-Version: 8"}, {"+Sec-WebSocket-Version: 13"}, {"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="},
 		{"Content-Length: 5"}, {"Transfer-Encoding: chunked"}, {"Expect: 100-continue"}, {"+Sec-WebSocket-Extensions:"}, {"+Sec-WebSocket-Extensions: ,"},
 		{"+Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"}, {"+Sec-WebSocket-Protocol: ,"}, {"+Sec-WebSocket-Protocol: a, b"}, {"-Host"}, {"Host : x"},
@@ -94,7 +94,7 @@ func refusedOnPurpose(r *http.Request) string {
 		return "HTTP/1.1 has the handshake (RFC 6455 4.1); what another version means is not known"
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0 || r.Header["Expect"] != nil:
 		return "a body would be read as frames"
-	case !protocolList.MatchString(r.Header.Get("Upgrade")):
+	case !protocolList.MatchString(strings.Join(r.Header["Upgrade"], ",")):
 		return "a protocol is a token (RFC 9110 7.8): to both the Kelvin sign is a k"
 	case r.URL.User != nil:
 		return "a URL of http has no user in it (RFC 9110 4.2.4)"
