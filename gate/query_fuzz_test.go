@@ -101,10 +101,10 @@ func checkFoundInQuery(t *testing.T, raw, value string, tickets int) {
 // countAlike counts the values under a name and under those that some reader takes
 // for it: one that trims, or compares without case, by upper or by lower case.
 func countAlike(all url.Values, name string) int {
-	count := 0
+	count, upper := 0, strings.ToUpper(name)
 	for other, values := range all {
 		other = strings.TrimSpace(other)
-		if strings.EqualFold(other, name) || strings.ToUpper(other) == strings.ToUpper(name) || strings.ToLower(other) == name {
+		if strings.EqualFold(other, name) || strings.ToUpper(other) == upper || strings.ToLower(other) == name {
 			count += len(values)
 		}
 	}

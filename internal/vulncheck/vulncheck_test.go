@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -86,7 +85,7 @@ func serve(t *testing.T, status int, body string) string {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
 		w.WriteHeader(status)
-		fmt.Fprint(w, body)
+		_, _ = io.WriteString(w, body)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
