@@ -38,6 +38,9 @@ func FuzzSessionCookies(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, choices []byte) {
 		text = strings.ReplaceAll(text, "\r", "") // no header has one; net/http trims it
+		if strings.Count(text, "\n")+strings.Count(text, ";") > 2000 {
+			return
+		}
 		checkCookies(t, strings.Split(text, "\n"))
 		checkCookies(t, strings.Split(someCookies(test.NewChoices(choices)), "\n"))
 	})
