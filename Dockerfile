@@ -3,7 +3,8 @@
 #
 #   docker build --build-arg VERSION=$(git describe --tags --always) -t wsticket .
 
-FROM golang:1.26 AS build
+# The release that go.mod names. docs/operations.md says how to pin it by its digest.
+FROM golang:1.26.9 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -65,11 +65,11 @@ func bearer(h http.Header) (ticket.Bearer, error) {
 func checkQuery(raw, ticketParameter string) error {
 	var fault error
 	for p := range parameters(raw) {
+		name := gate.PlainName(p.name)
 		switch {
-		case strings.EqualFold(p.name, "access_token"), strings.EqualFold(p.name, "token"),
-			gate.HoldsJWT(p.name), gate.HoldsJWT(p.value):
+		case name == "access_token", name == "token", gate.HoldsJWT(p.name), gate.HoldsJWT(p.value):
 			return ticket.WithAttrs(errCredentialInURL, gate.ParameterAttr(p.name))
-		case p.malformed, strings.EqualFold(p.name, ticketParameter):
+		case p.malformed, name == ticketParameter:
 			fault = ticket.WithAttrs(fmt.Errorf("query: %w", errCredentialShape), gate.ParameterAttr(p.name))
 		}
 	}

@@ -88,6 +88,8 @@ func TestCredentialInURL(t *testing.T) {
 		{"in capitals", "ACCESS_Token=x", 400, "credential_in_url"},
 		{"an escaped name", "tok%65n=x", 400, "credential_in_url"},
 		{"a name with broken escapes beside it", "a=%zz&token=x", 400, "credential_in_url"},
+		{"with white space before the name", "+access_token=x", 400, "credential_in_url"},
+		{"in letters that some fold", "acce%C5%BF%C5%BF_token=x", 400, "credential_in_url"},
 		{"not the first parameter", "a=1&b=2&token=x", 400, "credential_in_url"},
 		{"behind a semicolon", "a=1;token=x", 400, "credential_in_url"},
 		{"P6 a JWT by any name", "a=" + jwt, 400, "credential_in_url"},
@@ -96,6 +98,7 @@ func TestCredentialInURL(t *testing.T) {
 		{"a JWT behind its scheme", "a=Bearer%20" + jwt, 400, "credential_in_url"},
 		{"P1 a ticket beside the bearer", "ticket=x", 400, "invalid_request"},
 		{"by a name that decodes to it", "tick%65t=x", 400, "invalid_request"},
+		{"by a name whose upper case is the same", "t%C4%B1cket=x", 400, "invalid_request"},
 		{"a broken escape", "a=%zz", 400, "invalid_request"},
 		{"a broken escape in a name", "%=1", 400, "invalid_request"},
 	} {

@@ -159,7 +159,7 @@ func (s *Server) checkInternalQuery(raw string) error {
 // namesSecret reports whether name is one under which callers send keys or
 // tickets.
 func (s *Server) namesSecret(name string) bool {
-	return slices.Contains([]string{s.o.Gate.TicketParameter(), "key", "apikey", "api_key", "api-key", "x-wsticket-key"}, strings.ToLower(name))
+	return slices.Contains([]string{s.o.Gate.TicketParameter(), "key", "apikey", "api_key", "api-key", "x-wsticket-key"}, gate.PlainName(name))
 }
 
 // isSecret reports whether text is a well-formed ticket or a known key.

@@ -44,6 +44,7 @@ func originRows() []row {
 		{"O18 an escape", test.Handshake(query, "Origin: "+appOrigin+"%00"), 403, denied, false},
 		{"O18 a file", test.Handshake(query, "Origin: file://"), 403, denied, false},
 		{"O18 10 kB", test.Handshake(query, "Origin: https://"+strings.Repeat("a", 10<<10)), 403, denied, false},
+		{"O18 broken UTF-8 without an end", test.Handshake(query, "Origin: "+strings.Repeat("\x80", 300)), 403, denied, false},
 		{"an empty header is not a missing one", test.Handshake(query, "Origin:"), 403, denied, false},
 		{"O19 what proxies say does not count", test.Handshake(query, "Host: evil.example", "X-Forwarded-Host: api.example.com"), 421, "host_not_allowed", false},
 		{

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"wsticket/ticket"
 )
@@ -28,7 +29,7 @@ func ticketInQuery(raw, parameter string) (value string, found bool, err error) 
 	for pair := range strings.SplitSeq(raw, "&") {
 		for piece := range strings.SplitSeq(pair, ";") {
 			name, text, valued := strings.Cut(piece, "=")
-			if plainName(name) != parameter {
+			if PlainName(name) != parameter {
 				continue
 			}
 			if found || !valued || name != parameter || piece != pair || strings.Contains(text, "%") {
@@ -47,7 +48,7 @@ func checkParameters(raw, ticketParameter string) error {
 		name, _, _ := strings.Cut(piece, "=")
 		_, err := url.QueryUnescape(piece)
 		switch {
-		case HoldsJWT(piece), isBearerName(plainName(name), ticketParameter):
+		case HoldsJWT(piece), isBearerName(PlainName(name), ticketParameter):
 			return ticket.WithAttrs(ErrCredentialInURL, ParameterAttr(name))
 		case err != nil:
 			fault = ticket.WithAttrs(ErrQuery, ParameterAttr(name), slog.String("fault", "malformed_escape"))
@@ -73,10 +74,15 @@ func isBearerName(name, ticketParameter string) bool {
 
 func isSeparator(c rune) bool { return c == '&' || c == ';' }
 
-// plainName returns what a lenient reader might take a name for.
-func plainName(name string) string {
+// PlainName returns what a lenient reader might take the name of a parameter for:
+// unescaped, trimmed, and in lower case.
+func PlainName(name string) string {
 	if decoded, err := url.QueryUnescape(name); err == nil {
 		name = decoded
 	}
-	return strings.ToLower(strings.TrimSpace(name))
+	return strings.Map(fold, strings.TrimSpace(name))
 }
+
+// fold maps the cases of a letter to one, and with them the letters that only
+// some comparisons fold: to those by upper case, "t\u0131cket" is "TICKET".
+func fold(c rune) rune { return unicode.ToLower(unicode.ToUpper(c)) }

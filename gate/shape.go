@@ -96,7 +96,7 @@ func checkUpgrade(h http.Header) error {
 		return notUpgraded("Connection", h["Connection"], "upgrade")
 	}
 	protocols := header.List(h["Upgrade"])
-	other := slices.ContainsFunc(protocols, func(p string) bool { return !strings.EqualFold(p, "websocket") })
+	other := slices.ContainsFunc(protocols, func(p string) bool { return !header.EqualFold(p, "websocket") })
 	if len(protocols) == 0 || other {
 		return notUpgraded("Upgrade", h["Upgrade"], "websocket")
 	}

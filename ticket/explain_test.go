@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"wsticket/ticket"
 )
@@ -30,7 +32,7 @@ func TestExplainedErrorKeepsItsCause(t *testing.T) {
 
 func TestAttrsAreSafeToLog(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("é", 300)
+	long, broken := strings.Repeat("é", 300), strings.Repeat("\x80", 300)
 	for in, want := range map[string]string{
 		"a\nb\x00\u202e":                   `a\nb\x00\u202e`,
 		"/ws?ticket=wst1_AAECAwQFBgcICQoL": "[redacted]",
@@ -42,10 +44,28 @@ func TestAttrsAreSafeToLog(t *testing.T) {
 		`a\"`:                              `a\"`,
 		"eyAiYWxnIjoibm9uZSJ9.e30.":        "[redacted]",
 		long:                               long[:200] + "…",
+		broken:                             strings.Repeat(`\x80`, 196) + "…",
 	} {
 		attrs := ticket.AttrsOf(ticket.WithAttrs(ticket.ErrInvalidRequest, slog.String("value", in)))
 		if got := attrs[0].Value.String(); got != want {
 			t.Errorf("%q is logged as %q, want %q", in, got, want)
 		}
 	}
+}
+
+// FuzzPrintable: whatever the text, what a log gets is short, of printable
+// characters, and no ticket.
+func FuzzPrintable(f *testing.F) {
+	for _, seed := range []string{"a\nb\x00\u202e", `a\"`, "x wst1_a", "eyJhbGciOiJub25lIn0.e30.", strings.Repeat("\x80", 201), strings.Repeat("a", 199) + "€"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := ticket.Printable(text)
+		if !utf8.ValidString(got) || strings.Contains(got, "wst1_") || len(got) > 4*200+len("…") {
+			t.Errorf("%q: got %q", text, got)
+		}
+		if i := strings.IndexFunc(got, func(c rune) bool { return !unicode.IsPrint(c) }); i >= 0 {
+			t.Errorf("%q: got %q with a character that cannot be printed, at %d", text, got, i)
+		}
+	})
 }

@@ -21,7 +21,9 @@ func Printable(text string) string {
 	}
 	end, more := len(text), ""
 	if end > maxValue {
-		for end, more = maxValue, "…"; !utf8.RuneStart(text[end]); {
+		end, more = maxValue, "…"
+		// Broken text may have no start of a character at all.
+		for end > maxValue-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 			end--
 		}
 	}

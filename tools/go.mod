@@ -1,6 +1,8 @@
 module wsticket
 
-go 1.26.4
+go 1.26.8
+
+toolchain go1.26.9
 
 tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 

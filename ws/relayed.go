@@ -12,6 +12,7 @@ import (
 
 	"wsticket/gate"
 	"wsticket/internal/accesslog"
+	"wsticket/internal/header"
 	"wsticket/internal/relay"
 	"wsticket/internal/upgrade"
 	"wsticket/live"
@@ -94,9 +95,6 @@ func (h *Handler) outbound(s *handshake, protocols []string, extensions bool) (*
 	for _, name := range h.o.Upstream.Identity.Names() {
 		out.Header.Del(withDashes.Replace(name)) // Outbound leaves no other spelling
 	}
-	if !extensions {
-		out.Header.Del("Sec-Websocket-Extensions")
-	}
 	identity, err := h.o.Upstream.Identity.Headers(s.grant)
 	if err != nil {
 		return nil, fmt.Errorf("identity headers: %w", err)
@@ -107,8 +105,12 @@ func (h *Handler) outbound(s *handshake, protocols []string, extensions bool) (*
 		// One line, because there are applications that read only the first.
 		out.Header["Sec-Websocket-Protocol"] = []string{strings.Join(protocols, ", ")}
 	}
-	// The client may have sent it with empty members.
+	// The client may have sent both with empty members, which some libraries refuse.
 	out.Header["Sec-Websocket-Version"] = []string{"13"}
+	header.Set(out.Header, "Sec-Websocket-Extensions", header.WithoutEmpty(out.Header["Sec-Websocket-Extensions"]))
+	if !extensions {
+		out.Header.Del("Sec-Websocket-Extensions")
+	}
 	out.Header["X-Request-Id"] = []string{accesslog.RequestID(s.ctx)}
 	return out, nil
 }

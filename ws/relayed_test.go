@@ -141,13 +141,16 @@ func TestRelayAmbientCredentials(t *testing.T) {
 	u := newUpstream(t, "app.v1")
 	f := relayed(t, u, nil)
 	f.send(t, strings.ReplaceAll(request("GET /ws?ticket=$T HTTP/1.1", "+Authorization: Basic eDp5", "+Cookie: theme=dark; sid="+marker+"; sid.1="+marker,
-		"Connection: ,Upgrade, keep-alive,", "+Sec-WebSocket-Version:"), "$T", f.issue(nil).Token.Reveal())).echoes(t, "hello")
+		"Connection: ,Upgrade, keep-alive,", "+Sec-WebSocket-Version:", "+Sec-WebSocket-Extensions: ,"), "$T", f.issue(nil).Token.Reveal())).echoes(t, "hello")
 	seen := <-u.seen
 	if got := seen.Header.Get("Cookie"); got != "theme=dark" || seen.Header.Get("Authorization") != "Basic eDp5" {
 		t.Errorf("the application sees Cookie %q, Authorization %q, want its own alone", got, seen.Header["Authorization"])
 	}
 	if got := seen.Header["Sec-Websocket-Version"]; len(got) != 1 || got[0] != "13" {
 		t.Errorf("the application sees versions %q, want 13 alone", got)
+	}
+	if got, there := seen.Header["Sec-Websocket-Extensions"]; there {
+		t.Errorf("the application is offered extensions %q, want no such header: gobwas/ws refuses a list without an element", got)
 	}
 }
 

@@ -1,4 +1,5 @@
-// Package archtest tests what packages depend on, directly or through others.
+// Package archtest tests what packages depend on, directly or through others, and
+// what files of the repository have to agree on.
 // What they import directly is depguard's business, in .golangci.yml.
 package archtest
 

@@ -31,9 +31,21 @@ func List(lines []string) []string {
 	return elements
 }
 
-// ContainsFold reports whether list holds s, ignoring case.
+// WithoutEmpty returns the lines of a list that have an element. Some parsers
+// refuse a line without one (RFC 9110 5.6.1.1).
+func WithoutEmpty(lines []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.Trim(line, ", \t") == "" })
+}
+
+// EqualFold reports whether element equals s, which is ASCII, ignoring the case of
+// ASCII letters. To strings.EqualFold the Kelvin sign is a k, to proxies it is not.
+func EqualFold(element, s string) bool {
+	return len(element) == len(s) && strings.EqualFold(element, s)
+}
+
+// ContainsFold reports whether list holds s, as by [EqualFold].
 func ContainsFold(list []string, s string) bool {
-	return slices.ContainsFunc(list, func(element string) bool { return strings.EqualFold(element, s) })
+	return slices.ContainsFunc(list, func(element string) bool { return EqualFold(element, s) })
 }
 
 // Set sets all values of a header, which is removed if there are none.

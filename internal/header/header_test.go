@@ -89,23 +89,6 @@ func TestWithoutSession(t *testing.T) {
 	}
 }
 
-// FuzzSessionCookies: what is found is removed, and one value has no character
-// that another parser could take for the end of it.
-func FuzzSessionCookies(f *testing.F) {
-	for _, seed := range []string{"sid=a; sid.0=b", `sid="a"; b`, "sid=chunks-2; sidC1=a;sidC2=b", "sid.1=;;=", "sid.00=a; sid.0=b"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, line string) {
-		family := header.SessionCookies([]string{line}, "sid")
-		if left := header.SessionCookies(header.WithoutSession([]string{line}, "sid"), "sid"); left != nil {
-			t.Errorf("%q: left %q", line, left)
-		}
-		if value, err := header.SessionValue(family, "sid"); err == nil && !header.IsCookieValue(value) {
-			t.Errorf("%q: got %q", line, value)
-		}
-	})
-}
-
 func TestList(t *testing.T) {
 	for rule, row := range map[string]struct{ lines, want []string }{
 		"none":                        {nil, nil},
@@ -118,6 +101,13 @@ func TestList(t *testing.T) {
 	}
 }
 
+func TestWithoutEmpty(t *testing.T) {
+	lines := []string{"", "a,,b", " ,\t,", "c"}
+	if got, want := header.WithoutEmpty(lines), []string{"a,,b", "c"}; !slices.Equal(got, want) || lines[0] != "" {
+		t.Errorf("got %q of %q, want %q", got, lines, want)
+	}
+}
+
 func TestTokens(t *testing.T) {
 	for s, want := range map[string]bool{"app.v1": true, "a!~": true, "": false, "a b": false, "a=": false, "ä": false, "a\x00": false} {
 		if header.IsToken(s) != want {
@@ -126,6 +116,9 @@ func TestTokens(t *testing.T) {
 	}
 	if !header.ContainsFold([]string{"x", "UPGRADE"}, "Upgrade") || header.ContainsFold([]string{"up"}, "upgrade") {
 		t.Error("ContainsFold does not compare whole elements without case")
+	}
+	if !header.EqualFold("WebSocket", "websocket") || header.EqualFold("websoc\u212aet", "websocket") {
+		t.Error("EqualFold does not fold ASCII letters alone")
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"wsticket/internal/header"
@@ -121,7 +120,7 @@ func withoutQuotes(err error) error {
 // with this key. These are the checks of a client (RFC 6455 4.1).
 func isAcceptance(h http.Header, key string) bool {
 	protocols, accept := header.List(h["Upgrade"]), h["Sec-Websocket-Accept"]
-	return len(protocols) == 1 && strings.EqualFold(protocols[0], "websocket") &&
+	return len(protocols) == 1 && header.EqualFold(protocols[0], "websocket") &&
 		header.ContainsFold(header.List(h["Connection"]), "upgrade") &&
 		len(accept) == 1 && accept[0] == upgrade.AcceptKey(key)
 }
