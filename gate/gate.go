@@ -6,12 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
-	"time"
 
 	"wsticket/internal/accesslog"
 	"wsticket/internal/clientip"
@@ -21,10 +19,6 @@ import (
 	"wsticket/internal/wspath"
 	"wsticket/ticket"
 )
-
-// admitTimeout bounds redemption and authentication. Their own time-outs are
-// shorter; this one is for implementations that have none.
-const admitTimeout = 5 * time.Second
 
 // Gate judges handshakes. It is immutable and safe for concurrent use.
 type Gate struct {
@@ -210,64 +204,6 @@ func (g *Gate) WithMessage(c Candidate, text string) (Candidate, error) {
 	var err error
 	c.token, err = ticket.ParseToken(text)
 	return c, err
-}
-
-// Admit redeems the ticket, or verifies the bearer or session, and returns the
-// grant. After it a ticket is spent, whatever the result, so nothing that can
-// be checked before may refuse the handshake after it. A result that does not
-// come in 5 s is [ticket.ErrUnavailable].
-func (g *Gate) Admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
-	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
-	defer cancel()
-	grant, err := g.admit(ctx, c)
-	if errors.Is(err, context.DeadlineExceeded) {
-		// Nothing is known about the ticket then.
-		err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
-	}
-	if err != nil && c.credential.kind != kindTicket {
-		g.Refused(ctx, ticket.Event{Action: ticket.ActionAuthenticate, Presentation: c.Presentation}, err)
-	}
-	if grant.ID != "" {
-		note := accesslog.NoteOf(ctx)
-		note.TicketID, note.Issuer, note.Subject = string(grant.ID), grant.Identity.Issuer, grant.Identity.Subject
-	}
-	return grant, err
-}
-
-func (g *Gate) admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
-	if c.credential.kind == kindTicket {
-		return g.Redeem(ctx, c.token, c.Presentation)
-	}
-	return g.authenticate(ctx, c)
-}
-
-// Redeem spends a ticket that was presented in another way than by a handshake.
-func (g *Gate) Redeem(ctx context.Context, token ticket.Token, p ticket.Presentation) (ticket.Grant, error) {
-	grant, err := g.o.Redeemer.Redeem(ctx, token, p)
-	if err != nil {
-		return ticket.Grant{}, fmt.Errorf("redeem: %w", err)
-	}
-	return grant, nil
-}
-
-// authenticate makes a grant from a bearer or a session.
-func (g *Gate) authenticate(ctx context.Context, c Candidate) (ticket.Grant, error) {
-	verify := g.AuthenticateBearer
-	if c.credential.kind == kindSession {
-		verify = g.AuthenticateSession
-	}
-	if request := ticket.RequestOf(ctx); !request.ClientIP.IsValid() {
-		request.ClientIP = c.Presentation.ClientIP
-		ctx = ticket.WithRequest(ctx, request)
-	}
-	identity, err := verify(ctx, ticket.NewBearer(c.credential.text))
-	if err != nil {
-		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
-	}
-	if err := g.permit(identity, c.Presentation.Audience); err != nil {
-		return ticket.Grant{}, fmt.Errorf("authenticate: %w", err)
-	}
-	return ticket.GrantOf(identity, c.Presentation.Audience, g.o.Now())
 }
 
 // Refused completes e and emits it: something was refused because of err, which
