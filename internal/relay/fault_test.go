@@ -79,6 +79,40 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A broken frame may come together with the handshake, or with its answer.
+func TestFaultsInEarlyBytes(t *testing.T) {
+	t.Parallel()
+	t.Run("from the client", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, nil)
+		client := f.dial(request + masked(wsframe.Text, "whole") + plain(wsframe.Text, "not masked"))
+		client.answer()
+		client.expect(plain(wsframe.Close, closing(1002, "protocol error")))
+		app := next(t, f.apps)
+		app.expect(masked(wsframe.Text, "whole"))
+		app.expectClose(1001, "")
+		_, _ = client.conn.Close(), app.conn.Close()
+		f.expectFault(wsframe.FaultMask, relay.ByClient)
+	})
+	t.Run("from the application", func(t *testing.T) {
+		t.Parallel()
+		apps := make(chan *peer, 1)
+		f := newFixture(t, func(o *relay.Options) {
+			o.Upstream = "http://" + application(t, func(p *peer, _ *http.Request) {
+				p.send(switching(key), plain(wsframe.Text, "whole"), masked(wsframe.Text, "masked"))
+				apps <- p
+			})
+		})
+		client := f.dial(request)
+		client.answer()
+		client.expect(plain(wsframe.Text, "whole"), plain(wsframe.Close, closing(1002, "protocol error")))
+		app := next(t, apps)
+		app.expectClose(1002, "protocol error")
+		_, _ = client.conn.Close(), app.conn.Close()
+		f.expectFault(wsframe.FaultMask, relay.ByUpstream)
+	})
+}
+
 // What extensions define passes.
 func TestExtensions(t *testing.T) {
 	t.Parallel()
