@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"wsticket/internal/header"
 	"wsticket/internal/test"
 	"wsticket/internal/upgrade"
+	"wsticket/ticket"
 )
 
 // FuzzHandshake compares the check of a handshake with those of gobwas/ws, which
@@ -31,7 +34,7 @@ import (
 //     that no ticket is spent for a handshake that it refuses. The answer to its key
 //     is the same.
 //   - What both of them accept we accept, unless a rule of [refusedOnPurpose] says
-//     no. Both have to: each alone takes what RFC 6455 forbids.
+//     no, and nothing else. Both have to: each alone takes what RFC 6455 forbids.
 //   - What we accept, we accept when a proxy asks about it.
 func FuzzHandshake(f *testing.F) {
 	const line = "GET /ws?ticket=x HTTP/1.1"
@@ -45,6 +48,8 @@ func FuzzHandshake(f *testing.F) {
 		{"Sec-WebSocket-Version: ,13"},
 		{"+Sec-WebSocket-Version: 8"},
 		{"+Sec-WebSocket-Version: 13"},
+		{"+Sec-WebSocket-Version:"},
+		{"+Sec-WebSocket-Key: " + test.HandshakeKey},
 		{"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="},
 		{"Content-Length: 5"},
 		{"Transfer-Encoding: chunked"},
@@ -55,6 +60,9 @@ func FuzzHandshake(f *testing.F) {
 		{"+Sec-WebSocket-Protocol: ,"},
 		{"+Sec-WebSocket-Protocol: a, b"},
 		{"-Host"},
+		{"Host: a@b"},
+		{"Host: a, b"},
+		{"Upgrade: \u00a0websocket"},
 		{"Host : x"},
 		{"+Sec-WebSocket-Extensions: a", "+Sec-WebSocket-Extensions: ,, b;c=d"},
 	} {
@@ -63,6 +71,9 @@ func FuzzHandshake(f *testing.F) {
 	}
 	f.Add(test.Handshake("GET http://user@api.example.com/ws HTTP/1.1"), []byte(nil))
 	f.Add(test.Handshake("GET /ws HTTP/1.0"), []byte(nil))
+	for _, target := range []string{"*", "x:y", "http:ws", "http://api.example.com", "http://a<b/ws", "?ticket=x"} {
+		f.Add(test.Handshake("GET "+target+" HTTP/1.1"), []byte(nil))
+	}
 	f.Fuzz(func(t *testing.T, raw string, choices []byte) {
 		checkHandshake(t, raw)
 		checkHandshake(t, someHandshake(test.NewChoices(choices)))
@@ -73,14 +84,14 @@ func FuzzHandshake(f *testing.F) {
 // should be.
 func someHandshake(c *test.Choices) string {
 	line := c.Pick("GET", "GET", "GET", "POST", "get", "CONNECT") + " " +
-		c.Pick("/ws?ticket=x", "/", "http://api.example.com/ws", "http://u:p@api.example.com/ws", "*", "//ws", "/%zz") + " HTTP/" + c.Pick("1.1", "1.1", "1.1", "1.0", "1.2", "2.0")
+		c.Pick("/ws?ticket=x", "/", "http://api.example.com/ws", "http://u:p@api.example.com/ws", "*", "//ws", "/%zz", "x:y", "http:/ws") + " HTTP/" + c.Pick("1.1", "1.1", "1.1", "1.0", "1.2", "2.0")
 	edits := make([]string, 0, 3)
 	for range c.Below(4) {
 		name := c.Pick("Connection", "Upgrade", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol",
 			"Host", "Content-Length", "Transfer-Encoding", "Expect", "Origin", "connection", "Trailer")
 		value := c.Pick("Upgrade", "keep-alive, Upgrade", "websocket", "WebSocket", "13", "", ",", ",13", "13, 8", "8", "013", "websocket,", "websocket/13",
 			test.HandshakeKey, "dGhlIHNhbXBsZSBub25jZR==", "dGhlIHNhbXBsZSBub25j", "dGhlIHNhbXBsZSBub25jZQ==\t", "a, b", "a, A", "a b", "permessage-deflate; x=1", "x;",
-			`x;y="a,b"`, "0", "5", "chunked", "100-continue", "api.example.com", "websoc\u212aet", "upgrade;q=1", "Upgrade\x0b", "\"Upgrade\"")
+			`x;y="a,b"`, "0", "5", "chunked", "100-continue", "api.example.com", "a@b", "a;b", "websoc\u212aet", "upgrade;q=1", "Upgrade\x0b", "\"Upgrade\"")
 		edits = append(edits, c.Pick("", "+", "+", "-")+name+c.Pick(": ", ":", ":  ", " : ")+value)
 	}
 	return test.Handshake(line, edits...)
@@ -102,9 +113,9 @@ func checkHandshake(t *testing.T, raw string) {
 }
 
 // refusedOnPurpose names the rule by which a handshake is refused that the two
-// libraries accept.
+// libraries may accept.
 func refusedOnPurpose(r *http.Request) string {
-	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	keys := r.Header["Sec-Websocket-Key"]
 	switch {
 	case r.ProtoMinor != 1:
 		return "HTTP/1.1 has the handshake (RFC 6455 4.1); what another version means is not known"
@@ -114,10 +125,14 @@ func refusedOnPurpose(r *http.Request) string {
 		return "a protocol is a token (RFC 9110 7.8): to both the Kelvin sign is a k"
 	case r.URL.User != nil:
 		return "a URL of http has no user in it (RFC 9110 4.2.4)"
-	case len(r.Header["Sec-Websocket-Version"]) != 1:
+	case !strings.HasPrefix(r.URL.RequestURI(), "/"):
+		return "a WebSocket has a path (RFC 6455 3)"
+	case !plainHost.MatchString(r.Host) || ticket.MayHoldToken(r.Host) || HoldsJWT(r.Host):
+		return "a host is a name or an address with a port, and is passed on"
+	case !slices.Equal(strings.FieldsFunc(strings.Join(r.Header["Sec-Websocket-Version"], ","), isBetween), []string{"13"}):
 		return "the version is sent once (RFC 6455 11.3.5)"
-	case err != nil || base64.StdEncoding.EncodeToString(key) != r.Header.Get("Sec-WebSocket-Key"):
-		return "16 bytes have one form in base64 (RFC 4648 3.5)"
+	case len(keys) != 1 || !isCanonicalKey(keys[0]):
+		return "the key is sent once (RFC 6455 11.3.1), and 16 bytes have one form in base64 (RFC 4648 3.5)"
 	case !extensionList.MatchString(strings.Join(r.Header["Sec-Websocket-Extensions"], ",")):
 		return "malformed extensions fail the handshake (RFC 6455 9.1)"
 	default:
@@ -125,10 +140,24 @@ func refusedOnPurpose(r *http.Request) string {
 	}
 }
 
+// plainHost has a name or address of RFC 3986 3.2.2 with a port, but for what
+// separates the elements of a list.
+var plainHost = regexp.MustCompile(`^[][A-Za-z0-9._~!$&'()*+=:%-]*$`)
+
+func isBetween(c rune) bool { return strings.ContainsRune(", \t", c) }
+
+func isCanonicalKey(text string) bool {
+	key, err := base64.StdEncoding.DecodeString(text)
+	return err == nil && len(key) == 16 && base64.StdEncoding.EncodeToString(key) == text
+}
+
 // checkAccepted checks a handshake that we accept against what the libraries say
 // of the form in which an application gets it.
 func checkAccepted(t *testing.T, raw string, r *http.Request) {
 	t.Helper()
+	if purpose := refusedOnPurpose(r); purpose != "" {
+		t.Errorf("%q: accepted, but %s", raw, purpose)
+	}
 	if err := checkForwardedShape(r.Method, r.Header); err != nil {
 		t.Errorf("%q: refused by %v when a proxy asks", raw, err)
 	}

@@ -24,7 +24,7 @@ import (
 // in quotes, and parameters without a name, which others read differently.
 func FuzzListHeaders(f *testing.F) {
 	for _, seed := range []string{
-		"wsticket.v1, ticket.x", "app.v1,ticket.a", "app.v1, APP.V1", "a b", "", ",", "a\nb", "Upgrade, keep-alive", "websocket", "websoc\u212aet",
+		"wsticket.v1, ticket.x", "app.v1,ticket.a", "app.v1, APP.V1", "a b", "", ",", "a\nb", "Upgrade, keep-alive", "websocket", "websoc\u212aet", "\u00a0websocket",
 		"permessage-deflate; client_max_window_bits, x-webkit-deflate-frame", `x; y="a,b"`, `x; y="10"`, "x;", "x; y = 1", "x; ;y", "x;y=", `x;y="\a"`, `x;y=""`, "\tx\t;\ty=1",
 	} {
 		f.Add(seed, []byte(nil))

@@ -164,3 +164,19 @@ var codes = []struct {
 	{problem.UpstreamFailed, ticket.EndUpstreamFailed, BackOff},
 	{problem.Internal, ticket.EndInternal, BackOff},
 }
+
+// Refused completes e and emits it: something was refused because of err, which
+// has a row in [Refusals].
+func (g *Gate) Refused(ctx context.Context, e ticket.Event, err error) {
+	e.Kind = ticket.EventRefuse
+	if errors.Is(err, ErrLimited) {
+		e.Kind = ticket.EventLimit
+	}
+	if e.Request == (ticket.RequestInfo{}) {
+		e.Request = ticket.RequestOf(ctx)
+	}
+	answer := refusals.Of(err)
+	e.At, e.Err = g.o.Now(), err
+	e.Outcome, e.Reason, e.Attrs = answer.Outcome, answer.Reason, answer.Attrs
+	g.o.Events.Emit(ctx, e)
+}

@@ -216,21 +216,21 @@ func (w *wire) handshake(t *testing.T, choices []byte, extra string) hostile {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &decisions{choices}
-	s := hostile{peer: "203.0.113.9:4711", trusted: c.below(2) == 1, token: issued.Token.Reveal()}
-	target := c.pick("/ws", "http://api.example.com/ws", "/ws/a%2fb", "/ws/%77st1_x", "/ws/$T", "//ws", "/ws;x=$E", "/ws/\xff", "*", "x:y", "http://a@b/ws", "/[ws]")
-	query, lines := c.door()
-	query += c.repeat(4, func() string {
-		return c.pick("&x=1", "&next=%2Fws%3Fticket%3D$E", "&t=$T", "&t=$D", "&$U", "&access_token=$J", "&a=$J", "&%74icket=$T", "&ticket=$T", "&;a", "&n=\xc3\xbc", "#a", "&q=\"<>{}|", "&%2")
+	c := test.NewChoices(choices)
+	s := hostile{peer: "203.0.113.9:4711", trusted: c.Below(2) == 1, token: issued.Token.Reveal()}
+	target := c.Pick("/ws", "http://api.example.com/ws", "/ws/a%2fb", "/ws/%77st1_x", "/ws/$T", "//ws", "/ws;x=$E", "/ws/\xff", "*", "x:y", "http://a@b/ws", "/[ws]")
+	query, lines := door(c)
+	query += c.Repeat(4, func() string {
+		return c.Pick("&x=1", "&next=%2Fws%3Fticket%3D$E", "&t=$T", "&t=$D", "&$U", "&access_token=$J", "&a=$J", "&%74icket=$T", "&ticket=$T", "&;a", "&n=\xc3\xbc", "#a", "&q=\"<>{}|", "&%2")
 	})
 	if query != "" {
 		target += "?" + strings.TrimPrefix(query, "&")
 	}
-	lines = append(lines, "Host: "+c.pick("api.example.com", "api.example.com:8080", "[::1]", "a@b", "a,b", "", "$T"),
+	lines = append(lines, "Host: "+c.Pick("api.example.com", "api.example.com:8080", "[::1]", "a@b", "a,b", "", "$T"),
 		"Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: "+test.HandshakeKey,
-		"Connection: "+c.pick("Upgrade", "keep-alive, Upgrade", ",upgrade,, ", "Upgrade, Origin, X-User", "Upgrade,"+strings.Join(fuzzNames, ",")))
-	for range c.below(8) {
-		lines = append(lines, c.line())
+		"Connection: "+c.Pick("Upgrade", "keep-alive, Upgrade", ",upgrade,, ", "Upgrade, Origin, X-User", "Upgrade,"+strings.Join(fuzzNames, ",")))
+	for range c.Below(8) {
+		lines = append(lines, line(c))
 	}
 	if extra = strings.Trim(blankLines.ReplaceAllString(extra, "\r\n"), "\r\n"); extra != "" {
 		lines = append(lines, strings.Split(extra, "\r\n")...)
@@ -238,7 +238,7 @@ func (w *wire) handshake(t *testing.T, choices []byte, extra string) hostile {
 	s.origin = slices.Contains(lines, "Origin: "+appOrigin)
 	if s.trusted { // The proxy has added its line behind those of the client.
 		s.peer = "127.0.0.1:4711"
-		lines = append(lines, "X-Forwarded-For: "+c.pick("", "192.0.2.66, ", "$T, ", "unknown,", ", ,")+behindProxy)
+		lines = append(lines, "X-Forwarded-For: "+c.Pick("", "192.0.2.66, ", "$T, ", "unknown,", ", ,")+behindProxy)
 	}
 	text := "GET " + target + " HTTP/1.1\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: evil.example\r\n\r\n"
 	s.text = strings.NewReplacer(
@@ -259,34 +259,9 @@ func escaped(text string) string {
 	return out.String()
 }
 
-// decisions reads a decision from each byte of a fuzz input. After the last byte,
-// each is the first alternative.
-type decisions struct{ left []byte }
-
-func (c *decisions) below(n int) int {
-	if len(c.left) == 0 {
-		return 0
-	}
-	first := c.left[0]
-	c.left = c.left[1:]
-	return int(first) % n
-}
-
-func (c *decisions) pick(alternatives ...string) string {
-	return alternatives[c.below(len(alternatives))]
-}
-
-func (c *decisions) repeat(most int, part func() string) string {
-	var text strings.Builder
-	for range c.below(most + 1) {
-		text.WriteString(part())
-	}
-	return text.String()
-}
-
 // door returns a query and header lines with a good credential.
-func (c *decisions) door() (query string, lines []string) {
-	switch c.below(5) {
+func door(c *test.Choices) (query string, lines []string) {
+	switch c.Below(5) {
 	case 0:
 		return "&ticket=$T", nil
 	case 1:
@@ -310,10 +285,10 @@ var fuzzNames = []string{
 	"Proxy", "HTTP2-Settings", "X-App", "Dpop", "User-Agent", "Via",
 }
 
-// line returns a header line.
-func (c *decisions) line() string {
-	name := fuzzNames[c.below(len(fuzzNames))]
-	switch c.below(6) {
+// line returns a line of a header.
+func line(c *test.Choices) string {
+	name := fuzzNames[c.Below(len(fuzzNames))]
+	switch c.Below(6) {
 	case 1:
 		name = strings.ToUpper(name)
 	case 2:
@@ -323,9 +298,9 @@ func (c *decisions) line() string {
 	case 4:
 		name = strings.ReplaceAll(name, "-", ".")
 	case 5:
-		name += c.pick(" ", "\t", "_", ".", "~", "\x00", "\xff")
+		name += c.Pick(" ", "\t", "_", ".", "~", "\x00", "\xff")
 	}
-	return name + ":" + c.pick(" ", "", "\t") + c.pick(
+	return name + ":" + c.Pick(" ", "", "\t") + c.Pick(
 		forged, "", ",", "1.1.1.1", "https://app.example.com/?ticket=$T", "/ws?ticket=$E", "/ws?ticket=$D", "$U", "/a?token=$J", "$J",
 		"a, Bearer $J", "Basic $T", "x=1; t=$T; sid=$S; y=2", "chunked", "0", "5", "100-continue", "a\r\n folded", "a\nX-User: "+forged,
 		"a\rX-User: "+forged, "a\x00b", "\xff", "a\tb ", appOrigin, "app.v1, $T", "close, X-User, Origin, X-Forwarded-For", `"$T"`, "for=1.1.1.1;host=evil",

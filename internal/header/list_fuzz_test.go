@@ -20,7 +20,7 @@ import (
 // Two differences: httphead takes blanks for separators, where an element with a
 // blank in it is one here, and no token; and it knows no tab.
 func FuzzList(f *testing.F) {
-	for _, seed := range []string{"keep-alive, Upgrade", "a\nb, c", ",a ,,b,\n,", "a b", `a, "b, c"`, "a, (b, c)", "a;b", "\ta\t,b", "a,\xff", ""} {
+	for _, seed := range []string{"keep-alive, Upgrade", "a\nb, c", ",a ,,b,\n,", "a b", `a, "b, c"`, "a, (b, c)", "a;b", "a,\u00a0b", "\ta\t,b", "a,\xff", ""} {
 		f.Add(seed, []byte(nil))
 		f.Add("", []byte(seed))
 	}

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"wsticket/internal/relay"
@@ -265,6 +266,35 @@ func transport(t *testing.T, f *fixture) {
 	client.expect(plain(wsframe.Text, "answer"))
 	client.expectEnd()
 	f.expectResult(1006, relay.ByClient)
+	brokenFrames(t, f)
+}
+
+// brokenFrames sends a frame of each side that is refused, right behind a message
+// that is longer than the buffers.
+func brokenFrames(t *testing.T, f *fixture) {
+	t.Helper()
+	payload := strings.Repeat("x", 200<<10)
+	var sending sync.WaitGroup
+	client, app, _ := f.open()
+	sending.Go(func() {
+		client.send(masked(wsframe.Text, payload), plain(wsframe.Text, "not masked"), masked(wsframe.Close, ""))
+	})
+	app.expect(masked(wsframe.Text, payload))
+	app.expectClose(1001, "")
+	client.expect(plain(wsframe.Close, closing(1002, "protocol error")))
+	sending.Wait()
+	_, _ = client.conn.Close(), app.conn.Close()
+	f.expectFault(wsframe.FaultMask, relay.ByClient)
+
+	client, app, _ = f.open()
+	sending.Go(func() {
+		app.send(plain(wsframe.Text, payload), rsv(4, plain(wsframe.Text, "compressed")), plain(wsframe.Close, ""))
+	})
+	client.expect(plain(wsframe.Text, payload), plain(wsframe.Close, closing(1002, "protocol error")))
+	app.expectClose(1002, "protocol error")
+	sending.Wait()
+	_, _ = client.conn.Close(), app.conn.Close()
+	f.expectFault(wsframe.FaultReservedBit, relay.ByUpstream)
 }
 
 // An open tunnel does not keep the request of its handshake.

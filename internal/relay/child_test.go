@@ -29,8 +29,9 @@ import (
 // resources can be measured.
 
 // serveChild serves "echo", "relay URL" or "reverseproxy URL" on a free port and
-// prints its address. The relay has a listener with bounds, as in serve. Then, for each line that it reads, it releases unused memory
-// and prints a line. It returns at the end of stdin.
+// prints its address. The relay has a listener with bounds, as in serve. Then, for
+// each line that it reads, it releases unused memory and prints a line. It returns
+// at the end of stdin.
 func serveChild(what string, stdin io.Reader, stdout io.Writer) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"wsticket/internal/relay"
@@ -35,8 +36,16 @@ func extended(t *testing.T, extension string) (f *fixture, client, app *peer) {
 	return f, client, app
 }
 
-// Whoever breaks a rule is told so. The other side gets what came before, nothing
-// of the frame, and a code that does not accuse it.
+// expectFault waits for the end of a tunnel because of a broken frame.
+func (f *fixture) expectFault(fault wsframe.Fault, by string) {
+	f.t.Helper()
+	if got := f.expectResult(1002, relay.ByRelay); got.Fault != fault || got.FaultBy != by {
+		f.t.Errorf("got fault %q by %q, want %q by %q", got.Fault, got.FaultBy, fault, by)
+	}
+}
+
+// Each side gets what came before, and nothing of the frame. The client is told in
+// any case; an application that did nothing wrong just sees its client go away.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, tt := range test.FrameFaults() {
@@ -51,7 +60,6 @@ func TestFaults(t *testing.T) {
 				extension = "permessage-deflate"
 			}
 			f, client, app := extended(t, extension)
-			want := relay.Result{Code: 1002, By: relay.ByRelay, Fault: tt.Fault, FaultBy: by}
 			if tt.Client {
 				client.send(tt.Before, tt.Bad, "rubbish")
 				app.expect(tt.Before)
@@ -65,12 +73,44 @@ func TestFaults(t *testing.T) {
 				client.expect(tt.Before, plain(wsframe.Close, closing(1002, "protocol error")))
 				app.expectClose(1002, "protocol error")
 			}
-			got := f.leaveAfter(client, app, want.Code, relay.ByRelay)
-			if got.Fault != want.Fault || got.FaultBy != want.FaultBy {
-				t.Errorf("got fault %q by %q, want %q by %q", got.Fault, got.FaultBy, want.Fault, want.FaultBy)
-			}
+			_, _ = client.conn.Close(), app.conn.Close()
+			f.expectFault(tt.Fault, by)
 		})
 	}
+}
+
+// A broken frame may come together with the handshake, or with its answer.
+func TestFaultsInEarlyBytes(t *testing.T) {
+	t.Parallel()
+	t.Run("from the client", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, nil)
+		client := f.dial(request + masked(wsframe.Text, "whole") + plain(wsframe.Text, "not masked"))
+		client.answer()
+		client.expect(plain(wsframe.Close, closing(1002, "protocol error")))
+		app := next(t, f.apps)
+		app.expect(masked(wsframe.Text, "whole"))
+		app.expectClose(1001, "")
+		_, _ = client.conn.Close(), app.conn.Close()
+		f.expectFault(wsframe.FaultMask, relay.ByClient)
+	})
+	t.Run("from the application", func(t *testing.T) {
+		t.Parallel()
+		apps := make(chan *peer, 1)
+		f := newFixture(t, func(o *relay.Options) {
+			o.Upstream = "http://" + application(t, func(p *peer, _ *http.Request) {
+				p.send(switching(key), plain(wsframe.Text, "whole"), masked(wsframe.Text, "masked"))
+				apps <- p
+			})
+		})
+		client := f.dial(request)
+		client.answer()
+		client.expect(plain(wsframe.Text, "whole"), plain(wsframe.Close, closing(1002, "protocol error")))
+		app := next(t, apps)
+		app.expectClose(1002, "protocol error")
+		_, _ = client.conn.Close(), app.conn.Close()
+		f.expectFault(wsframe.FaultMask, relay.ByUpstream)
+	})
 }
 
 // What extensions define passes.
@@ -118,4 +158,63 @@ func TestNoFaultAfterClose(t *testing.T) {
 	if got := f.leaveAfter(client, app, 4000, relay.ByClient); got.Fault != "" {
 		t.Errorf("got fault %q by %q, want none", got.Fault, got.FaultBy)
 	}
+}
+
+// A broken frame ends the tunnel in time, also if the other direction is blocked: the
+// peer to be told reads nothing.
+func TestFaultWhileStalled(t *testing.T) {
+	t.Parallel()
+	for by, bad := range map[string]string{relay.ByClient: plain(wsframe.Text, "x"), relay.ByUpstream: masked(wsframe.Text, "x")} {
+		t.Run("by the "+by, func(t *testing.T) {
+			t.Parallel()
+			f, client, app, _ := open(t, soon)
+			breaker, flooding, frame := client, app, plain
+			if by == relay.ByUpstream {
+				breaker, flooding, frame = app, client, masked
+			}
+			var sending sync.WaitGroup
+			sending.Go(func() { flooding.flood(frame) })
+			test.Wait(t, "something passes", func() bool {
+				s := f.relay.Stats()
+				return s.FromClient.Messages+s.FromUpstream.Messages > 0
+			})
+			breaker.send(bad)
+			f.expectFault(wsframe.FaultMask, by)
+			sending.Wait()
+		})
+	}
+}
+
+// A fault changes nothing about a tunnel that is closing for another reason, and
+// nobody gets a second close frame.
+func TestFaultWhileClosing(t *testing.T) {
+	t.Parallel()
+	t.Run("by the relay", func(t *testing.T) {
+		t.Parallel()
+		f, client, app, tunnel := open(t, soon)
+		tunnel.Close(1001, "over")
+		client.expect(plain(wsframe.Close, closing(1001, "over")))
+		app.expectClose(1001, "over")
+		// It may be cut already.
+		_, _ = io.WriteString(client.conn, plain(wsframe.Text, "not masked")+masked(wsframe.Close, ""))
+		_, _ = io.WriteString(app.conn, masked(wsframe.Text, "masked")+plain(wsframe.Close, ""))
+		client.expectCut()
+		app.expectCut()
+		if got := f.expectResult(1001, relay.ByRelay); got.Fault != "" || got.FaultBy != "" {
+			t.Errorf("got fault %q by %q, want none", got.Fault, got.FaultBy)
+		}
+	})
+	t.Run("by the application", func(t *testing.T) {
+		t.Parallel()
+		f, client, app, _ := open(t, soon)
+		app.send(plain(wsframe.Close, closing(4000, "bye")))
+		client.expect(plain(wsframe.Close, closing(4000, "bye")))
+		client.send(plain(wsframe.Text, "not masked"), masked(wsframe.Close, ""))
+		app.expectClose(1001, "")
+		app.expectEnd()
+		client.expectCut()
+		if got := f.expectResult(4000, relay.ByUpstream); got.Fault != "" || got.FaultBy != "" {
+			t.Errorf("got fault %q by %q, want none", got.Fault, got.FaultBy)
+		}
+	})
 }

@@ -409,16 +409,18 @@ func (f *fixture) leaveAfter(client, app *peer, code uint16, by string) relay.Re
 // flood sends frames from both peers, which read nothing, until the tunnel ends.
 // The caller waits for that.
 func flood(client, app *peer) *sync.WaitGroup {
-	payload := string(make([]byte, 1<<20))
 	var sending sync.WaitGroup
-	for p, frame := range map[*peer]string{client: masked(wsframe.Binary, payload), app: plain(wsframe.Binary, payload)} {
-		sending.Go(func() {
-			for {
-				if _, err := io.WriteString(p.conn, frame); err != nil {
-					return
-				}
-			}
-		})
-	}
+	sending.Go(func() { client.flood(masked) })
+	sending.Go(func() { app.flood(plain) })
 	return &sending
+}
+
+// flood sends frames until the tunnel ends.
+func (p *peer) flood(frame func(wsframe.Opcode, string) string) {
+	message := frame(wsframe.Binary, string(make([]byte, 1<<20)))
+	for {
+		if _, err := io.WriteString(p.conn, message); err != nil {
+			return
+		}
+	}
 }

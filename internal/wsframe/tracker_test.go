@@ -197,7 +197,11 @@ func FuzzTracker(f *testing.F) {
 		f.Add([]byte(stream), client, byte(2), int64(300), []byte{5, 0, 255})
 	}
 	for _, tt := range test.FrameFaults() {
-		f.Add([]byte(tt.Before+tt.Bad+"rubbish"), tt.Client, byte(0), int64(0), []byte{0})
+		extension := byte(0)
+		if tt.Deflate {
+			extension = 1
+		}
+		f.Add([]byte(tt.Before+tt.Bad+"rubbish"), tt.Client, extension, int64(0), []byte{0})
 	}
 	f.Fuzz(func(t *testing.T, stream []byte, client bool, extension byte, limit int64, sizes []byte) {
 		d := direction{client, [...]wsframe.ReservedBits{{}, deflate, unknown}[extension%3], max(limit, 0)}
