@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,20 +47,17 @@ func lastModified(ctx context.Context, db string) (string, error) {
 	}
 	defer answer.Body.Close()
 	switch {
-	case answer.StatusCode >= http.StatusInternalServerError:
-		return "", &unreachableError{fmt.Errorf("it answers %s", answer.Status)}
-	case answer.StatusCode != http.StatusOK:
+	case answer.StatusCode == http.StatusNotFound:
 		return "", fmt.Errorf("%s is no database of vulnerabilities: it answers %s", db, answer.Status)
+	case answer.StatusCode != http.StatusOK: // such as 403 of a filter
+		return "", &unreachableError{fmt.Errorf("it answers %s", answer.Status)}
 	}
 	return modifiedOf(db, answer.Body)
 }
 
-// failed says what a request without an answer means. A wrong certificate is no
-// reason to go on without the database: somebody else has answered.
+// failed says what a request without an answer means: the network, or a filter in
+// between, does not let us ask.
 func failed(err error) error {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return err
-	}
 	if request, ok := errors.AsType[*url.Error](err); ok {
 		err = request.Err // without the address, which is named anyway
 	}

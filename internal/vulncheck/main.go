@@ -31,7 +31,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("vulncheck", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	db := flags.String("db", "https://vuln.go.dev", "the `URL` of the database: https, http or file")
+	db := flags.String("db", "", "the `URL` of the database: https, http or file")
 	report := flags.String("report", "", "a `file` that gets the last line, too")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

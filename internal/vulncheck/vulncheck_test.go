@@ -36,8 +36,10 @@ func TestOutcomes(t *testing.T) {
 		{"another server", serve(t, http.StatusNotFound, "not here"), clean, "vuln: failed: ", false, 1},
 		{"a portal", serve(t, http.StatusOK, "<html>Sign in</html>"), clean, "vuln: failed: ", false, 1},
 		{"JSON of something else", serve(t, http.StatusOK, "{}"), clean, "vuln: failed: ", false, 1},
-		{"a wrong certificate", serveTLS(t), clean, "vuln: failed: ", false, 1},
+		{"a filter", serve(t, http.StatusForbidden, "not from here"), clean, "vuln: skipped, because ", false, 0},
+		{"a filter with a certificate of its own", serveTLS(t), clean, "vuln: skipped, because ", false, 0},
 		{"no files", "file://" + t.TempDir(), clean, "vuln: failed: ", false, 1},
+		{"no address", "", clean, "vuln: failed: ", false, 1},
 		{"no URL", "vuln.go.dev", clean, "vuln: failed: ", false, 1},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
