@@ -50,6 +50,7 @@ const (
 // created that they refuse.
 type fenceTable struct {
 	clustered bool
+	steps     []guardedScript
 	mu        sync.Mutex
 	decision  fencing
 	nodes     map[string]knownFence // by address; by "" if there is one primary
@@ -70,7 +71,7 @@ type knownFence struct {
 }
 
 func newFenceTable(mode FenceMode, clustered bool) *fenceTable {
-	f := &fenceTable{clustered: clustered, nodes: make(map[string]knownFence)}
+	f := &fenceTable{clustered: clustered, steps: newScripts().steps(), nodes: make(map[string]knownFence)}
 	switch mode {
 	case FenceOff:
 		f.decision = fencingOff
@@ -138,6 +139,15 @@ func (f *fenceTable) learn(node, identity string, now time.Time) (record.Fence, 
 	}
 }
 
+// knows reports whether identity is the last one that the node has reported.
+func (f *fenceTable) knows(node, identity string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known, ok := f.nodes[f.nodeKey(node)]
+	fence, primary := record.ParseFence(identity)
+	return ok && primary && fence == known.fence
+}
+
 // forget makes the next Create on the node ask the server.
 func (f *fenceTable) forget(node string) {
 	f.mu.Lock()
@@ -155,21 +165,48 @@ func (f *fenceTable) nodeKey(addr string) string {
 }
 
 // onConnect returns a hook that learns the fence of the server at addr on each
-// new connection. So a restart of the server is noticed before the first command.
+// new connection, and makes a server that is new know the scripts. So a restart of
+// the server is noticed before the first command.
 func (f *fenceTable) onConnect(addr string) connectHook {
 	return func(ctx context.Context, conn *redis.Conn) error {
 		if f.fencing() == fencingOff {
-			return nil
+			return unlessReplied(f.load(ctx, conn))
 		}
 		r, err := send(ctx, conn, "eval", identityScript, 0)
-		if err == nil {
-			_, _ = f.learn(addr, string(r.value), time.Now())
-			return nil
+		if err != nil {
+			f.forget(addr)
+			return unlessReplied(err)
 		}
-		f.forget(addr)
-		if _, ok := errors.AsType[redis.Error](err); ok {
-			return nil // It has replied. The command will get an error of its own.
+		known := f.knows(addr, string(r.value))
+		if _, err := f.learn(addr, string(r.value), time.Now()); err != nil || known {
+			return nil // Other errors are those of the command.
 		}
-		return err // A late reply would be taken for that to the next command.
+		return unlessReplied(f.load(ctx, conn))
 	}
+}
+
+// load makes the server know the scripts. Otherwise the first refusal for each
+// reason would send one more command than later ones, and take longer.
+func (f *fenceTable) load(ctx context.Context, conn *redis.Conn) error {
+	off := f.fencing() == fencingOff
+	for _, step := range f.steps {
+		text := step.fenced.text
+		if off {
+			text = step.unfenced.text
+		}
+		if _, err := send(ctx, conn, "eval", text, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlessReplied returns err, and nil if it is a reply: the command for which the
+// connection was made will get an error of its own. A late reply would be taken
+// for that to the next command.
+func unlessReplied(err error) error {
+	if _, ok := errors.AsType[redis.Error](err); ok {
+		return nil
+	}
+	return err
 }
