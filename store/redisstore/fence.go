@@ -139,15 +139,6 @@ func (f *fenceTable) learn(node, identity string, now time.Time) (record.Fence, 
 	}
 }
 
-// knows reports whether identity is the last one that the node has reported.
-func (f *fenceTable) knows(node, identity string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	known, ok := f.nodes[f.nodeKey(node)]
-	fence, primary := record.ParseFence(identity)
-	return ok && primary && fence == known.fence
-}
-
 // forget makes the next Create on the node ask the server.
 func (f *fenceTable) forget(node string) {
 	f.mu.Lock()
@@ -165,40 +156,43 @@ func (f *fenceTable) nodeKey(addr string) string {
 }
 
 // onConnect returns a hook that learns the fence of the server at addr on each
-// new connection, and makes a server that is new know the scripts. So a restart of
-// the server is noticed before the first command.
+// new connection, and makes the server know the scripts, in one round trip. So a
+// restart of the server is noticed before the first command, and the first refusal
+// for each reason sends no more than later ones, and takes no longer.
 func (f *fenceTable) onConnect(addr string) connectHook {
 	return func(ctx context.Context, conn *redis.Conn) error {
 		if f.fencing() == fencingOff {
-			return unlessReplied(f.load(ctx, conn))
+			return unlessReplied(f.load(ctx, conn, nil))
 		}
-		r, err := send(ctx, conn, "eval", identityScript, 0)
-		if err != nil {
+		identity := onceCmd{redis.NewStringCmd(ctx, "eval", identityScript, 0)}
+		err := f.load(ctx, conn, identity)
+		if r, failed := replyTo(identity.StringCmd, identity.Err()); failed == nil {
+			_, _ = f.learn(addr, string(r.value), time.Now())
+		} else {
 			f.forget(addr)
-			return unlessReplied(err)
+			err = failed
 		}
-		known := f.knows(addr, string(r.value))
-		if _, err := f.learn(addr, string(r.value), time.Now()); err != nil || known {
-			return nil // Other errors are those of the command.
-		}
-		return unlessReplied(f.load(ctx, conn))
+		return unlessReplied(err)
 	}
 }
 
-// load makes the server know the scripts. Otherwise the first refusal for each
-// reason would send one more command than later ones, and take longer.
-func (f *fenceTable) load(ctx context.Context, conn *redis.Conn) error {
+// load sends the scripts without a key, and first before them, if it is not nil.
+func (f *fenceTable) load(ctx context.Context, conn *redis.Conn, first redis.Cmder) error {
 	off := f.fencing() == fencingOff
-	for _, step := range f.steps {
-		text := step.fenced.text
-		if off {
-			text = step.unfenced.text
+	_, err := conn.Pipelined(ctx, func(p redis.Pipeliner) error {
+		if first != nil {
+			_ = p.Process(ctx, first) // which a pipeline only queues
 		}
-		if _, err := send(ctx, conn, "eval", text, 0); err != nil {
-			return err
+		for _, step := range f.steps {
+			text := step.fenced.text
+			if off {
+				text = step.unfenced.text
+			}
+			_ = p.Process(ctx, onceCmd{redis.NewStringCmd(ctx, "eval", text, 0)})
 		}
-	}
-	return nil
+		return nil
+	})
+	return err
 }
 
 // unlessReplied returns err, and nil if it is a reply: the command for which the

@@ -26,7 +26,7 @@ end
 
 	// unlessLoading ends a script that was sent without a key, only to make the
 	// server know it.
-	unlessLoading = `if #KEYS == 0 then return false end
+	unlessLoading = `if #KEYS == 0 then return '' end
 `
 
 	// fencedGuard runs a step only on a primary, and only on records that this
