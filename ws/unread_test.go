@@ -16,7 +16,7 @@ import (
 func TestAHandshakeDoesNotWaitForABody(t *testing.T) {
 	f := newFixture(t, nil)
 	for handshake, status := range map[string]string{
-		request(plain, "+Content-Length: 5"):                                "400 ",
+		request(plain, "+Content-Length: 5"):                                     "400 ",
 		"GET /ws HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 5\r\n\r\n": "426 ",
 	} {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", f.server.Listener.Addr().String())
