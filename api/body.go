@@ -30,8 +30,12 @@ const (
 // readBody returns the body of a request, which must have the media type kind,
 // and nil if the request has none.
 func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, error) {
-	if !unencoded(r.Header["Content-Encoding"]) {
+	wrongType := !isType(r.Header["Content-Type"], kind)
+	switch {
+	case !unencoded(r.Header["Content-Encoding"]):
 		return nil, badHeader(errMediaType, r, "Content-Encoding", "must be absent")
+	case wrongType && r.ContentLength > 0 && r.ContentLength <= maxBody: // It need not come.
+		return nil, badHeader(errMediaType, r, "Content-Type", "must be "+kind)
 	}
 	data, err := readAll(w, r)
 	switch {
@@ -41,7 +45,7 @@ func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, erro
 		return nil, badRequest("body: incomplete")
 	case len(data) == 0:
 		return nil, nil
-	case !isType(r.Header["Content-Type"], kind):
+	case wrongType: // in chunks, which might have been none
 		return nil, badHeader(errMediaType, r, "Content-Type", "must be "+kind)
 	default:
 		return data, nil

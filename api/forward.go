@@ -28,6 +28,7 @@ func (s *Server) forward(c contract) endpoint {
 			return err
 		}
 		asked := s.handshake(r, q)
+		accesslog.KeepClient(r.Context(), asked.ClientIP)
 		ctx := requestContext(r, asked.ClientIP)
 		candidate, err := s.o.Gate.Check(ctx, asked)
 		if err != nil {

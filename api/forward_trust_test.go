@@ -275,6 +275,9 @@ func TestForwardAuthPeers(t *testing.T) {
 		keyed := a.ask(t, "/ws?ticket="+h.mustIssue(t, "").Ticket, "X-Wsticket-Key", "consume-key")
 		keyed.RemoteAddr = row.peer
 		expect(t, row.rule+", with a key", h.internal(t, keyed), 200, "")
+		if got := h.last(t).Request.ClientIP.String(); got != "203.0.113.5" {
+			t.Errorf("%s, with a key: the request is of %s, want the client", row.rule, got)
+		}
 	}
 	var seen ticket.Presentation
 	h := newHouse(t, func(o *parts) {

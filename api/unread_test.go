@@ -107,11 +107,13 @@ func TestNobodyWaitsForABody(t *testing.T) {
 			})
 		}
 	}
-	asking.Go(func() {
-		got, err := untilTheEnd(t.Context(), public, "POST /ws-ticket HTTP/1.1"+alice+"\r\nContent-Length: 5000\r\n\r\n")
-		if err != nil || !strings.HasPrefix(got, "HTTP/1.1 413 ") || !strings.Contains(got, "\r\nConnection: close\r\n") {
-			t.Errorf("a body that is too large: got %q, %v, want 413 and the end", got, err)
-		}
-	})
+	for fields, status := range map[string]int{"Content-Length: 5000": 413, "Content-Length: 10": 415, "Content-Type: text/plain\r\nContent-Length: 10": 415} {
+		asking.Go(func() {
+			got, err := untilTheEnd(t.Context(), public, "POST /ws-ticket HTTP/1.1"+alice+"\r\n"+fields+"\r\n\r\n")
+			if err != nil || !strings.HasPrefix(got, fmt.Sprintf("HTTP/1.1 %d ", status)) || !strings.Contains(got, "\r\nConnection: close\r\n") {
+				t.Errorf("a body with %s: got %q, %v, want %d and the end", fields, got, err, status)
+			}
+		})
+	}
 	asking.Wait()
 }

@@ -102,7 +102,11 @@ const reasonBearerExpired = "bearer_expired"
 func (r Refusal) Write(w http.ResponseWriter) {
 	h := w.Header()
 	for name, value := range r.Header {
-		h.Set(name, value)
+		if name == "Connection" {
+			h.Add(name, value) // Behind the close of a request whose body nobody reads.
+		} else {
+			h.Set(name, value)
+		}
 	}
 	if len(r.Challenges) > 0 {
 		h["Www-Authenticate"] = r.Challenges

@@ -112,6 +112,14 @@ func KeepRequestID(w http.ResponseWriter, r *http.Request, id string) {
 	}
 }
 
+// KeepClient makes addr the client in the entry of the request: the one that a proxy
+// asks about. It does nothing if the request did not come through [Middleware].
+func KeepClient(ctx context.Context, addr netip.Addr) {
+	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
+		rec.entry.ClientIP = addr
+	}
+}
+
 // Middleware gives each request an ID, which it also sets as X-Request-Id of the
 // response, and calls sink once for each request: when the handler returns or
 // panics, or when it hijacks the connection. Panics are passed on. The sink must

@@ -50,6 +50,7 @@ const (
 // created that they refuse.
 type fenceTable struct {
 	clustered bool
+	steps     []guardedScript
 	mu        sync.Mutex
 	decision  fencing
 	nodes     map[string]knownFence // by address; by "" if there is one primary
@@ -70,7 +71,7 @@ type knownFence struct {
 }
 
 func newFenceTable(mode FenceMode, clustered bool) *fenceTable {
-	f := &fenceTable{clustered: clustered, nodes: make(map[string]knownFence)}
+	f := &fenceTable{clustered: clustered, steps: newScripts().steps(), nodes: make(map[string]knownFence)}
 	switch mode {
 	case FenceOff:
 		f.decision = fencingOff
@@ -155,21 +156,51 @@ func (f *fenceTable) nodeKey(addr string) string {
 }
 
 // onConnect returns a hook that learns the fence of the server at addr on each
-// new connection. So a restart of the server is noticed before the first command.
+// new connection, and makes the server know the scripts, in one round trip. So a
+// restart of the server is noticed before the first command, and the first refusal
+// for each reason sends no more than later ones, and takes no longer.
 func (f *fenceTable) onConnect(addr string) connectHook {
 	return func(ctx context.Context, conn *redis.Conn) error {
 		if f.fencing() == fencingOff {
-			return nil
+			return unlessReplied(f.load(ctx, conn, nil))
 		}
-		r, err := send(ctx, conn, "eval", identityScript, 0)
-		if err == nil {
+		identity := onceCmd{redis.NewStringCmd(ctx, "eval", identityScript, 0)}
+		err := f.load(ctx, conn, identity)
+		if r, failed := replyTo(identity.StringCmd, identity.Err()); failed == nil {
 			_, _ = f.learn(addr, string(r.value), time.Now())
-			return nil
+		} else {
+			f.forget(addr)
+			err = failed
 		}
-		f.forget(addr)
-		if _, ok := errors.AsType[redis.Error](err); ok {
-			return nil // It has replied. The command will get an error of its own.
-		}
-		return err // A late reply would be taken for that to the next command.
+		return unlessReplied(err)
 	}
+}
+
+// load sends the scripts without a key, and first before them, if it is not nil.
+func (f *fenceTable) load(ctx context.Context, conn *redis.Conn, first redis.Cmder) error {
+	off := f.fencing() == fencingOff
+	_, err := conn.Pipelined(ctx, func(p redis.Pipeliner) error {
+		if first != nil {
+			_ = p.Process(ctx, first) // which a pipeline only queues
+		}
+		for _, step := range f.steps {
+			text := step.fenced.text
+			if off {
+				text = step.unfenced.text
+			}
+			_ = p.Process(ctx, onceCmd{redis.NewStringCmd(ctx, "eval", text, 0)})
+		}
+		return nil
+	})
+	return err
+}
+
+// unlessReplied returns err, and nil if it is a reply: the command for which the
+// connection was made will get an error of its own. A late reply would be taken
+// for that to the next command.
+func unlessReplied(err error) error {
+	if _, ok := errors.AsType[redis.Error](err); ok {
+		return nil
+	}
+	return err
 }

@@ -24,12 +24,17 @@ local function replid()
 end
 `
 
+	// unlessLoading ends a script that was sent without a key, only to make the
+	// server know it.
+	unlessLoading = `if #KEYS == 0 then return '' end
+`
+
 	// fencedGuard runs a step only on a primary, and only on records that this
 	// primary created. For one that was kept by a replica, a file or another
 	// node it replies FENCED and the identity that the server has now.
 	//
 	// INFO is a third of the script's cost, so it is searched and not parsed.
-	fencedGuard = identify + `if type(info) ~= 'string' or not info:find('\nmaster_replid:', 1, true) then
+	fencedGuard = unlessLoading + identify + `if type(info) ~= 'string' or not info:find('\nmaster_replid:', 1, true) then
   return redis.error_reply('NOFENCE no replication identity')
 end
 if not info:find('\nrole:master\r', 1, true) then return redis.error_reply('READONLY not a primary') end
@@ -38,7 +43,7 @@ local function ours(v) return info:find('\nmaster_replid:' .. v:sub(2, 41) .. '\
 
 	// unfencedGuard runs a step only on records without a fence. One with a
 	// fence was promised more than this guard can hold.
-	unfencedGuard = `local function replid() return nil end
+	unfencedGuard = unlessLoading + `local function replid() return nil end
 local function ours(v) return v:sub(2, 41) == ('\0'):rep(40) end
 `
 
@@ -110,6 +115,11 @@ func newGuardedScript(step string) guardedScript {
 type scripts struct {
 	identity                      script
 	consume, settle, lookup, note guardedScript
+}
+
+// steps returns those that run on tickets.
+func (s scripts) steps() []guardedScript {
+	return []guardedScript{s.consume, s.settle, s.lookup, s.note}
 }
 
 func newScripts() scripts {
