@@ -136,7 +136,7 @@ func (t *Table) readings(sent []string) (read []reading, ok bool) {
 		if end >= 0 {
 			text = text[:end]
 		}
-		if text = strings.TrimFunc(text, unicode.IsSpace); text != "" {
+		if text = strings.TrimFunc(strings.Map(asASCII, text), unicode.IsSpace); text != "" {
 			// Some compare capital letters: those of ı and ſ are I and S.
 			text = strings.ToLower(strings.ToUpper(text))
 			stem, _, _ := strings.Cut(text, ".")
@@ -147,4 +147,16 @@ func (t *Table) readings(sent []string) (read []reading, ok bool) {
 		}
 	}
 	return read, true
+}
+
+// asASCII returns what compatibility forms and Windows take a full-width character
+// for, and drops format characters, which nobody sees.
+func asASCII(r rune) rune {
+	switch {
+	case '\uff01' <= r && r <= '\uff5e':
+		return r - '\uff01' + '!'
+	case unicode.Is(unicode.Cf, r):
+		return -1
+	}
+	return r
 }

@@ -135,6 +135,7 @@ func TestOwner(t *testing.T) {
 		"/ws/admin%3F": "", "/ws/admin%3Fx": "", "/ws/admin%23": "", "/ws/admin%253Fx": "", "/ws/admin/in%3F/a": "",
 		// Case, and letters that have it in common with ASCII.
 		"/ws/ADMIN": "", "/ws/Admin": "", "/ws/aDMIN/": "", "/ws/ADMIN/in/a": "", "/ws/Admin;x": "", "/ws/%41dmin": "",
+		"/ws/%EF%BD%81dmin": "", "/ws/admin%EF%BC%8Ejson": "", "/ws/ad%C2%ADmin": "", "/ws/%EF%BD%81": "chat", "/ws/a%EF%BC%8Fb": "chat", "/ws/%E2%80%8Fa": "chat",
 		"/ws/adm%C4%B1n": "", "/ws/ADM%C4%B0N": "", "/ws/%c1%a1dmin": "", "/ws/%u0061dmin": "",
 		// A format, and what Windows ignores at the end.
 		"/ws/admin.": "", "/ws/admin.json": "", "/ws/ADMIN.Json": "", "/ws/admin%20": "", "/ws/admin%2e": "", "/ws/admin.%20": "",
