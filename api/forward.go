@@ -71,15 +71,19 @@ func (s *Server) handshake(r *http.Request, q question) gate.Handshake {
 	}
 }
 
-// believe returns who asks, and accepts a proxy that may ask, which has no name, and
-// a peer with a client certificate or a key. A key is not looked at in the first two
-// cases: it may be the client's, and a wrong one would count against the proxy.
+// believe returns who asks.
 func (s *Server) believe(c contract, r *http.Request) (keyholder, error) {
+	by, err := s.asker(r)
 	if !c.sharesQuery {
-		if err := s.checkInternalQuery(r.URL.RawQuery); err != nil {
-			return keyholder{}, err
-		}
+		err = s.withQuery(r, err)
 	}
+	return by, err
+}
+
+// asker accepts a proxy that may ask, which has no name, and a peer with a client
+// certificate or a key. A key is not looked at in the first two cases: it may be the
+// client's, and a wrong one would count against the proxy.
+func (s *Server) asker(r *http.Request) (keyholder, error) {
 	if s.mayAsk(r) {
 		return keyholder{}, nil
 	}

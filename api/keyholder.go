@@ -40,11 +40,8 @@ func (by keyholder) mayHave(audience string) bool { return by.key.MayHave(audien
 // and refuses others.
 func (s *Server) keyed(scope string, h func(w http.ResponseWriter, r *http.Request, by keyholder) error) endpoint {
 	return bounded(func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.checkInternalQuery(r.URL.RawQuery); err != nil {
-			return err
-		}
 		by, err := s.authorize(r, scope, bearerKey)
-		if err != nil {
+		if err := s.withQuery(r, err); err != nil {
 			return err
 		}
 		return h(w, r, by)
@@ -139,9 +136,20 @@ func proxyKey(h http.Header) (ticket.Bearer, error) {
 	}
 }
 
+// withQuery returns what a request is refused for: its query, or else err, which is
+// why its caller was refused. Within the limit, what is wrong with the query says
+// more.
+func (s *Server) withQuery(r *http.Request, err error) error {
+	if errors.Is(err, gate.ErrLimited) {
+		return err
+	}
+	return cmp.Or(s.checkInternalQuery(r.URL.RawQuery, err == nil), err)
+}
+
 // checkInternalQuery refuses every query: no internal endpoint has parameters,
-// and what callers put there by mistake are keys and tickets.
-func (s *Server) checkInternalQuery(raw string) error {
+// and what callers put there by mistake are keys and tickets. Keys are looked up for
+// known callers only: anybody else could try out many at once.
+func (s *Server) checkInternalQuery(raw string, known bool) error {
 	if raw == "" {
 		return nil
 	}
@@ -149,7 +157,7 @@ func (s *Server) checkInternalQuery(raw string) error {
 		return err
 	}
 	for p := range parameters(raw) {
-		if s.namesSecret(p.name) || s.isSecret(p.name) || s.isSecret(p.value) {
+		if s.namesSecret(p.name) || isTicket(p.name) || isTicket(p.value) || known && (s.isKey(p.name) || s.isKey(p.value)) {
 			return errCredentialInURL
 		}
 	}
@@ -162,11 +170,14 @@ func (s *Server) namesSecret(name string) bool {
 	return slices.Contains([]string{s.o.Gate.TicketParameter(), "key", "apikey", "api_key", "api-key", "x-wsticket-key"}, gate.PlainName(name))
 }
 
-// isSecret reports whether text is a well-formed ticket or a known key.
-func (s *Server) isSecret(text string) bool {
-	if _, err := ticket.ParseToken(text); err == nil {
-		return true
-	}
+// isTicket reports whether text is a well-formed ticket.
+func isTicket(text string) bool {
+	_, err := ticket.ParseToken(text)
+	return err == nil
+}
+
+// isKey reports whether text is a known key.
+func (s *Server) isKey(text string) bool {
 	if s.o.Keys == nil {
 		return false
 	}

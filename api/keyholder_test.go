@@ -141,6 +141,23 @@ func TestKeysInTheURL(t *testing.T) {
 	h.redeems(t, "after all of it", `{"ticket":"`+made+`"}`)
 }
 
+// TestKeysAreNotGuessedInTheURL: without a good key, a query does not tell known keys
+// from others, and counts like a wrong key.
+func TestKeysAreNotGuessedInTheURL(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/consume", "/introspect", "/auth/traefik"} {
+		h := newHouse(t, func(o *parts) { o.KeyLimit = perMinute(4) })
+		for _, header := range [][]string{nil, {"Authorization", "Bearer wrong", "X-Wsticket-Key", "wrong"}} {
+			for _, guess := range []string{"x=every-key", "x=wrong"} {
+				r := newRequest(t, http.MethodPost, path+"?"+guess, "", header...)
+				expect(t, path+"?"+guess, h.internal(t, r), 400, "invalid_request")
+			}
+		}
+		r := newRequest(t, http.MethodPost, path+"?x=every-key", "")
+		expect(t, path+", after four guesses", h.internal(t, r), 429, "rate_limited")
+	}
+}
+
 // TestKeyLimit: wrong keys are counted, and good ones are not.
 func TestKeyLimit(t *testing.T) {
 	t.Parallel()

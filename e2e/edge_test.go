@@ -138,7 +138,7 @@ origins:  [%q, %q]
 limits:   {per_subject: "0", per_address: "0"}
 ws:       {path: [/ws, "/ws/chat/{room}"]}
 log:      {level: debug}
-`, storeURL, i.file("seal.keys"), issuerName, i.file("issuer.pub.pem"), pageOrigin, otherOrigin))
+`, storeURL+patientStore, i.file("seal.keys"), issuerName, i.file("issuer.pub.pem"), pageOrigin, otherOrigin))
 	return i.file("edge.yaml")
 }
 

@@ -80,6 +80,10 @@ func (i issuer) bearer(t testing.TB, sub string, claims ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// patientStore follows the URL of a Redis in tests that are not about its delays: on a
+// busy machine it may take longer to answer than the default time-out.
+const patientStore = "?timeout=4s"
+
 // config writes a configuration file for one or more replicas. There are no limits,
 // because all clients of the tests have the same address.
 func (i issuer) config(t testing.TB, storeURL string) string {

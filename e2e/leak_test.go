@@ -19,7 +19,7 @@ func TestNothingSecretLeavesTheProcesses(t *testing.T) {
 	redis := testenv.Redis(t, "--appendonly", "yes", "--save", "1 1", "--rdbcompression", "no")
 	commands := monitor(t, redis)
 	idp := newIssuer(t)
-	config := idp.config(t, redis.URL())
+	config := idp.config(t, redis.URL()+patientStore)
 	r := &fullRun{client: newClient(t), a: serve(t, config), b: serve(t, config), secrets: make(map[string]string)}
 	r.bearer = idp.bearer(t, "subject-canary", "email=email-canary@example.com", `groups=["group-canary"]`,
 		"scope=scope-canary", "sid=session-canary")

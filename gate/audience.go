@@ -15,7 +15,7 @@ type AudienceHolder interface{ Audiences() ticket.Audiences }
 
 // newPaths says which audience has which path.
 func (o Options) newPaths(f *ticket.OptionErrors) *wspath.Table {
-	paths := new(wspath.Table)
+	paths := wspath.NewTable(ticket.Unescape)
 	for i, audience := range o.Audiences {
 		field := fmt.Sprintf("Audiences[%d].Paths", i)
 		patterns, err := wspath.ParseAll(audience.Paths)

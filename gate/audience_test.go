@@ -64,6 +64,17 @@ func TestAudienceOfAHandshake(t *testing.T) {
 	}
 }
 
+// TestLongPath: to find out what a path that is escaped very often could be read as
+// takes no more time than with another one of its length. It is before the limits.
+// Level by level, this one would take minutes.
+func TestLongPath(t *testing.T) {
+	t.Parallel()
+	j := newJudge(t, func(o *gate.Options) { o.Audiences = chatAndAdmin() })
+	if c, err := j.checked(t, "/ws/%"+strings.Repeat("25", 1<<20)+"61dmin?ticket=$T", ""); !errors.Is(err, gate.ErrPath) {
+		t.Errorf("got %q, %v, want no audience: unescaped it is /ws/admin", c.Presentation.Audience, err)
+	}
+}
+
 // TestBearerOfAnAudience: a bearer or session that is presented is held to the rule
 // of the audience, at each of the doors that take one.
 func TestBearerOfAnAudience(t *testing.T) {

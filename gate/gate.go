@@ -30,8 +30,7 @@ type Gate struct {
 
 	notes     chan struct{} // has an element for each note that is being written
 	noteLimit *limit.Addresses
-
-	proxies *clientip.Reader
+	proxies   *clientip.Reader
 }
 
 // Handshake is a handshake to judge: a request to this server

@@ -106,7 +106,7 @@ func openssl(t *testing.T, args ...string) {
 // TestConfiguration starts a server as an operator's file says, on another port
 // and without its certificate.
 func TestConfiguration(t *testing.T) {
-	config, key := operator(t, testenv.Redis(t).URL())
+	config, key := operator(t, testenv.Redis(t).URL()+"?timeout=4s")
 	bearer := test.WriteFile(t, "bearer", wsticket(t, "token", "--sub", "alice", "--key", key, "--config", config))
 	flags := []string{"--wsticket", built(t, "wsticket"), "--count", "20"}
 	for name, args := range map[string][]string{

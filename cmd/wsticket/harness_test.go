@@ -169,7 +169,7 @@ type issued struct {
 
 func issue(t testing.TB, host, bearer string) issued {
 	t.Helper()
-	a := send(t, http.MethodPost, "http://"+host+"/ws-ticket", bearer, "")
+	a := answered(t, func() answer { return send(t, http.MethodPost, "http://"+host+"/ws-ticket", bearer, "") })
 	if a.status != http.StatusCreated {
 		t.Fatalf("POST /ws-ticket = %d %s", a.status, a.body)
 	}

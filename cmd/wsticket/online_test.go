@@ -55,8 +55,8 @@ func TestCheckConfigOnline(t *testing.T) {
 		{"an application behind a socket that is not there", "ws.upstream: unix:/nowhere: there is no such socket", status(401), set("ws.upstream=unix:/nowhere")},
 		{"an issuer that is away", "issuer a: 0 keys from " + nobody + "/jwks: ", status(401), set("issuers=[{issuer: a, audience: [b], jwks_url: \"" + nobody + "/jwks\", insecure_allow_private_network: true}]")},
 		{"a store that is away", "store.url: redis at " + strings.TrimPrefix(nobody, "http://") + ": connection refused", status(401), set("store.url=redis://" + strings.TrimPrefix(nobody, "http://"))},
-		{"a store without that database", "there is no database of that number", status(401), set("store.url=" + redis.URL() + "/99")},
-		{"a store without TLS", "does the server speak TLS", status(401), set("store.url=rediss://" + redis.Addr())},
+		{"a store without that database", "there is no database of that number", status(401), set("store.url=" + redis.URL() + "/99" + patientStore)},
+		{"a store without TLS", "does the server speak TLS", status(401), set("store.url=rediss://" + redis.Addr() + "?timeout=2s")},
 	} {
 		args := settings(row.lookup)
 		for _, setting := range row.more {

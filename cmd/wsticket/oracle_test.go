@@ -135,7 +135,7 @@ func issueTo(t *testing.T, p *process, bearer, body, origin string) (made issued
 
 // answered makes a request until there is no outage: on a busy machine Redis may
 // take longer than wsticket waits.
-func answered(t *testing.T, ask func() answer) (got answer) {
+func answered(t testing.TB, ask func() answer) (got answer) {
 	t.Helper()
 	test.Wait(t, "an answer that is no outage", func() bool {
 		got = ask()

@@ -1,10 +1,29 @@
 package wspath_test
 
 import (
-	"net/url"
+	"encoding/hex"
 	"path"
+	"regexp"
 	"strings"
 )
+
+var escape = regexp.MustCompile("%[0-9A-Fa-f]{2}")
+
+// unescapeOnce leaves what is no escape as it is, as some applications do.
+func unescapeOnce(text string) string {
+	return escape.ReplaceAllStringFunc(text, func(e string) string {
+		char, _ := hex.DecodeString(e[1:])
+		return string(char)
+	})
+}
+
+// unescape stands for that of package ticket.
+func unescape(text string) string {
+	for plain := unescapeOnce(text); plain != text; plain = unescapeOnce(text) {
+		text = plain
+	}
+	return text
+}
 
 // readAsAdmin reports whether an application may read a path as /ws/admin: one that
 // unescapes it any number of times, cuts parameters, formats, or all from a question
@@ -15,11 +34,7 @@ func readAsAdmin(text string) bool {
 		if reads(text) || reads(strings.ReplaceAll(text, `\`, "/")) {
 			return true
 		}
-		plain, err := url.PathUnescape(text)
-		if err != nil || plain == text {
-			return false
-		}
-		text = plain
+		text = unescapeOnce(text)
 	}
 	return false
 }

@@ -3,23 +3,27 @@ package wspath
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// Table says whose each path is. The zero Table has no paths. It is safe for
-// concurrent use.
+// Table says whose each path is. It is safe for concurrent use.
 type Table struct {
-	entries []entry
-	owners  int
+	unescape func(string) string
+	entries  []entry
+	owners   int
 }
 
 type entry struct {
 	Pattern
 	owner string
 }
+
+// NewTable returns a Table without paths. What unescape returns has no escape left,
+// however often the text was escaped.
+func NewTable(unescape func(string) string) *Table { return &Table{unescape: unescape} }
 
 // Empty reports whether t has no paths.
 func (t *Table) Empty() bool { return len(t.entries) == 0 }
@@ -75,22 +79,25 @@ func (t *Table) Owner(path string) (owner string, ok bool) {
 // ambiguous reports whether an application might take the segments of a path that
 // matches found for those of another owner.
 func (t *Table) ambiguous(found entry, sent []string) bool {
-	read, ok := readings(sent)
+	read, ok := t.readings(sent)
 	if !ok {
 		return true
 	}
 	return slices.ContainsFunc(t.entries, func(e entry) bool {
 		n := len(e.segments)
-		switch {
-		case e.owner == found.owner || n > len(read) || !similar(e.segments, read[:n]):
+		if e.owner == found.owner || n > len(read) || !similar(e.segments, read[:n]) {
 			return false
-		case len(read) < len(sent):
-			return n == len(read)
-		default:
-			// Two plain segments differ. What stands for a template may look like one.
-			// Some applications take all that is below a path for that path.
-			return e.within(Pattern{segments: found.segments[:n]})
 		}
+		if n == len(read) && n < len(sent) {
+			return true // nothing is left of the other segments
+		}
+		// Two plain segments differ. What stands for a template may look like one.
+		// Some applications take all that is below a path for that path.
+		var above Pattern
+		for _, r := range read[:n] {
+			above.segments = append(above.segments, found.segments[r.place])
+		}
+		return e.within(above)
 	})
 }
 
@@ -100,9 +107,11 @@ func similar(segments []string, read []reading) bool {
 
 // reading is a segment as applications might read it, in lower case.
 type reading struct {
+	// place is which segment it is among those sent.
+	place int
 	// text is completely unescaped, and ends before a semicolon (parameters, which
-	// Tomcat cuts), spaces at the end (which Windows ignores), or where a URL would
-	// end.
+	// Tomcat cuts), or where a URL would end. It has no spaces around it, which
+	// Windows ignores at the end.
 	text string
 	// stem ends before the first dot, which begins a format in Rails and Spring.
 	stem string
@@ -116,10 +125,10 @@ func (r reading) looksLike(plain string) bool {
 // left disappears, as slashes are merged. The path ends where a URL would. If it
 // would be another number of segments when it is unescaped twice, or is not UTF-8,
 // ok is false.
-func readings(sent []string) (read []reading, ok bool) {
-	for _, segment := range sent {
-		text, ok := unescaped(segment)
-		if !ok || !isPlain(text) || !utf8.ValidString(text) {
+func (t *Table) readings(sent []string) (read []reading, ok bool) {
+	for place, segment := range sent {
+		text := t.unescape(segment)
+		if !isPlain(text) || !utf8.ValidString(text) {
 			return nil, false
 		}
 		end := strings.IndexAny(text, ";?#")
@@ -127,11 +136,11 @@ func readings(sent []string) (read []reading, ok bool) {
 		if end >= 0 {
 			text = text[:end]
 		}
-		if text = strings.TrimRight(text, " "); text != "" {
+		if text = strings.TrimFunc(strings.Map(asASCII, text), unicode.IsSpace); text != "" {
 			// Some compare capital letters: those of ı and ſ are I and S.
 			text = strings.ToLower(strings.ToUpper(text))
 			stem, _, _ := strings.Cut(text, ".")
-			read = append(read, reading{text, stem})
+			read = append(read, reading{place, text, stem})
 		}
 		if ends {
 			break
@@ -140,17 +149,14 @@ func readings(sent []string) (read []reading, ok bool) {
 	return read, true
 }
 
-// unescaped unescapes a segment until it does not change, or is malformed.
-func unescaped(segment string) (text string, ok bool) {
-	text, err := url.PathUnescape(segment)
-	if err != nil {
-		return "", false
+// asASCII returns what compatibility forms and Windows take a full-width character
+// for, and drops format characters, which nobody sees.
+func asASCII(r rune) rune {
+	switch {
+	case '\uff01' <= r && r <= '\uff5e':
+		return r - '\uff01' + '!'
+	case unicode.Is(unicode.Cf, r):
+		return -1
 	}
-	for {
-		again, err := url.PathUnescape(text)
-		if err != nil || again == text {
-			return text, true
-		}
-		text = again
-	}
+	return r
 }

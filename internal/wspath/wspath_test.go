@@ -63,7 +63,7 @@ func table(t *testing.T, owners ...string) *wspath.Table {
 }
 
 func addAll(owners []string) (*wspath.Table, error) {
-	all := new(wspath.Table)
+	all := wspath.NewTable(unescape)
 	for _, line := range owners {
 		words := strings.Fields(line)
 		patterns, err := wspath.ParseAll(words[1:])
@@ -123,6 +123,8 @@ func TestOwner(t *testing.T) {
 		// Percent-escapes.
 		"/ws/%61dmin": "", "/ws/adm%69n": "", "/ws/%61%64%6d%69%6e": "", "/%77s/admin": "", "/ws/%2561dmin": "", "/ws/%252561dmin": "",
 		"/ws/%61dmin/in/a": "", "/ws/general/%69n/a": "", "/ws/%zz": "", "/ws/%": "", "/ws/%6": "",
+		// Escapes that are none, which some leave as they are.
+		"/ws/%2561dmin;%25zz": "", "/ws/%2561dmin%3F%25": "", "/ws/%2561dmin.%25zz": "", "/ws/100%25;%25zz": "chat",
 		// A segment that becomes several, or none.
 		"/ws/..%2fadmin": "", "/ws/x%2f..%2fadmin": "", "/ws/x%252f..%252fadmin": "", "/ws/x%5c..%5cadmin": "", "/ws/x%255cadmin": "", `/ws/x\admin`: "",
 		// Dot segments.
@@ -133,9 +135,11 @@ func TestOwner(t *testing.T) {
 		"/ws/admin%3F": "", "/ws/admin%3Fx": "", "/ws/admin%23": "", "/ws/admin%253Fx": "", "/ws/admin/in%3F/a": "",
 		// Case, and letters that have it in common with ASCII.
 		"/ws/ADMIN": "", "/ws/Admin": "", "/ws/aDMIN/": "", "/ws/ADMIN/in/a": "", "/ws/Admin;x": "", "/ws/%41dmin": "",
+		"/ws/%EF%BD%81dmin": "", "/ws/admin%EF%BC%8Ejson": "", "/ws/ad%C2%ADmin": "", "/ws/%EF%BD%81": "chat", "/ws/a%EF%BC%8Fb": "chat", "/ws/%E2%80%8Fa": "chat",
 		"/ws/adm%C4%B1n": "", "/ws/ADM%C4%B0N": "", "/ws/%c1%a1dmin": "", "/ws/%u0061dmin": "",
 		// A format, and what Windows ignores at the end.
 		"/ws/admin.": "", "/ws/admin.json": "", "/ws/ADMIN.Json": "", "/ws/admin%20": "", "/ws/admin%2e": "", "/ws/admin.%20": "",
+		"/ws/%20admin": "", "/ws/admin%C2%A0": "",
 		// Control characters.
 		"/ws/admin%00": "", "/ws/%00admin": "", "/ws/admin%0a": "", "/ws/admin%0d%0ax": "", "/ws/admin%09": "", "/ws/admin%7f": "", "/ws/admin%2500": "", "/ws/\x00": "",
 	} {
@@ -149,9 +153,12 @@ func TestOwner(t *testing.T) {
 // makes it this one's.
 func TestBelow(t *testing.T) {
 	t.Parallel()
-	all := table(t, "chat /ws/{room}/{part} /x/{id}/chat", "admin /ws/admin /x/{id}")
+	all := table(t, "chat /ws/{room}/{part} /ws/{room}/{part}/{id} /x/{id}/chat", "admin /ws/admin /x/{id}")
 	for path, want := range map[string]string{
 		"/ws/a/b": "chat", "/ws/admin": "admin", "/ws/admin/b": "", "/ws/ADMIN/b": "", "/ws/admin;x/b": "", "/x/a": "admin", "/x/a/chat": "chat",
+		// Segments of which nothing is left.
+		"/ws/a/b/c": "chat", "/ws/a/b/;x": "chat", "/ws/a/b/%23general": "chat", "/ws/%20/b/c": "chat",
+		"/ws/admin/;x/c": "", "/ws/;x/admin/c": "", "/ws/admin/%20/c": "", "/ws/%23/admin/c": "chat", "/x/;x/a/b": "",
 	} {
 		if got, _ := all.Owner(path); got != want {
 			t.Errorf("%q: got %q, want %q", path, got, want)
@@ -168,7 +175,7 @@ func TestOneOwner(t *testing.T) {
 			t.Errorf("%q: got %v, want %v", path, ok, want)
 		}
 	}
-	if (&wspath.Table{}).Empty() == all.Empty() {
+	if wspath.NewTable(unescape).Empty() == all.Empty() {
 		t.Error("a table with paths is as empty as one without")
 	}
 }

@@ -25,7 +25,7 @@ func TestCauses(t *testing.T) {
 		{"another password", "redis://:other@" + addr, "wrong user or password", redisstore.OutageDenied},
 		{"a database that is not there", "redis://:hunter2@" + addr + "/99", "no database of that number", redisstore.OutageSetup},
 		{"a server that is no cluster", "redis+cluster://:hunter2@" + addr, "the server is no cluster", redisstore.OutageSetup},
-		{"a server without TLS", "rediss://:hunter2@" + addr, "does the server speak TLS", redisstore.OutageTLS},
+		{"a server without TLS", "rediss://:hunter2@" + addr + "?timeout=1s", "does the server speak TLS", redisstore.OutageTLS},
 		{"another program", "redis://" + greeter(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), "another program than Redis", redisstore.OutageSetup},
 	} {
 		s := openStore(t, row.url)

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -13,9 +14,11 @@ import (
 )
 
 const (
-	// dialTimeout limits an attempt to connect. It is longer than an operation
+	// dialExtra is how much longer an attempt to connect may take than an operation
 	// waits for it, so that a slow connection is there for the next one.
-	dialTimeout = 500 * time.Millisecond
+	dialExtra = 100 * time.Millisecond
+	// minDialTimeout is for operations with less time than the default.
+	minDialTimeout = DefaultTimeout + dialExtra
 	// maxRedirects is how many redirects a command follows on a cluster: to the
 	// node that has the slot (MOVED), and from there to the one that is about to
 	// get it (ASK). A node that redirects a command has not run it.
@@ -29,9 +32,8 @@ type connectHook = func(ctx context.Context, conn *redis.Conn) error
 // newClient returns the client for a target. hookFor makes the hook for the
 // connections to an address; with Sentinels, where the address changes, it gets
 // the name of the primary.
-// handshakes counts the TLS handshakes that wait for the server.
-func newClient(t *target, timeout time.Duration, hookFor func(addr string) connectHook, handshakes *atomic.Int32) redis.UniversalClient {
-	options := hardened(t.client, timeout, handshakes)
+func newClient(t *target, timeout time.Duration, hookFor func(addr string) connectHook, link *handshakes) redis.UniversalClient {
+	options := hardened(t.client, timeout, link)
 	switch t.topology {
 	case sentinel:
 		return newSentinelClient(options, hookFor)
@@ -62,15 +64,15 @@ func newClusterClient(options *redis.UniversalOptions, hookFor func(addr string)
 // hardened adds the options on which single use and the deadlines depend. What
 // sends commands to replicas (ReadOnly, RouteByLatency, RouteRandomly) stays
 // off.
-func hardened(o redis.UniversalOptions, timeout time.Duration, handshakes *atomic.Int32) *redis.UniversalOptions {
+func hardened(o redis.UniversalOptions, timeout time.Duration, link *handshakes) *redis.UniversalOptions {
 	o.MaxRetries = -1 // 0 would mean three
 	o.ContextTimeoutEnabled = true
 	o.ReadTimeout, o.WriteTimeout = timeout, timeout
 	// The context of an operation always ends its wait for a connection before
 	// this does, so that there is one error for one kind of delay.
 	o.PoolTimeout = 2 * timeout
-	o.DialTimeout, o.DialerRetries = dialTimeout, 1
-	o.Dialer = dialer(&o, handshakes)
+	o.DialTimeout, o.DialerRetries = max(timeout+dialExtra, minDialTimeout), 1
+	o.Dialer = dialer(&o, link)
 	// Pipelines share the connection pool: one of their own would be idle most
 	// of the time, and a second one to limit.
 	o.PipelinePoolSize = -1
@@ -84,16 +86,17 @@ func hardened(o redis.UniversalOptions, timeout time.Duration, handshakes *atomi
 // dialer connects as the client library does, but returns a connection that
 // fails in place of an error. After as many errors as the pool has places, the
 // library would stop connecting and try only once a second.
-func dialer(o *redis.UniversalOptions, handshakes *atomic.Int32) func(ctx context.Context, network, addr string) (net.Conn, error) {
+func dialer(o *redis.UniversalOptions, link *handshakes) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	dial, config, timeout := redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout}), o.TLSConfig, o.DialTimeout
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		conn, err := dial(ctx, network, addr)
 		if err == nil && config != nil {
-			handshakes.Add(1)
+			link.waiting.Add(1)
 			conn, err = secure(ctx, conn, addr, config)
-			handshakes.Add(-1)
+			link.silent.Store(errors.Is(err, context.DeadlineExceeded))
+			link.waiting.Add(-1)
 		}
 		if err != nil {
 			return failedConn{err}, nil
@@ -101,6 +104,16 @@ func dialer(o *redis.UniversalOptions, handshakes *atomic.Int32) func(ctx contex
 		return conn, nil
 	}
 }
+
+// handshakes are those of TLS with the servers.
+type handshakes struct {
+	waiting atomic.Int32 // for the server
+	silent  atomic.Bool  // the last one to end has had no answer
+}
+
+// unanswered reports whether the server may be one that does not speak TLS. The
+// operation that waits may notice its own end later than that of the handshake.
+func (h *handshakes) unanswered() bool { return h.waiting.Load() > 0 || h.silent.Load() }
 
 // secure puts TLS on a connection, for the host of the address.
 func secure(ctx context.Context, conn net.Conn, addr string, config *tls.Config) (net.Conn, error) {

@@ -119,7 +119,7 @@ func TestClusterMigrationRace(t *testing.T) {
 func TestClusterMasterKilled(t *testing.T) {
 	t.Parallel()
 	c := testenv.Cluster(t)
-	s := openStore(t, c.URL())
+	s := openHasty(t, c.URL())
 	ids := make([]ticket.ID, 60)
 	for i := range ids {
 		ids[i] = fixture.Create(t, s)

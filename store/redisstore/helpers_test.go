@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"log/slog"
@@ -21,9 +22,16 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is a time-out for tests that are not about it: a hundred callers on
-// a busy machine may all wait for longer than the default.
+// patience is the time-out of stores in tests that are not about it: on a busy machine
+// even one caller may wait for longer than the default.
 const patience = 10 * time.Second
+
+// openHasty is openStore with the default time-out, for tests with a server that does
+// not answer.
+func openHasty(tb testing.TB, url string) *redisstore.Store {
+	tb.Helper()
+	return openWith(tb, url, redisstore.Options{Timeout: redisstore.DefaultTimeout})
+}
 
 // openStore opens a store that the test closes.
 func openStore(tb testing.TB, url string) *redisstore.Store {
@@ -31,10 +39,12 @@ func openStore(tb testing.TB, url string) *redisstore.Store {
 	return openWith(tb, url, redisstore.Options{})
 }
 
-// openWith is openStore with options, of which it sets the retention.
+// openWith is openStore with options, of which it sets the retention, and the
+// time-out if there is none.
 func openWith(tb testing.TB, url string, o redisstore.Options) *redisstore.Store {
 	tb.Helper()
 	o.Retention = fixture.Retention
+	o.Timeout = cmp.Or(o.Timeout, patience)
 	s, err := redisstore.Open(url, o)
 	if err != nil {
 		tb.Fatal(err)

@@ -1,9 +1,9 @@
 package redisstore
 
 import (
+	"cmp"
 	"errors"
 	"strings"
-	"sync/atomic"
 
 	"wsticket/ticket"
 )
@@ -26,7 +26,8 @@ import (
 // or those in ca_file. cert_file and key_file are a client certificate. The
 // files are read once.
 //
-// The query may have client_name, pool_size (of each node), min_idle_conns,
+// The query may have timeout (in place of that of the options, 100ms to 4s, for
+// servers that are far away), client_name, pool_size (of each node), min_idle_conns,
 // max_idle_conns, conn_max_idle_time, conn_max_lifetime (durations such as 5m),
 // with TLS ca_file, cert_file and key_file, and with Sentinels master,
 // sentinel_username and sentinel_password. Single use depends on the other
@@ -47,10 +48,11 @@ func Open(rawURL string, o Options) (*Store, error) {
 		return nil, err
 	}
 	fences := newFenceTable(o.Fence, t.topology == cluster)
-	handshakes := new(atomic.Int32)
-	s := newStore(newClient(t, o.Timeout, fences.onConnect, handshakes), fences, o)
+	o.Timeout = cmp.Or(t.timeout, o.Timeout)
+	link := new(handshakes)
+	s := newStore(newClient(t, o.Timeout, fences.onConnect, link), fences, o)
 	s.link = Link{TLS: t.tls, Authenticated: t.client.Password != "" || t.files.key != "", KeyFile: t.files.path(t.files.key)}
-	s.addrs, s.handshakes = strings.Join(t.client.Addrs, ","), handshakes
+	s.addrs, s.handshakes = strings.Join(t.client.Addrs, ","), link
 	return s, nil
 }
 

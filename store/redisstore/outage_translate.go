@@ -83,7 +83,7 @@ func causeOf(err error) string {
 // no error but the time-out.
 func (s *Store) translate(caller context.Context, err error) error {
 	err = translate(caller, err)
-	if outage, ok := errors.AsType[*OutageError](err); ok && outage.kind == OutageTimeout && s.handshakes.Load() > 0 {
+	if outage, ok := errors.AsType[*OutageError](err); ok && outage.kind == OutageTimeout && s.handshakes.unanswered() {
 		return &OutageError{kind: OutageTLS, cause: "no answer to the TLS handshake: does the server speak TLS at this port? redis:// is without"}
 	}
 	return err

@@ -16,10 +16,8 @@ import (
 	"wsticket/ticket"
 )
 
-// openPipelined opens a store that puts every command into a pipeline.
-func openPipelined(tb testing.TB, url string) *redisstore.Store {
-	tb.Helper()
-	s := openStore(tb, url)
+// pipelined makes a store put every command into a pipeline.
+func pipelined(s *redisstore.Store) *redisstore.Store {
 	redisstore.UsePipeline(s, 1, nil)
 	return s
 }
@@ -28,8 +26,7 @@ func TestConformancePipelined(t *testing.T) {
 	server := testenv.Redis(t)
 	conformWith(t, func(tb testing.TB, o redisstore.Options) (store, twin *redisstore.Store) {
 		store, twin = openWith(tb, server.URL(), o), openWith(tb, server.URL(), o)
-		redisstore.UsePipeline(store, 1, nil)
-		return store, twin
+		return pipelined(store), twin
 	}, server)
 }
 
@@ -38,12 +35,12 @@ func TestFrozenQueue(t *testing.T) {
 	const callers = 256
 	server := testenv.Redis(t)
 	stores := map[string]*redisstore.Store{
-		"pipelined": openPipelined(t, server.URL()), "by threshold": openStore(t, server.URL()), "one by one": openStore(t, server.URL()),
+		"pipelined": pipelined(openHasty(t, server.URL())), "by threshold": openHasty(t, server.URL()), "one by one": openHasty(t, server.URL()),
 	}
 	redisstore.UsePipeline(stores["one by one"], -1, nil)
 	for name, s := range stores {
 		t.Run(name, func(t *testing.T) {
-			cold := openStore(t, server.URL()) // It has no connection yet.
+			cold := openHasty(t, server.URL()) // It has no connection yet.
 			ids := make([]ticket.ID, callers)
 			for i := range ids {
 				ids[i] = fixture.Create(t, s)
@@ -94,7 +91,7 @@ func wantAnswersInTime(t *testing.T, callers int, ask func(i int) error) {
 func TestQueueIsFull(t *testing.T) {
 	const places = 8
 	server := testenv.Redis(t)
-	s := openStore(t, server.URL())
+	s := openHasty(t, server.URL())
 	id := fixture.Create(t, s)
 	redisstore.UsePipeline(s, 1, &redis.AutoPipelineOptions{MaxQueuedCommands: places})
 	fixture.Consume(t, s, id)
@@ -126,7 +123,7 @@ func TestQueueIsFull(t *testing.T) {
 func TestGivesUpInPipeline(t *testing.T) {
 	const callers = 32
 	server := testenv.Redis(t)
-	s := openPipelined(t, server.URL())
+	s := pipelined(openHasty(t, server.URL()))
 	ids := make([]ticket.ID, callers)
 	for i := range ids {
 		ids[i] = fixture.Create(t, s)
@@ -160,7 +157,7 @@ func TestGivesUpInPipeline(t *testing.T) {
 
 // For a caller that gave up before the call, nothing is sent.
 func TestGaveUpBefore(t *testing.T) {
-	s := openPipelined(t, testenv.Redis(t).URL())
+	s := pipelined(openStore(t, testenv.Redis(t).URL()))
 	fixture.Consume(t, s, fixture.Create(t, s)) // loads the script
 	id := fixture.Create(t, s)
 	ctx, giveUp := context.WithCancel(t.Context())
@@ -178,7 +175,7 @@ func TestClusterPipelined(t *testing.T) {
 	t.Parallel()
 	const callers = 96
 	c := testenv.Cluster(t)
-	s := openPipelined(t, c.URL())
+	s := pipelined(openHasty(t, c.URL()))
 	ids := make([]ticket.ID, callers)
 	for i := range ids {
 		ids[i] = fixture.Create(t, s)
@@ -250,7 +247,7 @@ func TestClusterCreatesWhileSlotMoves(t *testing.T) {
 func TestForgetsScriptsInPipeline(t *testing.T) {
 	const callers, rounds = 64, 5
 	server := testenv.Redis(t)
-	s := openPipelined(t, server.URL())
+	s := pipelined(openStore(t, server.URL()))
 	for range rounds {
 		ids := make([]ticket.ID, callers)
 		for i := range ids {
@@ -303,7 +300,7 @@ func TestCloseEndsPipeline(t *testing.T) {
 // the time-outs of the commands in flight.
 func TestCloseWhileFrozen(t *testing.T) {
 	server := testenv.Redis(t)
-	s := openPipelined(t, server.URL())
+	s := pipelined(openHasty(t, server.URL()))
 	fixture.Consume(t, s, fixture.Create(t, s))
 	server.Freeze()
 	var all sync.WaitGroup

@@ -34,7 +34,7 @@ func TestSentinel(t *testing.T) {
 	t.Run("one of them may be frozen", func(t *testing.T) {
 		for _, frozen := range servers.Sentinels() {
 			frozen.Freeze()
-			s := openStore(t, servers.URL())
+			s := openHasty(t, servers.URL())
 			test.Wait(t, "a new ticket", func() bool {
 				return create(t, s) == nil
 			})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,18 +16,17 @@ import (
 // not be put in front of them: with the fence the store refuses what a replica
 // answers, without it tickets could be accepted twice.
 type Store struct {
-	client    redis.UniversalClient
-	pipeline  pipeline
-	prefix    string
-	retention time.Duration
-	timeout   time.Duration
-	mode      FenceMode
-	fences    *fenceTable
-	scripts   scripts
-	addrs     string
-	link      Link
-	// handshakes counts the TLS handshakes that wait for the server.
-	handshakes *atomic.Int32
+	client     redis.UniversalClient
+	pipeline   pipeline
+	prefix     string
+	retention  time.Duration
+	timeout    time.Duration
+	mode       FenceMode
+	fences     *fenceTable
+	scripts    scripts
+	addrs      string
+	link       Link
+	handshakes *handshakes
 }
 
 // newStore returns a store on a client that belongs to it. The options have
@@ -36,7 +34,7 @@ type Store struct {
 func newStore(client redis.UniversalClient, fences *fenceTable, o Options) *Store {
 	s := &Store{
 		client: client, prefix: o.Prefix, retention: o.Retention, timeout: o.Timeout,
-		mode: o.Fence, fences: fences, scripts: newScripts(), handshakes: new(atomic.Int32),
+		mode: o.Fence, fences: fences, scripts: newScripts(), handshakes: new(handshakes),
 	}
 	s.pipeline.init(client, pipelineThreshold, pipelineOptions())
 	return s

@@ -38,7 +38,7 @@ func TestTLSVerifies(t *testing.T) {
 		{"the authorities of the system do not know it", "127.0.0.1:" + port, "", false},
 		{"nor does another one", "127.0.0.1:" + port, "?ca_file=" + other.CAFile, false},
 		{"a name that the certificate does not have", "127.0.0.2:" + port, "?ca_file=" + certs.CAFile, false},
-		{"no TLS where TLS is expected", server.Addr(), "?ca_file=" + certs.CAFile, false},
+		{"no TLS where TLS is expected", server.Addr(), "?timeout=1s&ca_file=" + certs.CAFile, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -42,6 +43,8 @@ type target struct {
 	scheme
 	client redis.UniversalOptions
 	files  tlsFiles
+	// timeout is that of operations, zero if the URL has none.
+	timeout time.Duration
 }
 
 // parseURL parses the grammar that [Open] documents. The faults repeat no part

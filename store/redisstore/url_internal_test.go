@@ -1,9 +1,10 @@
 package redisstore
 
 import (
+	"errors"
+	"os"
 	"reflect"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,24 +18,24 @@ func TestParseURL(t *testing.T) {
 		rule, url string
 		want      target
 	}{
-		{"the least", "redis://h", target{one, options{Addrs: []string{"h:6379"}}, none}},
-		{"a trailing slash is no database", "redis://127.0.0.1:1/", target{one, options{Addrs: []string{"127.0.0.1:1"}}, none}},
-		{"an IPv6 address stands in brackets", "redis://[::1]", target{one, options{Addrs: []string{"[::1]:6379"}}, none}},
-		{"with a port too", "redis://[::1]:7", target{one, options{Addrs: []string{"[::1]:7"}}, none}},
+		{"the least", "redis://h", target{one, options{Addrs: []string{"h:6379"}}, none, 0}},
+		{"a trailing slash is no database", "redis://127.0.0.1:1/", target{one, options{Addrs: []string{"127.0.0.1:1"}}, none, 0}},
+		{"an IPv6 address stands in brackets", "redis://[::1]", target{one, options{Addrs: []string{"[::1]:6379"}}, none, 0}},
+		{"with a port too", "redis://[::1]:7", target{one, options{Addrs: []string{"[::1]:7"}}, none, 0}},
 		{"the password of the default user", "redis://:p%40%3a%2F+w@h/3", target{
-			one, options{Addrs: []string{"h:6379"}, Password: "p@:/+w", DB: 3}, none,
+			one, options{Addrs: []string{"h:6379"}, Password: "p@:/+w", DB: 3}, none, 0,
 		}},
 		{
 			"all parameters",
 			"rediss://u:p@h?client_name=c&pool_size=7&min_idle_conns=1&max_idle_conns=5" +
-				"&conn_max_idle_time=5m&conn_max_lifetime=1h&ca_file=/a%20b&cert_file=c&key_file=k",
+				"&timeout=2s&conn_max_idle_time=5m&conn_max_lifetime=1h&ca_file=/a%20b&cert_file=c&key_file=k",
 			target{scheme{standalone, true, "6379"}, options{
 				Addrs: []string{"h:6379"}, Username: "u", Password: "p", ClientName: "c",
 				PoolSize: 7, MinIdleConns: 1, MaxIdleConns: 5, ConnMaxIdleTime: 5 * time.Minute, ConnMaxLifetime: time.Hour,
-			}, tlsFiles{ca: "/a b", cert: "c", key: "k"}},
+			}, tlsFiles{ca: "/a b", cert: "c", key: "k"}, 2 * time.Second},
 		},
 		{"Sentinels, and the name of the primary", "redis+sentinel://my-name@h1,h2:5/2", target{
-			scheme{sentinel, false, "26379"}, options{Addrs: []string{"h1:26379", "h2:5"}, MasterName: "my-name", DB: 2}, none,
+			scheme{sentinel, false, "26379"}, options{Addrs: []string{"h1:26379", "h2:5"}, MasterName: "my-name", DB: 2}, none, 0,
 		}},
 		{
 			"what has a colon is credentials",
@@ -42,10 +43,10 @@ func TestParseURL(t *testing.T) {
 			target{scheme{sentinel, true, "26379"}, options{
 				Addrs: []string{"h1:26379"}, MasterName: "name",
 				Username: "user", Password: "p", SentinelUsername: "su", SentinelPassword: "s+p",
-			}, none},
+			}, none, 0},
 		},
 		{"some nodes of a cluster", "rediss+cluster://u:p@h1:1,h2", target{
-			scheme{cluster, true, "6379"}, options{Addrs: []string{"h1:1", "h2:6379"}, Username: "u", Password: "p"}, none,
+			scheme{cluster, true, "6379"}, options{Addrs: []string{"h1:1", "h2:6379"}, Username: "u", Password: "p"}, none, 0,
 		}},
 	}
 	for _, tt := range tests {
@@ -114,6 +115,8 @@ func TestParseURLRefuses(t *testing.T) {
 		{"no connections at all", "redis://h?pool_size=0", "pool_size: must be 1 to 1000"},
 		{"a duration without unit", "redis://h?conn_max_lifetime=5", "conn_max_lifetime: must be a duration"},
 		{"a name that Redis refuses", "redis://h?client_name=a+b", "client_name: must be letters"},
+		{"a time-out that nobody waits for", "redis://h?timeout=5s", "timeout: must be 100ms to 4s"},
+		{"one that no server could hold", "redis://h?timeout=1ms", "timeout: must be 100ms to 4s"},
 		{"an empty value", "rediss://h?ca_file=", "ca_file: must not be empty"},
 		{"a certificate without a key", "rediss://h?cert_file=hunter2", "one needs the other"},
 		{"a file that is not there", "rediss://h?ca_file=/hunter2", "ca_file: no such file"},
@@ -165,7 +168,7 @@ func TestClientsAreHardened(t *testing.T) {
 			if len(faults) > 0 {
 				t.Fatal(faults)
 			}
-			c := newClient(target, timeout, newFenceTable(FenceOff, false).onConnect, new(atomic.Int32))
+			c := newClient(target, timeout, newFenceTable(FenceOff, false).onConnect, new(handshakes))
 			t.Cleanup(func() { _ = c.Close() })
 			var o redis.Options // the library keeps "no retries" as 0 or as -1
 			switch c := c.(type) {
@@ -184,9 +187,43 @@ func TestClientsAreHardened(t *testing.T) {
 				t.Fatalf("got a %T", c)
 			}
 			if o.MaxRetries > 0 || !o.ContextTimeoutEnabled || !o.DisableIdentity ||
-				o.ReadTimeout != timeout || o.WriteTimeout != timeout || o.DialTimeout != dialTimeout {
+				o.ReadTimeout != timeout || o.WriteTimeout != timeout || o.DialTimeout <= timeout {
 				t.Errorf("got %+v", o)
 			}
 		})
+	}
+}
+
+// TestTimeoutOfTheURL: it goes before that of the options.
+func TestTimeoutOfTheURL(t *testing.T) {
+	for url, want := range map[string]time.Duration{"redis://h": time.Second, "redis://h?timeout=2s": 2 * time.Second} {
+		s, err := Open(url, Options{Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.timeout != want {
+			t.Errorf("%s: got %s, want %s", url, s.timeout, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSilentHandshake: an operation that notices its time-out after that of the
+// handshake says why, too.
+func TestSilentHandshake(t *testing.T) {
+	link := new(handshakes)
+	s := &Store{handshakes: link}
+	for _, row := range []struct {
+		waiting int32
+		silent  bool
+		want    OutageKind
+	}{{0, false, OutageTimeout}, {1, false, OutageTLS}, {0, true, OutageTLS}} {
+		link.waiting.Store(row.waiting)
+		link.silent.Store(row.silent)
+		if outage, ok := errors.AsType[*OutageError](s.translate(t.Context(), os.ErrDeadlineExceeded)); !ok || outage.Kind() != row.want {
+			t.Errorf("%+v: got %+v, want %s", row, outage, row.want)
+		}
 	}
 }

@@ -14,6 +14,10 @@ import (
 // default.
 const maxConns = 1000
 
+// The bounds of a time-out of operations that is in the URL. Those who wait for a
+// handshake do so for 5 s.
+const minTimeout, maxTimeout = 100 * time.Millisecond, 4 * time.Second
+
 // setParameters takes each parameter of the query at most once.
 func (t *target) setParameters(query string) (faults []error) {
 	known := t.parameters()
@@ -44,6 +48,7 @@ func (t *target) parameters() map[string]func(value string) error {
 		"max_idle_conns":     setConns(&o.MaxIdleConns),
 		"conn_max_idle_time": setDuration(&o.ConnMaxIdleTime),
 		"conn_max_lifetime":  setDuration(&o.ConnMaxLifetime),
+		"timeout":            t.setTimeout,
 	}
 	if t.tls {
 		known["ca_file"] = setText(&t.files.ca)
@@ -56,6 +61,15 @@ func (t *target) parameters() map[string]func(value string) error {
 		known["sentinel_password"] = setText(&o.SentinelPassword)
 	}
 	return known
+}
+
+func (t *target) setTimeout(value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < minTimeout || d > maxTimeout {
+		return fmt.Errorf("must be %s to %s", minTimeout, maxTimeout)
+	}
+	t.timeout = d
+	return nil
 }
 
 func setText(to *string) func(string) error {

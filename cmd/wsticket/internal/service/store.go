@@ -50,7 +50,9 @@ func asBackend[T backend](store T, err error) (backend, error) {
 }
 
 const (
-	pingTimeout  = time.Second
+	// pingTimeout bounds a question to the store of some commands, each of which has
+	// the time-out of the store.
+	pingTimeout  = 5 * time.Second
 	pingInterval = 250 * time.Millisecond
 )
 
