@@ -66,11 +66,11 @@ type Tunnel struct {
 	// isCut tells the pumps to end.
 	isCut atomic.Bool
 
-	mu sync.Mutex
+	mu        sync.Mutex
+	lingering bool
 	// timer first limits the silence of the peers. Once the tunnel is
 	// lingering, it cuts the tunnel at the age lingerUntil. nil: not started.
 	timer       *time.Timer
-	lingering   bool
 	lingerUntil time.Duration
 	running     int     // number of pumps that have not ended
 	ended       *Result // incomplete; nil until it is known how the tunnel ends
