@@ -140,7 +140,7 @@ func TestALargeBodyThatComes(t *testing.T) {
 	for rule, head := range heads("1048576") {
 		synctest.Test(t, func(t *testing.T) {
 			client, conn := net.Pipe()
-			s := &http.Server{Handler: unread.Middleware(http.HandlerFunc(refuse)), ReadTimeout: time.Hour} //nolint:gosec // The bubble has a clock of its own.
+			s := &http.Server{Handler: unread.Middleware(http.HandlerFunc(refuse)), ReadTimeout: time.Hour}
 			served := make(chan error, 1)
 			go func() { served <- s.Serve(&listener{conns: []net.Conn{conn}, closed: make(chan struct{})}) }()
 			sent := make(chan error, 1)
@@ -155,7 +155,7 @@ func TestALargeBodyThatComes(t *testing.T) {
 				t.Errorf("%s: the body was not read: %v", rule, err)
 			}
 			_ = s.Close()
-			<-served
+			_ = <-served
 		})
 	}
 }
