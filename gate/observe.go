@@ -13,10 +13,10 @@ import (
 
 // Observe is a middleware for the access log. It gives each request an ID,
 // which the answer has as X-Request-Id: that of a trusted proxy, or a new one. It
-// finds the client's address once, and emits a [ticket.EventRequest] when the request is answered or its connection
-// is taken over. A request that came through Observe before passes unchanged,
-// so that a handler that is mounted alone and one behind package api are
-// reported in the same way, and once.
+// finds the client's address once, and emits a [ticket.EventRequest] when the
+// request is answered or its connection is taken over. A request that came through
+// Observe before passes unchanged, so that a handler that is mounted alone and one
+// behind package api are reported in the same way, and once.
 //
 // A request whose body is not read is answered at once, and ends its connection:
 // it does not wait for a body that never comes.

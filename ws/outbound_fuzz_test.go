@@ -84,6 +84,7 @@ var outboundSeeds = []struct {
 	{nil, "X_User: mallory\r\nX-User: mallory\r\nx_USER: mallory\r\nX.User: mallory\r\nX-Email: mallory"},
 	{nil, "CF-Connecting-IP: 1.1.1.1\r\nTrue-Client-IP: 1.1.1.1\r\nX_Real_IP: 1.1.1.1\r\nX-Forwarded_For: 1.1.1.1"},
 	{nil, "X-Request-Id: $T"},
+	{nil, "X-Wsticket-Key: k\r\nX-Wsticket-Assertion: a"},
 	{[]byte{1}, "X-Request-Id: $U"},
 	{nil, "Proxy: http://evil.example"},
 	{nil, "Content-Length: 0"},
@@ -278,7 +279,7 @@ func door(c *test.Choices) (query string, lines []string) {
 // fuzzNames are fields that mean something to somebody on the way.
 var fuzzNames = []string{
 	"Origin", "Host", "Connection", "Upgrade", "Cookie", "Authorization", "Referer", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol",
-	"Sec-WebSocket-Extensions", "Sec-WebSocket-Version", "Sec-WebSocket-Accept", "X-User", "X-Email", "X-Wsticket-Id", "X-Request-Id",
+	"Sec-WebSocket-Extensions", "Sec-WebSocket-Version", "Sec-WebSocket-Accept", "X-User", "X-Email", "X-Wsticket-Id", "X-Wsticket-Key", "X-Request-Id",
 	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Uri", "X-Forwarded-Access-Token", "Forwarded",
 	"X-Original-Uri", "X-Original-URL", "X-Rewrite-Url", "X-Envoy-Original-Path", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP",
 	"Fastly-Client-IP", "Transfer-Encoding", "Content-Length", "Expect", "TE", "Trailer", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
@@ -333,6 +334,8 @@ func checkNames(s hostile, r strictRequest) error {
 			return errors.New("a name that some read as another: " + f.name)
 		case !s.trusted && !ours && statement.MatchString(f.name):
 			return errors.New("a stranger states " + f.name + ": " + f.value)
+		case strings.HasPrefix(f.name, "X-Wsticket-") && f.name != "X-Wsticket-Id":
+			return errors.New("a header of ours: " + f.name)
 		case strings.EqualFold(f.name, "Proxy"):
 			return errors.New("a proxy for CGI")
 		}

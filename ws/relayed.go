@@ -88,13 +88,14 @@ func (h *Handler) ask(s *handshake, protocols []string, extensions bool) (*relay
 
 // outbound returns the handshake for the application. What must not reach it, of the
 // client's, is removed first: every credential, and what has the name of an identity
-// header. Then everything is set that is ours, so that nothing can replace or
-// remove it.
+// header, or of any other that only we set or read. Then everything is set that is
+// ours, so that nothing can replace or remove it.
 func (h *Handler) outbound(s *handshake, protocols []string, extensions bool) (*http.Request, error) {
 	out := h.relay.Outbound(h.o.Gate.WithoutCredentials(s.r), h.o.Gate.Trusts(s.r))
 	for _, name := range h.o.Upstream.Identity.Names() {
 		out.Header.Del(withDashes.Replace(name)) // Outbound leaves no other spelling
 	}
+	maps.DeleteFunc(out.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, oursPrefix) })
 	identity, err := h.o.Upstream.Identity.Headers(s.grant)
 	if err != nil {
 		return nil, fmt.Errorf("identity headers: %w", err)
@@ -114,6 +115,10 @@ func (h *Handler) outbound(s *handshake, protocols []string, extensions bool) (*
 	out.Header["X-Request-Id"] = []string{accesslog.RequestID(s.ctx)}
 	return out, nil
 }
+
+// oursPrefix begins the names of headers that are between us and somebody, such as
+// X-Wsticket-Key, in which a program may have sent its API key to the wrong listener.
+const oursPrefix = "X-Wsticket-"
 
 // withDashes replaces what applications may read as a dash.
 var withDashes = strings.NewReplacer("_", "-", ".", "-")

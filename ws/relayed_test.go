@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,19 +89,20 @@ func TestRelayThroughEachDoor(t *testing.T) {
 	f := relayed(t, u, nil)
 	forged := []string{
 		"+X-User: mallory", "+X_User: mallory", "+x-email: m@example.com", "+X-Wsticket-Id: forged",
-		"+X-Forwarded-For: 192.0.2.9", "+Accept-Language: en", "+Cookie: theme=dark; sid=" + marker,
+		"+X-Forwarded-For: 192.0.2.9", "+Accept-Language: en", "+X-Wsticket-Key: " + marker,
 	}
+	and := func(lines ...string) []string { return slices.Concat(forged, lines) }
 	tests := []struct {
 		rule, request string
 		protocol      string // that is answered
 		query, cookie string // that the application sees
 	}{
-		{"query", request("GET /ws?room=1&ticket=$T&x HTTP/1.1", forged[:6]...), "", "room=1&x", ""},
-		{"subprotocol", request(plain, append(forged[:6], "+Sec-WebSocket-Protocol: wsticket.v1, ticket.$T")...), "wsticket.v1", "", ""},
-		{"subprotocol and that of the application", request(plain, append(forged[:6], "+Sec-WebSocket-Protocol: ticket.$T, app.v1, wsticket.v1")...), "app.v1", "", ""},
-		{"header", request(plain, append(forged[:6], "+Authorization: Ticket $T")...), "", "", ""},
-		{"bearer", request(plain, append(forged[:6], "+Authorization: Bearer "+goodBearer)...), "", "", ""},
-		{"cookie", request(plain, append(forged[:6], "+Origin: "+appOrigin, "+Cookie: theme=dark; sid="+goodBearer)...), "", "", "theme=dark"},
+		{"query", request("GET /ws?room=1&ticket=$T&x HTTP/1.1", forged...), "", "room=1&x", ""},
+		{"subprotocol", request(plain, and("+Sec-WebSocket-Protocol: wsticket.v1, ticket.$T")...), "wsticket.v1", "", ""},
+		{"subprotocol and that of the application", request(plain, and("+Sec-WebSocket-Protocol: ticket.$T, app.v1, wsticket.v1")...), "app.v1", "", ""},
+		{"header", request(plain, and("+Authorization: Ticket $T")...), "", "", ""},
+		{"bearer", request(plain, and("+Authorization: Bearer "+goodBearer)...), "", "", ""},
+		{"cookie", request(plain, and("+Origin: "+appOrigin, "+Cookie: theme=dark; sid="+goodBearer)...), "", "", "theme=dark"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -115,7 +117,7 @@ func TestRelayThroughEachDoor(t *testing.T) {
 	}
 	t.Run("first message", func(t *testing.T) {
 		token := f.issue(nil).Token.Reveal()
-		got := f.send(t, request("GET /ws?room=1 HTTP/1.1", append(forged[:6], "+Sec-WebSocket-Protocol: wsticket.v1, app.v1", "+Sec-WebSocket-Extensions: permessage-deflate")...))
+		got := f.send(t, request("GET /ws?room=1 HTTP/1.1", and("+Sec-WebSocket-Protocol: wsticket.v1, app.v1", "+Sec-WebSocket-Extensions: permessage-deflate")...))
 		if got.StatusCode != switching || got.Header.Get("Sec-WebSocket-Protocol") != "app.v1" {
 			t.Fatalf("got %d, protocol %q", got.StatusCode, got.Header.Get("Sec-WebSocket-Protocol"))
 		}

@@ -36,7 +36,7 @@ func TestFloodOfInventedCookies(t *testing.T) {
 	t.Cleanup(app.Close)
 	p := start(t, "serve", "--config", newProvider(t).config(t, "memory:"), "--set", "public.trusted_proxies=[127.0.0.1]",
 		"--set", "limits.per_address=0", "--set", "limits.per_subject=0",
-		"--set", "session.cookie=sid", "--set", "session.lookup_url="+app.URL)
+		"--set", "session.cookie=sid", "--set", "session.lookup_url="+app.URL, "--set", issuerHeader)
 
 	ctx, stop := context.WithCancel(t.Context())
 	var strangers sync.WaitGroup

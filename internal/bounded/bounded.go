@@ -55,7 +55,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 // enter takes the place of a connection, and reports whether there was one.
 func (l *Listener) enter(c *Conn) bool {
 	addr, _ := c.RemoteAddr().(*net.TCPAddr)
-	c.client.Addr = addr.AddrPort().Addr().Unmap()
+	c.client.Addr = addr.AddrPort().Addr().Unmap().WithZone("")
 	c.exempt = l.bounds.Exempt != nil && l.bounds.Exempt(c.client.Addr)
 	var full limit.Full
 	var ok bool

@@ -37,14 +37,15 @@ type Full struct {
 }
 
 // Take takes a place for a client. If there is none, it returns the bound; that
-// of the address comes first. The caller calls [Places.Free] once with the same
-// client.
+// of the address comes first, unless it is as large as that of all. The caller
+// calls [Places.Free] once with the same client.
 func (p *Places) Take(c Client) (full Full, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for n, counts := range p.ofNetwork {
-		if network, counted := c.Network(n); counted && counts[network] >= p.maxOf(n) {
-			return Full{Network: network, Max: p.maxOf(n)}, false
+		most := p.maxOf(n)
+		if network, counted := c.Network(n); counted && most < p.all && counts[network] >= most {
+			return Full{Network: network, Max: most}, false
 		}
 	}
 	if full, ok := p.takeOneLocked(); !ok {

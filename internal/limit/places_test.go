@@ -62,6 +62,23 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestPlacesWithoutShares: where an address may have all places, the bound of all is
+// the one to raise.
+func TestPlacesWithoutShares(t *testing.T) {
+	t.Parallel()
+	for _, ofAddress := range []int{2, 3} {
+		p := limit.NewPlaces(2, ofAddress)
+		for range 2 {
+			if full, ok := p.Take(from("2001:db8::1")); !ok {
+				t.Errorf("%d of an address: got %+v, want a place", ofAddress, full)
+			}
+		}
+		if full, ok := p.Take(from("2001:db8::1")); ok || !full.OfAll || full.Max != 2 {
+			t.Errorf("%d of an address: got %+v, %t, want the bound of all", ofAddress, full, ok)
+		}
+	}
+}
+
 // TestPlacesOfMany: an address of many clients may have half of all, and not more.
 func TestPlacesOfMany(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,7 @@
 // Package proxyheader knows the header fields in which proxies and content
 // delivery networks state who a client is and what it has requested. They mean
 // something from a proxy that is trusted to set them, and nothing from anybody
-// else.
+// else. docs/sidecar.md has the list for users.
 package proxyheader
 
 import (

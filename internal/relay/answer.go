@@ -62,8 +62,8 @@ func (a *Answer) Switched() bool { return a.response.StatusCode == http.StatusSw
 func (a *Answer) Status() int { return a.response.StatusCode }
 
 // Header returns the header of the answer without its hop-by-hop fields
-// (RFC 9110 7.6.1).
-func (a *Answer) Header() http.Header { return withoutHopByHop(a.response.Header) }
+// (RFC 9110 7.6.1), and without X-Request-Id, which is for the caller to set.
+func (a *Answer) Header() http.Header { return answerHeader(a.response.Header) }
 
 // Close closes the connection to the application, unless [Answer.Join] has
 // taken it over. It may be called more than once.

@@ -38,8 +38,8 @@ func TestAcceptOnTheWire(t *testing.T) {
 	for _, tt := range []struct{ rule, lines, want string }{
 		{"the header of the response is kept", "", accept + "Sec-WebSocket-Protocol: wsticket.v1\r\nSet-Cookie: ours=1\r\nX-Request-Id: one\r\n\r\n"},
 		{
-			"the values of the application win", "sec-websocket-protocol: app.v1\r\nx-request-id: two\r\nset-cookie: theirs=1\r\n",
-			accept + "Sec-WebSocket-Protocol: app.v1\r\nSet-Cookie: ours=1\r\nSet-Cookie: theirs=1\r\nX-Request-Id: two\r\n\r\n",
+			"the values of the application win, but for the ID of the request", "sec-websocket-protocol: app.v1\r\nx-request-id: two\r\nset-cookie: theirs=1\r\n",
+			accept + "Sec-WebSocket-Protocol: app.v1\r\nSet-Cookie: ours=1\r\nSet-Cookie: theirs=1\r\nX-Request-Id: one\r\n\r\n",
 		},
 		{
 			"extensions pass byte for byte, and hop-by-hop headers do not pass",
@@ -75,9 +75,9 @@ func TestRefusals(t *testing.T) {
 			"Go away.\n",
 		},
 		{
-			"401, and the values of the application win", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"app\"\r\nX-Request-Id: two\r\nContent-Length: 0\r\n\r\n",
+			"401, and the values of the application win, but for the ID of the request", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"app\"\r\nX-Request-Id: two\r\nContent-Length: 0\r\n\r\n",
 			401,
-			http.Header{"Www-Authenticate": {`Basic realm="app"`}, "Content-Length": {"0"}, "X-Request-Id": {"two"}},
+			http.Header{"Www-Authenticate": {`Basic realm="app"`}, "Content-Length": {"0"}, "X-Request-Id": {"one"}},
 			"",
 		},
 		{

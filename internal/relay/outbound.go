@@ -92,9 +92,11 @@ func isKept(name string, named map[string]bool, trusted bool) bool {
 	case isHopByHop(name, named):
 		return false
 	default:
-		return name != "Content-Length" && name != "Expect" && name != "Proxy" && name != "X-Request-Id"
+		return name != "Content-Length" && name != "Expect" && name != "Proxy" && name != requestID
 	}
 }
+
+const requestID = "X-Request-Id"
 
 const plainName = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -159,13 +161,14 @@ func escapeQuery(raw string) string {
 
 func isNotInQuery(c rune) bool { return c <= ' ' || c == '#' || c > '~' }
 
-// withoutHopByHop returns the fields of an answer's header that are forwarded
-// to the client.
-func withoutHopByHop(h http.Header) http.Header {
+// answerHeader returns the fields of an answer's header that are forwarded to the
+// client. An application has been told the ID of the request. If its answer had
+// another one, the client would report an ID that our log does not have.
+func answerHeader(h http.Header) http.Header {
 	named := connectionNames(h["Connection"])
 	kept := make(http.Header, len(h))
 	for name, values := range h {
-		if !isHopByHop(name, named) {
+		if !isHopByHop(name, named) && name != requestID {
 			kept[name] = values
 		}
 	}

@@ -66,14 +66,14 @@ type Tunnel struct {
 	// isCut tells the pumps to end.
 	isCut atomic.Bool
 
-	mu sync.Mutex
+	mu        sync.Mutex
+	lingering bool
 	// timer first limits the silence of the peers. Once the tunnel is
 	// lingering, it cuts the tunnel at the age lingerUntil. nil: not started.
 	timer       *time.Timer
-	lingering   bool
 	lingerUntil time.Duration
-	running     int    // number of pumps that have not ended
-	ended       Result // its By is empty until the code is known
+	running     int     // number of pumps that have not ended
+	ended       *Result // incomplete; nil until it is known how the tunnel ends
 }
 
 // closeFrames are the contents of the Close frames that the relay sends, and
@@ -155,8 +155,8 @@ func (t *Tunnel) Cut() {
 // recordEnd records how the tunnel ends. Only the first call counts, because
 // everything later is a consequence. The caller holds t.mu.
 func (t *Tunnel) recordEnd(how Result) {
-	if t.ended.By == "" {
-		t.ended = how
+	if t.ended == nil {
+		t.ended = &how
 	}
 }
 
@@ -259,7 +259,7 @@ func (t *Tunnel) finish() {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
-	result := t.ended
+	result := *t.ended
 	result.Duration, result.FromClient, result.FromUpstream = t.age(), t.up.traffic, t.down.traffic
 	t.mu.Unlock()
 	t.relay.openTunnels.Add(-1)

@@ -9,16 +9,10 @@ import (
 	"time"
 )
 
-// What is still read of a body after the answer. A connection that is closed
-// with unread data is reset, and a reset may destroy the answer before the
-// client has read it. So the body of a client that sends it is read, in the
-// bounds within which net/http does so, too.
-const (
-	// wait is how long after the answer.
-	wait = 500 * time.Millisecond
-	// most is how much, in bytes.
-	most = 256 << 10
-)
+// wait is how long after the answer the rest of a body is read. A connection that
+// is closed with unread data is reset, and a reset may destroy the answer before
+// the client has read it.
+const wait = 500 * time.Millisecond
 
 // Middleware answers at once where next does not read the body of a request to
 // its end, such as when it refuses the request. The answer then has "Connection:
@@ -33,11 +27,13 @@ func Middleware(next http.Handler) http.Handler {
 		}
 		b := &body{ReadCloser: r.Body, answer: w.Header()}
 		b.answer.Set("Connection", "close")
-		defer func() { b.finish(w, r) }()
+		served := false
+		defer func() { b.finish(w, served) }()
 		// The server goes by the body in its own request.
 		seen := r.WithContext(r.Context())
 		seen.Body = b
 		next.ServeHTTP(w, seen)
+		served = true
 	})
 }
 
@@ -60,17 +56,19 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// finish bounds the time for which the server waits for the rest of the body.
-func (b *body) finish(w http.ResponseWriter, r *http.Request) {
+// finish bounds the time for which the server waits for the rest of the body, and
+// reads that once the answer is out. The server would read nothing where the client
+// has asked for the end of the connection, and no more than 256 KiB elsewhere. The
+// answer of a handler that has panicked is not sent.
+func (b *body) finish(w http.ResponseWriter, served bool) {
 	if b.read {
 		return
 	}
 	c := http.NewResponseController(w)
-	if c.SetReadDeadline(time.Now().Add(wait)) != nil || !r.Close {
-		return // The server reads on by itself.
+	if c.SetReadDeadline(time.Now().Add(wait)) != nil || !served {
+		return // The server reads on by itself, or closes the connection.
 	}
-	// Where the client has asked for the end of the connection, it does not.
 	if c.Flush() == nil {
-		_, _ = io.CopyN(io.Discard, b.ReadCloser, most)
+		_, _ = io.Copy(io.Discard, b.ReadCloser)
 	}
 }

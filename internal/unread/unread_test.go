@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -31,14 +32,19 @@ func serve(t *testing.T) string {
 		if r.URL.Path == "/abort" {
 			panic(http.ErrAbortHandler)
 		}
-		w.Header().Set("Content-Length", "8")
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = io.WriteString(w, "refused\n")
+		refuse(w, r)
 	})))
 	s.Config.ReadTimeout = time.Hour
 	s.Start()
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
+}
+
+// refuse answers without reading.
+func refuse(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "8")
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = io.WriteString(w, "refused\n")
 }
 
 func dial(t *testing.T, addr string) net.Conn {
@@ -92,16 +98,19 @@ func TestABodyThatNeverComes(t *testing.T) {
 	waiting.Wait()
 }
 
-// TestAnAbortedRequest: a handler that gives up does not wait for the body
-// either.
+// TestAnAbortedRequest: a handler that gives up neither waits for the body nor
+// answers.
 func TestAnAbortedRequest(t *testing.T) {
 	t.Parallel()
-	conn := dial(t, serve(t))
-	if _, err := io.WriteString(conn, "POST /abort HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
-		t.Errorf("got %q, %v, want nothing but the end", got, err)
+	addr := serve(t)
+	for _, line := range []string{"", "Connection: close\r\n"} {
+		conn := dial(t, addr)
+		if _, err := io.WriteString(conn, "POST /abort HTTP/1.1\r\nHost: a\r\n"+line+"Content-Length: 10\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
+			t.Errorf("%q: got %q, %v, want nothing but the end", line, got, err)
+		}
 	}
 }
 
@@ -110,16 +119,11 @@ func TestAnAbortedRequest(t *testing.T) {
 func TestABodyThatComes(t *testing.T) {
 	t.Parallel()
 	addr := serve(t)
-	body := strings.Repeat("a", 32<<10)
-	for rule, head := range map[string]string{
-		"kept alive":       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 32768\r\n\r\n",
-		"the last request": "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 32768\r\n\r\n",
-		"HTTP/1.0":         "POST / HTTP/1.0\r\nContent-Length: 32768\r\n\r\n",
-	} {
+	for rule, head := range heads("32768") {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			conn := dial(t, addr)
-			if _, err := io.WriteString(conn, head+body); err != nil {
+			if _, err := io.WriteString(conn, head+strings.Repeat("a", 32<<10)); err != nil {
 				t.Fatalf("the body: %v", err)
 			}
 			if got, err := io.ReadAll(conn); err != nil || !strings.Contains(string(got), " 401 ") {
@@ -128,6 +132,65 @@ func TestABodyThatComes(t *testing.T) {
 		})
 	}
 }
+
+// TestALargeBodyThatComes: a body is read however large it is. The server itself
+// would read 256 KiB, or nothing.
+func TestALargeBodyThatComes(t *testing.T) {
+	t.Parallel()
+	for rule, head := range heads("1048576") {
+		synctest.Test(t, func(t *testing.T) {
+			client, conn := net.Pipe()
+			s := &http.Server{Handler: unread.Middleware(http.HandlerFunc(refuse)), ReadTimeout: time.Hour}
+			served := make(chan error, 1)
+			go func() { served <- s.Serve(&listener{conns: []net.Conn{conn}, closed: make(chan struct{})}) }()
+			sent := make(chan error, 1)
+			go func() {
+				_, err := io.WriteString(client, head+strings.Repeat("a", 1<<20))
+				sent <- err
+			}()
+			if got, err := io.ReadAll(client); err != nil || !strings.Contains(string(got), " 401 ") {
+				t.Errorf("%s: got %q, %v, want the answer and then the end", rule, got, err)
+			}
+			if err := <-sent; err != nil {
+				t.Errorf("%s: the body was not read: %v", rule, err)
+			}
+			_ = s.Close()
+			_ = <-served
+		})
+	}
+}
+
+// heads are the starts of requests with a body of that length.
+func heads(length string) map[string]string {
+	return map[string]string{
+		"kept alive":       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + length + "\r\n\r\n",
+		"the last request": "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: " + length + "\r\n\r\n",
+		"HTTP/1.0":         "POST / HTTP/1.0\r\nContent-Length: " + length + "\r\n\r\n",
+	}
+}
+
+// listener accepts the connections that it has, and then none.
+type listener struct {
+	conns  []net.Conn
+	closed chan struct{}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	if len(l.conns) == 0 {
+		<-l.closed
+		return nil, net.ErrClosed
+	}
+	conn := l.conns[0]
+	l.conns = l.conns[1:]
+	return conn, nil
+}
+
+func (l *listener) Close() error {
+	close(l.closed)
+	return nil
+}
+
+func (l *listener) Addr() net.Addr { return &net.UnixAddr{Net: "pipe", Name: "pipe"} }
 
 // TestKeepAlive: a connection lives on after a body that was read, and after a
 // request without one.
