@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,13 +86,21 @@ func (c *chaos) awaitQuiet(t *testing.T, before load) {
 func (c *chaos) awaitQuietNode(t *testing.T, n *node, before load) {
 	t.Helper()
 	var now load
-	defer func() { t.Logf("%s (%d processes) has %v", n.name, len(n.all), now) }() // also if it does not become quiet
+	quiet := false
+	defer func() {
+		t.Logf("%s (%d processes) has %v", n.name, len(n.all), now)
+		if !quiet {
+			n.now().signal(t, syscall.SIGQUIT) // its log then shows all goroutines
+			n.now().exit(t)
+		}
+	}()
 	test.Wait(t, n.name+" is quiet", func() bool {
 		c.client.http.CloseIdleConnections()
 		var ok bool
 		now, ok = c.load(t.Context(), t, n)
 		return ok && now.goroutines <= before.goroutines+spare && now.descriptors <= before.descriptors+spare && now.connections == 0
 	})
+	quiet = true
 	if now.resident > mostMemory {
 		t.Errorf("%s: got %d bytes of memory, want at most %d", n.name, now.resident, mostMemory)
 	}

@@ -53,13 +53,16 @@ func TestChaos(t *testing.T) {
 
 	c.keys.lie(newDice(*seed, 1))
 	calm := c.storm(t)
+	defer func() { // also where the test ends early
+		calm()
+		c.ledger.report(t)
+	}()
 	c.trouble(t, newDice(*seed, 0), length)
 	c.keys.repent()
 	calm()
 	c.awaitWork(t, everybody...)
 	c.awaitQuiet(t, before)
 	c.stop(t)
-	c.ledger.report(t)
 	c.search(t)
 }
 
