@@ -178,7 +178,7 @@ func (c *chaos) round(t *testing.T, d *dice, ofRedis, ofNode fault) {
 	if ofRedis.after != nil {
 		ofRedis.after(t)
 	}
-	t.Logf("%-32s + %-22s for %4.1f s, everybody is back after %4.1f s",
+	t.Logf("%-31s + %-31s for %4.1f s, everybody is back after %4.1f s",
 		both[0].name, both[1].name, broken.Seconds(), (time.Since(start) - broken).Seconds())
 }
 
