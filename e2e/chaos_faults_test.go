@@ -3,7 +3,9 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,18 +17,74 @@ import (
 type fault struct {
 	name       string
 	begin, end func(t *testing.T)
+	after      func(t *testing.T) // when clients get in again; may be nil
 }
 
 // redisFaults returns what happens to Redis.
 func (c *chaos) redisFaults() []fault {
 	restart := func(*testing.T) { c.redis.Restart() }
+	var kept []held
 	return []fault{
-		{"Redis is killed", func(t *testing.T) { t.Helper(); c.saveRedis(t); c.redis.Kill() }, restart},
+		{name: "Redis is killed", begin: func(t *testing.T) { t.Helper(); c.saveRedis(t); c.redis.Kill() }, end: restart},
 		// Tickets that were spent in the meantime are not spent in the file.
-		{"Redis goes back to an old state", c.saveRedis, restart},
-		{"Redis freezes", func(*testing.T) { c.redis.Freeze() }, func(*testing.T) { c.redis.Thaw() }},
-		{"Redis is flushed", func(t *testing.T) { t.Helper(); c.tellRedis(t, "flushall") }, func(*testing.T) {}},
+		{name: "Redis goes back to an old state", begin: func(t *testing.T) {
+			t.Helper()
+			kept = c.hold(t)
+			c.saveRedis(t)
+			c.presentAll(t, "a ticket that Redis has saved", kept)
+		}, end: restart, after: func(t *testing.T) { t.Helper(); c.presentAll(t, "a ticket that Redis has restored", kept) }},
+		{name: "Redis freezes", begin: func(*testing.T) { c.redis.Freeze() }, end: func(*testing.T) { c.redis.Thaw() }},
+		{name: "Redis is flushed", begin: func(t *testing.T) { t.Helper(); c.tellRedis(t, "flushall") }, end: func(*testing.T) {}},
 	}
+}
+
+// held is a ticket that is presented later, at a node.
+type held struct {
+	issued
+
+	node *node
+}
+
+// hold gets some tickets of each node that answers.
+func (c *chaos) hold(t *testing.T) []held {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), hostility)
+	defer cancel()
+	const each = 4
+	found := make(chan held, each*len(c.nodes))
+	var all sync.WaitGroup
+	for _, n := range c.nodes {
+		for range each {
+			all.Go(func() {
+				if got, ok := c.issue(ctx, "a client that waits", n.now(), c.bearers[0][0]); ok {
+					found <- held{got, n}
+				}
+			})
+		}
+	}
+	all.Wait()
+	close(found)
+	var tickets []held
+	for got := range found {
+		tickets = append(tickets, got)
+	}
+	return tickets
+}
+
+// presentAll presents tickets at once.
+func (c *chaos) presentAll(t *testing.T, what string, tickets []held) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), hostility)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, h := range tickets {
+		a, s := c.ledger.begin(relayed, h.ID), h.node.now()
+		all.Go(func() {
+			_, result, err := dialAndOpen(ctx, s.public, "", doorQuery.handshake(s.public, h.Token, attemptHeader+": "+a.name))
+			c.ledger.settle(what, a, result, err)
+		})
+	}
+	all.Wait()
 }
 
 // nodeFaults returns what happens to a node. The first node only freezes, so that what
@@ -37,18 +95,18 @@ func (c *chaos) nodeFaults(d *dice) []fault {
 		return func(t *testing.T) { t.Helper(); n.now().signal(t, sig) }
 	}
 	return []fault{
-		{one.name + " gets SIGTERM", signal(one, syscall.SIGTERM), func(t *testing.T) {
+		{name: one.name + " gets SIGTERM", begin: signal(one, syscall.SIGTERM), end: func(t *testing.T) {
 			t.Helper()
 			one.wantExit(t)
 			one.start(t)
 		}},
-		{other.name + " is killed", signal(other, syscall.SIGKILL), func(t *testing.T) {
+		{name: other.name + " is killed", begin: signal(other, syscall.SIGKILL), end: func(t *testing.T) {
 			t.Helper()
 			other.now().exit(t)
 			other.start(t)
 		}},
-		{anyone.name + " freezes", signal(anyone, syscall.SIGSTOP), signal(anyone, syscall.SIGCONT)},
-		{"every node goes on", func(*testing.T) {}, func(*testing.T) {}},
+		{name: anyone.name + " freezes", begin: signal(anyone, syscall.SIGSTOP), end: signal(anyone, syscall.SIGCONT)},
+		{name: "every node goes on", begin: func(*testing.T) {}, end: func(*testing.T) {}},
 	}
 }
 
@@ -117,7 +175,10 @@ func (c *chaos) round(t *testing.T, d *dice, ofRedis, ofNode fault) {
 	ofNode.end(t)
 	broken := time.Since(start)
 	c.awaitWork(t, c.bearers[0]...)
-	t.Logf("%-32s + %-22s for %4.1f s, everybody is back after %4.1f s",
+	if ofRedis.after != nil {
+		ofRedis.after(t)
+	}
+	t.Logf("%-31s + %-31s for %4.1f s, everybody is back after %4.1f s",
 		both[0].name, both[1].name, broken.Seconds(), (time.Since(start) - broken).Seconds())
 }
 

@@ -93,7 +93,7 @@ func (c *chaos) stay(ctx context.Context, d *dice) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	a, s := c.ledger.begin(relayed, ""), c.any(d)
-	conn, got, err := dialAndOpen(ctx, s, "", withBearer(s, bearer, a))
+	conn, got, err := dialAndOpen(ctx, s.public, "", withBearer(s, bearer, a))
 	c.ledger.settle("a client that stays", a, got, err)
 	if err != nil || !got.is(admitted) {
 		return
@@ -101,8 +101,8 @@ func (c *chaos) stay(ctx context.Context, d *dice) {
 	c.ledger.count("end at a client that stays", conn.receive(ctx).String())
 }
 
-// race presents one ticket to all nodes at once, at each through several doors, and to
-// /consume. Some presentations repeat the same attempt, as a proxy would.
+// race presents one ticket to all nodes at once, at each through several doors, to
+// /consume and to /auth/nginx. Some presentations repeat the same attempt, as a proxy would.
 func (c *chaos) race(ctx context.Context, d *dice) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -115,7 +115,7 @@ func (c *chaos) race(ctx context.Context, d *dice) {
 	show := func(s server, a *try, request string) {
 		all.Go(func() {
 			<-begin
-			_, result, err := dialAndOpen(ctx, s, "", request)
+			_, result, err := dialAndOpen(ctx, s.public, "", request)
 			c.ledger.settle("a race for one ticket", a, result, err)
 		})
 	}
@@ -134,7 +134,11 @@ func (c *chaos) race(ctx context.Context, d *dice) {
 	}
 	all.Go(func() {
 		<-begin
-		c.consume(ctx, "a race for one ticket, at /consume", c.any(d), got)
+		c.consume(ctx, "a race for one ticket, at /consume", s, got)
+	})
+	all.Go(func() {
+		<-begin
+		c.ask(ctx, "a race for one ticket, at /auth/nginx", s, got)
 	})
 	close(begin)
 	all.Wait()
@@ -150,7 +154,7 @@ func (c *chaos) steal(ctx context.Context, d *dice) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	a, s := c.ledger.begin(relayed, got.ID), c.any(d)
-	_, result, err := dialAndOpen(ctx, s, "", doorQuery.handshake(s.public, got.Token, attemptHeader+": "+a.name))
+	_, result, err := dialAndOpen(ctx, s.public, "", doorQuery.handshake(s.public, got.Token, attemptHeader+": "+a.name))
 	c.ledger.settle("a thief with a ticket of somebody else", a, result, err)
 }
 
@@ -162,11 +166,31 @@ func (c *chaos) consume(ctx context.Context, what string, s server, got issued) 
 	switch {
 	case err != nil || result.status != http.StatusOK:
 	case strings.Contains(result.body, `"active":true`):
-		result = admitted
+		result = active
 	default:
-		result = refused
+		result = inactive
 	}
 	c.ledger.settle(what, a, result, err)
+}
+
+// ask asks about a handshake with a ticket, like nginx.
+func (c *chaos) ask(ctx context.Context, what string, s server, got issued) {
+	a := c.ledger.begin(consumed, got.ID)
+	_, result, err := dialAndOpen(ctx, s.internal, "", questionOfNginx(s, got.Token))
+	switch {
+	case err != nil:
+	case result.status == http.StatusOK:
+		result = active
+	case result.code == unavailable.code: // nginx is told 403
+		result.status = unavailable.status
+	}
+	c.ledger.settle(what, a, result, err)
+}
+
+// questionOfNginx returns the question of nginx about a handshake, with a new key.
+func questionOfNginx(s server, token string) string {
+	return strings.Replace(door("").handshake(s.internal, "", "X-Original-Method: GET", "X-Original-Uri: /ws?ticket="+token,
+		"X-Forwarded-Host: "+s.public, "X-Forwarded-Proto: http", "X-Forwarded-For: 127.0.0.1"), "GET /ws ", "GET /auth/nginx ", 1)
 }
 
 // retry presents one attempt two times to two nodes, one after the other, like a proxy
@@ -185,7 +209,7 @@ func (c *chaos) retry(ctx context.Context, d *dice) {
 		if request == "" {
 			request = doorHeader.handshake(s.public, got.Token, attemptHeader+": "+a.name)
 		}
-		_, result, err := dialAndOpen(ctx, s, "", request)
+		_, result, err := dialAndOpen(ctx, s.public, "", request)
 		c.ledger.settle("a proxy that repeats a handshake", a, result, err)
 	}
 }
@@ -197,8 +221,8 @@ func withBearer(s server, bearer string, a *try) string {
 
 // dialAndOpen opens a connection from an address of this machine for one request. The
 // connection is closed when ctx ends.
-func dialAndOpen(ctx context.Context, s server, from, request string) (gobwasConn, answer, error) {
-	conn, err := dialFrom(ctx, s, from)
+func dialAndOpen(ctx context.Context, addr, from, request string) (gobwasConn, answer, error) {
+	conn, err := dialFrom(ctx, addr, from)
 	if err != nil {
 		return gobwasConn{}, answer{}, err
 	}

@@ -48,8 +48,10 @@ func attacks() []attack {
 		{"a forged bearer", forgeBearer},
 		{"a bearer in the URL", bearerInURL},
 		{"a ticket from a foreign page", foreignPage},
+		{"a ticket for another path", ticketForAnotherPath},
 		{"a ticket in X-Request-Id", ticketInRequestID},
-		{"a spent ticket in headers that proxies set", ticketBesideTicket},
+		{"a spent ticket in other headers", ticketBesideTicket},
+		{"a question of no proxy", askUninvited},
 		{"a receipt of somebody else", foreignReceipt},
 		{"a wrong API key", wrongKey},
 		{"a first message that never comes", silentSocket},
@@ -69,7 +71,7 @@ func (c *chaos) assault(ctx context.Context, d *dice, player int) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	got, err := next.do(ctx, attacker{c, d, fmt.Sprint("127.0.0.", 2+player)}, c.any(d))
-	c.ledger.count("hostile: "+next.name, outcomeOf(got, err))
+	c.ledger.answered("hostile: "+next.name, got, err)
 }
 
 // raw returns an attack that sends bytes and waits.
@@ -77,13 +79,13 @@ func raw(bytes string) func(ctx context.Context, h attacker, s server) (answer, 
 	return func(ctx context.Context, h attacker, s server) (answer, error) {
 		ctx, cancel := context.WithTimeout(ctx, hostility)
 		defer cancel()
-		return h.never(ctx, s, bytes)
+		return h.never(ctx, s.public, bytes)
 	}
 }
 
 // never sends a request that must not be admitted.
-func (h attacker) never(ctx context.Context, s server, request string) (answer, error) {
-	_, got, err := dialAndOpen(ctx, s, h.from, request)
+func (h attacker) never(ctx context.Context, addr, request string) (answer, error) {
+	_, got, err := dialAndOpen(ctx, addr, h.from, request)
 	if err == nil && got.status < http.StatusBadRequest {
 		h.ledger.wrongf("%d for %.60q", got.status, request)
 	}
@@ -91,7 +93,7 @@ func (h attacker) never(ctx context.Context, s server, request string) (answer, 
 }
 
 func dripHeaders(ctx context.Context, h attacker, s server) (answer, error) {
-	conn, err := dialFrom(ctx, s, h.from)
+	conn, err := dialFrom(ctx, s.public, h.from)
 	if err != nil {
 		return answer{}, err
 	}
@@ -113,7 +115,7 @@ func idleConnections(ctx context.Context, h attacker, s server) (answer, error) 
 	ctx, cancel := context.WithTimeout(ctx, hostility)
 	defer cancel()
 	for range 100 {
-		conn, err := dialFrom(ctx, s, h.from)
+		conn, err := dialFrom(ctx, s.public, h.from)
 		if err != nil {
 			return answer{}, err
 		}
@@ -127,7 +129,7 @@ func inventTicket(ctx context.Context, h attacker, s server) (answer, error) {
 	// The grammar is right but for the checksum, or nearly.
 	token := fmt.Sprintf("wst1_%043d%06d", h.dice.Uint32(), h.dice.IntN(1_000_000))
 	a := h.ledger.begin(hostile, "")
-	return h.never(ctx, s, doorQuery.handshake(s.public, token, attemptHeader+": "+a.name))
+	return h.never(ctx, s.public, doorQuery.handshake(s.public, token, attemptHeader+": "+a.name))
 }
 
 // forgeBearer changes a valid bearer: another subject, no signature, another algorithm.
@@ -149,12 +151,12 @@ func forgeBearer(ctx context.Context, h attacker, s server) (answer, error) {
 	if got, _, err := h.client.issue(ctx, s, forgery); err == nil && got.Token != "" {
 		h.ledger.wrongf("a ticket for a forged bearer")
 	}
-	return h.never(ctx, s, withBearer(s, forgery, h.ledger.begin(hostile, "")))
+	return h.never(ctx, s.public, withBearer(s, forgery, h.ledger.begin(hostile, "")))
 }
 
 func bearerInURL(ctx context.Context, h attacker, s server) (answer, error) {
 	a := h.ledger.begin(hostile, "")
-	return h.never(ctx, s, doorQuery.handshake(s.public, h.bearer(h.dice), attemptHeader+": "+a.name))
+	return h.never(ctx, s.public, doorQuery.handshake(s.public, h.bearer(h.dice), attemptHeader+": "+a.name))
 }
 
 // withTicket gets a ticket for an attack.
@@ -169,7 +171,26 @@ func withTicket(ctx context.Context, h attacker, s server, do func(got issued) (
 func foreignPage(ctx context.Context, h attacker, s server) (answer, error) {
 	return withTicket(ctx, h, s, func(got issued) (answer, error) {
 		a := h.ledger.begin(hostile, got.ID)
-		return h.never(ctx, s, doorQuery.handshake(s.public, got.Token, "Origin: https://foreign.example", attemptHeader+": "+a.name))
+		return h.never(ctx, s.public, doorQuery.handshake(s.public, got.Token, "Origin: https://foreign.example", attemptHeader+": "+a.name))
+	})
+}
+
+func ticketForAnotherPath(ctx context.Context, h attacker, s server) (answer, error) {
+	got, a, err := h.client.issueFor(ctx, s, h.bearer(h.dice), "admin")
+	h.ledger.answered("a hostile client asks for a ticket", a, err)
+	if err != nil || got.Token == "" {
+		return answer{code: "no ticket"}, nil
+	}
+	h.ledger.keep(got)
+	attempt := h.ledger.begin(hostile, got.ID)
+	return h.never(ctx, s.public, doorQuery.handshake(s.public, got.Token, attemptHeader+": "+attempt.name))
+}
+
+// askUninvited asks about a handshake like nginx, without being a proxy that may.
+func askUninvited(ctx context.Context, h attacker, s server) (answer, error) {
+	return withTicket(ctx, h, s, func(got issued) (answer, error) {
+		h.ledger.begin(hostile, got.ID)
+		return h.never(ctx, s.internal, questionOfNginx(s, got.Token))
 	})
 }
 
@@ -179,7 +200,7 @@ func ticketInRequestID(ctx context.Context, h attacker, s server) (answer, error
 		if h.dice.IntN(2) == 0 {
 			id = id[len("wst1_"):] // could be the ID of a request
 		}
-		return h.never(ctx, s, doorQuery.handshake(s.public, "wst1_", "X-Request-Id: "+id, attemptHeader+": "+a.name))
+		return h.never(ctx, s.public, doorQuery.handshake(s.public, "wst1_", "X-Request-Id: "+id, attemptHeader+": "+a.name))
 	})
 }
 
@@ -191,7 +212,7 @@ func ticketBesideTicket(ctx context.Context, h attacker, s server) (answer, erro
 			a := h.ledger.begin(relayed, got.ID)
 			request := doorQuery.handshake(s.public, got.Token, attemptHeader+": "+a.name, "X-Request-Id: "+spent.Token[len("wst1_"):],
 				"X-Original-Uri: /ws?ticket="+spent.Token, "X-Forwarded-Uri: /ws?ticket="+spent.Token)
-			_, result, err := dialAndOpen(ctx, s, h.from, request)
+			_, result, err := dialAndOpen(ctx, s.public, h.from, request)
 			h.ledger.settle("a ticket beside a spent one", a, result, err)
 			return result, err
 		})
@@ -227,7 +248,7 @@ func silentSocket(ctx context.Context, h attacker, s server) (answer, error) {
 func firstMessage(bytes string) func(ctx context.Context, h attacker, s server) (answer, error) {
 	return func(ctx context.Context, h attacker, s server) (answer, error) {
 		a := h.ledger.begin(hostile, "")
-		conn, got, err := dialAndOpen(ctx, s, h.from, door("").handshake(s.public, "", attemptHeader+": "+a.name))
+		conn, got, err := dialAndOpen(ctx, s.public, h.from, door("").handshake(s.public, "", attemptHeader+": "+a.name))
 		if err != nil || !got.is(admitted) {
 			return got, err
 		}
@@ -261,7 +282,7 @@ func badFrame(frame []byte) func(ctx context.Context, h attacker, s server) (ans
 // connect is admitted with a bearer.
 func (h attacker) connect(ctx context.Context, s server) (gobwasConn, answer, error) {
 	a := h.ledger.begin(relayed, "")
-	conn, got, err := dialAndOpen(ctx, s, h.from, withBearer(s, h.bearer(h.dice), a))
+	conn, got, err := dialAndOpen(ctx, s.public, h.from, withBearer(s, h.bearer(h.dice), a))
 	h.ledger.settle("a hostile client with a bearer", a, got, err)
 	return conn, got, err
 }

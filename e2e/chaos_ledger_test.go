@@ -31,12 +31,18 @@ type try struct {
 	arrivals               int // at applications
 }
 
+// The answers to backends and proxies, which ask for somebody else.
+var (
+	active   = answer{status: http.StatusOK, code: "active"}
+	inactive = answer{status: http.StatusOK, code: "inactive"}
+)
+
 // attemptKind says what may become of an attempt.
 type attemptKind int
 
 const (
 	relayed  attemptKind = iota // who wins reaches an application
-	consumed                    // at /consume: who wins reaches no application
+	consumed                    // at /consume or /auth/nginx: who wins reaches no application
 	hostile                     // nobody may win
 )
 
@@ -50,6 +56,7 @@ type ledger struct {
 	issued   []issued
 	secrets  map[string]string // by description
 	arrived  strings.Builder   // all handshakes that reached applications
+	refusals strings.Builder   // bodies of all refusals
 	wrong    []string
 }
 
@@ -65,6 +72,16 @@ func (l *ledger) count(kind, outcome string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.counts[[2]string{kind, outcome}]++
+}
+
+// answered counts an answer for the table, and keeps the body of a refusal.
+func (l *ledger) answered(kind string, got answer, err error) {
+	l.count(kind, outcomeOf(got, err))
+	if got.status >= http.StatusBadRequest {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.refusals.WriteString(got.body + "\n")
+	}
 }
 
 // wrongf notes that an invariant is broken.
@@ -112,13 +129,13 @@ func (l *ledger) begin(kind attemptKind, ticketID string) *try {
 
 // settle notes the answer to an attempt and counts it under what.
 func (l *ledger) settle(what string, a *try, got answer, err error) {
-	l.count(what, outcomeOf(got, err))
+	l.answered(what, got, err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case err != nil, got.status == http.StatusTooManyRequests, got.status >= http.StatusInternalServerError:
 		a.silences++
-	case got.is(admitted):
+	case got.is(admitted), got.is(active):
 		a.won++
 	default:
 		a.refused++
@@ -168,7 +185,7 @@ func (l *ledger) arrive(got arrival) {
 type figures struct {
 	tickets  int // issued
 	winners  int // tickets that a client won by a handshake
-	consumed int // tickets that a caller won at /consume
+	consumed int // tickets that a backend or a proxy won
 	silent   int // tickets that were admitted, and whose client had no answer
 	admitted int // tickets with an admission at an application
 	retried  int // further admissions of the same attempt
@@ -232,7 +249,7 @@ func (l *ledger) report(t *testing.T) {
 	}
 	t.Logf("what was done:\n%s", strings.Join(lines, "\n"))
 	t.Logf("tickets: %d issued, %d admitted at an application = %d won by one client + %d whose client had no answer; "+
-		"%d consumed by a backend; %d admissions repeated for the same attempt; %d admissions of bearers; %d invariants broken",
+		"%d won by a backend or a proxy that asks; %d admissions repeated for the same attempt; %d admissions of bearers; %d invariants broken",
 		f.tickets, f.admitted, f.winners, f.silent, f.consumed, f.retried, f.bearers, f.broken)
 	if f.admitted != f.winners+f.silent {
 		t.Errorf("admissions: got %d of different tickets, want %d", f.admitted, f.winners+f.silent)

@@ -5,9 +5,11 @@ package e2e_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +28,7 @@ const (
 // load is what a node has open.
 type load struct {
 	goroutines, descriptors int // without the connections to Redis
+	connections             int // that its listener and its WebSockets count
 	resident                int // bytes
 }
 
@@ -37,10 +40,15 @@ func (c *chaos) load(ctx context.Context, t *testing.T, n *node) (load, bool) {
 	if err != nil || got.status != http.StatusOK {
 		return load{}, false
 	}
+	n.metrics = got.body
 	use := test.UseOf(t, s.cmd.Process.Pid)
 	// The pool keeps connections for the next storm.
 	pool := series(got.body, "wsticket_redis_pool_connections{")
-	return load{series(got.body, "go_goroutines "), use.Descriptors - pool, use.Resident}, true
+	connections := 0
+	for _, counted := range []string{`tcp_connections{listener="public"}`, "connections{", "unauthenticated_connections "} {
+		connections += series(got.body, "wsticket_"+counted)
+	}
+	return load{series(got.body, "go_goroutines "), use.Descriptors - pool, connections, use.Resident}, true
 }
 
 // series adds up the values of the series that begin with a prefix.
@@ -68,20 +76,36 @@ func (c *chaos) quiet(t *testing.T) load {
 func (c *chaos) awaitQuiet(t *testing.T, before load) {
 	t.Helper()
 	start := time.Now()
+	t.Logf("at the start a node had %v", before)
 	for _, n := range c.nodes {
-		var now load
-		test.Wait(t, n.name+" is quiet", func() bool {
-			c.client.http.CloseIdleConnections()
-			var ok bool
-			now, ok = c.load(t.Context(), t, n)
-			return ok && now.goroutines <= before.goroutines+spare && now.descriptors <= before.descriptors+spare
-		})
-		t.Logf("%s (%d processes): %d goroutines, %d descriptors, %d MiB; at the start %d, %d, %d MiB",
-			n.name, len(n.all), now.goroutines, now.descriptors, now.resident>>20,
-			before.goroutines, before.descriptors, before.resident>>20)
-		if now.resident > mostMemory {
-			t.Errorf("%s: got %d bytes of memory, want at most %d", n.name, now.resident, mostMemory)
-		}
+		c.awaitQuietNode(t, n, before)
 	}
 	t.Logf("quiet after %v", time.Since(start).Round(time.Millisecond))
+}
+
+func (c *chaos) awaitQuietNode(t *testing.T, n *node, before load) {
+	t.Helper()
+	var now load
+	quiet := false
+	defer func() {
+		t.Logf("%s (%d processes) has %v", n.name, len(n.all), now)
+		if !quiet {
+			n.now().signal(t, syscall.SIGQUIT) // its log then shows all goroutines
+			n.now().exit(t)
+		}
+	}()
+	test.Wait(t, n.name+" is quiet", func() bool {
+		c.client.http.CloseIdleConnections()
+		var ok bool
+		now, ok = c.load(t.Context(), t, n)
+		return ok && now.goroutines <= before.goroutines+spare && now.descriptors <= before.descriptors+spare && now.connections == 0
+	})
+	quiet = true
+	if now.resident > mostMemory {
+		t.Errorf("%s: got %d bytes of memory, want at most %d", n.name, now.resident, mostMemory)
+	}
+}
+
+func (l load) String() string {
+	return fmt.Sprintf("%d goroutines, %d descriptors, %d connections, %d MiB", l.goroutines, l.descriptors, l.connections, l.resident>>20)
 }

@@ -39,6 +39,7 @@ type node struct {
 	mu       sync.Mutex
 	server   server
 	all      []server // also those that have ended
+	metrics  string   // when they were read last
 }
 
 func newChaos(t *testing.T) *chaos {
@@ -84,7 +85,10 @@ func (c *chaos) settings(idp, publishing issuer, app string) []string {
 			idp.name, idp.file("issuer.pub.pem"), publishing.name, c.keys.url),
 		"identity.headers=sub=X-Auth-Request-User,iss=X-Auth-Request-Issuer",
 		fmt.Sprintf("internal.api_keys=[{name: backend, sha256: %q, scopes: [consume]}]", hex.EncodeToString(digest[:])),
-		"limits.unauthenticated_per_address=200")
+		"ws.path=/ws, /admin", "ticket.audiences=[{name: ws, paths: [/ws]}, {name: admin, paths: [/admin]}]",
+		"limits.unauthenticated_per_address=200",
+		// Honest clients have this address, which is that of a proxy that asks, too.
+		"public.trusted_proxies=127.0.0.1", "public.max_connections_per_address=60")
 }
 
 // start starts a process of the node, with the race detector in it.
@@ -104,8 +108,9 @@ func (n *node) now() server {
 	return n.server
 }
 
-// outputs adds what the processes of the node have printed.
+// outputs adds what the processes of the node have printed, and its metrics.
 func (n *node) outputs(places map[string]string) {
+	places["metrics of "+n.name] = n.metrics
 	for i, s := range n.all {
 		places[fmt.Sprint("log of ", n.name, " process ", i)] = s.log.String()
 		places[fmt.Sprint("stdout of ", n.name, " process ", i)] = s.stdout.String()
@@ -124,7 +129,7 @@ func (c *chaos) bearer(d *dice) string {
 // issue gets a ticket, and counts what came of it.
 func (c *chaos) issue(ctx context.Context, what string, s server, bearer string) (issued, bool) {
 	got, a, err := c.client.issue(ctx, s, bearer)
-	c.ledger.count(what+" asks for a ticket", outcomeOf(a, err))
+	c.ledger.answered(what+" asks for a ticket", a, err)
 	if err != nil || got.Token == "" {
 		return issued{}, false
 	}

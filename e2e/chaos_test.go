@@ -29,7 +29,7 @@ const (
 )
 
 // TestChaos lets everything happen at once on three nodes with one Redis: storms of
-// clients, races and replays, hostile clients, an issuer that publishes nonsense, a Redis
+// clients, backends and proxies that ask, races and replays, hostile clients, an issuer that publishes nonsense, a Redis
 // that is killed, frozen, flushed and restored from an old file, nodes that are stopped,
 // killed and frozen. Then it counts: each ticket was admitted for one client at most, and
 // each admission was won by one client; no output of a process and no file of Redis has a
@@ -53,13 +53,16 @@ func TestChaos(t *testing.T) {
 
 	c.keys.lie(newDice(*seed, 1))
 	calm := c.storm(t)
+	defer func() { // also where the test ends early
+		calm()
+		c.ledger.report(t)
+	}()
 	c.trouble(t, newDice(*seed, 0), length)
 	c.keys.repent()
 	calm()
 	c.awaitWork(t, everybody...)
 	c.awaitQuiet(t, before)
 	c.stop(t)
-	c.ledger.report(t)
 	c.search(t)
 }
 
@@ -102,7 +105,7 @@ func (c *chaos) stop(t *testing.T) {
 // search searches all outputs for secrets, panics and races.
 func (c *chaos) search(t *testing.T) {
 	t.Helper()
-	places := map[string]string{"what applications got": c.ledger.arrived.String()}
+	places := map[string]string{"what applications got": c.ledger.arrived.String(), "refusals": c.ledger.refusals.String()}
 	for _, n := range c.nodes {
 		n.outputs(places)
 	}

@@ -70,9 +70,9 @@ func (c *client) send(ctx context.Context, method, url, bearer string, header ..
 	return c.sendBody(ctx, method, url, bearer, "", header...)
 }
 
-// post sends JSON with an API key.
-func (c *client) post(ctx context.Context, url, key, body string) (answer, error) {
-	return c.sendBody(ctx, http.MethodPost, url, key, body, "Content-Type", "application/json")
+// post sends JSON with a bearer or an API key.
+func (c *client) post(ctx context.Context, url, bearer, body string) (answer, error) {
+	return c.sendBody(ctx, http.MethodPost, url, bearer, body, "Content-Type", "application/json")
 }
 
 func (c *client) sendBody(ctx context.Context, method, url, bearer, body string, header ...string) (answer, error) {
@@ -100,8 +100,17 @@ type issued struct {
 
 // issue asks for a ticket. If it gets none, the answer says why.
 func (c *client) issue(ctx context.Context, s server, bearer string, header ...string) (issued, answer, error) {
+	return issuedBy(c.send(ctx, http.MethodPost, "http://"+s.public+"/ws-ticket", bearer, header...))
+}
+
+// issueFor asks for a ticket for an audience.
+func (c *client) issueFor(ctx context.Context, s server, bearer, audience string) (issued, answer, error) {
+	return issuedBy(c.post(ctx, "http://"+s.public+"/ws-ticket", bearer, fmt.Sprintf(`{"audience":%q}`, audience)))
+}
+
+// issuedBy returns the ticket in an answer.
+func issuedBy(a answer, err error) (issued, answer, error) {
 	var got issued
-	a, err := c.send(ctx, http.MethodPost, "http://"+s.public+"/ws-ticket", bearer, header...)
 	if err == nil && a.status == http.StatusCreated {
 		err = json.Unmarshal([]byte(a.body), &got)
 	}
@@ -152,15 +161,15 @@ func (d door) handshake(host, token string, headers ...string) string {
 }
 
 // dial opens a connection to a server for one handshake.
-func dial(ctx context.Context, s server) (net.Conn, error) { return dialFrom(ctx, s, "") }
+func dial(ctx context.Context, s server) (net.Conn, error) { return dialFrom(ctx, s.public, "") }
 
 // dialFrom is dial from one of the addresses of this machine. Empty: any.
-func dialFrom(ctx context.Context, s server, from string) (net.Conn, error) {
+func dialFrom(ctx context.Context, addr, from string) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: patience}
 	if from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", s.public)
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func (f *frameFaults) add(rule string, fault wsframe.Fault, before, bad string) 
 	f.all = append(f.all, FrameFault{rule, f.client, f.deflate, f.frame(wsframe.Text, "whole") + before, bad, fault})
 }
 
-// begun returns the begin of a message.
+// begun returns the first fragment of a message.
 func (f *frameFaults) begun() string { return Fragment(f.frame(wsframe.Text, "begun")) }
 
 func (f *frameFaults) ofHeaders() {
