@@ -33,8 +33,8 @@ func (g *Gate) StoreClientAddr(next http.Handler) http.Handler {
 
 // ForwardedClient returns the address of the client whose request a proxy asks
 // about with r: the one that the proxies report in X-Forwarded-For, like the
-// default of Options.ClientAddr. The caller has to know that the proxy may be
-// believed; without TrustedProxies it is the only one.
+// default of Options.ClientAddr, past those of ForwardAuthPeers too. The caller has
+// to know that the proxy may be believed; where no other is, it is the only one.
 func (g *Gate) ForwardedClient(r *http.Request) netip.Addr { return g.proxies.Forwarded(r) }
 
 // AllowsOrigin reports whether pages of an origin may connect, and returns the
