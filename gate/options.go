@@ -47,7 +47,7 @@ type Options struct {
 	// Audiences are the endpoints that handshakes can be for, and who may have them:
 	// the rule counts for a bearer or session that is presented there, as it does
 	// for a ticket when it is issued. Default: those of the Redeemer, if it is an
-	// [AudienceHolder]; otherwise whoever makes a [Handshake] says which it is for.
+	// [AudienceHolder]; otherwise the maker of a [Handshake] says which it is for.
 	Audiences ticket.Audiences
 
 	// Doors are the open doors. Default: DoorQuery, DoorSubprotocol and

@@ -35,7 +35,7 @@ func extended(t *testing.T, extension string) (f *fixture, client, app *peer) {
 	return f, client, app
 }
 
-// Whoever breaks a rule is told so. The other side gets what came before, nothing
+// The side that breaks a rule is told so. The other side gets what came before, nothing
 // of the frame, and a code that does not accuse it.
 func TestFaults(t *testing.T) {
 	t.Parallel()
