@@ -291,11 +291,6 @@ func (g *Gate) Trusts(r *http.Request) bool {
 	return clientip.Within(clientip.Peer(r), g.o.TrustedProxies)
 }
 
-// MayAsk reports whether the peer that sent r is one of Options.ForwardAuthPeers.
-func (g *Gate) MayAsk(r *http.Request) bool {
-	return clientip.Within(clientip.Peer(r), g.o.ForwardAuthPeers)
-}
-
 // closedDoor adds the open doors to [ErrClosedDoor]; the closed one is known.
 func (g *Gate) closedDoor(err error) error {
 	names := make([]string, len(g.o.Doors))

@@ -37,6 +37,11 @@ func (g *Gate) StoreClientAddr(next http.Handler) http.Handler {
 // to know that the proxy may be believed; where no other is, it is the only one.
 func (g *Gate) ForwardedClient(r *http.Request) netip.Addr { return g.proxies.Forwarded(r) }
 
+// MayAsk reports whether the peer that sent r is one of Options.ForwardAuthPeers.
+func (g *Gate) MayAsk(r *http.Request) bool {
+	return clientip.Within(clientip.Peer(r), g.o.ForwardAuthPeers)
+}
+
 // AllowsOrigin reports whether pages of an origin may connect, and returns the
 // origin as it is compared: without its default port.
 func (g *Gate) AllowsOrigin(value string) (canonical string, ok bool) {
