@@ -37,6 +37,11 @@ func (g *Gate) StoreClientAddr(next http.Handler) http.Handler {
 // to know that the proxy may be believed; where no other is, it is the only one.
 func (g *Gate) ForwardedClient(r *http.Request) netip.Addr { return g.proxies.Forwarded(r) }
 
+// Trusts reports whether the peer that sent r is a trusted proxy.
+func (g *Gate) Trusts(r *http.Request) bool {
+	return clientip.Within(clientip.Peer(r), g.o.TrustedProxies)
+}
+
 // MayAsk reports whether the peer that sent r is one of Options.ForwardAuthPeers.
 func (g *Gate) MayAsk(r *http.Request) bool {
 	return clientip.Within(clientip.Peer(r), g.o.ForwardAuthPeers)
