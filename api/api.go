@@ -21,7 +21,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"sync/atomic"
@@ -130,10 +129,6 @@ type Options struct {
 	// those that have one of these names: a URI or a DNS name, or the common name
 	// where a certificate has neither. Default: every certificate.
 	ClientNames []string
-	// ForwardAuthPeers are the proxies that may ask at /auth/… without a key or a
-	// certificate. What they forward is believed, for that question alone. Nil:
-	// those whom the Gate believes; empty and not nil: nobody.
-	ForwardAuthPeers []netip.Prefix
 	// GuardMetrics requires a key with the scope "read" at /metrics.
 	GuardMetrics bool
 	// Identifier makes the identity headers of forward auth. Default:
@@ -183,8 +178,6 @@ func New(o Options) (*Server, error) {
 	for _, name := range o.ClientNames {
 		faults.Check(printable.IsName(name), "ClientNames", "must be names as a certificate has them (got %q)", name)
 	}
-	valid := !slices.ContainsFunc(o.ForwardAuthPeers, func(p netip.Prefix) bool { return !p.IsValid() })
-	faults.Check(valid, "ForwardAuthPeers", "must be valid prefixes")
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (s *Server) believe(c contract, r *http.Request) (keyholder, error) {
 // certificate or a key. A key is not looked at in the first two cases: it may be the
 // client's, and a wrong one would count against the proxy.
 func (s *Server) asker(r *http.Request) (keyholder, error) {
-	if s.mayAsk(r) {
+	if s.o.Gate.MayAsk(r) {
 		return keyholder{}, nil
 	}
 	if by, err := s.certified(r.TLS); err == nil {
@@ -96,14 +96,6 @@ func (s *Server) asker(r *http.Request) (keyholder, error) {
 		err = ticket.WithAttrs(errUntrusted, slog.String("peer", clientip.Peer(r).String()), slog.String("setting", "internal.forward_auth_peers"))
 	}
 	return by, err
-}
-
-// mayAsk reports whether a peer may ask without a key.
-func (s *Server) mayAsk(r *http.Request) bool {
-	if s.o.ForwardAuthPeers == nil {
-		return s.o.Gate.Trusts(r)
-	}
-	return clientip.Within(clientip.Peer(r), s.o.ForwardAuthPeers)
 }
 
 // allow answers 200 with headers alone. It sets every identity header, an absent

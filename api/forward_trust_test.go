@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"wsticket/api"
+	"wsticket/gate"
 	"wsticket/internal/test"
 	"wsticket/ticket"
 )
@@ -252,7 +253,7 @@ func TestForwardAuthPeers(t *testing.T) {
 		for _, p := range prefixes {
 			list = append(list, netip.MustParsePrefix(p))
 		}
-		return func(o *parts) { o.ForwardAuthPeers = list }
+		return func(o *parts) { o.Gate.ForwardAuthPeers = list }
 	}
 	a := askers()["nginx"]
 	for _, row := range []struct {
@@ -291,9 +292,27 @@ func TestForwardAuthPeers(t *testing.T) {
 	if got := seen.ClientIP.String(); got != "203.0.113.5" {
 		t.Errorf("got client %s, want the one that the proxy has seen", got)
 	}
-	_, err := api.New(new(house).build(t, func(o *parts) { o.ForwardAuthPeers, o.ClientNames = []netip.Prefix{{}}, []string{""} }))
-	if got := test.Faults(err); !slices.Equal(got, []string{"api.ClientNames", "api.ForwardAuthPeers"}) {
+	_, err := api.New(new(house).build(t, func(o *parts) { o.ClientNames = []string{""} }))
+	if got := test.Faults(err); !slices.Equal(got, []string{"api.ClientNames"}) {
 		t.Errorf("got faults %q", got)
+	}
+}
+
+// TestForwardAuthPeerOfMany: a proxy that may ask, and does not say readably for
+// whom, is not counted as one client, trusted or not.
+func TestForwardAuthPeerOfMany(t *testing.T) {
+	t.Parallel()
+	a := askers()["nginx"]
+	h := newHouse(t, func(o *parts) {
+		o.Gate.ForwardAuthPeers = []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}
+		o.Gate.AddressLimit = gate.NewRateLimiter(1, time.Hour)
+	})
+	for range 16 {
+		r := a.ask(t, "/ws?ticket="+unknownToken)
+		r.RemoteAddr = "192.0.2.7:1"
+		r.Header.Set("X-Forwarded-For", "unknown")
+		h.internal(t, r)
+		h.became(t, "a client that the proxy does not name", "refused", "not_found")
 	}
 }
 

@@ -36,7 +36,7 @@ const (
 )
 
 // Dependency is something outside of the process that the service needs, and how
-// it is. It holds no secret: it is shown to whoever reaches the internal
+// it is. It holds no secret: it is shown to everybody who reaches the internal
 // listener.
 type Dependency struct {
 	// Name tells dependencies of one kind apart, such as the issuer whose keys

@@ -33,8 +33,9 @@ type SessionOptions struct {
 	// CacheSize bounds how many sessions are remembered, each for 10 s at
 	// most. Default 10 000; negative for none.
 	CacheSize int
-	// TrustedProxies are those of gate.Options: as the address of a client, theirs
-	// may be that of many, and its share of the lookups is half of all.
+	// TrustedProxies are those of gate.Options, and its ForwardAuthPeers: as the
+	// address of a client, theirs may be that of many, and its share of the lookups
+	// is half of all.
 	TrustedProxies []netip.Prefix
 	// Now is the clock. Default time.Now.
 	Now func() time.Time

@@ -205,11 +205,6 @@ func (g *Gate) WithMessage(c Candidate, text string) (Candidate, error) {
 	return c, err
 }
 
-// Trusts reports whether the peer that sent r is a trusted proxy.
-func (g *Gate) Trusts(r *http.Request) bool {
-	return clientip.Within(clientip.Peer(r), g.o.TrustedProxies)
-}
-
 // closedDoor adds the open doors to [ErrClosedDoor]; the closed one is known.
 func (g *Gate) closedDoor(err error) error {
 	names := make([]string, len(g.o.Doors))

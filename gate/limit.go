@@ -86,8 +86,8 @@ const limitPerAddress = "limits.per_address"
 
 // LimitAddress counts an event of the address of a client, an IPv6 one by its
 // /64, with Options.AddressLimit. If that is a [*RateLimiter] it counts by the
-// larger networks, too, and an address of TrustedProxies may have sixteen times
-// the events of one client.
+// larger networks, too, and an address of a proxy may have sixteen times the events
+// of one client: see [Gate.IsProxy].
 func (g *Gate) LimitAddress(addr netip.Addr) error {
 	rates, ok := g.o.AddressLimit.(*RateLimiter)
 	if !ok {
@@ -108,9 +108,11 @@ func (g *Gate) limited(addr netip.Addr) limit.Client {
 	return limit.Client{Addr: addr, Many: g.IsProxy(addr)}
 }
 
-// IsProxy reports whether an address is one of TrustedProxies. As the address of a
-// client it may be that of many, whom the proxy does not name.
-func (g *Gate) IsProxy(addr netip.Addr) bool { return clientip.Within(addr, g.o.TrustedProxies) }
+// IsProxy reports whether an address is one of TrustedProxies or ForwardAuthPeers.
+// As the address of a client it may be that of many, whom the proxy does not name.
+func (g *Gate) IsProxy(addr netip.Addr) bool {
+	return clientip.Within(addr, g.o.TrustedProxies) || clientip.Within(addr, g.o.ForwardAuthPeers)
+}
 
 // LimitedBy returns the error of a limit with the limit's name and whose it is,
 // for logs. Nil stays nil.

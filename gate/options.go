@@ -47,7 +47,7 @@ type Options struct {
 	// Audiences are the endpoints that handshakes can be for, and who may have them:
 	// the rule counts for a bearer or session that is presented there, as it does
 	// for a ticket when it is issued. Default: those of the Redeemer, if it is an
-	// [AudienceHolder]; otherwise whoever makes a [Handshake] says which it is for.
+	// [AudienceHolder]; otherwise the maker of a [Handshake] says which it is for.
 	Audiences ticket.Audiences
 
 	// Doors are the open doors. Default: DoorQuery, DoorSubprotocol and
@@ -75,6 +75,10 @@ type Options struct {
 
 	// TrustedProxies are those whose X-Forwarded-* headers are believed.
 	TrustedProxies []netip.Prefix
+	// ForwardAuthPeers are the proxies that may ask about handshakes without a key
+	// or a certificate. What they forward is believed, for that question alone. Nil:
+	// TrustedProxies; empty and not nil: nobody.
+	ForwardAuthPeers []netip.Prefix
 	// ClientAddr returns the address of the client; where it is zero, the peer's
 	// counts. Default: the peer's, or behind TrustedProxies the one that they
 	// report in X-Forwarded-For.
@@ -96,7 +100,7 @@ type Options struct {
 // New returns a Gate. The error joins a [*ticket.OptionError] for each fault.
 func New(o Options) (*Gate, error) {
 	o = o.withDefaults()
-	proxies := clientip.New(o.TrustedProxies, o.warnUnreadable)
+	proxies := clientip.New(o.TrustedProxies, o.ForwardAuthPeers, o.warnUnreadable)
 	if find := o.ClientAddr; find == nil {
 		o.ClientAddr = proxies.Of
 	} else {
@@ -139,6 +143,10 @@ func (o Options) warnUnreadable(ctx context.Context, proxy netip.Addr, reported 
 // withDefaults returns o with its own copies of all lists.
 func (o Options) withDefaults() Options {
 	o.Doors, o.TrustedProxies = slices.Clone(o.Doors), slices.Clone(o.TrustedProxies)
+	if o.ForwardAuthPeers == nil {
+		o.ForwardAuthPeers = o.TrustedProxies
+	}
+	o.ForwardAuthPeers = slices.Clone(o.ForwardAuthPeers)
 	if holder, ok := o.Redeemer.(AudienceHolder); ok && len(o.Audiences) == 0 {
 		o.Audiences = holder.Audiences()
 	}
@@ -178,6 +186,7 @@ func (o Options) faults() ticket.OptionErrors {
 	f.Check(isParameterName(o.TicketParameter), "TicketParameter",
 		"must be at most 64 lower-case letters, digits, - and _, and not access_token (got %q)", o.TicketParameter)
 	f.Check(allValid(o.TrustedProxies), "TrustedProxies", "must be valid prefixes")
+	f.Check(allValid(o.ForwardAuthPeers) || !allValid(o.TrustedProxies), "ForwardAuthPeers", "must be valid prefixes")
 	for _, door := range o.Doors {
 		f.Check(slices.Contains(Doors(), door), "Doors",
 			"must be query, subprotocol, header, cookie or first_message (got %q)", door)

@@ -33,9 +33,19 @@ func (g *Gate) StoreClientAddr(next http.Handler) http.Handler {
 
 // ForwardedClient returns the address of the client whose request a proxy asks
 // about with r: the one that the proxies report in X-Forwarded-For, like the
-// default of Options.ClientAddr. The caller has to know that the proxy may be
-// believed; without TrustedProxies it is the only one.
+// default of Options.ClientAddr, past those of ForwardAuthPeers too. The caller has
+// to know that the proxy may be believed; where no other is, it is the only one.
 func (g *Gate) ForwardedClient(r *http.Request) netip.Addr { return g.proxies.Forwarded(r) }
+
+// Trusts reports whether the peer that sent r is a trusted proxy.
+func (g *Gate) Trusts(r *http.Request) bool {
+	return clientip.Within(clientip.Peer(r), g.o.TrustedProxies)
+}
+
+// MayAsk reports whether the peer that sent r is one of Options.ForwardAuthPeers.
+func (g *Gate) MayAsk(r *http.Request) bool {
+	return clientip.Within(clientip.Peer(r), g.o.ForwardAuthPeers)
+}
 
 // AllowsOrigin reports whether pages of an origin may connect, and returns the
 // origin as it is compared: without its default port.

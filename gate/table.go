@@ -29,7 +29,7 @@ var (
 )
 
 // refusals says how every error of a handshake is answered. The rows of a wrong
-// ticket do not differ: whoever presents one must not learn what is wrong.
+// ticket do not differ: the client must not learn what is wrong.
 var refusals = Table{
 	{ErrMethod, NewRefusal(problem.MethodNotAllowed.Code).withHeader("Allow", http.MethodGet)},
 	// Upgrade is a header of HTTP/1.1 only (RFC 9113 8.2.2).

@@ -55,15 +55,21 @@ func showIdentity(headers map[string]string) bool {
 }
 
 // WithIssuer returns headers with one for iss, if there is none and there is one
-// of the user: the name of that for sub, with "-Issuer" behind it.
+// of the user: the name of that for sub, with "-Issuer" behind it, if that is free.
 func WithIssuer(headers map[string]string) map[string]string {
 	more := maps.Clone(headers)
 	if _, named := headers["iss"]; named || !showIdentity(headers) {
 		return more
 	}
-	more["iss"] = "X-User-Issuer"
-	if name := http.CanonicalHeaderKey(headers["sub"] + "-Issuer"); mayCarryIdentity(name) {
-		more["iss"] = name
+	taken := map[string]bool{}
+	for _, name := range headers {
+		taken[http.CanonicalHeaderKey(name)] = true
+	}
+	for _, name := range []string{headers["sub"] + "-Issuer", "X-User-Issuer", "X-Identity-Issuer"} {
+		name = http.CanonicalHeaderKey(name)
+		if more["iss"] = name; mayCarryIdentity(name) && !taken[name] {
+			break
+		}
 	}
 	return more
 }

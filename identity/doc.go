@@ -11,7 +11,7 @@
 //
 // Each configured header carries one claim, always: where the identity has no
 // such claim the header is empty, so that one that a client sent cannot pass
-// for ours. Before [Forwarder.Headers] are set, whoever forwards a request
+// for ours. Before [Forwarder.Headers] are set, a program that forwards a request
 // removes every header of [Forwarder.Names] from it. Values are printable ASCII
 // in one form that can be undone without loss; docs/identity.md describes it.
 //

@@ -274,6 +274,7 @@ func TestUsersOfSeveralIssuers(t *testing.T) {
 		want string // header for iss in the fault
 	}{
 		{"sub", identity.Options{Headers: map[string]string{"sub": "X-User"}, Issuers: both}, "X-User-Issuer"},
+		{"sub, and the name is taken", identity.Options{Headers: map[string]string{"sub": "X-User", "tenant": "x-user-issuer"}, Issuers: both}, "X-Identity-Issuer"},
 		{"a preset", identity.Options{Headers: preset(t, "remote"), Issuers: both}, "Remote-User-Issuer"},
 		{"a name that is as ambiguous", identity.Options{Headers: map[string]string{"email": "X-Email"}, Issuers: both}, "X-User-Issuer"},
 		{"with the issuer", identity.Options{Headers: map[string]string{"sub": "X-User", "iss": "X-Iss"}, Issuers: both}, ""},

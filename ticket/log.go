@@ -106,17 +106,26 @@ func word(key, text string) slog.Attr { return slog.String(key, Escape(text)) }
 // EscapeAttr returns an attribute whose texts are escaped by [Escape]: of a string,
 // of a list of strings, and of an error.
 func EscapeAttr(a slog.Attr) slog.Attr {
-	switch value := a.Value.Any().(type) {
-	case string:
-		a.Value = slog.StringValue(Escape(value))
-	case error:
-		a.Value = slog.StringValue(Escape(value.Error()))
-	case []string:
-		if slices.ContainsFunc(value, func(text string) bool { return strings.ContainsFunc(text, isHidden) }) {
-			a.Value = slog.AnyValue(escapeAll(value))
-		}
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(Escape(a.Value.String()))
+	case slog.KindAny:
+		a.Value = escapeAny(a.Value)
+	default: // has no text
 	}
 	return a
+}
+
+func escapeAny(v slog.Value) slog.Value {
+	switch value := v.Any().(type) {
+	case error:
+		return slog.StringValue(Escape(value.Error()))
+	case []string:
+		if slices.ContainsFunc(value, func(text string) bool { return strings.ContainsFunc(text, isHidden) }) {
+			return slog.AnyValue(escapeAll(value))
+		}
+	}
+	return v
 }
 
 func escapeAll(texts []string) []string {

@@ -33,8 +33,10 @@ func Printable(text string) string {
 // Escape returns text with an escape, as in Go, in place of everything that a
 // terminal or a viewer of logs would act on and not show: control characters, which
 // begin lines and the commands of terminals, bidirectional and other format
-// characters, line separators, spaces other than U+0020, and what is not UTF-8. All
-// other text stays as it is, so that what was escaped once is not changed again.
+// characters, line separators, spaces other than U+0020, and what is not UTF-8. The
+// joiners in emoji and in Persian words are format characters, too: with them, two
+// names can look the same. All other text stays as it is, so that what was escaped
+// once is not changed again.
 func Escape(text string) string {
 	if !strings.ContainsFunc(text, isHidden) {
 		return text
@@ -55,7 +57,12 @@ func Escape(text string) string {
 
 // isHidden reports whether a rune needs an escape, or is U+FFFD, which is also
 // what a byte is read as that is not UTF-8.
-func isHidden(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }
+func isHidden(r rune) bool {
+	if ' ' <= r && r <= '~' { // most, and every line of the log asks
+		return false
+	}
+	return !strconv.IsPrint(r) || r == utf8.RuneError
+}
 
 // mayHoldJWT reports whether text has a part that is the base64 of a JSON object,
 // as the header of every JWT is. Most begin with `{"`; what follows may be cut.

@@ -18,6 +18,8 @@ func TestEscape(t *testing.T) {
 		"":                         "",
 		`alice "the fox" \u202e`:   `alice "the fox" \u202e`,
 		"Zoë Ωμέγα 🦊 \u05d0\u05d1": "Zoë Ωμέγα 🦊 \u05d0\u05d1",
+		"Zoe\u0308 日本語 محمد":       "Zoe\u0308 日本語 محمد",
+		"👩\u200d💻 می\u200cخواهم":   `👩\u200d💻 می\u200cخواهم`,
 		"a\r\nlevel=ERROR":         `a\r\nlevel=ERROR`,
 		"\x1b[2J\x1b]0;title\a":    `\x1b[2J\x1b]0;title\a`,
 		"\u009b31m\u0085\x7f\x00":  `\u009b31m\u0085\x7f\x00`,

@@ -21,6 +21,7 @@ func passwords() []string {
 		"https://hunter2@h.example", "https://user:hunter2%zz@h", "https://user:hun/hunter2@h", "https://user:hunter2?x#y@h", "https://user:a@hunter2@h",
 		"https://user:hunter2@[::1", " https://user:hunter2@h", "https://user:hunter2\x7f@h", "https://user:\"hunter2@h", "https://user:hunter2 @h",
 		"ftp://user:hunter2@h", "http:/user:hunter2@h", "//user:hunter2@h", "user:hunter2@h:6379", ":hunter2@h",
+		"host=h password=hunter2", "redis:/h?password=hunter2",
 	}
 }
 

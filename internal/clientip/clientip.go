@@ -17,15 +17,16 @@ import (
 // Reader finds the addresses of clients. It is safe for concurrent use.
 type Reader struct {
 	trusted    []netip.Prefix
+	asking     []netip.Prefix // trusted, and those that are believed by Forwarded alone
 	unreadable atomic.Uint64
 	first      func(ctx context.Context, proxy netip.Addr, reported string)
 }
 
-// New returns a Reader that believes the proxies in trusted. It calls first, if
-// that is not nil, the first time that one of them reports a client by something
-// that is no address.
-func New(trusted []netip.Prefix, first func(ctx context.Context, proxy netip.Addr, reported string)) *Reader {
-	return &Reader{trusted: trusted, first: first}
+// New returns a Reader that believes the proxies in trusted, and in
+// [Reader.Forwarded] also those in asking. It calls first, if that is not nil, the
+// first time that one of them reports a client by something that is no address.
+func New(trusted, asking []netip.Prefix, first func(ctx context.Context, proxy netip.Addr, reported string)) *Reader {
+	return &Reader{trusted: trusted, asking: slices.Concat(trusted, asking), first: first}
 }
 
 // Unreadable returns how often a proxy has reported something that is no
@@ -48,16 +49,17 @@ func (c *Reader) Of(r *http.Request) netip.Addr {
 	if !Within(peer, c.trusted) {
 		return peer
 	}
-	return c.walk(r, peer)
+	return c.walk(r, peer, c.trusted)
 }
 
 // Forwarded returns the address of the client whose request a proxy asks about
-// with r. The caller has to know that the proxy may be believed. Without trusted
-// proxies it is the only one, and has added the last address.
-func (c *Reader) Forwarded(r *http.Request) netip.Addr { return c.walk(r, Peer(r)) }
+// with r. The caller has to know that the proxy may be believed. Without any other
+// it is the only one, and has added the last address.
+func (c *Reader) Forwarded(r *http.Request) netip.Addr { return c.walk(r, Peer(r), c.asking) }
 
-// walk goes through X-Forwarded-For from the proxy that sent r to the client.
-func (c *Reader) walk(r *http.Request, proxy netip.Addr) netip.Addr {
+// walk goes through X-Forwarded-For from the proxy that sent r, past those that are
+// believed, to the client.
+func (c *Reader) walk(r *http.Request, proxy netip.Addr, believed []netip.Prefix) netip.Addr {
 	at := proxy
 	for entry := range backwards(r.Header["X-Forwarded-For"]) {
 		reported, ok := parse(entry)
@@ -67,7 +69,7 @@ func (c *Reader) walk(r *http.Request, proxy netip.Addr) netip.Addr {
 			}
 			return at
 		}
-		if at = reported; !Within(at, c.trusted) {
+		if at = reported; !Within(at, believed) {
 			return at
 		}
 	}

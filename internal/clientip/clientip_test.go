@@ -21,6 +21,7 @@ func TestReader(t *testing.T) {
 		want    string // empty: unknown
 	}{
 		{"without proxies the peer is the client", nil, "192.0.2.1:80", nil, "192.0.2.1"},
+		{"a proxy that may only ask is not believed", proxies, "172.16.0.9:80", xff("1.1.1.1"), "172.16.0.9"},
 		{"without proxies the header is not believed", nil, "10.0.0.1:80", xff("1.1.1.1"), "10.0.0.1"},
 		{"an IPv6 peer", nil, "[2001:db8::1]:80", nil, "2001:db8::1"},
 		{"a mapped IPv4 peer is IPv4", nil, "[::ffff:192.0.2.1]:80", nil, "192.0.2.1"},
@@ -58,7 +59,7 @@ func TestReader(t *testing.T) {
 		{"underscores do not stand for dashes", proxies, "10.0.0.1:80", http.Header{"X_forwarded_for": {"6.6.6.6"}, "X_Forwarded_For": {"6.6.6.6"}}, "10.0.0.1"},
 	} {
 		var got netip.Addr
-		h := clientip.Store(clientip.New(row.trusted, nil).Of)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		h := clientip.Store(clientip.New(row.trusted, []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")}, nil).Of)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			got = clientip.From(r.Context())
 		}))
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
@@ -79,6 +80,7 @@ func TestReader(t *testing.T) {
 
 func TestForwarded(t *testing.T) {
 	t.Parallel()
+	asking := []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")}
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	for _, row := range []struct {
 		rule    string
@@ -87,6 +89,7 @@ func TestForwarded(t *testing.T) {
 		want    string
 	}{
 		{"the only entry", proxies, xff("1.1.1.1"), "1.1.1.1"},
+		{"behind another one that may ask", proxies, xff("6.6.6.6, 1.1.1.1, 172.16.0.9, 10.0.0.7"), "1.1.1.1"},
 		{"the last that is no proxy's", proxies, xff("6.6.6.6, 2.2.2.2, 10.0.0.7"), "2.2.2.2"},
 		{"over two lines", proxies, xff("6.6.6.6", "2.2.2.2"), "2.2.2.2"},
 		{"behind garbage nothing is believed", proxies, xff("1.1.1.1, x"), "192.0.2.99"},
@@ -104,7 +107,7 @@ func TestForwarded(t *testing.T) {
 		if row.want != "" {
 			want = netip.MustParseAddr(row.want)
 		}
-		if got := clientip.New(row.trusted, nil).Forwarded(r); got != want {
+		if got := clientip.New(row.trusted, asking, nil).Forwarded(r); got != want {
 			t.Errorf("%s: got %v, want %v", row.rule, got, want)
 		}
 		if r.RemoteAddr != "192.0.2.99:80" {
@@ -117,7 +120,7 @@ func TestForwarded(t *testing.T) {
 func TestReaderTells(t *testing.T) {
 	t.Parallel()
 	var told []string
-	c := clientip.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, func(_ context.Context, proxy netip.Addr, reported string) {
+	c := clientip.New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, nil, func(_ context.Context, proxy netip.Addr, reported string) {
 		told = append(told, proxy.String()+" "+reported)
 	})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
@@ -149,7 +152,7 @@ func TestStore(t *testing.T) {
 			t.Errorf("got %v, want %v", got, found)
 		}
 		r.RemoteAddr, r.Header = "10.0.0.1:80", xff("203.0.113.5")
-		if got := clientip.New(nil, nil).Forwarded(r); got != netip.MustParseAddr("203.0.113.5") {
+		if got := clientip.New(nil, nil, nil).Forwarded(r); got != netip.MustParseAddr("203.0.113.5") {
 			t.Errorf("what a proxy asks about: got %v, want its client", got)
 		}
 	})).ServeHTTP(httptest.NewRecorder(), r)

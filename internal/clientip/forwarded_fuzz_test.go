@@ -49,7 +49,7 @@ const peer = "10.0.0.1"
 
 func checkClient(t *testing.T, proxies []netip.Prefix, lines []string, want netip.Addr) {
 	t.Helper()
-	reader := clientip.New(proxies, nil)
+	reader := clientip.New(proxies, nil, nil)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	r.RemoteAddr, r.Header = peer+":80", http.Header{"X-Forwarded-For": lines}
 	if got := reader.Of(r); got != want || got.Zone() != "" || got.Is4In6() {

@@ -25,6 +25,9 @@ func TestHide(t *testing.T) {
 		"\"https://u:pw@h":              "…@h",
 		"url:redis://u:pw@h":            "…@h",
 		"https://h/x?key=pw":            "https://h/x?…",
+		"/run/redis:/h?Password=a&x=1":  "/run/redis:/h?Password=…&x=1",
+		"host=h password=pw x=1":        "host=h password=… x=1",
+		"host=h password='p w' x=1":     "host=h password=… x=1",
 		"https://h/x#pw":                "https://h/x#…",
 		"https://u:pw@h/x?key=pw":       "https://…@h/x?…",
 		"alice@example.com":             "alice@example.com",
@@ -44,6 +47,10 @@ func TestHide(t *testing.T) {
 
 func TestHideQuoted(t *testing.T) {
 	t.Parallel()
+	const setting = `must be host:port (got "host=h password=hunter2"): write host=h password=hunter2:8080 or "x"`
+	if got := maskurl.HideQuoted(setting); got != `must be host:port (got "host=h password=…"): write host=h password=… or "x"` {
+		t.Errorf("got %s", got)
+	}
 	for _, value := range []string{`https://u:hunter2@h`, `https://u:"hunter2"@h`, `https://u:\"hunter2@h`, "https://u:hunter2\n@h", "https://u:\\hunter2\x01\xff@h"} {
 		message := fmt.Sprintf("a: must be redis://user:password@host (got %q and %q): %q", value, "x", []string{"b", value})
 		got := maskurl.HideQuoted(message)

@@ -131,7 +131,7 @@ func TestOwner(t *testing.T) {
 		"/ws/./admin": "", "/ws/../ws/admin": "", "/ws/x/../admin": "", "/ws/.": "", "/ws/..": "", "/ws/%2e%2e": "", "/ws/%252e": "", "/ws/.admin": "",
 		// Parameters of a segment.
 		"/ws/admin;": "", "/ws/admin;x=y": "", "/ws/admin%3Bx": "", "/ws/admin%253Bx": "", "/ws/;x/admin": "", "/ws/..;/admin": "", "/ws/admin;/in/a": "",
-		// What ends a path for whoever parses it again.
+		// What ends a path for a program that parses it again.
 		"/ws/admin%3F": "", "/ws/admin%3Fx": "", "/ws/admin%23": "", "/ws/admin%253Fx": "", "/ws/admin/in%3F/a": "",
 		// Case, and letters that have it in common with ASCII.
 		"/ws/ADMIN": "", "/ws/Admin": "", "/ws/aDMIN/": "", "/ws/ADMIN/in/a": "", "/ws/Admin;x": "", "/ws/%41dmin": "",
@@ -180,7 +180,7 @@ func TestOneOwner(t *testing.T) {
 	}
 }
 
-// FuzzOwner: whoever owns a path that an application reads as /ws/admin is admin.
+// FuzzOwner: the owner of a path that an application reads as /ws/admin is admin.
 func FuzzOwner(f *testing.F) {
 	for _, seed := range []string{"/ws/%61dmin", "/ws/ADMIN;x", "/ws/a%2fb", "/ws/admin%2500", "/ws/x/../admin"} {
 		f.Add(seed)

@@ -43,7 +43,7 @@ type Public struct {
 	Listen         string        `yaml:"listen" help:"Address of the public listener. Port 0 picks a free one."`
 	URL            string        `yaml:"url" help:"URL at which clients reach the public listener. The url of an issued ticket begins with it. Empty: the host of the request."`
 	Hosts          []string      `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only (a default port may be left out). Empty: the host of public.url, or loopback names only if that is empty too."`
-	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed. Whoever has such an address can claim any other one, so name the proxies alone where users share their network. They may also ask at /auth/…, unless internal.forward_auth_peers says who may."`
+	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed. Any program at such an address can claim any other one, so name the proxies alone where users share their network. They may also ask at /auth/…, unless internal.forward_auth_peers says who may."`
 	IdleTimeout    time.Duration `yaml:"idle_timeout" help:"How long a connection without a request stays open, on the internal listener as well. Longer than that of the balancer or proxy in front, which otherwise sends a request into a connection that is being closed. Up to 1h."`
 	MaxConnections int           `yaml:"max_connections" help:"TCP connections of the public listener that are open at once in this process: idle ones, those in a TLS handshake, and WebSockets. One more is closed at once. The other listeners have places of their own. 0: what the limit of open files (ulimit -n) allows. See docs/operations.md."`
 	MaxPerAddress  int           `yaml:"max_connections_per_address" help:"Connections of the public listener from one peer address (IPv6: per /64; four times as many per /56 and sixteen times per /48, but at most half of all). One more is closed at once. Peers in trusted_proxies are exempt, because they stand for many clients. 0: a quarter of max_connections."`
@@ -63,7 +63,7 @@ type Internal struct {
 	APIKeys []APIKey `yaml:"api_keys" help:"Keys of backends that call /consume and /introspect, and of proxies that are not in forward_auth_peers. Several keys may have the same name, to replace one."`
 	// The proxies in front of the public listener and those that ask about
 	// handshakes need not be the same.
-	ForwardAuthPeers Peers       `yaml:"forward_auth_peers" help:"Addresses or prefixes of proxies that may ask at /auth/… without a key or a certificate. What they forward is believed for their question, and not on the public listener. [] is nobody. Absent: those of public.trusted_proxies."`
+	ForwardAuthPeers Peers       `yaml:"forward_auth_peers" help:"Addresses or prefixes of proxies that may ask at /auth/… without a key or a certificate. What they forward is believed for their question, and not on the public listener. Name those between them and the client, too. [] is nobody. Absent: those of public.trusted_proxies."`
 	TLS              InternalTLS `yaml:"tls"`
 }
 

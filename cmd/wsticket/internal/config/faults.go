@@ -190,6 +190,7 @@ var fieldKeys = map[string]string{
 	"gate.Origins":            "origins",
 	"gate.Hosts":              "public.hosts",
 	"gate.TrustedProxies":     "public.trusted_proxies",
+	"gate.ForwardAuthPeers":   "internal.forward_auth_peers",
 	"gate.SessionCookie":      "session.cookie",
 
 	"live.DrainWindow": "ws.drain_window",
@@ -206,6 +207,5 @@ var fieldKeys = map[string]string{
 	"api.PublicURL":   "public.url",
 	"api.CORSHeaders": "public.cors_headers",
 
-	"api.ClientNames":      "internal.tls.client_names",
-	"api.ForwardAuthPeers": "internal.forward_auth_peers",
+	"api.ClientNames": "internal.tls.client_names",
 }

@@ -42,7 +42,8 @@ func (s *Service) buildSessions() error {
 	}
 	var err error
 	s.sessions, err = auth.NewSessions(auth.SessionOptions{
-		Cookie: s.cfg.Session.Cookie, LookupURL: s.cfg.Session.LookupURL, TrustedProxies: s.cfg.Public.Prefixes(),
+		Cookie: s.cfg.Session.Cookie, LookupURL: s.cfg.Session.LookupURL,
+		TrustedProxies: slices.Concat(s.cfg.Public.Prefixes(), s.cfg.AuthPeers()), // as gate.IsProxy
 	})
 	if err == nil {
 		s.metrics.Sessions(s.sessions.Stats)

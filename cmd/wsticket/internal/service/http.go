@@ -16,7 +16,7 @@ func (s *Service) buildGate() error {
 		Doors: s.cfg.OpenDoors(), TicketParameter: s.cfg.WS.TicketParameter,
 		Origins: s.cfg.Origins, AllowMissingOrigin: s.cfg.WS.AllowMissingOrigin, Hosts: s.cfg.Public.AllowedHosts(),
 		Audiences:      s.cfg.Ticket.AudienceOptions(),
-		TrustedProxies: s.cfg.Public.Prefixes(), AddressLimit: limiter(s.cfg.Limits.PerAddress), Events: s.events, Logger: s.log,
+		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: limiter(s.cfg.Limits.PerAddress), Events: s.events, Logger: s.log,
 	}
 	if s.tickets != nil {
 		options.Redeemer = s.tickets
@@ -54,8 +54,8 @@ func (s *Service) apiOptions() api.Options {
 		},
 		WebSocket: s.sockets, Keys: s.keys,
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
-		ClientNames: s.cfg.Internal.TLS.ClientNames, ForwardAuthPeers: s.cfg.AuthPeers(),
-		Started: s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home,
+		ClientNames: s.cfg.Internal.TLS.ClientNames,
+		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home,
 	}
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets

@@ -3,9 +3,11 @@ package service
 import (
 	"cmp"
 	"net"
+	"net/netip"
 
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/internal/bounded"
+	"wsticket/internal/clientip"
 	"wsticket/store/redisstore"
 )
 
@@ -102,7 +104,7 @@ func (s *Service) bounds(l *Listeners) boundedListeners {
 	}
 	b := boundedListeners{
 		public: bounded.Listen(l.public, bounded.Bounds{
-			All: s.places.public, OfAddress: s.places.ofAddress, Exempt: s.gate.IsProxy,
+			All: s.places.public, OfAddress: s.places.ofAddress, Exempt: trusts(s.cfg.Public.Prefixes()),
 		}),
 		internal: own(l.internal, s.places.internal),
 	}
@@ -110,6 +112,12 @@ func (s *Service) bounds(l *Listeners) boundedListeners {
 		b.health = own(l.health, s.places.health)
 	}
 	return b
+}
+
+// trusts returns whether an address is that of a trusted proxy. A proxy that may
+// only ask about handshakes is a client as others here.
+func trusts(proxies []netip.Prefix) func(netip.Addr) bool {
+	return func(addr netip.Addr) bool { return clientip.Within(addr, proxies) }
 }
 
 // public is the name of the public listener in the log and the metrics.

@@ -41,9 +41,9 @@ func (s *Service) warnOfTrust(w *warnings) {
 	ask, remedy := s.cfg.Internal.ForwardAuthPeers != nil, "name the proxies alone"
 	w.add(isEverybody(s.cfg.Public.Prefixes()) && ask, "public.trusted_proxies", "contains everybody, so that every client can claim any address: %s", remedy)
 	w.add(isEverybody(s.cfg.Public.Prefixes()) && !ask, "public.trusted_proxies",
-		"contains everybody, so that every client can claim any address, and whoever reaches internal.listen can ask at /auth/… without a key: %s", remedy)
+		"contains everybody, so that every client can claim any address, and everybody who reaches internal.listen can ask at /auth/… without a key: %s", remedy)
 	w.add(ask && isEverybody(s.cfg.AuthPeers()), "internal.forward_auth_peers",
-		"contains everybody, so that whoever reaches internal.listen can ask at /auth/… without a key: %s, or write [] for nobody", remedy)
+		"contains everybody, so that everybody who reaches internal.listen can ask at /auth/… without a key: %s, or write [] for nobody", remedy)
 }
 
 // warnOfListeners is about what everybody on the path can read.
@@ -57,14 +57,14 @@ func (s *Service) warnOfListeners(w *warnings) {
 	w.add(far && internal.TLS.CertFile == "", "internal.listen",
 		"keys and tickets come unencrypted to %s: set internal.tls, or listen on loopback, and keep it off public networks", internal.Listen)
 	w.add(far && internal.TLS.CertFile != "" && internal.TLS.ClientCAFile == "", "internal.listen",
-		"whoever reaches %s can read /metrics: keep it off public networks, or set internal.tls.client_ca_file", internal.Listen)
+		"everybody who reaches %s can read /metrics: keep it off public networks, or set internal.tls.client_ca_file", internal.Listen)
 }
 
 func warnOfIssuer(w *warnings, key string, issuer config.Issuer) {
 	options := issuer.Options().WithProfile()
 	w.add(issuer.Insecure, key+".insecure_allow_private_network", "keys may come over http and from private addresses (issuer %s): leave it out where they need not", issuer.Issuer)
-	w.add(isPlain(options.JWKSURL), key+".jwks_url", "keys come unencrypted, and whoever can change them on their way can sign bearers: use https://")
-	w.add(options.Discovery && isPlain(issuer.Issuer), key+".issuer", "keys are found unencrypted, and whoever can change the answer on its way can sign bearers: use https://")
+	w.add(isPlain(options.JWKSURL), key+".jwks_url", "keys come unencrypted, and somebody who changes them on their way can sign bearers: use https://")
+	w.add(options.Discovery && isPlain(issuer.Issuer), key+".issuer", "keys are found unencrypted, and somebody who changes the answer on its way can sign bearers: use https://")
 }
 
 func (s *Service) warnOfURLs(w *warnings) {
@@ -83,7 +83,7 @@ func (s *Service) warnOfStore(w *warnings) {
 		far = far || !IsLoopback(addr)
 	}
 	link := redis.Link()
-	w.add(far && !link.Authenticated, "store.url", "no password for Redis at %s, so that whoever reaches it can spend and delete tickets: write redis://user:password@host", redis.Address())
+	w.add(far && !link.Authenticated, "store.url", "no password for Redis at %s, so that everybody who reaches it can spend and delete tickets: write redis://user:password@host", redis.Address())
 	w.add(far && !link.TLS, "store.url", "unencrypted to Redis at %s, so that its password and the records can be read: write rediss:// (TLS)", redis.Address())
 }
 
