@@ -21,7 +21,7 @@ var fileInDocuments = regexp.MustCompile(`(?:> ?|-out |-keyout |_file: ?|--key |
 // usualSecrets are names that the documents do not use, but people do.
 var usualSecrets = []string{"server.p12", "server.pfx", "signing.jwk", "private.jwks", "supabase.hmac", ".env", ".env.production", "secrets/x", "keys/x"}
 
-// Whoever follows the documents inside a clone, or builds an image of it, gives no
+// Somebody who follows the documents inside a clone, or builds an image of it, gives no
 // secret away: git and Docker leave out every file that holds one.
 func TestSecretsAreIgnored(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,7 @@ func Listen(ln *net.TCPListener, b Bounds) *Listener {
 }
 
 // Accept returns the next connection for which there is a place. Its place is
-// free again when it is closed, whoever closes it.
+// free again when it is closed by anybody.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestDocumented: whoever misses a header finds it in the documentation.
+// TestDocumented: somebody who misses a header finds it in the documentation.
 func TestDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/sidecar.md")
