@@ -20,8 +20,8 @@ var (
 // Hide returns a text that is, or should have been, a URL without what may be
 // secret in it: everything before the last "@", which may be in a password too,
 // what stands behind "password=", and behind a scheme also the query and the
-// fragment. A text without a scheme is
-// changed only if it looks like user:password@host; an e-mail address does not.
+// fragment. A text without a scheme is changed only if it looks like
+// user:password@host; an e-mail address does not.
 func Hide(text string) string {
 	kept := scheme.FindString(text)
 	rest := text[len(kept):]
