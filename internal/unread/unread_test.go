@@ -155,7 +155,7 @@ func TestALargeBodyThatComes(t *testing.T) {
 				t.Errorf("%s: the body was not read: %v", rule, err)
 			}
 			_ = s.Close()
-			_ = <-served
+			<-served
 		})
 	}
 }
