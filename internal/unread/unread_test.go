@@ -2,6 +2,7 @@ package unread_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -155,7 +156,9 @@ func TestALargeBodyThatComes(t *testing.T) {
 				t.Errorf("%s: the body was not read: %v", rule, err)
 			}
 			_ = s.Close()
-			<-served
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				t.Errorf("%s: served until %v", rule, err)
+			}
 		})
 	}
 }
