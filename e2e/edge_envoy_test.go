@@ -187,7 +187,7 @@ func newEnvoyScene(t *testing.T) *envoyScene {
 	t.Helper()
 	idp := newIssuer(t)
 	s := &scene{t: t, redis: testenv.Redis(t), client: newClient(t)}
-	config := idp.edgeConfig(t, s.redis.URL())
+	config := idp.edgeConfig(t, s.redis.URL()+patientStore)
 	s.service = serve(t, config)
 	s.wire = newWire(t, s.service.internal)
 	print := newPrinter(t, config, s.service.public, s.wire.addr(), "127.0.0.1:9000")

@@ -114,7 +114,7 @@ func newScene(t *testing.T, p edgeProxy) *scene {
 	t.Helper()
 	idp := newIssuer(t)
 	s := &scene{t: t, proxy: p, redis: testenv.Redis(t), app: newWitness(t), client: newClient(t)}
-	config := idp.edgeConfig(t, s.redis.URL())
+	config := idp.edgeConfig(t, s.redis.URL()+patientStore)
 	s.service = serve(t, config)
 	s.wire = newWire(t, s.service.internal)
 	s.running = p.start(t, newPrinter(t, config, s.service.public, s.wire.addr(), s.app.addr))
@@ -138,7 +138,7 @@ origins:  [%q, %q]
 limits:   {per_subject: "0", per_address: "0"}
 ws:       {path: [/ws, "/ws/chat/{room}"]}
 log:      {level: debug}
-`, storeURL+patientStore, i.file("seal.keys"), issuerName, i.file("issuer.pub.pem"), pageOrigin, otherOrigin))
+`, storeURL, i.file("seal.keys"), issuerName, i.file("issuer.pub.pem"), pageOrigin, otherOrigin))
 	return i.file("edge.yaml")
 }
 
