@@ -52,7 +52,7 @@ type Introspector interface {
 }
 
 // Keyring knows the API keys. Lookup returns the holder of a key, whose scopes are
-// of "consume", "introspect" and "read"; ok reports whether the key is known.
+// of "consume", "introspect", "revoke" and "read"; ok reports whether the key is known.
 type Keyring interface {
 	Lookup(key string) (holder ticket.Keyholder, ok bool)
 }

@@ -20,6 +20,7 @@ import (
 const (
 	scopeConsume    = "consume"
 	scopeIntrospect = "introspect"
+	scopeRevoke     = "revoke"
 	scopeRead       = "read"
 )
 

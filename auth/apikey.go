@@ -13,10 +13,11 @@ import (
 )
 
 // Scopes returns what an API key may be for: to redeem tickets on behalf of
-// clients, to look at them, and to read metrics. The caller owns the list.
+// clients, to look at them, to revoke, and to read metrics and connections. The caller
+// owns the list.
 func Scopes() []string { return slices.Clone(scopes) }
 
-var scopes = []string{"consume", "introspect", "read"}
+var scopes = []string{"consume", "introspect", "revoke", "read"}
 
 // APIKey is one key of a caller of the internal listener.
 type APIKey struct {

@@ -97,6 +97,7 @@ func (i *issuer) identity(c claims, typ string, now time.Time) (ticket.Identity,
 		err = i.checkRFC9068(c)
 	}
 	identity.ExpiresAt = valid.ends
+	identity.IssuedAt, _, _ = c.date("iat") // window has checked it
 	return identity, valid, err
 }
 

@@ -187,7 +187,7 @@ func (s *Sessions) ask(ctx context.Context, client limit.Client, cookies string,
 	}
 	return ticket.Identity{
 		Issuer: s.lookup.issuer, Subject: answer.subject, SessionID: answer.session,
-		Claims: answer.claims, ExpiresAt: end,
+		Claims: answer.claims, IssuedAt: now, ExpiresAt: end,
 	}, nil
 }
 

@@ -41,6 +41,9 @@ type Options struct {
 	// [CookieAuthenticator] it gets the cookies as they were sent. Both or
 	// neither; without them the cookie door is closed.
 	Sessions Authenticator
+	// Revocations say which bearers and sessions are void; tickets are the
+	// Redeemer's. Default: none are.
+	Revocations ticket.Revocations
 	// SessionCookie is the name of the session cookie.
 	SessionCookie string
 

@@ -89,7 +89,21 @@ func (g *Gate) AuthenticateBearer(ctx context.Context, bearer ticket.Bearer) (ti
 	if g.o.Authenticator == nil {
 		return ticket.Identity{}, fmt.Errorf("bearers are not accepted: %w", ticket.ErrInvalidBearer)
 	}
-	return g.o.Authenticator.Authenticate(ctx, bearer)
+	return g.unlessRevoked(ctx)(g.o.Authenticator.Authenticate(ctx, bearer))
+}
+
+// unlessRevoked returns the result of an Authenticator, unless a revocation voids
+// the identity.
+func (g *Gate) unlessRevoked(ctx context.Context) func(ticket.Identity, error) (ticket.Identity, error) {
+	return func(who ticket.Identity, err error) (ticket.Identity, error) {
+		if err == nil && g.o.Revocations != nil {
+			err = g.o.Revocations.Check(ctx, ticket.Grant{Identity: who})
+		}
+		if err != nil {
+			return ticket.Identity{}, err
+		}
+		return who, nil
+	}
 }
 
 // TicketParameter is the name of the query parameter that takes a ticket.

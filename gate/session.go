@@ -69,7 +69,7 @@ func (c sessionCookie) authenticate(ctx context.Context, text ticket.Bearer) (ti
 
 // AuthenticateSession verifies what [Gate.SessionCookie] has returned.
 func (g *Gate) AuthenticateSession(ctx context.Context, cookie ticket.Bearer) (ticket.Identity, error) {
-	return g.doors.session.authenticate(ctx, cookie)
+	return g.unlessRevoked(ctx)(g.doors.session.authenticate(ctx, cookie))
 }
 
 // HasSessions reports whether session cookies are accepted at all.

@@ -53,6 +53,7 @@ var refusals = Table{
 	{ticket.ErrNotFound, badTicket},
 	{ticket.ErrExpired, badTicket},
 	{ticket.ErrRevoked, badTicket},
+	{ticket.ErrVoided, badTicket},
 	{ticket.ErrFenced, badTicket},
 	{ticket.ErrMalformedToken, badTicket},
 	{ticket.ErrWrongAudience, badTicket},
@@ -62,6 +63,7 @@ var refusals = Table{
 	// To sign in again mends the cookie.
 	{ErrCookie, badBearer},
 	{ErrCookieAmbiguous, badBearer},
+	{ticket.ErrBearerRevoked, badBearer},
 	{ticket.ErrInvalidBearer, badBearer},
 	{ticket.ErrShortLived, badBearer},
 	{ticket.ErrInsufficientScope, NewRefusal(problem.InsufficientScope.Code).Challenging(ChallengeInsufficientScope)},

@@ -38,6 +38,8 @@ type Registry struct {
 	byID    map[ticket.ID]*Connection
 	counts  map[ticket.Door]map[State]int
 	drained Drained
+
+	revoked map[ticket.Selector]ticket.Revocation
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each
@@ -55,6 +57,7 @@ func New(o Options) (*Registry, error) {
 	r := &Registry{
 		o: o, open: make(map[*Connection]struct{}),
 		byID: make(map[ticket.ID]*Connection), counts: make(map[ticket.Door]map[State]int),
+		revoked: make(map[ticket.Selector]ticket.Revocation),
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	return r, nil
@@ -79,12 +82,15 @@ func (r *Registry) OnStop(f func()) (cancel func() (tooLate bool)) {
 	return func() bool { return !stop() }
 }
 
-// Add counts a connection whose handshake has entered, just before its 101. It
-// ends an older connection of the same ID, and c itself if the registry stops.
+// Add counts a connection whose handshake has entered, just before its 101, and then
+// looks at the revocations: the connection is there before, so that a revocation which
+// comes later finds it. It ends an older connection of the same ID, and c itself if the
+// registry stops. If there is an error c is removed again: it wraps
+// [ticket.ErrBearerRevoked] or [ticket.ErrUnavailable].
 //
 // Call [Connection.Began] when the 101 is sent, or [Connection.Abandon] if it
 // cannot be sent, and [Connection.Attach] when the connection can be closed.
-func (r *Registry) Add(c *Connection) {
+func (r *Registry) Add(ctx context.Context, c *Connection) error {
 	c.registry, c.start = r, r.o.Now()
 	r.running.Add(1)
 	r.mu.Lock()
@@ -98,6 +104,10 @@ func (r *Registry) Add(c *Connection) {
 		r.drained.Total++
 	}
 	r.mu.Unlock()
+	if err := r.Check(ctx, c.Grant); err != nil {
+		r.remove(c)
+		return err
+	}
 	if older != nil {
 		// The same attempt is admitted again because its first answer was lost.
 		// So nobody uses the older connection.
@@ -106,6 +116,7 @@ func (r *Registry) Add(c *Connection) {
 	if late {
 		c.End(ticket.EndDraining)
 	}
+	return nil
 }
 
 // closing notes that c is being closed, and reports whether it is still there.

@@ -34,6 +34,14 @@ var (
 	EndAuthFailed = Ending{4001, "Authentication failed"}
 	// EndAuthTimeout: the first message did not come in time.
 	EndAuthTimeout = Ending{4001, "Authentication timeout"}
+	// EndRevoked: the user was logged out or disabled. Sign in again.
+	EndRevoked = Ending{4003, "wsticket: revoked"}
 	// EndExpired: the bearer's lifetime ended. Get a fresh one.
-	EndExpired = Ending{4008, "the bearer's lifetime ended"}
+	EndExpired = Ending{4008, "wsticket: the bearer's lifetime ended"}
+	// EndRecheck: the bearer has to be shown again. Get a fresh one.
+	EndRecheck = Ending{4008, "wsticket: show a fresh bearer"}
+	// EndTooMany: the subject has too many connections. Back off.
+	EndTooMany = Ending{4009, "wsticket: too many connections"}
+	// EndDisplaced: a newer connection of the subject took this one's place. Stop.
+	EndDisplaced = Ending{4010, "wsticket: replaced by a newer connection"}
 )

@@ -16,6 +16,8 @@ var (
 	ErrInvalidBearer = errors.New("invalid bearer")
 	// ErrShortLived: the bearer ends too soon to make a ticket from it.
 	ErrShortLived = errors.New("bearer is about to expire")
+	// ErrBearerRevoked: a [Revocation] voids the bearer. It wraps [ErrInvalidBearer].
+	ErrBearerRevoked error = revokedBearer{}
 	// ErrInsufficientScope: the bearer may not have this audience or scope.
 	ErrInsufficientScope = errors.New("insufficient scope")
 )
@@ -32,6 +34,8 @@ var (
 	ErrSpent = errors.New("ticket already spent")
 	// ErrRevoked: revoked by its owner. The error is a [*SpentError].
 	ErrRevoked = errors.New("ticket revoked")
+	// ErrVoided: its bearer, or the ticket by its ID, was revoked by a [Revocation].
+	ErrVoided = errors.New("ticket is void")
 	// ErrFenced: issued before the store's primary changed. It is unknown
 	// whether it was spent since then.
 	ErrFenced = errors.New("ticket is from before a failover")
@@ -53,6 +57,13 @@ var (
 	// ErrFull: the store has reached its bound. It wraps [ErrUnavailable].
 	ErrFull = fmt.Errorf("store is full: %w", ErrUnavailable)
 )
+
+// revokedBearer is an [ErrInvalidBearer] that was good before.
+type revokedBearer struct{}
+
+func (revokedBearer) Error() string  { return "bearer was revoked" }
+func (revokedBearer) Reason() string { return "bearer_revoked" }
+func (revokedBearer) Unwrap() error  { return ErrInvalidBearer }
 
 // SpentError says which attempt spent a ticket and when. It wraps [ErrSpent], or
 // [ErrRevoked] if the owner revoked it.
@@ -103,6 +114,7 @@ var reasons = [...]struct {
 	{ErrNotFound, "not_found"},
 	{ErrExpired, "expired"},
 	{ErrRevoked, "revoked"},
+	{ErrVoided, "voided"},
 	{ErrFenced, "fenced"},
 	{ErrMalformedToken, "malformed"},
 	{ErrWrongAudience, "wrong_audience"},

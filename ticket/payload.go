@@ -8,8 +8,8 @@ import (
 )
 
 // A payload is a grant as it is sealed. Millions of them may be in memory, and
-// each redemption reads one, so it is short and needs no parser: the expiry in
-// Unix milliseconds, the texts, the number of the bearer's audiences and these,
+// each redemption reads one, so it is short and needs no parser: the expiry and the
+// bearer's iat (0 if it has none) in Unix milliseconds, the texts, the number of the bearer's audiences and these,
 // each text after its length, and then the claims as JSON, if there are any.
 // Numbers are varints.
 
@@ -26,6 +26,7 @@ func texts(g *Grant) [8]*string {
 
 func encodePayload(g Grant) ([]byte, error) {
 	b := binary.AppendVarint(make([]byte, 0, usualPayload), g.ConnectionExpiresAt.UnixMilli())
+	b = binary.AppendVarint(b, millis(g.Identity.IssuedAt))
 	for _, text := range texts(&g) {
 		b = appendText(b, *text)
 	}
@@ -43,6 +44,14 @@ func encodePayload(g Grant) ([]byte, error) {
 	return append(b, claims...), nil
 }
 
+// millis returns the Unix milliseconds of a time, 0 for the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
 func appendText(b []byte, text string) []byte {
 	return append(binary.AppendVarint(b, int64(len(text))), text...)
 }
@@ -51,6 +60,9 @@ func decodePayload(id ID, data []byte) (Grant, error) {
 	p := parts{rest: data}
 	g := Grant{ID: id, ConnectionExpiresAt: time.UnixMilli(p.number())}
 	g.Identity.ExpiresAt = g.ConnectionExpiresAt
+	if issued := p.number(); issued != 0 {
+		g.Identity.IssuedAt = time.UnixMilli(issued)
+	}
 	for _, text := range texts(&g) {
 		*text = p.text()
 	}

@@ -22,7 +22,7 @@ import (
 // origin.
 //
 // The error wraps [ErrNotFound], [ErrExpired], [ErrSpent], [ErrRevoked],
-// [ErrFenced], [ErrWrongAudience], [ErrWrongOrigin], [ErrCorrupt] or
+// [ErrFenced], [ErrVoided], [ErrWrongAudience], [ErrWrongOrigin], [ErrCorrupt] or
 // [ErrUnavailable]. After the last one the ticket may or may not be spent:
 // refuse, and let the client get a new one.
 func (s *Service) Redeem(ctx context.Context, token Token, p Presentation) (Grant, error) {
@@ -90,11 +90,24 @@ func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation
 		spentAt = before.Mark.At
 	}
 	grant, err := s.check(token, id, before.Record, p, spentAt)
+	if err == nil {
+		grant.Head = before.Head
+		err = s.checkRevoked(ctx, grant)
+	}
 	if err != nil {
 		s.recordRefusal(ctx, id, mark, !retried, err)
 		return Grant{}, retried, fmt.Errorf("redeem: %w", err)
 	}
 	return grant, retried, nil
+}
+
+// checkRevoked returns [ErrVoided] for a grant that a revocation voids.
+func (s *Service) checkRevoked(ctx context.Context, grant Grant) error {
+	err := s.revoked.Check(ctx, grant)
+	if errors.Is(err, ErrBearerRevoked) {
+		return WithAttrs(ErrVoided, AttrsOf(err)...)
+	}
+	return err
 }
 
 // recordRefusal keeps for the owner why a ticket was refused. mark is that of this

@@ -39,6 +39,9 @@ type Options struct {
 	// the same result, because the first answer may have been lost. 0: never. At
 	// most 10 s.
 	RetryWindow time.Duration
+	// Revocations say which tickets and bearers are void. A ticket that is void is
+	// refused when it is redeemed, and spent. Default: none are.
+	Revocations Revocations
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Events gets each issue, redemption and revocation, also those that are
@@ -53,6 +56,7 @@ type Service struct {
 	ttl       time.Duration
 	audiences Audiences
 	sealer    sealer
+	revoked   Revocations
 	retry     time.Duration
 	now       func() time.Time
 	events    Sink
@@ -73,7 +77,7 @@ func New(o Options) (*Service, error) {
 	}
 	return &Service{
 		store: o.Store, ttl: o.TTL, audiences: o.Audiences.Clone(),
-		sealer: seal, retry: o.RetryWindow, now: o.Now, events: o.Events,
+		sealer: seal, revoked: o.Revocations, retry: o.RetryWindow, now: o.Now, events: o.Events,
 	}, nil
 }
 
@@ -86,6 +90,9 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Audiences) == 0 {
 		o.Audiences = Audiences{{Name: DefaultAudience}}
+	}
+	if o.Revocations == nil {
+		o.Revocations = noRevocations{}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -110,4 +110,7 @@ type Entry struct {
 	// Expired reports whether a pending ticket is past its lifetime, so that
 	// nobody can consume it any more.
 	Expired bool
+	// Head is how far the [Stream] of the same store had come when it answered, zero if
+	// it does not say.
+	Head Position
 }

@@ -19,6 +19,10 @@ type Identity struct {
 	Scope string
 	// Claims are those that the issuer's configuration names.
 	Claims map[string]any
+	// IssuedAt is the bearer's iat, or when an application vouched for a session:
+	// a [Revocation] voids what is not later than its time. Zero counts as earlier
+	// than any.
+	IssuedAt time.Time
 	// ExpiresAt is when the bearer expires. Connections that it opened end
 	// then.
 	ExpiresAt time.Time
@@ -77,6 +81,10 @@ type Grant struct {
 	Origin string
 	// ConnectionExpiresAt is when the connection has to end.
 	ConnectionExpiresAt time.Time
+	// Head is how far the stream of revocations had come when the store consumed
+	// the ticket, zero if the store does not say. Whoever admits the grant must know
+	// the stream up to there.
+	Head Position
 }
 
 // Receipt is what the owner of a ticket may read about it.

@@ -24,7 +24,11 @@ import (
 
 // connectEndpoint completes the handshake, runs the Endpoint and closes.
 func (h *Handler) connectEndpoint(s *handshake) {
-	c := h.register(s)
+	c, err := h.register(s)
+	if err != nil {
+		h.refuseOrClose(s, err)
+		return
+	}
 	conn, err := h.upgrade(s, outcomeConnected, "ok", s.candidate.Subprotocol, nil)
 	if err != nil {
 		c.Abandon()

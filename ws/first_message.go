@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"wsticket/internal/upgrade"
@@ -66,7 +67,11 @@ func (h *Handler) handOver(s *handshake, conn upgrade.Conn) error {
 	if h.relay != nil {
 		return h.joinUpstream(s, conn)
 	}
-	h.runEndpoint(s, h.register(s), conn)
+	c, err := h.register(s)
+	if err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	h.runEndpoint(s, c, conn)
 	return nil
 }
 

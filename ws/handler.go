@@ -102,11 +102,14 @@ func (h *Handler) earlySubprotocol(s *handshake) string {
 	return s.candidate.Subprotocol
 }
 
-// register counts the connection that the grant opens. Its 101 comes next.
-func (h *Handler) register(s *handshake) *live.Connection {
+// register counts the connection that the grant opens, unless it was revoked
+// meanwhile. Its 101 comes next.
+func (h *Handler) register(s *handshake) (*live.Connection, error) {
 	c := &live.Connection{Grant: s.grant, Presentation: s.candidate.Presentation, Request: ticket.RequestOf(s.ctx)}
-	h.o.Live.Add(c)
-	return c
+	if err := h.o.Live.Add(s.ctx, c); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // upgrade sends the 101. The entry of the access log, with the outcome, is

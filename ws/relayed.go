@@ -35,7 +35,11 @@ func (h *Handler) connectUpstream(s *handshake) {
 		answer.Refuse(s.w)
 		return
 	}
-	c := h.register(s)
+	c, err := h.register(s)
+	if err != nil {
+		h.refuseOrClose(s, err)
+		return
+	}
 	conn, err := h.upgrade(s, outcomeConnected, "ok", s.candidate.Subprotocol, answer.Header())
 	if err != nil {
 		c.Abandon()
@@ -66,7 +70,11 @@ func (h *Handler) joinUpstream(s *handshake, conn upgrade.Conn) error {
 		err := h.aboutUpstream(errUpstream, slog.String("cause", "the application insists on an extension or another subprotocol"))
 		return fmt.Errorf("another protocol or extension: %w", err)
 	}
-	return join(s, h.register(s), answer, conn)
+	c, err := h.register(s)
+	if err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	return join(s, c, answer, conn)
 }
 
 // ask sends the handshake to the application.

@@ -21,6 +21,9 @@ func (s *Service) buildGate() error {
 	if s.tickets != nil {
 		options.Redeemer = s.tickets
 	}
+	if s.live != nil {
+		options.Revocations = s.live
+	}
 	if s.verifier != nil {
 		options.Authenticator = s.verifier
 	}

@@ -52,6 +52,7 @@ type Service struct {
 	store      backend
 	places     places
 	outages    *storeWatch // nil for a store in this process
+	sealKeys   [][]byte    // none: each part draws its own
 	subjects   subjects
 	verifier   *auth.Verifier
 	sessions   *auth.Sessions // nil without session.lookup_url
@@ -89,8 +90,8 @@ func New(cfg config.Config, o Options) (*Service, error) {
 // and are not reported.
 func (s *Service) build() error {
 	return errors.Join(
-		s.buildTLS(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildTickets(),
-		s.buildGate(), s.buildLive(), s.buildSockets(), s.buildAPI(),
+		s.buildTLS(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }
 

@@ -4,19 +4,24 @@ import (
 	"wsticket/ticket"
 )
 
+// buildSealKeys reads the keys that encrypt what the store has.
+func (s *Service) buildSealKeys() (err error) {
+	s.sealKeys, err = readSealKeys(s.cfg.Ticket.SealKeyFile)
+	s.subjects = newSubjects(s.cfg.Log.Subject, s.sealKeys)
+	return err
+}
+
 // buildTickets makes what issues and redeems tickets.
 func (s *Service) buildTickets() error {
-	sealKeys, fault := readSealKeys(s.cfg.Ticket.SealKeyFile)
-	if fault != nil {
-		return fault
-	}
-	s.subjects = newSubjects(s.cfg.Log.Subject, sealKeys)
 	options := ticket.Options{
 		TTL: s.cfg.Ticket.TTL, Audiences: s.cfg.Ticket.AudienceOptions(),
-		SealKeys: sealKeys, RetryWindow: s.cfg.Ticket.RetryWindow, Events: s.events,
+		SealKeys: s.sealKeys, RetryWindow: s.cfg.Ticket.RetryWindow, Events: s.events,
 	}
 	if s.store != nil {
 		options.Store = s.store
+	}
+	if s.live != nil {
+		options.Revocations = s.live
 	}
 	var err error
 	s.tickets, err = ticket.New(options)
