@@ -165,6 +165,19 @@ func (r *Registry) all() []*Connection {
 	return list
 }
 
+// matching lists the connections that a selector names. Whether a revocation also voids
+// them is for [ticket.Revocation.Matches] to say.
+func (r *Registry) matching(s ticket.Selector) []*Connection {
+	named := ticket.Revocation{Selector: s, Before: r.o.Now().AddDate(1, 0, 0)}
+	var list []*Connection
+	for _, c := range r.all() {
+		if named.Matches(c.Grant) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // emit completes an event about a connection and hands it on.
 func (r *Registry) emit(ctx context.Context, c *Connection, e ticket.Event) {
 	e.TicketID, e.Identity, e.Presentation, e.Request = c.Grant.ID, c.Grant.Identity, c.Presentation, c.Request
