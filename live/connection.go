@@ -17,10 +17,12 @@ const (
 	StateOpen State = "open"
 	// StateClosing: wsticket has begun to close it.
 	StateClosing State = "closing"
+	// stateGone: it is no longer in the registry.
+	stateGone State = "gone"
 )
 
 // Ender closes a connection. Neither method blocks; both may be called at any
-// time, more than once, and by any goroutine.
+// time, more than once, and by any goroutine. An Ender can be a [Notifier], too.
 type Ender interface {
 	// End begins the closing handshake (RFC 6455 7.1.2).
 	End(e ticket.Ending)
@@ -31,7 +33,8 @@ type Ender interface {
 // Connection is a WebSocket that a grant opened.
 type Connection struct {
 	// Grant is the grant that opened it. Its ID is also that of the connection.
-	// It must not be empty: a new connection ends the older one of the same ID.
+	// It must not be empty: a new connection ends the older one of the same ID. After
+	// [Registry.Add] it is the registry's, and a renewal replaces it but for the ID.
 	Grant ticket.Grant
 	// Presentation has the door and the client's address.
 	Presentation ticket.Presentation
@@ -41,14 +44,15 @@ type Connection struct {
 	registry *Registry
 	start    time.Time
 
-	mu    sync.Mutex
+	links [kinds]link // guarded by the shards
+	slot  int32       // guarded by deadlines.mu
+
+	mu    sync.Mutex // of Grant, too
+	state State
 	ender Ender          // nil until Attach
 	asked *ticket.Ending // how to end it as soon as it has one
 	cut   bool           // likewise
-
-	// Guarded by Registry.mu.
-	state  State
-	wasCut bool
+	owed  bool           // likewise: the notice that its time is nearly over
 }
 
 // Began emits [ticket.EventConnect]: the 101 is sent.
@@ -58,13 +62,16 @@ func (c *Connection) Began(ctx context.Context) {
 	})
 }
 
-// Attach sets what closes the connection. If End was called before, the
-// connection is ended now.
+// Attach sets what closes the connection. If End was called before, or the time of the
+// connection is over, it is ended now.
 func (c *Connection) Attach(e Ender) {
 	c.mu.Lock()
 	c.ender = e
-	asked, cut := c.asked, c.cut
+	asked, cut, owed := c.asked, c.cut, c.owed
 	c.mu.Unlock()
+	if owed {
+		c.notify()
+	}
 	if asked != nil {
 		e.End(*asked)
 	}
@@ -76,29 +83,54 @@ func (c *Connection) Attach(e Ender) {
 // End begins to close the connection. It does nothing if the connection is
 // closed already.
 func (c *Connection) End(e ticket.Ending) {
-	if !c.registry.closing(c) {
-		return
-	}
 	c.mu.Lock()
-	ender := c.ender
-	if ender == nil && c.asked == nil {
-		c.asked = &e
-	}
+	ender := c.closingLocked(e)
 	c.mu.Unlock()
 	if ender != nil {
 		ender.End(e)
 	}
 }
 
-// cutOff closes the socket at once.
-func (c *Connection) cutOff() {
+// expire ends the connection because its time is over, unless it was renewed since.
+func (c *Connection) expire() {
+	c.mu.Lock()
+	var ender Ender
+	if !c.registry.deadlines.has(c) {
+		ender = c.closingLocked(ticket.EndExpired)
+	}
+	c.mu.Unlock()
+	if ender != nil {
+		ender.End(ticket.EndExpired)
+	}
+}
+
+// closingLocked notes that the connection is being closed, and returns its Ender, if it
+// has one and is still there.
+func (c *Connection) closingLocked(e ticket.Ending) Ender {
+	switch c.state {
+	case stateGone:
+		return nil
+	case StateOpen:
+		c.registry.changeState(c, StateClosing)
+		c.registry.deadlines.forget(c)
+	case StateClosing:
+	}
+	if c.ender == nil && c.asked == nil {
+		c.asked = &e
+	}
+	return c.ender
+}
+
+// cutOff closes the socket at once. first is false if that was done before.
+func (c *Connection) cutOff() (first bool) {
 	c.mu.Lock()
 	ender := c.ender
-	c.cut = true
+	first, c.cut = !c.cut, true
 	c.mu.Unlock()
 	if ender != nil {
 		ender.Cut()
 	}
+	return first
 }
 
 // Ended emits [ticket.EventDisconnect] and then removes the connection, in this

@@ -10,6 +10,7 @@ import (
 
 const (
 	maxDrainWindow = 10 * time.Minute
+	maxNotice      = time.Hour
 	// Linger bounds a closing handshake that we began.
 	Linger = time.Second
 )
@@ -63,10 +64,24 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 func (r *Registry) halt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.stopped {
-		r.stopped, r.drained.Total = true, len(r.open)
+	r.stopped = true
+	for i := range r.shards {
+		r.shards[i].halt()
 	}
 	r.stop()
+}
+
+// halt counts the connections that there are when the registry stops.
+func (s *shard) halt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	s.stopped = true
+	for _, n := range s.counts {
+		s.drained.Total += n
+	}
 }
 
 // spread ends the connections evenly over the window, in no particular order.
@@ -82,13 +97,9 @@ func (r *Registry) spread(all []*Connection) []*time.Timer {
 // cut closes the socket of every connection that is left.
 func (r *Registry) cut() {
 	for _, c := range r.all() {
-		c.cutOff()
-		r.mu.Lock()
-		if !c.wasCut { // by another Shutdown
-			c.wasCut = true
-			r.drained.Cut++
+		if c.cutOff() { // and not another Shutdown
+			r.cuts.Add(1)
 		}
-		r.mu.Unlock()
 	}
 }
 

@@ -3,9 +3,11 @@ package live
 import (
 	"cmp"
 	"context"
-	"maps"
+	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unique"
 
 	"wsticket/ticket"
 )
@@ -18,6 +20,10 @@ type Options struct {
 	// DrainWindow is the time over which [Registry.Shutdown] closes the
 	// connections. At most 10 m. Default: 5 s; negative: all at once.
 	DrainWindow time.Duration
+	// ExpiryNotice is how long before its end the client of a connection is told, in
+	// a text message {"type":"auth_expiring","expiresAt":"…"}, if the connection can be
+	// sent one; see [Notifier]. At most 1 h. Default: it is not told.
+	ExpiryNotice time.Duration
 	// Events gets each connection that opens and closes. Default: none.
 	Events ticket.Sink
 	// Now is the clock. Default: time.Now.
@@ -32,12 +38,14 @@ type Registry struct {
 	stop     context.CancelFunc
 	running  sync.WaitGroup // of handshakes that entered, and connections
 
+	shards    [shards]shard
+	seed      maphash.Seed
+	deadlines *deadlines
+	pace      pacer
+	cuts      atomic.Int64 // connections that Shutdown has cut
+
 	mu      sync.Mutex
 	stopped bool
-	open    map[*Connection]struct{}
-	byID    map[ticket.ID]*Connection
-	counts  map[ticket.Door]map[State]int
-	drained Drained
 
 	revoked map[ticket.Selector]ticket.Revocation
 }
@@ -47,6 +55,7 @@ type Registry struct {
 func New(o Options) (*Registry, error) {
 	faults := ticket.OptionErrors{Package: "live"}
 	faults.Check(o.DrainWindow <= maxDrainWindow, "DrainWindow", "must be at most %s (got %s)", maxDrainWindow, o.DrainWindow)
+	faults.Check(o.ExpiryNotice >= 0 && o.ExpiryNotice <= maxNotice, "ExpiryNotice", "must be from 0s to %s (got %s)", maxNotice, o.ExpiryNotice)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
@@ -54,11 +63,11 @@ func New(o Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Registry{
-		o: o, open: make(map[*Connection]struct{}),
-		byID: make(map[ticket.ID]*Connection), counts: make(map[ticket.Door]map[State]int),
-		revoked: make(map[ticket.Selector]ticket.Revocation),
+	r := &Registry{o: o, seed: maphash.MakeSeed(), revoked: make(map[ticket.Selector]ticket.Revocation)}
+	for i := range r.shards {
+		r.shards[i].init()
 	}
+	r.deadlines = newDeadlines(o.Now, o.ExpiryNotice, r.endDue)
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	return r, nil
 }
@@ -85,33 +94,29 @@ func (r *Registry) OnStop(f func()) (cancel func() (tooLate bool)) {
 // Add counts a connection whose handshake has entered, just before its 101, and then
 // looks at the revocations: the connection is there before, so that a revocation which
 // comes later finds it. It ends an older connection of the same ID, and c itself if the
-// registry stops. If there is an error c is removed again: it wraps
-// [ticket.ErrBearerRevoked] or [ticket.ErrUnavailable].
+// registry stops, and when Grant.ConnectionExpiresAt comes, if there is one. If there is
+// an error c is removed again: it wraps [ticket.ErrBearerRevoked] or
+// [ticket.ErrUnavailable].
 //
 // Call [Connection.Began] when the 101 is sent, or [Connection.Abandon] if it
 // cannot be sent, and [Connection.Attach] when the connection can be closed.
 func (r *Registry) Add(ctx context.Context, c *Connection) error {
-	c.registry, c.start = r, r.o.Now()
 	r.running.Add(1)
-	r.mu.Lock()
-	r.open[c] = struct{}{}
-	older := r.byID[c.Grant.ID]
-	r.byID[c.Grant.ID] = c
-	c.state = StateOpen
-	r.countLocked(c, 1)
-	late := r.stopped
-	if late {
-		r.drained.Total++
-	}
-	r.mu.Unlock()
-	if err := r.Check(ctx, c.Grant); err != nil {
+	c.mu.Lock()
+	c.registry, c.start, c.state = r, r.o.Now(), StateOpen
+	c.Grant = shared(c.Grant)
+	grant := c.Grant
+	older, late := r.enter(c)
+	r.deadlines.set(c, grant.ConnectionExpiresAt)
+	c.mu.Unlock()
+	if err := r.Check(ctx, grant); err != nil {
 		r.remove(c)
 		return err
 	}
-	if older != nil {
+	for _, other := range r.named(older, ticket.Selector{TicketID: grant.ID}) {
 		// The same attempt is admitted again because its first answer was lost.
 		// So nobody uses the older connection.
-		older.End(ticket.EndReplaced)
+		other.End(ticket.EndReplaced)
 	}
 	if late {
 		c.End(ticket.EndDraining)
@@ -119,68 +124,28 @@ func (r *Registry) Add(ctx context.Context, c *Connection) error {
 	return nil
 }
 
-// closing notes that c is being closed, and reports whether it is still there.
-func (r *Registry) closing(c *Connection) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, open := r.open[c]
-	if open && c.state != StateClosing {
-		r.countLocked(c, -1)
-		c.state = StateClosing
-		r.countLocked(c, 1)
+// shared returns a grant in which the texts that many grants have take their memory
+// once: each was decoded from a record or a bearer of its own.
+func shared(g ticket.Grant) ticket.Grant {
+	for _, text := range []*string{&g.Identity.Issuer, &g.Identity.Scope, &g.Audience, &g.Scope, &g.Origin, &g.Head.Epoch} {
+		*text = unique.Make(*text).Value()
 	}
-	return open
+	return g
 }
 
 func (r *Registry) remove(c *Connection) {
 	defer r.running.Done()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.open, c)
-	if r.byID[c.Grant.ID] == c {
-		delete(r.byID, c.Grant.ID)
-	}
-	r.countLocked(c, -1)
-	if r.stopped {
-		r.drained.Closed++
-	}
-}
-
-func (r *Registry) countLocked(c *Connection, by int) {
-	door := c.Presentation.Door
-	if r.counts[door] == nil {
-		r.counts[door] = make(map[State]int)
-	}
-	r.counts[door][c.state] += by
-}
-
-// all lists the connections that there are.
-func (r *Registry) all() []*Connection {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := make([]*Connection, 0, len(r.open))
-	for c := range r.open {
-		list = append(list, c)
-	}
-	return list
-}
-
-// matching lists the connections that a selector names. Whether a revocation also voids
-// them is for [ticket.Revocation.Matches] to say.
-func (r *Registry) matching(s ticket.Selector) []*Connection {
-	named := ticket.Revocation{Selector: s, Before: r.o.Now().AddDate(1, 0, 0)}
-	var list []*Connection
-	for _, c := range r.all() {
-		if named.Matches(c.Grant) {
-			list = append(list, c)
-		}
-	}
-	return list
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.deadlines.forget(c)
+	r.leave(c)
+	c.state = stateGone
 }
 
 // emit completes an event about a connection and hands it on.
 func (r *Registry) emit(ctx context.Context, c *Connection, e ticket.Event) {
-	e.TicketID, e.Identity, e.Presentation, e.Request = c.Grant.ID, c.Grant.Identity, c.Presentation, c.Request
+	grant := r.grantOf(c)
+	e.TicketID, e.Identity, e.Presentation, e.Request = grant.ID, grant.Identity, c.Presentation, c.Request
 	e.Reason = "ok"
 	r.o.Events.Emit(ctx, e)
 }
@@ -189,17 +154,36 @@ func (r *Registry) emit(ctx context.Context, c *Connection, e ticket.Event) {
 type Stats struct {
 	// Connections there are now, by the door that they came by and their state.
 	Connections map[ticket.Door]map[State]int
+	// Subjects and Sessions are how many different ones the connections have.
+	Subjects, Sessions int
+	// Deadlines is how many of the connections end by themselves.
+	Deadlines int
 	// Drained is zero until the registry stops.
 	Drained Drained
 }
 
 // Stats returns the counts. The caller owns the maps.
 func (r *Registry) Stats() Stats {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := Stats{Connections: make(map[ticket.Door]map[State]int), Drained: r.drained}
-	for door, states := range r.counts {
-		s.Connections[door] = maps.Clone(states)
+	s := Stats{Connections: make(map[ticket.Door]map[State]int), Deadlines: r.deadlines.len()}
+	for i := range r.shards {
+		r.shards[i].addTo(&s)
 	}
+	s.Drained.Cut = int(r.cuts.Load())
 	return s
+}
+
+// addTo adds the counts of a shard.
+func (s *shard) addTo(sum *Stats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p, n := range s.counts {
+		if sum.Connections[p.door] == nil {
+			sum.Connections[p.door] = make(map[State]int)
+		}
+		sum.Connections[p.door][p.state] += n
+	}
+	sum.Subjects += len(s.heads[bySubject])
+	sum.Sessions += len(s.heads[bySession])
+	sum.Drained.Total += s.drained.Total
+	sum.Drained.Closed += s.drained.Closed
 }

@@ -30,11 +30,7 @@ func (r *Registry) Revoke(_ context.Context, all ...ticket.Revocation) error {
 		r.mu.Lock()
 		r.revoked[revocation.Selector] = revocation
 		r.mu.Unlock()
-		for _, c := range r.matching(revocation.Selector) {
-			if revocation.Matches(c.Grant) {
-				c.End(revocation.Action.Ending())
-			}
-		}
+		r.endMatching(revocation)
 	}
 	return nil
 }

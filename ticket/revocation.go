@@ -87,15 +87,19 @@ type Revocation struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// Matches reports whether the revocation voids a grant.
-func (r Revocation) Matches(g Grant) bool {
-	if r.TicketID != "" {
-		return r.TicketID == g.ID
+// Names reports whether the selector names a grant.
+func (s Selector) Names(g Grant) bool {
+	if s.TicketID != "" {
+		return s.TicketID == g.ID
 	}
 	who := g.Identity
-	return r.Issuer == who.Issuer && (r.Subject == "" || r.Subject == who.Subject) &&
-		(r.SessionID == "" || r.SessionID == who.SessionID) && (r.TokenID == "" || r.TokenID == who.TokenID) &&
-		(who.IssuedAt.IsZero() || !who.IssuedAt.After(r.Before))
+	return s.Issuer == who.Issuer && (s.Subject == "" || s.Subject == who.Subject) &&
+		(s.SessionID == "" || s.SessionID == who.SessionID) && (s.TokenID == "" || s.TokenID == who.TokenID)
+}
+
+// Matches reports whether the revocation voids a grant.
+func (r Revocation) Matches(g Grant) bool {
+	return r.Names(g) && (r.TicketID != "" || g.Identity.IssuedAt.IsZero() || !g.Identity.IssuedAt.After(r.Before))
 }
 
 // Revocations says what is revoked. The registry of package live is one. Its methods

@@ -49,10 +49,6 @@ func (h *Handler) runEndpoint(s *handshake, c *live.Connection, conn upgrade.Con
 	}
 	e.conn.SetReadLimit(h.o.MaxMessage)
 	c.Attach(e)
-	if end := s.grant.ConnectionExpiresAt; !end.IsZero() {
-		expiry := time.AfterFunc(end.Sub(h.o.Now()), func() { c.End(ticket.EndExpired) })
-		defer expiry.Stop()
-	}
 	// net/http no longer watches a connection that was taken over. The request's
 	// context may end early (a time limit on requests), and does not end when
 	// the peer leaves.
