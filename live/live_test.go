@@ -80,6 +80,13 @@ func (p *peer) endings() []ticket.Ending {
 	return slices.Clone(p.ended)
 }
 
+// when returns the time of the first ending.
+func (p *peer) when() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
+}
+
 // open makes a handshake that becomes a connection.
 func (b *bench) open(t *testing.T, id ticket.ID, p *peer) *peer {
 	t.Helper()

@@ -62,8 +62,9 @@
 // Frames that RFC 6455 forbids reach neither an Endpoint nor the application
 // behind an Upstream. The event says which rule was broken, and by whom.
 //
-// ConnectionExpiresAt ends connections of an Endpoint. A relayed one is not
-// ended by it.
+// ConnectionExpiresAt ends connections of an Endpoint and relayed ones alike. It
+// holds by the clock of the machine and by the time that has passed: after a
+// sleep, what is over ends within a second.
 //
 // # Answers
 //

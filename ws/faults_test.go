@@ -138,23 +138,30 @@ func TestDefaultsLimitAnAddress(t *testing.T) {
 	}
 }
 
-// ConnectionExpiresAt ends a connection in this process, however it was opened.
+// ConnectionExpiresAt ends a connection, in this process or relayed, however it was
+// opened.
 func TestConnectionExpires(t *testing.T) {
-	f := newFixture(t, func(s *setup) {
-		s.gate.Doors = withoutSessions()
-		s.gate.Redeemer = redeemFunc(func(context.Context) (ticket.Grant, error) {
-			return ticket.Grant{ID: ticket.NewID(), Identity: test.Alice(), ConnectionExpiresAt: time.Now().Add(50 * time.Millisecond)}, nil
+	u := newUpstream(t)
+	for where, upstream := range map[string]*ws.Upstream{"in process": nil, "relayed": {URL: u.URL, Identity: who{}}} {
+		f := newFixture(t, func(s *setup) {
+			if upstream != nil {
+				s.ws.Endpoint, s.ws.Upstream = nil, upstream
+			}
+			s.gate.Doors = withoutSessions()
+			s.gate.Redeemer = redeemFunc(func(context.Context) (ticket.Grant, error) {
+				return ticket.Grant{ID: ticket.NewID(), Identity: test.Alice(), ConnectionExpiresAt: time.Now().Add(50 * time.Millisecond)}, nil
+			})
 		})
-	})
-	inQuery := f.send(t, strings.ReplaceAll(request(query), "$T", wellFormed))
-	later := f.await(t, auth(wellFormed))
-	for door, got := range map[ticket.Door]answer{ticket.DoorQuery: inQuery, ticket.DoorFirstMessage: later} {
-		if _, code, reason := got.farewell(t); code != 4008 || reason != ticket.EndExpired.Reason {
-			t.Errorf("%s: closed with %d %q, want 4008", door, code, reason)
+		inQuery := f.send(t, strings.ReplaceAll(request(query), "$T", wellFormed))
+		later := f.await(t, auth(wellFormed))
+		for door, got := range map[ticket.Door]answer{ticket.DoorQuery: inQuery, ticket.DoorFirstMessage: later} {
+			if _, code, reason := got.farewell(t); code != 4008 || reason != ticket.EndExpired.Reason {
+				t.Errorf("%s, %s: closed with %d %q, want 4008", where, door, code, reason)
+			}
+			f.events.AwaitLike(t, ticket.Event{
+				Kind: ticket.EventDisconnect, Presentation: ticket.Presentation{Door: door},
+				Closed: ticket.Closed{Code: ticket.EndExpired.Code, By: ticket.ByServer},
+			})
 		}
-		f.events.AwaitLike(t, ticket.Event{
-			Kind: ticket.EventDisconnect, Presentation: ticket.Presentation{Door: door},
-			Closed: ticket.Closed{Code: ticket.EndExpired.Code, By: ticket.ByServer},
-		})
 	}
 }
