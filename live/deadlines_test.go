@@ -198,7 +198,7 @@ func TestExpiryNotice(t *testing.T) {
 			if !slices.Equal(texts, []string{want}) || at[0].Sub(start) != row.notice {
 				t.Errorf("%s: got %q at %v, want %s after %s", rule, texts, at, want, row.notice)
 			}
-			if got := n.peer.when().Sub(start); got != row.lifetime {
+			if got := n.when().Sub(start); got != row.lifetime {
 				t.Errorf("%s: it ended after %s, want %s", rule, got, row.lifetime)
 			}
 		})
@@ -211,7 +211,7 @@ func TestNoNotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, live.Options{ExpiryNotice: 30 * time.Second})
 		closing := &notified{peer: b.until(t, "closing", time.Now().Add(time.Minute))}
-		closing.peer.polite = false
+		closing.polite = false
 		closing.Attach(closing)
 		closing.Connection.End(ticket.EndDraining)
 		deaf := b.until(t, "deaf", time.Now().Add(time.Minute))

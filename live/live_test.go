@@ -99,7 +99,7 @@ func (b *bench) open(t *testing.T, id ticket.ID, p *peer) *peer {
 		Grant:        ticket.Grant{ID: id, Identity: test.Alice()},
 		Presentation: ticket.Presentation{Door: ticket.DoorQuery}, Request: ticket.RequestInfo{ID: "request"},
 	}
-	b.Add(context.Background(), p.Connection)
+	_ = b.Add(context.Background(), p.Connection)
 	p.Began(t.Context())
 	p.Attach(p)
 	return p
@@ -146,7 +146,7 @@ func TestConnectionIsTwoEvents(t *testing.T) {
 func TestEndAtAnyTime(t *testing.T) {
 	b := newBench(t, live.Options{})
 	early := &peer{Connection: &live.Connection{Grant: ticket.Grant{ID: "early"}, Presentation: ticket.Presentation{Door: ticket.DoorQuery}}}
-	b.Add(context.Background(), early.Connection)
+	_ = b.Add(context.Background(), early.Connection)
 	early.Connection.End(ticket.EndExpired)
 	early.Connection.End(ticket.EndDraining)
 	if got := b.states(); got[live.StateClosing] != 1 || got[live.StateOpen] != 0 {
@@ -163,7 +163,7 @@ func TestEndAtAnyTime(t *testing.T) {
 	}
 
 	abandoned := &live.Connection{Grant: ticket.Grant{ID: "abandoned"}}
-	b.Add(context.Background(), abandoned)
+	_ = b.Add(context.Background(), abandoned)
 	abandoned.Abandon()
 	if b.events.Has(ticket.Event{TicketID: "abandoned"}) {
 		t.Error("there is an event of a connection that never began")
@@ -281,7 +281,7 @@ func TestDrainAndHandshakes(t *testing.T) {
 			t.Error("a handshake enters while the registry stops")
 		}
 		late := &peer{Connection: &live.Connection{Grant: ticket.Grant{ID: "late"}}, polite: true}
-		b.Add(context.Background(), late.Connection)
+		_ = b.Add(context.Background(), late.Connection)
 		leave()
 		synctest.Wait()
 		select {
@@ -307,7 +307,7 @@ func TestCutBeforeAttach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, live.Options{})
 		p := &peer{Connection: &live.Connection{Grant: ticket.Grant{ID: "slow"}}}
-		b.Add(context.Background(), p.Connection)
+		_ = b.Add(context.Background(), p.Connection)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := b.Shutdown(ctx); !errors.Is(err, context.Canceled) {

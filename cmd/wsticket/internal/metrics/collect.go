@@ -125,6 +125,9 @@ func (m *Metrics) Listeners(stats func() map[string]bounded.Stats) {
 func (m *Metrics) Sockets(endpoint func() ws.Stats, registry func() live.Stats) {
 	var c collector
 	connections := c.desc("connections", "Current WebSockets by door and state.", "door", "state")
+	subjects := c.desc("connected_subjects", "Different users that have a WebSocket.")
+	sessions := c.desc("connected_sessions", "Different sessions (sid) that have a WebSocket.")
+	deadlines := c.desc("connection_deadlines", "WebSockets that end by themselves, at the end of their bearer.")
 	unauthenticated := c.desc("unauthenticated_connections", "Additional WebSockets that wait for their first message, or are being closed because of it.")
 	drained := c.desc("drain_connections", "WebSockets since the service began to stop: total, closed, and cut, which are the closed ones that were not in time.", "outcome")
 	messages := c.desc("relayed_messages_total", "Relayed messages by sender: client or upstream.", "from")
@@ -136,6 +139,9 @@ func (m *Metrics) Sockets(endpoint func() ws.Stats, registry func() live.Stats) 
 				out <- gauge(connections, n, string(door), string(state))
 			}
 		}
+		out <- gauge(subjects, open.Subjects)
+		out <- gauge(sessions, open.Sessions)
+		out <- gauge(deadlines, open.Deadlines)
 		out <- gauge(unauthenticated, s.Unauthenticated)
 		for outcome, n := range map[string]int{"total": open.Drained.Total, "closed": open.Drained.Closed, "cut": open.Drained.Cut} {
 			out <- gauge(drained, n, outcome)
