@@ -71,6 +71,15 @@ func live(ctx context.Context, s *redisstore.Store) error {
 		s.PutNote(ctx, id, ticket.Note{Reason: "spent", At: fixture.IssuedAt()}))
 	_, err = s.NoteOf(ctx, id)
 	unexpected = append(unexpected, err)
+	at, err := s.Append(ctx, []byte("entry"))
+	unexpected = append(unexpected, err)
+	at.Sequence--
+	_, err = s.Read(ctx, at) // from the middle, so that it asks for the last entry
+	unexpected = append(unexpected, err)
+	next, err := s.Append(ctx, []byte("entry"))
+	unexpected = append(unexpected, err)
+	_, err = s.Read(ctx, next) // and waits
+	unexpected = append(unexpected, err)
 	return errors.Join(unexpected...)
 }
 

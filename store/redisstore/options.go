@@ -12,6 +12,10 @@ const (
 	// DefaultTimeout is the default of [Options].Timeout.
 	DefaultTimeout = 400 * time.Millisecond
 
+	// DefaultStreamRetention is the default of [Options].StreamRetention: the longest
+	// bearer that an issuer may have by default, and an hour.
+	DefaultStreamRetention = 25 * time.Hour
+
 	maxPrefix = 64
 )
 
@@ -26,6 +30,9 @@ type Options struct {
 	// Retention is how long a ticket is kept after its life, as a spent mark or
 	// as a record that nobody has consumed. At least 1 ms; default [ticket.DefaultRetention].
 	Retention time.Duration
+	// StreamRetention is how long entries of the stream are kept: as long as what they
+	// revoke can live. At least a minute; default [DefaultStreamRetention].
+	StreamRetention time.Duration
 	// Timeout limits each operation. A command may still run after it; the
 	// answer is [ticket.ErrUnavailable]. At least 1 ms; default
 	// [DefaultTimeout].
@@ -42,6 +49,9 @@ func (o Options) withDefaults() Options {
 	if o.Retention == 0 {
 		o.Retention = ticket.DefaultRetention
 	}
+	if o.StreamRetention == 0 {
+		o.StreamRetention = DefaultStreamRetention
+	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
@@ -57,6 +67,7 @@ func (o Options) check(faults *ticket.OptionErrors) {
 	faults.Check(len(o.Prefix) <= maxPrefix && isName(o.Prefix), "Prefix",
 		"must be letters, digits and ._:- and at most %d (got %q)", maxPrefix, o.Prefix)
 	faults.Check(o.Retention >= time.Millisecond, "Retention", "must be at least 1ms (got %s)", o.Retention)
+	faults.Check(o.StreamRetention >= time.Minute, "StreamRetention", "must be at least 1m (got %s)", o.StreamRetention)
 	faults.Check(o.Timeout >= time.Millisecond, "Timeout", "must be at least 1ms (got %s)", o.Timeout)
 	known := o.Fence == FenceAuto || o.Fence == FenceRequire || o.Fence == FenceOff
 	faults.Check(known, "Fence", "must be auto, require or off (got %q)", o.Fence)

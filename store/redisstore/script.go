@@ -66,11 +66,13 @@ local record = #v > 181 and v:byte(1) == 2
 end
 `
 
-	// consumeStep: KEYS[1] key; ARGV mark, which is kept as long as the record
-	// would have been. Redis expires no key while a script runs: what was read
-	// can be written.
+	// consumeStep: KEYS[1] key, KEYS[2] head of the stream, not on a cluster, where it
+	// may be in another slot; ARGV mark, which is kept as long as the record would have
+	// been. Redis expires no key while a script runs: what was read can be written. The
+	// reply begins with the head and a blank.
 	consumeStep = load + refuse + age + `if record and v:byte(74) == 1 then redis.call('SETRANGE', KEYS[1], 73, ARGV[1]) end
-return v`
+local head = KEYS[2] and redis.pcall('GET', KEYS[2])
+return (type(head) == 'string' and head or '') .. ' ' .. v`
 
 	// settleStep: KEYS[1] key; ARGV mark.
 	settleStep = load + refuse + `if record and v:byte(74) > 1 then redis.call('SETRANGE', KEYS[1], 73, ARGV[1]) end
@@ -114,18 +116,20 @@ func newGuardedScript(step string) guardedScript {
 // scripts are all that a store runs.
 type scripts struct {
 	identity                      script
-	consume, settle, lookup, note guardedScript
+	consume, settle, lookup, note guardedScript // on tickets
+	append, read                  guardedScript // on the stream
 }
 
-// steps returns those that run on tickets.
+// steps returns those that run behind a guard.
 func (s scripts) steps() []guardedScript {
-	return []guardedScript{s.consume, s.settle, s.lookup, s.note}
+	return []guardedScript{s.consume, s.settle, s.lookup, s.note, s.append, s.read}
 }
 
 func newScripts() scripts {
 	return scripts{
 		identity: newScript(identityScript), consume: newGuardedScript(consumeStep),
 		settle: newGuardedScript(settleStep), lookup: newGuardedScript(lookupStep),
-		note: newGuardedScript(noteStep),
+		note:   newGuardedScript(noteStep),
+		append: newGuardedScript(appendStep), read: newGuardedScript(readStep),
 	}
 }

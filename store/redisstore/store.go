@@ -16,24 +16,26 @@ import (
 // not be put in front of them: with the fence the store refuses what a replica
 // answers, without it tickets could be accepted twice.
 type Store struct {
-	client     redis.UniversalClient
-	pipeline   pipeline
-	prefix     string
-	retention  time.Duration
-	timeout    time.Duration
-	mode       FenceMode
-	fences     *fenceTable
-	scripts    scripts
-	addrs      string
-	link       Link
-	handshakes *handshakes
+	client    redis.UniversalClient
+	pipeline  pipeline
+	prefix    string
+	retention time.Duration
+	// streamRetention is Options.StreamRetention.
+	streamRetention time.Duration
+	timeout         time.Duration
+	mode            FenceMode
+	fences          *fenceTable
+	scripts         scripts
+	addrs           string
+	link            Link
+	handshakes      *handshakes
 }
 
 // newStore returns a store on a client that belongs to it. The options have
 // their defaults.
 func newStore(client redis.UniversalClient, fences *fenceTable, o Options) *Store {
 	s := &Store{
-		client: client, prefix: o.Prefix, retention: o.Retention, timeout: o.Timeout,
+		client: client, prefix: o.Prefix, retention: o.Retention, streamRetention: o.StreamRetention, timeout: o.Timeout,
 		mode: o.Fence, fences: fences, scripts: newScripts(), handshakes: new(handshakes),
 	}
 	s.pipeline.init(client, pipelineThreshold, pipelineOptions())

@@ -66,16 +66,61 @@ func (s *Store) set(ctx context.Context, key string, value []byte, ttl time.Dura
 
 // Consume implements [ticket.Store] with one script on one key.
 func (s *Store) Consume(ctx context.Context, id ticket.ID, mark ticket.Mark, retry time.Duration) (ticket.Entry, error) {
-	before, err := s.writeMark(ctx, s.scripts.consume, id, mark)
+	encoded, err := record.EncodeMark(mark)
 	if err != nil {
 		return ticket.Entry{}, fmt.Errorf("consume: %w", err)
 	}
+	keys := []string{s.key(id)}
+	if s.pipeline.nodes == nil {
+		keys = append(keys, s.prefix+headKey)
+	}
+	r, err := s.runStep(ctx, s.scripts.consume, keys, encoded)
+	if err != nil {
+		return ticket.Entry{}, fmt.Errorf("consume: %w", err)
+	}
+	head, r := r.cutHead()
+	before, err := r.entry(id)
+	if err != nil {
+		return ticket.Entry{}, fmt.Errorf("consume: %w", err)
+	}
+	before.Head = positionOf(r.value, head)
 	return record.Consumed(before, mark, retry)
+}
+
+// cutHead takes the head of the stream from the front of a reply.
+func (r reply) cutHead() (head string, _ reply) {
+	if !r.found {
+		return "", r
+	}
+	front, value, _ := bytes.Cut(r.value, []byte{' '})
+	return string(front), reply{value: value, found: true}
+}
+
+// positionOf returns the position of a head that came with a ticket. Its epoch is that
+// of the ticket, because the script has compared the two.
+func positionOf(value []byte, head string) ticket.Position {
+	epoch := noEpoch
+	if fence, ok := record.FenceOf(value); ok {
+		epoch = fence
+	}
+	at, ok := parsePosition(epoch, head)
+	if !ok {
+		return ticket.Position{}
+	}
+	return at
 }
 
 // Settle implements [ticket.Store]. The mark keeps its time to live.
 func (s *Store) Settle(ctx context.Context, id ticket.ID, mark ticket.Mark) error {
-	before, err := s.writeMark(ctx, s.scripts.settle, id, mark)
+	encoded, err := record.EncodeMark(mark)
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	r, err := s.runStep(ctx, s.scripts.settle, []string{s.key(id)}, encoded)
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	before, err := r.entry(id)
 	if err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}
@@ -83,20 +128,6 @@ func (s *Store) Settle(ctx context.Context, id ticket.ID, mark ticket.Mark) erro
 		return fmt.Errorf("settle: %w", ticket.ErrNotFound)
 	}
 	return nil
-}
-
-// writeMark runs a step that may write mark, and returns the entry as it was
-// before.
-func (s *Store) writeMark(ctx context.Context, step guardedScript, id ticket.ID, mark ticket.Mark) (ticket.Entry, error) {
-	encoded, err := record.EncodeMark(mark)
-	if err != nil {
-		return ticket.Entry{}, err
-	}
-	r, err := s.runStep(ctx, step, []string{s.key(id)}, encoded)
-	if err != nil {
-		return ticket.Entry{}, err
-	}
-	return r.entry(id)
 }
 
 // Lookup implements [ticket.Store]. It reads from the primary. After a

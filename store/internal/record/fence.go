@@ -22,3 +22,11 @@ func (f Fence) isValid() bool {
 
 // SetFence writes f into a value of [Encode].
 func SetFence(value []byte, f Fence) { copy(value[atFence:atIssued], f[:]) }
+
+// FenceOf returns the fence of a value, and reports whether it has one.
+func FenceOf(value []byte) (fence string, ok bool) {
+	if len(value) < atIssued {
+		return "", false
+	}
+	return string(value[atFence:atIssued]), Fence(value[atFence:atIssued]).isValid()
+}
