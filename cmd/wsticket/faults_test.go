@@ -147,7 +147,6 @@ func faultyConfigurations() []faulty {
 		one("a key of nobody", "internal: {api_keys: [{sha256: "+aDigest+", scopes: [consume]}]}", "internal.api_keys[0].name"),
 		one("a key for nothing", "internal: {api_keys: [{name: a, sha256: "+aDigest+"}]}", "internal.api_keys[0].scopes"),
 		one("a scope that is none", "internal: {api_keys: [{name: a, sha256: "+aDigest+", scopes: [all]}]}", "internal.api_keys[0].scopes"),
-		one("a scope that is not there yet", "internal: {api_keys: [{name: a, sha256: "+aDigest+", scopes: [revoke]}]}", "internal.api_keys[0].scopes"),
 		// Identity.
 		one("identity in a header that means something else", "identity: {headers: {sub: Host}}", "identity.headers"),
 		one("identity twice in one header", "identity: {headers: {sub: X-User, iss: x-user}}", "identity.headers"),
