@@ -3,8 +3,10 @@ package live
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wsticket/ticket"
@@ -18,8 +20,27 @@ type Options struct {
 	// DrainWindow is the time over which [Registry.Shutdown] closes the
 	// connections. At most 10 m. Default: 5 s; negative: all at once.
 	DrainWindow time.Duration
-	// Events gets each connection that opens and closes. Default: none.
+	// Issuers are those whose bearers open connections. Default: any, with the
+	// default leeway and lifetime.
+	Issuers []Issuer
+	// Stream carries revocations to the other processes that share a store, and keeps
+	// them for those that start later. [Registry.Sync] and [Registry.Follow] read it.
+	// Default: this process is alone.
+	Stream ticket.Stream
+	// SealKeys encrypt what is in Stream: see [ticket.Options]. Required with Stream.
+	SealKeys [][]byte
+	// MaxStale is how long connections stay open while Stream cannot be read. After
+	// it they are ended with [ticket.EndOverload], and new ones are refused. Default:
+	// for ever.
+	MaxStale time.Duration
+	// MaxRevocations bounds how many users, sessions, bearers and connections are
+	// revoked at once, at about 500 bytes each. Default: 200 000.
+	MaxRevocations int
+	// Events gets each connection that opens and closes, and each revocation.
+	// Default: none.
 	Events ticket.Sink
+	// Logger gets what is wrong with Stream. Default: none.
+	Logger *slog.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -39,7 +60,9 @@ type Registry struct {
 	counts  map[ticket.Door]map[State]int
 	drained Drained
 
-	revoked map[ticket.Selector]ticket.Revocation
+	revoked  *revokedSet
+	follower follower
+	ended    [3]atomic.Uint64 // by revocations, in the order of endedActions
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each
@@ -47,8 +70,16 @@ type Registry struct {
 func New(o Options) (*Registry, error) {
 	faults := ticket.OptionErrors{Package: "live"}
 	faults.Check(o.DrainWindow <= maxDrainWindow, "DrainWindow", "must be at most %s (got %s)", maxDrainWindow, o.DrainWindow)
+	faults.Check(o.MaxStale >= 0, "MaxStale", "must not be negative (got %s)", o.MaxStale)
+	faults.Check(o.Stream == nil || len(o.SealKeys) > 0, "SealKeys", "required with Stream")
+	seal, err := ticket.NewSeal(o.SealKeys, purposeRevocation)
+	faults.Add("SealKeys", err)
 	if err := faults.Err(); err != nil {
 		return nil, err
+	}
+	o.MaxRevocations = cmp.Or(o.MaxRevocations, DefaultMaxRevocations)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.DrainWindow = cmp.Or(o.DrainWindow, DefaultDrainWindow)
 	if o.Now == nil {
@@ -57,8 +88,9 @@ func New(o Options) (*Registry, error) {
 	r := &Registry{
 		o: o, open: make(map[*Connection]struct{}),
 		byID: make(map[ticket.ID]*Connection), counts: make(map[ticket.Door]map[State]int),
-		revoked: make(map[ticket.Selector]ticket.Revocation),
+		revoked: newRevokedSet(),
 	}
+	r.follower.begin(seal)
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	return r, nil
 }
