@@ -16,6 +16,7 @@ import (
 	"wsticket/api"
 	"wsticket/gate"
 	"wsticket/internal/test"
+	"wsticket/live"
 	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
@@ -110,6 +111,13 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 	}
 	if o.Receipts == nil {
 		o.Receipts = h.service
+	}
+	if o.Revoker == nil {
+		registry, err := live.New(live.Options{Issuers: []live.Issuer{{Name: test.Alice().Issuer, Leeway: 5 * time.Second, MaxLifetime: 24 * time.Hour}}, Events: h.events.Record, Now: noon})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		o.Revoker, o.Gate.Revocations = registry, registry
 	}
 	if o.Introspector == nil {
 		o.Introspector = h.service
