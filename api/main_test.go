@@ -103,21 +103,21 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 	if edit != nil {
 		edit(&o)
 	}
-	h.service = newService(tb, ticket.Options{
-		Audiences: o.Audiences, RetryWindow: o.RetryWindow, Now: noon, Events: h.events.Record,
-	})
-	if o.Issuer == nil {
-		o.Issuer = h.service
-	}
-	if o.Receipts == nil {
-		o.Receipts = h.service
-	}
 	if o.Revoker == nil {
 		registry, err := live.New(live.Options{Issuers: []live.Issuer{{Name: test.Alice().Issuer, Leeway: 5 * time.Second, MaxLifetime: 24 * time.Hour}}, Events: h.events.Record, Now: noon})
 		if err != nil {
 			tb.Fatal(err)
 		}
 		o.Revoker, o.Gate.Revocations = registry, registry
+	}
+	h.service = newService(tb, ticket.Options{
+		Revocations: o.Gate.Revocations, Audiences: o.Audiences, RetryWindow: o.RetryWindow, Now: noon, Events: h.events.Record,
+	})
+	if o.Issuer == nil {
+		o.Issuer = h.service
+	}
+	if o.Receipts == nil {
+		o.Receipts = h.service
 	}
 	if o.Introspector == nil {
 		o.Introspector = h.service
