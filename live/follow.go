@@ -2,9 +2,9 @@ package live
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -175,7 +175,7 @@ func (r *Registry) step(ctx context.Context) error {
 	if batch.Restarted {
 		f.mark = ticket.Position{} // of another stream, perhaps
 		if synced {
-			pause(ctx, rand.N(offerSpread))
+			pause(ctx, somewhere(offerSpread))
 		}
 	}
 	caughtUp := len(batch.Entries) == 0 || f.mark != (ticket.Position{}) && at.Covers(f.mark)
@@ -254,6 +254,13 @@ func (r *Registry) watchStale(ctx context.Context) {
 			c.End(ticket.EndOverload)
 		}
 	}
+}
+
+// somewhere returns a random part of d.
+func somewhere(d time.Duration) time.Duration {
+	var b [1]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return d * time.Duration(b[0]) / 256
 }
 
 // pause waits, and reports whether ctx lasts.

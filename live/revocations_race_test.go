@@ -210,7 +210,9 @@ func TestRevocationsAgainstTheRule(t *testing.T) {
 					open[p] = g
 				}
 			},
-			"wait": func(rt *rapid.T) { now = now.Add(time.Duration(rapid.IntRange(1, 40).Draw(rt, "minutes")) * time.Minute) },
+			"wait": func(rt *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(1, 40).Draw(rt, "minutes")) * time.Minute)
+			},
 			"": func(rt *rapid.T) {
 				for p, g := range open {
 					if ended := len(p.endings()) > 0; ended != voids(made, g) {

@@ -63,8 +63,12 @@ func (s Selector) Kind() string {
 // SelectorsOf returns the selectors that match a grant, at most five. A selector is
 // comparable, so that they can be keys of a map.
 func SelectorsOf(g Grant) []Selector {
-	who := g.Identity
-	all := make([]Selector, 0, 5)
+	// It is so short that it is inlined, and its callers need no allocation.
+	return appendSelectors(make([]Selector, 0, 5), &g)
+}
+
+func appendSelectors(all []Selector, g *Grant) []Selector {
+	who := &g.Identity
 	if g.ID != "" {
 		all = append(all, Selector{TicketID: g.ID})
 	}
