@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"wsticket/auth"
 	"wsticket/live"
@@ -40,6 +42,19 @@ func (s *Service) revocableIssuers() []live.Issuer {
 		all = append(all, live.Issuer{Name: s.sessions.Issuer(), MaxLifetime: auth.DefaultMaxLifetime})
 	}
 	return all
+}
+
+// syncTimeout bounds how long a process reads what was revoked before it starts.
+const syncTimeout = 15 * time.Second
+
+// readRevocations reads what was revoked before anybody is admitted.
+func (s *Service) readRevocations(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	if err := s.live.Sync(ctx); err != nil {
+		return fmt.Errorf("serve: %w", s.storeFault(err))
+	}
+	return nil
 }
 
 // follow applies what other processes revoke, until stop is called.

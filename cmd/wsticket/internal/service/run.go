@@ -37,10 +37,7 @@ func (s *Service) Open(ctx context.Context, wait time.Duration) error {
 	if err := s.checkStore(ctx); err != nil {
 		return err
 	}
-	if err := s.live.Sync(ctx); err != nil {
-		return fmt.Errorf("serve: %w", s.storeFault(err))
-	}
-	return nil
+	return s.readRevocations(ctx)
 }
 
 // Serve answers on the listeners until ctx ends, or one of them fails, and then
