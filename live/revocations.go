@@ -83,7 +83,7 @@ func (r *Registry) revoke(ctx context.Context, all []ticket.Revocation) error {
 	for _, v := range all {
 		if !r.revoked.has(v.Selector) && r.revoked.size(now) >= r.o.MaxRevocations {
 			full = true // and what is open is ended all the same
-			r.endMatching(v)
+			r.endRevoked(v)
 			continue
 		}
 		news := r.revoked.add(v, false, now)
@@ -91,7 +91,7 @@ func (r *Registry) revoke(ctx context.Context, all []ticket.Revocation) error {
 			unsent = append(unsent, v)
 		}
 		if news {
-			r.endMatching(v)
+			r.endRevoked(v)
 		}
 	}
 	err := r.send(ctx, unsent)
@@ -143,7 +143,7 @@ func (r *Registry) receive(ctx context.Context, entry []byte) {
 	}
 	for _, v := range all {
 		if r.revoked.add(v, true, r.o.Now()) {
-			r.endMatching(v)
+			r.endRevoked(v)
 		}
 	}
 }
@@ -151,14 +151,21 @@ func (r *Registry) receive(ctx context.Context, entry []byte) {
 // endedActions are the actions that connections are counted by.
 var endedActions = [...]ticket.RevocationAction{ticket.RevokeEnd, ticket.RevokeRecheck, ticket.RevokeReplace}
 
-// endMatching ends the connections that a revocation voids.
-func (r *Registry) endMatching(v ticket.Revocation) {
+// endRevoked ends the connections that a revocation voids, and counts them.
+func (r *Registry) endRevoked(v ticket.Revocation) {
+	r.ended[slices.Index(endedActions[:], v.Action)].Add(int64(r.endMatching(v)))
+}
+
+// endMatching ends the connections that a revocation voids, and returns how many
+// there are.
+func (r *Registry) endMatching(v ticket.Revocation) (n int) {
 	for _, c := range r.matching(v.Selector) {
 		if v.Matches(c.Grant) {
-			r.ended[slices.Index(endedActions[:], v.Action)].Add(1)
 			c.End(v.Action.Ending())
+			n++
 		}
 	}
+	return n
 }
 
 // RevocationStats are counts of a [Registry].
@@ -167,7 +174,7 @@ type RevocationStats struct {
 	// revoked now.
 	Active int
 	// Ended has the connections that a revocation has ended, by its action.
-	Ended map[ticket.RevocationAction]uint64
+	Ended map[ticket.RevocationAction]int
 	// Forged are the entries of the stream that did not open. Restarts and Gaps are
 	// how often the stream had to be read from its beginning, because it was another
 	// one, and because it had lost entries.
@@ -180,9 +187,9 @@ type RevocationStats struct {
 func (r *Registry) RevocationStats() RevocationStats {
 	now := r.o.Now()
 	s := r.follower.stats(now)
-	s.Active, s.Ended = r.revoked.size(now), make(map[ticket.RevocationAction]uint64)
+	s.Active, s.Ended = r.revoked.size(now), make(map[ticket.RevocationAction]int)
 	for i, action := range endedActions {
-		s.Ended[action] = r.ended[i].Load()
+		s.Ended[action] = int(r.ended[i].Load())
 	}
 	return s
 }

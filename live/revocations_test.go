@@ -106,7 +106,7 @@ func TestRevocationsBySelector(t *testing.T) {
 				}
 				peers[g.ID].leave(1000)
 			}
-			if got := b.RevocationStats(); got.Active != 1 || got.Ended[action] != uint64(len(row.hits)) {
+			if got := b.RevocationStats(); got.Active != 1 || got.Ended[action] != len(row.hits) {
 				t.Errorf("%s: stats %+v, want %d ended", name, got, len(row.hits))
 			}
 			if err := b.Shutdown(t.Context()); err != nil {
