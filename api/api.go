@@ -117,6 +117,8 @@ type Options struct {
 
 	// Introspector serves /introspect. Required.
 	Introspector Introspector
+	// Revoker serves /revocations. Nil: there is no such path.
+	Revoker Revoker
 	// Keys are the API keys of the internal router. Nil: there are none. A
 	// client certificate that the listener has verified counts as a key with
 	// every scope.

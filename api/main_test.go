@@ -16,6 +16,7 @@ import (
 	"wsticket/api"
 	"wsticket/gate"
 	"wsticket/internal/test"
+	"wsticket/live"
 	"wsticket/store/memstore"
 	"wsticket/ticket"
 )
@@ -102,8 +103,15 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 	if edit != nil {
 		edit(&o)
 	}
+	if o.Revoker == nil {
+		registry, err := live.New(live.Options{Issuers: []live.Issuer{{Name: test.Alice().Issuer, Leeway: 5 * time.Second, MaxLifetime: 24 * time.Hour}}, Events: h.events.Record, Now: noon})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		o.Revoker, o.Gate.Revocations = registry, registry
+	}
 	h.service = newService(tb, ticket.Options{
-		Audiences: o.Audiences, RetryWindow: o.RetryWindow, Now: noon, Events: h.events.Record,
+		Revocations: o.Gate.Revocations, Audiences: o.Audiences, RetryWindow: o.RetryWindow, Now: noon, Events: h.events.Record,
 	})
 	if o.Issuer == nil {
 		o.Issuer = h.service

@@ -51,6 +51,9 @@ func (s *Server) internalRouter() http.Handler {
 	}
 	s.route(r, http.MethodPost, "/consume", s.keyed(scopeConsume, s.consume))
 	s.route(r, http.MethodPost, "/introspect", s.keyed(scopeIntrospect, s.introspect))
+	if s.o.Revoker != nil {
+		s.route(r, http.MethodPost, "/revocations", s.keyed(scopeRevoke, s.revocations))
+	}
 	for _, c := range contracts {
 		r.Handle(c.pattern, s.handler(c.pattern, s.forward(c)))
 	}

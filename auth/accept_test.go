@@ -27,6 +27,7 @@ func TestIdentity(t *testing.T) {
 		Issuer: issuerName, Subject: "u-1", SessionID: "s-1", TokenID: "t-1",
 		Audience: []string{"other", audience}, Scope: "read write",
 		Claims:    map[string]any{"email": "u@example.com", "groups": []any{"a", "b"}},
+		IssuedAt:  now.Add(-time.Minute).Local(),
 		ExpiresAt: now.Add(time.Hour).Local(),
 	}
 	if !reflect.DeepEqual(got, want) {

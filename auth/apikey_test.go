@@ -33,7 +33,7 @@ func TestKeyring(t *testing.T) {
 	}{
 		{"the first", "old", "chat", []string{"consume"}},
 		{"a second key of one name, while they are exchanged", "new", "chat", []string{"consume", "introspect"}},
-		{"the last", "ops", "ops.1", []string{"consume", "introspect", "read"}},
+		{"the last", "ops", "ops.1", []string{"consume", "introspect", "revoke", "read"}},
 		{"unknown", "wrong", "", nil},
 		{"empty", "", "", nil},
 		{"a digest is no key", digestOf("old"), "", nil},
@@ -72,7 +72,7 @@ func TestNoKeyring(t *testing.T) {
 func TestKeyringListsEveryFault(t *testing.T) {
 	_, err := auth.NewKeyring([]auth.APIKey{
 		{"", "the-key-itself", nil, nil},
-		{"a b", strings.ToUpper(digestOf("x")), []string{"revoke"}, nil},
+		{"a b", strings.ToUpper(digestOf("x")), []string{"write"}, nil},
 		{"good", digestOf("y"), []string{"read"}, nil},
 		{strings.Repeat("n", 65), digestOf("y"), []string{"read", ""}, nil},
 		{"cert:chat", digestOf("z") + "\n", []string{"read"}, nil},
@@ -81,13 +81,13 @@ func TestKeyringListsEveryFault(t *testing.T) {
 	want := strings.Join([]string{
 		`auth: Keys[0].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "")`,
 		`auth: Keys[0].SHA256: must be 64 characters of lower-case hex, as printf %s KEY | sha256sum prints them (got 14 characters that are no digest, perhaps the key itself)`,
-		`auth: Keys[0].Scopes: must list at least one of consume, introspect, read`,
+		`auth: Keys[0].Scopes: must list at least one of consume, introspect, revoke, read`,
 		`auth: Keys[1].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "a b")`,
 		`auth: Keys[1].SHA256: must be 64 characters of lower-case hex, as printf %s KEY | sha256sum prints them (got one in capital letters: write them small)`,
-		`auth: Keys[1].Scopes: must be of consume, introspect, read (got "revoke")`,
+		`auth: Keys[1].Scopes: must be of consume, introspect, revoke, read (got "write")`,
 		`auth: Keys[3].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "` + strings.Repeat("n", 65) + `")`,
 		`auth: Keys[3].SHA256: is that of another key`,
-		`auth: Keys[3].Scopes: must be of consume, introspect, read (got "")`,
+		`auth: Keys[3].Scopes: must be of consume, introspect, revoke, read (got "")`,
 		`auth: Keys[4].Name: must be 1 to 64 letters, digits, dots, underscores and hyphens (got "cert:chat")`,
 		`auth: Keys[4].SHA256: must be 64 characters of lower-case hex, as printf %s KEY | sha256sum prints them (got 65 characters that are no digest, perhaps the key itself)`,
 		`auth: Keys[5].Audiences: must be names of audiences, each once (got "")`,

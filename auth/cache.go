@@ -81,6 +81,13 @@ func (c *cache) put(d digest, v *verified, now time.Time) {
 }
 
 // stats returns hits, misses and the number of bearers.
+// forget removes a bearer.
+func (c *cache) forget(d digest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bearers.Delete(d)
+}
+
 func (c *cache) stats() (hits, misses uint64, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

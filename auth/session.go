@@ -101,6 +101,12 @@ func (s *Sessions) AuthenticateCookies(ctx context.Context, cookies ticket.Beare
 	return identity, nil
 }
 
+// Forget forgets what the application has said about a session, so that it is asked
+// again.
+func (s *Sessions) Forget(cookies ticket.Bearer) {
+	s.cache.forget(digest(sha256.Sum256([]byte(cookies.Reveal()))))
+}
+
 // vouched returns an identity that is remembered, or waits for a lookup.
 func (s *Sessions) vouched(ctx context.Context, cookies string) (ticket.Identity, error) {
 	name := digest(sha256.Sum256([]byte(cookies)))

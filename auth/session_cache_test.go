@@ -239,3 +239,21 @@ func BenchmarkSession(b *testing.B) {
 		})
 	}
 }
+
+// TestSessionForget: what is forgotten is asked for again, and nothing else.
+func TestSessionForget(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, says(200, `{"sub":"u-1"}`))
+	s := a.sessions(t, nil)
+	check(t, s, "the first", cookie, "ok")
+	s.Forget(ticket.NewBearer("sid=another"))
+	check(t, s, "another one is forgotten", cookie, "ok")
+	if got := a.asked.Load(); got != 1 {
+		t.Errorf("asked %d times, want once", got)
+	}
+	s.Forget(ticket.NewBearer("sid=" + cookie))
+	check(t, s, "it is forgotten", cookie, "ok")
+	if got := a.asked.Load(); got != 2 {
+		t.Errorf("asked %d times, want twice", got)
+	}
+}

@@ -67,9 +67,22 @@ func (c sessionCookie) authenticate(ctx context.Context, text ticket.Bearer) (ti
 	return c.verifier.Authenticate(ctx, text)
 }
 
-// AuthenticateSession verifies what [Gate.SessionCookie] has returned.
+// Forgetter is a [CookieAuthenticator] that remembers answers, and forgets that about
+// one session.
+type Forgetter interface {
+	Forget(cookies ticket.Bearer)
+}
+
+// AuthenticateSession verifies what [Gate.SessionCookie] has returned. An answer that
+// an Authenticator remembers from before a revocation is asked for once more: the
+// application may have the last word about the same cookie.
 func (g *Gate) AuthenticateSession(ctx context.Context, cookie ticket.Bearer) (ticket.Identity, error) {
-	return g.unlessRevoked(ctx)(g.doors.session.authenticate(ctx, cookie))
+	who, err := g.unlessRevoked(ctx)(g.doors.session.authenticate(ctx, cookie))
+	if memory, ok := g.doors.session.verifier.(Forgetter); ok && errors.Is(err, ticket.ErrBearerRevoked) {
+		memory.Forget(cookie)
+		return g.unlessRevoked(ctx)(g.doors.session.authenticate(ctx, cookie))
+	}
+	return who, err
 }
 
 // HasSessions reports whether session cookies are accepted at all.

@@ -37,12 +37,14 @@ func TestAnswers(t *testing.T) {
 		"ErrRevoked":           {&ticket.SpentError{Mark: ticket.Mark{State: ticket.Revoked}}, 401, "invalid_ticket", "revoked", tickets, "", ticket.EndAuthFailed},
 		"ErrNotFound":          {ticket.ErrNotFound, 401, "invalid_ticket", "not_found", tickets, "", ticket.EndAuthFailed},
 		"ErrExpired":           {ticket.ErrExpired, 401, "invalid_ticket", "expired", tickets, "", ticket.EndAuthFailed},
+		"ErrVoided":            {ticket.ErrVoided, 401, "invalid_ticket", "voided", tickets, "", ticket.EndAuthFailed},
 		"ErrFenced":            {ticket.ErrFenced, 401, "invalid_ticket", "fenced", tickets, "", ticket.EndAuthFailed},
 		"ErrMalformedToken":    {ticket.ErrMalformedToken, 401, "invalid_ticket", "malformed", tickets, "", ticket.EndAuthFailed},
 		"ErrWrongAudience":     {ticket.ErrWrongAudience, 401, "invalid_ticket", "wrong_audience", tickets, "", ticket.EndAuthFailed},
 		"ErrWrongOrigin":       {ticket.ErrWrongOrigin, 401, "invalid_ticket", "wrong_origin", tickets, "", ticket.EndAuthFailed},
 		"ErrCorrupt":           {ticket.ErrCorrupt, 401, "invalid_ticket", "corrupt", tickets, "", ticket.EndAuthFailed},
 		"ErrInvalidBearer":     {ticket.ErrInvalidBearer, 401, "invalid_token", "invalid_bearer", bearers, "", ticket.EndAuthFailed},
+		"ErrBearerRevoked":     {ticket.ErrBearerRevoked, 401, "invalid_token", "bearer_revoked", bearers, "", ticket.EndAuthFailed},
 		"ErrShortLived":        {ticket.ErrShortLived, 401, "invalid_token", "short_lived", bearers, "", ticket.EndAuthFailed},
 		"ErrInsufficientScope": {ticket.ErrInsufficientScope, 403, "insufficient_scope", "insufficient_scope", scopes, "", ticket.EndPolicy},
 		"ErrInvalidRequest":    {ticket.ErrInvalidRequest, 400, "invalid_request", "invalid_request", "", "", ticket.EndPolicy},
@@ -135,8 +137,8 @@ func TestWrongTicketsLookTheSame(t *testing.T) {
 			same++
 		}
 	}
-	if same != 9 {
-		t.Errorf("%d errors look like an unknown ticket, want 9", same)
+	if same != 10 {
+		t.Errorf("%d errors look like an unknown ticket, want 10", same)
 	}
 }
 

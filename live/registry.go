@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"hash/maphash"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +25,27 @@ type Options struct {
 	// a text message {"type":"auth_expiring","expiresAt":"…"}, if the connection can be
 	// sent one; see [Notifier]. At most 1 h. Default: it is not told.
 	ExpiryNotice time.Duration
-	// Events gets each connection that opens and closes. Default: none.
+	// Issuers are those whose bearers open connections. Default: any, with the
+	// default leeway and lifetime.
+	Issuers []Issuer
+	// Stream carries revocations to the other processes that share a store, and keeps
+	// them for those that start later. [Registry.Sync] and [Registry.Follow] read it.
+	// Default: this process is alone.
+	Stream ticket.Stream
+	// SealKeys encrypt what is in Stream: see [ticket.Options]. Required with Stream.
+	SealKeys [][]byte
+	// MaxStale is how long connections stay open while Stream cannot be read. After
+	// it they are ended with [ticket.EndOverload], and new ones are refused. Default:
+	// for ever.
+	MaxStale time.Duration
+	// MaxRevocations bounds how many users, sessions, bearers and connections are
+	// revoked at once, at about 500 bytes each. Default: 200 000.
+	MaxRevocations int
+	// Events gets each connection that opens and closes, and each revocation.
+	// Default: none.
 	Events ticket.Sink
+	// Logger gets what is wrong with Stream. Default: none.
+	Logger *slog.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -47,7 +67,9 @@ type Registry struct {
 	mu      sync.Mutex
 	stopped bool
 
-	revoked map[ticket.Selector]ticket.Revocation
+	revoked  *revokedSet
+	follower follower
+	ended    [3]atomic.Int64 // by revocations, in the order of endedActions
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each
@@ -56,18 +78,27 @@ func New(o Options) (*Registry, error) {
 	faults := ticket.OptionErrors{Package: "live"}
 	faults.Check(o.DrainWindow <= maxDrainWindow, "DrainWindow", "must be at most %s (got %s)", maxDrainWindow, o.DrainWindow)
 	faults.Check(o.ExpiryNotice >= 0 && o.ExpiryNotice <= maxNotice, "ExpiryNotice", "must be from 0s to %s (got %s)", maxNotice, o.ExpiryNotice)
+	faults.Check(o.MaxStale >= 0, "MaxStale", "must not be negative (got %s)", o.MaxStale)
+	faults.Check(o.Stream == nil || len(o.SealKeys) > 0, "SealKeys", "required with Stream")
+	seal, err := ticket.NewSeal(o.SealKeys, purposeRevocation)
+	faults.Add("SealKeys", err)
 	if err := faults.Err(); err != nil {
 		return nil, err
+	}
+	o.MaxRevocations = cmp.Or(o.MaxRevocations, DefaultMaxRevocations)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.DrainWindow = cmp.Or(o.DrainWindow, DefaultDrainWindow)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Registry{o: o, seed: maphash.MakeSeed(), revoked: make(map[ticket.Selector]ticket.Revocation)}
+	r := &Registry{o: o, seed: maphash.MakeSeed(), revoked: newRevokedSet()}
 	for i := range r.shards {
 		r.shards[i].init()
 	}
 	r.deadlines = newDeadlines(o.Now, o.ExpiryNotice, r.endDue)
+	r.follower.begin(seal)
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	return r, nil
 }

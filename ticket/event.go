@@ -25,7 +25,8 @@ const (
 	// EventFence: a ticket was refused because it is from before a failover of
 	// the store.
 	EventFence EventKind = "fence"
-	// EventRevoke: a pending ticket was revoked by its owner.
+	// EventRevoke: a pending ticket was revoked by its owner, or with
+	// [ActionRevocation] something was revoked for everybody; Revocation says what.
 	EventRevoke EventKind = "revoke"
 	// EventConnect: a WebSocket was opened.
 	EventConnect EventKind = "connect"
@@ -46,6 +47,8 @@ const (
 	ActionIssue  Action = "issue"
 	ActionRedeem Action = "redeem"
 	ActionRevoke Action = "revoke"
+	// ActionRevocation is a [Revocation].
+	ActionRevocation Action = "revocation"
 	// ActionAuthenticate is the verification of a bearer or a session.
 	ActionAuthenticate Action = "authenticate"
 	// ActionHandshake is a WebSocket handshake as a whole.
@@ -87,6 +90,8 @@ type Event struct {
 	// Err is the cause of a refusal, for [errors.Is] and [errors.AsType]. Do not
 	// write its text anywhere: it may quote what a client has sent.
 	Err error
+	// Revocation is that of an ActionRevocation, and nil otherwise.
+	Revocation *Revocation
 	// Closed is for [EventDisconnect], and HTTP for [EventRequest].
 	Closed Closed
 	HTTP   HTTPAnswer

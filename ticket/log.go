@@ -24,6 +24,8 @@ func logEvent(ctx context.Context, to *slog.Logger, e *Event) {
 	switch firstMessage := e.Presentation.Door == DoorFirstMessage; {
 	case e.Kind == EventRequest:
 		to.LogAttrs(ctx, slog.LevelInfo, "request", appendFacts(ctx, to, appendRequest(attrs, e), e)...)
+	case e.Revocation != nil:
+		to.LogAttrs(ctx, slog.LevelInfo, "revocation", appendFacts(ctx, to, appendRevocation(attrs, e), e)...)
 	case e.Kind == EventReplay:
 		to.LogAttrs(ctx, slog.LevelWarn, "replay", appendReplay(appendPresentation(attrs, e), e)...)
 	case e.Kind == EventRedeem && e.Retried:
@@ -65,6 +67,18 @@ func appendReplay(attrs []slog.Attr, e *Event) []slog.Attr {
 			word("spent_by_attempt", spent.Mark.Attempt))
 	}
 	return attrs
+}
+
+// appendRevocation adds what was revoked: how it is named, and no name but that of a
+// ticket.
+func appendRevocation(attrs []slog.Attr, e *Event) []slog.Attr {
+	v := e.Revocation
+	attrs = appendWords(attrs, "request_id", e.Request.ID, "caller", e.Request.Caller, "ticket_id", string(e.TicketID),
+		"revocation", v.ID, "by", v.Kind(), "action", string(v.Action), "source", v.Source, "why", v.Reason, "reason", e.Reason)
+	if v.TicketID != "" || v.Before.IsZero() {
+		return attrs
+	}
+	return append(attrs, slog.Time("before", v.Before))
 }
 
 // appendClosed adds how the connection ended, and what was relayed.

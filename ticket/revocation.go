@@ -44,11 +44,31 @@ type Selector struct {
 	TicketID  ID     `json:"ticket_id,omitempty"`
 }
 
+// Kind says in a word what is named: "ticket", "jti", "sid", "sub" or "iss".
+func (s Selector) Kind() string {
+	switch {
+	case s.TicketID != "":
+		return "ticket"
+	case s.TokenID != "":
+		return "jti"
+	case s.SessionID != "":
+		return "sid"
+	case s.Subject != "":
+		return "sub"
+	default:
+		return "iss"
+	}
+}
+
 // SelectorsOf returns the selectors that match a grant, at most five. A selector is
 // comparable, so that they can be keys of a map.
 func SelectorsOf(g Grant) []Selector {
-	who := g.Identity
-	all := make([]Selector, 0, 5)
+	// It is so short that it is inlined, and its callers need no allocation.
+	return appendSelectors(make([]Selector, 0, 5), &g)
+}
+
+func appendSelectors(all []Selector, g *Grant) []Selector {
+	who := &g.Identity
 	if g.ID != "" {
 		all = append(all, Selector{TicketID: g.ID})
 	}

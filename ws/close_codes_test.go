@@ -51,8 +51,9 @@ func TestCloseCodeVectors(t *testing.T) {
 	for _, e := range []ticket.Ending{
 		ticket.EndDraining, ticket.EndIdle, ticket.EndProtocolError, ticket.EndNotUTF8, ticket.EndPolicy, ticket.EndReplaced, ticket.EndTooBig,
 		ticket.EndInternal, ticket.EndOverload, ticket.EndUpstreamFailed, ticket.EndAuthFailed, ticket.EndAuthTimeout, ticket.EndExpired,
+		ticket.EndRevoked, ticket.EndRecheck, ticket.EndTooMany, ticket.EndDisplaced,
 	} {
-		if reason, ok := known[e.Code]; !ok || reason != e.Reason && e != ticket.EndIdle && e.Code != 4001 {
+		if reason, ok := known[e.Code]; !ok || reason != e.Reason && e != ticket.EndIdle && e != ticket.EndRecheck && e.Code != 4001 {
 			t.Errorf("ending %+v is not among the vectors, which have the reason %q", e, reason)
 		}
 	}

@@ -106,10 +106,16 @@ func (h *Handler) earlySubprotocol(s *handshake) string {
 // meanwhile. Its 101 comes next.
 func (h *Handler) register(s *handshake) (*live.Connection, error) {
 	c := &live.Connection{Grant: s.grant, Presentation: s.candidate.Presentation, Request: ticket.RequestOf(s.ctx)}
-	if err := h.o.Live.Add(s.ctx, c); err != nil {
+	err := h.o.Live.Add(s.ctx, c)
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.Is(err, ticket.ErrBearerRevoked) && s.candidate.TicketID() != "":
+		// To whoever presents it, it looks like any other wrong ticket.
+		return nil, ticket.WithAttrs(ticket.ErrVoided, ticket.AttrsOf(err)...)
+	default:
 		return nil, err
 	}
-	return c, nil
 }
 
 // upgrade sends the 101. The entry of the access log, with the outcome, is

@@ -29,6 +29,7 @@ type cli struct {
 	Explain     explainCmd     `cmd:"" help:"Say which issuer would take a bearer, and why the others would not."`
 	PrintConfig printConfigCmd `cmd:"" name:"print-config" help:"Print the configuration of a proxy that asks this service about handshakes."`
 	Health      healthCmd      `cmd:"" help:"Ask a running service whether it is ready: exit status 0 or 1."`
+	Revoke      revokeCmd      `cmd:"" help:"Log somebody out: void bearers and tickets, and end connections, in every process of a running service."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 

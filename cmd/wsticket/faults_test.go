@@ -147,7 +147,6 @@ func faultyConfigurations() []faulty {
 		one("a key of nobody", "internal: {api_keys: [{sha256: "+aDigest+", scopes: [consume]}]}", "internal.api_keys[0].name"),
 		one("a key for nothing", "internal: {api_keys: [{name: a, sha256: "+aDigest+"}]}", "internal.api_keys[0].scopes"),
 		one("a scope that is none", "internal: {api_keys: [{name: a, sha256: "+aDigest+", scopes: [all]}]}", "internal.api_keys[0].scopes"),
-		one("a scope that is not there yet", "internal: {api_keys: [{name: a, sha256: "+aDigest+", scopes: [revoke]}]}", "internal.api_keys[0].scopes"),
 		// Identity.
 		one("identity in a header that means something else", "identity: {headers: {sub: Host}}", "identity.headers"),
 		one("identity twice in one header", "identity: {headers: {sub: X-User, iss: x-user}}", "identity.headers"),
@@ -182,6 +181,7 @@ func faultyConfigurations() []faulty {
 		one("an upstream with a path", "ws: {upstream: \"http://app/ws\"}", "ws.upstream"),
 		one("a ping before now", "ws: {upstream: \"http://app:80\", ping: -1s}", "ws.ping"),
 		one("a negative idle time", "ws: {upstream: \"http://app:80\", idle_timeout: -1s}", "ws.idle_timeout"),
+		one("less than no patience with the store", "guard: {max_stale: -1s}", "guard.max_stale"),
 		one("a drain without end", "ws: {drain_window: 1h}", "ws.drain_window"),
 		one("no unauthenticated sockets", "limits: {unauthenticated: 0}", "limits.unauthenticated"),
 		one("none of an address", "limits: {unauthenticated_per_address: -1}", "limits.unauthenticated_per_address"),

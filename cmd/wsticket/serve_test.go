@@ -54,7 +54,13 @@ func openssl(t testing.TB, stdin []byte, args ...string) []byte {
 // bearer signs an RS256 access token for the subject.
 func (p provider) bearer(t testing.TB, sub string) string {
 	t.Helper()
-	now := time.Now().Unix()
+	return p.bearerAt(t, sub, time.Now())
+}
+
+// bearerAt is bearer for one that was issued at a time.
+func (p provider) bearerAt(t testing.TB, sub string, at time.Time) string {
+	t.Helper()
+	now := at.Unix()
 	header := `{"alg":"RS256","typ":"at+jwt"}`
 	claims := fmt.Sprintf(`{"iss":"https://id.example.com","aud":"ws","sub":%q,"iat":%d,"exp":%d,"scope":"chat"}`, sub, now, now+3600)
 	b64 := base64.RawURLEncoding.EncodeToString

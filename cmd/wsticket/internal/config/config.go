@@ -27,6 +27,7 @@ type Config struct {
 	Session  Session  `yaml:"session"`
 	Origins  []string `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
 	WS       WS       `yaml:"ws"`
+	Guard    Guard    `yaml:"guard"`
 	Limits   Limits   `yaml:"limits"`
 	Identity Identity `yaml:"identity"`
 	Log      Log      `yaml:"log"`
@@ -79,7 +80,7 @@ type InternalTLS struct {
 type APIKey struct {
 	Name   string   `yaml:"name" help:"Name of the caller, for logs: letters, digits, dots, underscores, hyphens."`
 	SHA256 string   `yaml:"sha256" help:"SHA-256 of the key in lower-case hex: printf %s KEY | sha256sum."`
-	Scopes []string `yaml:"scopes" help:"Any of consume (also to ask at /auth/…), introspect, read (/metrics with client_ca_file)."`
+	Scopes []string `yaml:"scopes" help:"Any of consume (also to ask at /auth/…), introspect, revoke (/revocations), read (/metrics with client_ca_file)."`
 	// Not only for consume: introspect shows what is in a ticket.
 	Audiences []string `yaml:"audiences" help:"Audiences of ticket.audiences whose tickets the key is for. Without an audience in its call, the key consumes for the first of ticket.audiences that is here. Empty: all."`
 }
@@ -167,6 +168,11 @@ type WS struct {
 	IdleTimeout        time.Duration `yaml:"idle_timeout" help:"A connection without traffic for this long, pings included, is closed with 1001. 0s switches it off. With upstream only."`
 	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
 	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code that pages can see. Otherwise they see 1006."`
+}
+
+// Guard is about connections that are open.
+type Guard struct {
+	MaxStale time.Duration `yaml:"max_stale" help:"How long connections stay open while the store cannot be read, which says what was revoked. After it they are closed with 1013, and none is accepted. 0s: they stay, and only revocations that this process is asked for end them."`
 }
 
 // Limits bounds what one caller may do, per process.

@@ -194,6 +194,8 @@ var fieldKeys = map[string]string{
 	"gate.SessionCookie":      "session.cookie",
 
 	"live.DrainWindow": "ws.drain_window",
+	"live.MaxStale":    "guard.max_stale",
+	"live.SealKeys":    "ticket.seal_key_file",
 
 	"ws.Upstream.URL":              "ws.upstream",
 	"ws.Upstream.Ping":             "ws.ping",

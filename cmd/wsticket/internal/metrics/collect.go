@@ -121,6 +121,29 @@ func (m *Metrics) Listeners(stats func() map[string]bounded.Stats) {
 	m.registry.MustRegister(&c)
 }
 
+// Revocations adds the counts of revocations.
+func (m *Metrics) Revocations(stats func() live.RevocationStats) {
+	var c collector
+	active := c.desc("revocations_active", "Users, sessions, bearers, issuers and connections that are revoked now.")
+	ended := c.desc("revoked_connections_total", "WebSockets that a revocation has ended, by its action.", "action")
+	forged := c.desc("revocation_entries_forged_total", "Entries of the stream of revocations that did not open: somebody else writes there, or a process has other seal keys.")
+	restarts := c.desc("revocation_stream_restarts_total", "How often the stream of revocations was another one, for example after a failover, and was read from its beginning.")
+	gaps := c.desc("revocation_stream_gaps_total", "How often the stream of revocations had lost entries.")
+	stale := c.desc("revocation_stream_age_seconds", "Time since the stream of revocations was read. It is up to 2 s old while all is well.")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- gauge(active, s.Active)
+		for action, n := range s.Ended {
+			out <- counter(ended, n, string(action))
+		}
+		out <- counter(forged, s.Forged)
+		out <- counter(restarts, s.Restarts)
+		out <- counter(gaps, s.Gaps)
+		out <- prometheus.MustNewConstMetric(stale, prometheus.GaugeValue, s.Stale.Seconds())
+	}
+	m.registry.MustRegister(&c)
+}
+
 // Sockets adds the counts of the WebSocket endpoint.
 func (m *Metrics) Sockets(endpoint func() ws.Stats, registry func() live.Stats) {
 	var c collector

@@ -30,6 +30,7 @@ type Metrics struct {
 	sockets    []string // routes of the WebSocket
 	lasted     *prometheus.HistogramVec
 	faults     *prometheus.CounterVec
+	revoked    *prometheus.CounterVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
@@ -49,6 +50,7 @@ func New(version string, sockets []string) *Metrics {
 		"door", "outcome", "reason")
 	m.outages = m.counter("store_outages_total", "Operations that the store could not answer, by kind.", "kind")
 	m.faults = m.counter("frame_faults_total", "WebSockets that were closed because a frame broke a rule of RFC 6455, by its sender: client or upstream.", "from")
+	m.revoked = m.counter("revocations_total", "Revocations that this process was asked for, by their source, by what they name (sub, sid, jti, ticket or iss), action and reason.", "source", "by", "action", "reason")
 	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_connection_duration_seconds",
 		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
@@ -82,6 +84,8 @@ func (m *Metrics) Record(e *ticket.Event) {
 	switch {
 	case e.Kind == ticket.EventRequest:
 		m.request(e)
+	case e.Revocation != nil:
+		m.revoked.WithLabelValues(e.Revocation.Source, e.Revocation.Kind(), string(e.Revocation.Action), e.Reason).Inc()
 	case e.Kind == ticket.EventDisconnect:
 		m.lasted.WithLabelValues(e.Closed.By).Observe(e.Duration.Seconds())
 		if e.Closed.Fault != "" {

@@ -54,6 +54,9 @@ func (s *Service) buildSessions() error {
 // The application judges its cookies, so it gets them as they were sent.
 var _ gate.CookieAuthenticator = (*auth.Sessions)(nil)
 
+// What it has said before a revocation is asked for again.
+var _ gate.Forgetter = (*auth.Sessions)(nil)
+
 // sessionVerifier returns the verifier of session cookies, nil if there are
 // none.
 func (s *Service) sessionVerifier() gate.Authenticator {

@@ -60,6 +60,9 @@ func (s *Service) apiOptions() api.Options {
 		ClientNames: s.cfg.Internal.TLS.ClientNames,
 		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home,
 	}
+	if s.live != nil {
+		options.Revoker = s.live
+	}
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
 	}

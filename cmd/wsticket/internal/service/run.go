@@ -34,7 +34,10 @@ func (s *Service) Open(ctx context.Context, wait time.Duration) error {
 	if err := s.awaitStore(ctx, wait); err != nil {
 		return err
 	}
-	return s.checkStore(ctx)
+	if err := s.checkStore(ctx); err != nil {
+		return err
+	}
+	return s.readRevocations(ctx)
 }
 
 // Serve answers on the listeners until ctx ends, or one of them fails, and then
@@ -52,6 +55,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	watching.Go(func() { watchRefused(ctx, listeners.stats, s.log) })
 	watching.Go(func() { s.watchStore(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
+	defer s.follow(ctx)()
 	err := s.serveUntil(ctx, listeners)
 	stop()
 	watching.Wait()

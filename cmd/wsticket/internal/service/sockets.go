@@ -4,16 +4,8 @@ import (
 	"cmp"
 	"time"
 
-	"wsticket/live"
 	"wsticket/ws"
 )
-
-// buildLive makes the registry of open connections.
-func (s *Service) buildLive() error {
-	var err error
-	s.live, err = live.New(live.Options{DrainWindow: orNone(s.cfg.WS.DrainWindow), Events: s.events})
-	return err
-}
 
 // orNone returns a negative time for the zero of a setting, which means none.
 // In Options zero would mean the default.

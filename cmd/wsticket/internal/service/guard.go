@@ -1,0 +1,73 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"wsticket/auth"
+	"wsticket/live"
+	"wsticket/ticket"
+)
+
+// buildLive makes the registry of open connections, and of what is revoked.
+func (s *Service) buildLive() error {
+	options := live.Options{
+		DrainWindow: orNone(s.cfg.WS.DrainWindow), Issuers: s.revocableIssuers(), MaxStale: s.cfg.Guard.MaxStale,
+		Events: s.events, Logger: s.log,
+	}
+	if stream, ok := s.store.(ticket.Stream); ok && s.cfg.Store.Shared() && len(s.sealKeys) > 0 {
+		options.Stream, options.SealKeys = stream, s.sealKeys
+	}
+	var err error
+	if s.live, err = live.New(options); err == nil {
+		s.metrics.Revocations(s.live.RevocationStats)
+	}
+	return err
+}
+
+// revocableIssuers returns whose bearers and sessions can be revoked.
+func (s *Service) revocableIssuers() []live.Issuer {
+	var all []live.Issuer
+	for _, issuer := range s.cfg.Issuers {
+		o := issuer.Options().WithProfile()
+		known := live.Issuer{Name: o.Issuer, Leeway: max(0, o.Leeway), MaxLifetime: o.MaxLifetime}
+		if known.MaxLifetime == 0 {
+			known.MaxLifetime = auth.DefaultMaxLifetime
+		}
+		all = append(all, known)
+	}
+	if s.sessions != nil {
+		// Its times are by the clocks of our own processes.
+		all = append(all, live.Issuer{Name: s.sessions.Issuer(), MaxLifetime: auth.DefaultMaxLifetime})
+	}
+	return all
+}
+
+// syncTimeout bounds how long a process reads what was revoked before it starts.
+const syncTimeout = 15 * time.Second
+
+// readRevocations reads what was revoked before anybody is admitted.
+func (s *Service) readRevocations(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	if err := s.live.Sync(ctx); err != nil {
+		return fmt.Errorf("serve: %w", s.storeFault(err))
+	}
+	return nil
+}
+
+// follow applies what other processes revoke, until stop is called.
+func (s *Service) follow(ctx context.Context) (stop func()) {
+	// While the service drains, too, which ctx does not outlast.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() { // ends with ctx
+		defer close(done)
+		s.live.Follow(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
