@@ -31,7 +31,8 @@ type Ender interface {
 // Connection is a WebSocket that a grant opened.
 type Connection struct {
 	// Grant is the grant that opened it. Its ID is also that of the connection.
-	// It must not be empty: a new connection ends the older one of the same ID.
+	// It must not be empty: a new connection ends the older one of the same ID. After
+	// [Registry.Add] it is the registry's, and a renewal replaces it but for the ID.
 	Grant ticket.Grant
 	// Presentation has the door and the client's address.
 	Presentation ticket.Presentation

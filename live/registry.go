@@ -18,7 +18,10 @@ type Options struct {
 	// DrainWindow is the time over which [Registry.Shutdown] closes the
 	// connections. At most 10 m. Default: 5 s; negative: all at once.
 	DrainWindow time.Duration
-	// Events gets each connection that opens and closes. Default: none.
+	// Audiences say who may have which: who renews a connection must still be
+	// allowed to have its audience. Default: everybody may have every one.
+	Audiences ticket.Audiences
+	// Events gets each connection that opens, is renewed and closes. Default: none.
 	Events ticket.Sink
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
@@ -104,7 +107,7 @@ func (r *Registry) Add(ctx context.Context, c *Connection) error {
 		r.drained.Total++
 	}
 	r.mu.Unlock()
-	if err := r.Check(ctx, c.Grant); err != nil {
+	if err := r.Check(ctx, r.grantOf(c)); err != nil {
 		r.remove(c)
 		return err
 	}
@@ -171,16 +174,24 @@ func (r *Registry) matching(s ticket.Selector) []*Connection {
 	named := ticket.Revocation{Selector: s, Before: r.o.Now().AddDate(1, 0, 0)}
 	var list []*Connection
 	for _, c := range r.all() {
-		if named.Matches(c.Grant) {
+		if named.Matches(r.grantOf(c)) {
 			list = append(list, c)
 		}
 	}
 	return list
 }
 
+// grantOf returns the grant of a connection, which a renewal replaces.
+func (r *Registry) grantOf(c *Connection) ticket.Grant {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return c.Grant
+}
+
 // emit completes an event about a connection and hands it on.
 func (r *Registry) emit(ctx context.Context, c *Connection, e ticket.Event) {
-	e.TicketID, e.Identity, e.Presentation, e.Request = c.Grant.ID, c.Grant.Identity, c.Presentation, c.Request
+	grant := r.grantOf(c)
+	e.TicketID, e.Identity, e.Presentation, e.Request = grant.ID, grant.Identity, c.Presentation, c.Request
 	e.Reason = "ok"
 	r.o.Events.Emit(ctx, e)
 }

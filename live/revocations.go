@@ -9,13 +9,16 @@ import (
 
 var _ ticket.Revocations = (*Registry)(nil)
 
+// actionKey is the attribute of an error of Check that has the action.
+const actionKey = "action"
+
 // Check implements [ticket.Revocations].
 func (r *Registry) Check(_ context.Context, g ticket.Grant) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range ticket.SelectorsOf(g) {
 		if found, ok := r.revoked[s]; ok && found.Matches(g) {
-			return ticket.WithAttrs(ticket.ErrBearerRevoked, slog.String("revocation", found.ID), slog.String("action", string(found.Action)))
+			return ticket.WithAttrs(ticket.ErrBearerRevoked, slog.String("revocation", found.ID), slog.String(actionKey, string(found.Action)))
 		}
 	}
 	return nil
@@ -31,7 +34,7 @@ func (r *Registry) Revoke(_ context.Context, all ...ticket.Revocation) error {
 		r.revoked[revocation.Selector] = revocation
 		r.mu.Unlock()
 		for _, c := range r.matching(revocation.Selector) {
-			if revocation.Matches(c.Grant) {
+			if revocation.Matches(r.grantOf(c)) {
 				c.End(revocation.Action.Ending())
 			}
 		}

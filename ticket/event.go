@@ -29,6 +29,9 @@ const (
 	EventRevoke EventKind = "revoke"
 	// EventConnect: a WebSocket was opened.
 	EventConnect EventKind = "connect"
+	// EventRenew: its deadline was moved to the end of a fresh bearer, which is in
+	// Identity. Request is that of the renewal, if it came by one of its own.
+	EventRenew EventKind = "renew"
 	// EventDisconnect: it is closed. Closed says how.
 	EventDisconnect EventKind = "disconnect"
 	// EventLimit: a request or handshake was refused because of a limit.
@@ -46,6 +49,8 @@ const (
 	ActionIssue  Action = "issue"
 	ActionRedeem Action = "redeem"
 	ActionRevoke Action = "revoke"
+	// ActionRenew is the renewal of a connection.
+	ActionRenew Action = "renew"
 	// ActionAuthenticate is the verification of a bearer or a session.
 	ActionAuthenticate Action = "authenticate"
 	// ActionHandshake is a WebSocket handshake as a whole.

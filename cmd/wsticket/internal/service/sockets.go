@@ -11,7 +11,9 @@ import (
 // buildLive makes the registry of open connections.
 func (s *Service) buildLive() error {
 	var err error
-	s.live, err = live.New(live.Options{DrainWindow: orNone(s.cfg.WS.DrainWindow), Events: s.events})
+	s.live, err = live.New(live.Options{
+		DrainWindow: orNone(s.cfg.WS.DrainWindow), Audiences: s.cfg.Ticket.AudienceOptions(), Events: s.events,
+	})
 	return err
 }
 
