@@ -36,10 +36,10 @@ type Metrics struct {
 // routes.
 func New(version string, sockets []string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), sockets: sockets}
-	m.actions = m.counter("actions_total", "Issues, redemptions and revocations by reason; ok and retried are the successful ones.", "action", "reason")
+	m.actions = m.counter("actions_total", "Issues, redemptions, revocations and renewals by reason; ok and retried are the successful ones.", "action", "reason")
 	m.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_action_duration_seconds",
-		Help: "Duration of issues, redemptions and revocations, including refused ones.",
+		Help: "Duration of issues, redemptions, revocations and renewals, including refused ones.",
 		// From the memory store's microseconds to the store's deadline.
 		Buckets: []float64{.00001, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
 	}, []string{"action"})
@@ -92,7 +92,7 @@ func (m *Metrics) Record(e *ticket.Event) {
 		if e.Kind == ticket.EventConnect && e.Presentation.Door == ticket.DoorFirstMessage || e.AfterUpgrade {
 			m.handshake(e)
 		}
-	case e.Kind != ticket.EventLimit && (e.Action == ticket.ActionIssue || e.Action == ticket.ActionRedeem || e.Action == ticket.ActionRevoke):
+	case e.Kind != ticket.EventLimit && (e.Action == ticket.ActionIssue || e.Action == ticket.ActionRedeem || e.Action == ticket.ActionRevoke || e.Action == ticket.ActionRenew):
 		m.action(e)
 	}
 }
