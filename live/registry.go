@@ -21,6 +21,9 @@ type Options struct {
 	// Audiences say who may have which: who renews a connection must still be
 	// allowed to have its audience. Default: everybody may have every one.
 	Audiences ticket.Audiences
+	// EndReplayed ends the connection of a ticket that is presented again: see
+	// [Registry.WatchReplays].
+	EndReplayed bool
 	// Events gets each connection that opens, is renewed and closes. Default: none.
 	Events ticket.Sink
 	// Now is the clock. Default: time.Now.
@@ -43,6 +46,7 @@ type Registry struct {
 	drained Drained
 
 	revoked map[ticket.Selector]ticket.Revocation
+	replays chan ticket.Event
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each
@@ -60,7 +64,7 @@ func New(o Options) (*Registry, error) {
 	r := &Registry{
 		o: o, open: make(map[*Connection]struct{}),
 		byID: make(map[ticket.ID]*Connection), counts: make(map[ticket.Door]map[State]int),
-		revoked: make(map[ticket.Selector]ticket.Revocation),
+		revoked: make(map[ticket.Selector]ticket.Revocation), replays: make(chan ticket.Event, maxReplays),
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	return r, nil
@@ -186,6 +190,21 @@ func (r *Registry) grantOf(c *Connection) ticket.Grant {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return c.Grant
+}
+
+// replaceGrant replaces the grant of the connection with an ID by what f makes of it,
+// in one step. The error is [ticket.ErrNotFound] or f's, and c is set with the latter.
+func (r *Registry) replaceGrant(id ticket.ID, f func(had ticket.Grant) (ticket.Grant, error)) (c *Connection, grant ticket.Grant, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c = r.byID[id]
+	if c == nil || c.state != StateOpen {
+		return nil, ticket.Grant{}, ticket.ErrNotFound
+	}
+	if grant, err = f(c.Grant); err == nil {
+		c.Grant = grant
+	}
+	return c, grant, err
 }
 
 // emit completes an event about a connection and hands it on.

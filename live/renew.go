@@ -83,21 +83,6 @@ func endingOf(err error) ticket.Ending {
 	return ticket.EndRevoked
 }
 
-// replaceGrant replaces the grant of the connection with an ID by what f makes of it,
-// in one step. The error is [ticket.ErrNotFound] or f's, and c is set with the latter.
-func (r *Registry) replaceGrant(id ticket.ID, f func(had ticket.Grant) (ticket.Grant, error)) (c *Connection, grant ticket.Grant, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c = r.byID[id]
-	if c == nil || c.state != StateOpen {
-		return nil, ticket.Grant{}, ticket.ErrNotFound
-	}
-	if grant, err = f(c.Grant); err == nil {
-		c.Grant = grant
-	}
-	return c, grant, err
-}
-
 // renewed returns the grant of a connection for a fresh bearer. Only its scope and
 // its audience are compared: the application was told them.
 func (r *Registry) renewed(had ticket.Grant, who ticket.Identity) (ticket.Grant, error) {
@@ -151,6 +136,9 @@ type renewedThere struct {
 }
 
 const askRenewal = "renew"
+
+// actionKey is the attribute of an error of [Registry.Check] that has the action.
+const actionKey = "action"
 
 // renewElsewhere is Renew for a connection of another process.
 func (r *Registry) renewElsewhere(ctx context.Context, id ticket.ID, who ticket.Identity) (time.Time, error) {

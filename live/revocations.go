@@ -9,9 +9,6 @@ import (
 
 var _ ticket.Revocations = (*Registry)(nil)
 
-// actionKey is the attribute of an error of Check that has the action.
-const actionKey = "action"
-
 // Check implements [ticket.Revocations].
 func (r *Registry) Check(_ context.Context, g ticket.Grant) error {
 	r.mu.Lock()

@@ -22,6 +22,9 @@ const (
 	// EventReplay: a ticket was presented that another attempt had spent. Err
 	// holds a [*SpentError].
 	EventReplay EventKind = "replay"
+	// EventTripwire: a ticket was replayed whose connection is live. The presentation
+	// is that of the replay; Attrs name who has opened the connection.
+	EventTripwire EventKind = "tripwire"
 	// EventFence: a ticket was refused because it is from before a failover of
 	// the store.
 	EventFence EventKind = "fence"

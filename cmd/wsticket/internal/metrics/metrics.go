@@ -30,6 +30,7 @@ type Metrics struct {
 	sockets    []string // routes of the WebSocket
 	lasted     *prometheus.HistogramVec
 	faults     *prometheus.CounterVec
+	tripwires  *prometheus.CounterVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
@@ -49,6 +50,7 @@ func New(version string, sockets []string) *Metrics {
 		"door", "outcome", "reason")
 	m.outages = m.counter("store_outages_total", "Operations that the store could not answer, by kind.", "kind")
 	m.faults = m.counter("frame_faults_total", "WebSockets that were closed because a frame broke a rule of RFC 6455, by its sender: client or upstream.", "from")
+	m.tripwires = m.counter("tripwires_total", "Replays of tickets whose connections are live, by outcome: reported, ended, or dropped because too many came at once.", "outcome")
 	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_connection_duration_seconds",
 		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
@@ -82,6 +84,8 @@ func (m *Metrics) Record(e *ticket.Event) {
 	switch {
 	case e.Kind == ticket.EventRequest:
 		m.request(e)
+	case e.Kind == ticket.EventTripwire:
+		m.tripwires.WithLabelValues(e.Outcome).Inc()
 	case e.Kind == ticket.EventDisconnect:
 		m.lasted.WithLabelValues(e.Closed.By).Observe(e.Duration.Seconds())
 		if e.Closed.Fault != "" {

@@ -104,6 +104,9 @@ func (s *Service) storeDependency() api.Dependency {
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
 	s.outages.note(storeErr(&e))
+	if s.live != nil {
+		s.live.NoteReplay(ctx, e)
+	}
 	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/live"
 	"wsticket/ws"
 )
@@ -12,7 +13,8 @@ import (
 func (s *Service) buildLive() error {
 	var err error
 	s.live, err = live.New(live.Options{
-		DrainWindow: orNone(s.cfg.WS.DrainWindow), Audiences: s.cfg.Ticket.AudienceOptions(), Events: s.events,
+		DrainWindow: orNone(s.cfg.WS.DrainWindow), Audiences: s.cfg.Ticket.AudienceOptions(),
+		EndReplayed: s.cfg.Ticket.OnReplay == config.ReplayEnd, Events: s.events,
 	})
 	return err
 }
