@@ -69,7 +69,7 @@ type Identifier interface {
 const DefaultWSPath = "/ws"
 
 // TicketOptions are what requests about tickets need: POST /ws-ticket, and GET
-// and DELETE /ws-ticket/{id}.
+// and DELETE /ws-ticket/{id}, and renewals.
 type TicketOptions struct {
 	// Gate has the origins and hosts, the limit by address, and the verifiers
 	// of bearers and session cookies. Required.
@@ -78,6 +78,8 @@ type TicketOptions struct {
 	Issuer Issuer
 	// Receipts reads and revokes them. Required.
 	Receipts Receipts
+	// Renewer serves POST /connections/{id}/renew. Nil: there is no such path.
+	Renewer Renewer
 	// PublicURL is where clients reach the service: http, https, ws or wss with
 	// a host, and a path at most. The WebSocket URL in an answer begins with
 	// it. Default: the Host of the request, with wss if it came over TLS.
@@ -190,7 +192,8 @@ func New(o Options) (*Server, error) {
 
 // NewTicketHandler returns a handler of POST and OPTIONS /ws-ticket, and of
 // GET, DELETE and OPTIONS /ws-ticket/{id}, with CORS, limits, body rules and
-// answers as the service has them. Mount it at "/ws-ticket" and "/ws-ticket/".
+// answers as the service has them. Mount it at "/ws-ticket" and "/ws-ticket/", and with
+// a Renewer also at "/connections/".
 // It is safe for concurrent use. The error joins a [*ticket.OptionError] for each
 // fault.
 func NewTicketHandler(o TicketOptions) (http.Handler, error) {

@@ -119,6 +119,9 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 	if o.Receipts == nil {
 		o.Receipts = h.service
 	}
+	if o.Renewer == nil {
+		o.Renewer = renews(func(ticket.ID, ticket.Identity) (time.Time, error) { return time.Time{}, ticket.ErrNotFound })
+	}
 	if o.Introspector == nil {
 		o.Introspector = h.service
 	}
@@ -192,6 +195,13 @@ func (h *house) became(tb testing.TB, rule, outcome, reason string) {
 	if got := h.last(tb); got.Outcome != outcome || got.Reason != reason {
 		tb.Errorf("%s: got %s, %s, want %s, %s", rule, got.Outcome, got.Reason, outcome, reason)
 	}
+}
+
+// renews is a function as an api.Renewer.
+type renews func(id ticket.ID, who ticket.Identity) (time.Time, error)
+
+func (f renews) Renew(_ context.Context, id ticket.ID, who ticket.Identity) (time.Time, error) {
+	return f(id, who)
 }
 
 // authenticate is a function as a gate.Authenticator.

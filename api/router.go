@@ -40,6 +40,9 @@ func (s *Server) ticketRoutes(r chi.Router) {
 	s.route(r, http.MethodGet, receipt, s.authenticated(s.receipt))
 	s.route(r, http.MethodDelete, receipt, s.authenticated(s.revoke))
 	s.route(r, http.MethodOptions, receipt, s.preflight(http.MethodGet, http.MethodDelete))
+	if s.o.Renewer != nil {
+		s.renewRoutes(r)
+	}
 }
 
 func (s *Server) internalRouter() http.Handler {

@@ -61,6 +61,10 @@ func (g *Gate) permit(who ticket.Identity, name string) error {
 // the Redeemer does not say which it has.
 func (g *Gate) Audiences() []string { return g.o.Audiences.Names() }
 
+// AudienceRules returns the audiences with who may have them. It is empty if the
+// Redeemer does not say which it has.
+func (g *Gate) AudienceRules() ticket.Audiences { return g.o.Audiences.Clone() }
+
 // Paths returns the paths that audiences have, in their order.
 func (g *Gate) Paths() []string { return g.o.Audiences.Paths() }
 

@@ -41,8 +41,14 @@ type Options struct {
 	// MaxRevocations bounds how many users, sessions, bearers and connections are
 	// revoked at once, at about 500 bytes each. Default: 200 000.
 	MaxRevocations int
-	// Events gets each connection that opens and closes, and each revocation.
-	// Default: none.
+	// Audiences say who may have which: who renews a connection must still be
+	// allowed to have its audience. Default: everybody may have every one.
+	Audiences ticket.Audiences
+	// EndReplayed ends the connection of a ticket that is presented again: see
+	// [Registry.WatchReplays].
+	EndReplayed bool
+	// Events gets each connection that opens, is renewed and closes, and each
+	// revocation. Default: none.
 	Events ticket.Sink
 	// Logger gets what is wrong with Stream. Default: none.
 	Logger *slog.Logger
@@ -70,6 +76,7 @@ type Registry struct {
 	revoked  *revokedSet
 	follower follower
 	ended    [3]atomic.Int64 // by revocations, in the order of endedActions
+	replays  chan ticket.Event
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each
@@ -93,7 +100,7 @@ func New(o Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Registry{o: o, seed: maphash.MakeSeed(), revoked: newRevokedSet()}
+	r := &Registry{o: o, seed: maphash.MakeSeed(), revoked: newRevokedSet(), replays: make(chan ticket.Event, maxReplays)}
 	for i := range r.shards {
 		r.shards[i].init()
 	}

@@ -31,7 +31,7 @@ func (r *Registry) Check(ctx context.Context, g ticket.Grant) error {
 		}
 	}
 	if found, ok := r.revoked.find(g); ok {
-		return ticket.WithAttrs(ticket.ErrBearerRevoked, slog.String("revocation", found.ID), slog.String("action", string(found.Action)))
+		return ticket.WithAttrs(ticket.ErrBearerRevoked, slog.String("revocation", found.ID), slog.String(actionKey, string(found.Action)))
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ const (
 	// EventReplay: a ticket was presented that another attempt had spent. Err
 	// holds a [*SpentError].
 	EventReplay EventKind = "replay"
+	// EventTripwire: a ticket was replayed whose connection is live. The presentation
+	// is that of the replay; Attrs name who has opened the connection.
+	EventTripwire EventKind = "tripwire"
 	// EventFence: a ticket was refused because it is from before a failover of
 	// the store.
 	EventFence EventKind = "fence"
@@ -30,6 +33,9 @@ const (
 	EventRevoke EventKind = "revoke"
 	// EventConnect: a WebSocket was opened.
 	EventConnect EventKind = "connect"
+	// EventRenew: its deadline was moved to the end of a fresh bearer, which is in
+	// Identity. Request is that of the renewal, if it came by one of its own.
+	EventRenew EventKind = "renew"
 	// EventDisconnect: it is closed. Closed says how.
 	EventDisconnect EventKind = "disconnect"
 	// EventLimit: a request or handshake was refused because of a limit.
@@ -49,6 +55,8 @@ const (
 	ActionRevoke Action = "revoke"
 	// ActionRevocation is a [Revocation].
 	ActionRevocation Action = "revocation"
+	// ActionRenew is the renewal of a connection.
+	ActionRenew Action = "renew"
 	// ActionAuthenticate is the verification of a bearer or a session.
 	ActionAuthenticate Action = "authenticate"
 	// ActionHandshake is a WebSocket handshake as a whole.

@@ -10,7 +10,7 @@ import (
 )
 
 // LogSink returns a sink that writes the log of the service. Requests, replays,
-// retries, handshakes that are settled after their 101, and closed connections
+// tripwires, retries, handshakes that are settled after their 101, and closed connections
 // have a line each. The other events are part of a request and appear in its
 // line. What a refused value was compared with is logged at the debug level.
 //
@@ -28,6 +28,9 @@ func logEvent(ctx context.Context, to *slog.Logger, e *Event) {
 		to.LogAttrs(ctx, slog.LevelInfo, "revocation", appendFacts(ctx, to, appendRevocation(attrs, e), e)...)
 	case e.Kind == EventReplay:
 		to.LogAttrs(ctx, slog.LevelWarn, "replay", appendReplay(appendPresentation(attrs, e), e)...)
+	case e.Kind == EventTripwire:
+		attrs = appendWords(appendPresentation(attrs, e), "outcome", e.Outcome)
+		to.LogAttrs(ctx, slog.LevelWarn, "replay of a live connection's ticket", appendFacts(ctx, to, attrs, e)...)
 	case e.Kind == EventRedeem && e.Retried:
 		to.LogAttrs(ctx, slog.LevelInfo, "retry", append(appendPresentation(attrs, e), word("attempt", e.Presentation.Attempt))...)
 	case e.Kind == EventConnect && firstMessage, e.AfterUpgrade:

@@ -163,7 +163,11 @@ func (o Options) withDefaults() Options {
 	o.Unauthenticated = cmp.Or(o.Unauthenticated, DefaultUnauthenticated)
 	o.UnauthenticatedPerAddress = cmp.Or(o.UnauthenticatedPerAddress, DefaultUnauthenticatedPerAddress)
 	if o.Live == nil {
-		o.Live, _ = live.New(live.Options{Events: o.Events, Now: o.Now}) // these Options have no fault
+		audiences := ticket.Audiences(nil)
+		if o.Gate != nil {
+			audiences = o.Gate.AudienceRules()
+		}
+		o.Live, _ = live.New(live.Options{Audiences: audiences, Events: o.Events, Now: o.Now}) // these Options have no fault
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

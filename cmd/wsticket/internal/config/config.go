@@ -90,9 +90,16 @@ type Ticket struct {
 	TTL         time.Duration `yaml:"ttl" help:"Lifetime of a ticket, 5s to 60s. A bearer that expires sooner shortens it."`
 	Retention   time.Duration `yaml:"retention" help:"How long a spent or expired ticket is remembered, for receipts and for distinguishing a replay from an unknown ticket."`
 	RetryWindow time.Duration `yaml:"retry_window" help:"How long the same handshake attempt may be repeated and gets the same answer, 0s to 10s. 0s switches it off."`
+	OnReplay    string        `yaml:"on_replay" help:"What a second presentation of a spent ticket does to the connection that the first one opened: report (an event with both parties), or end (also close it with 4003, wherever it is)."`
 	SealKeyFile string        `yaml:"seal_key_file" help:"File with the keys that encrypt records: one per line, base64 of 32 bytes. The first encrypts, all decrypt. Required with a shared store; otherwise serve generates a key."`
 	Audiences   []Audience    `yaml:"audiences" help:"Endpoints that a ticket can be for: names, or mappings of the keys below. The first is the default. A handshake is for the audience that has its path, at ws.path and at /auth/…; if none has paths, for the first one."`
 }
+
+// The values of ticket.on_replay.
+const (
+	ReplayReport = "report"
+	ReplayEnd    = "end"
+)
 
 // Audience is an endpoint that a ticket can be for. In a list it may be the name
 // alone.
@@ -204,7 +211,7 @@ func Default() Config {
 		Public:   Public{Listen: ":8080", IdleTimeout: 75 * time.Second},
 		Internal: Internal{Listen: "127.0.0.1:8081"},
 		Ticket: Ticket{
-			TTL: ticket.DefaultTTL, Retention: ticket.DefaultRetention, RetryWindow: 2 * time.Second,
+			TTL: ticket.DefaultTTL, Retention: ticket.DefaultRetention, RetryWindow: 2 * time.Second, OnReplay: ReplayReport,
 			Audiences: []Audience{{Name: ticket.DefaultAudience}},
 		},
 		Store: Store{URL: NewSecret("memory:"), Fence: "auto"},

@@ -104,6 +104,8 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 	}
 	f.Check(c.Ticket.Retention <= 0 || c.Ticket.Retention >= time.Second && c.Ticket.Retention <= maxRetention,
 		"ticket.retention", "must be 1s..24h (got %s)", c.Ticket.Retention)
+	f.Check(c.Ticket.OnReplay == ReplayReport || c.Ticket.OnReplay == ReplayEnd,
+		"ticket.on_replay", "must be report or end (got %q)", c.Ticket.OnReplay)
 	f.Check(len(c.Ticket.Audiences) > 0, "ticket.audiences", "must name at least one")
 	f.Check(len(c.WS.Paths) > 0, "ws.path", "must name at least one")
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"wsticket/live"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
 )
@@ -28,6 +29,9 @@ func (m *Metrics) begin() {
 	}
 	for _, from := range []string{ticket.ByClient, ticket.ByUpstream} {
 		m.faults.WithLabelValues(from)
+	}
+	for _, outcome := range []string{live.OutcomeReported, live.OutcomeEnded, live.OutcomeDropped} {
+		m.tripwires.WithLabelValues(outcome)
 	}
 	for _, h := range handshakesToWatch {
 		m.handshakes.WithLabelValues(h.door, h.outcome, h.reason)

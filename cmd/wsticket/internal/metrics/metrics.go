@@ -31,16 +31,17 @@ type Metrics struct {
 	lasted     *prometheus.HistogramVec
 	faults     *prometheus.CounterVec
 	revoked    *prometheus.CounterVec
+	tripwires  *prometheus.CounterVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
 // routes.
 func New(version string, sockets []string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), sockets: sockets}
-	m.actions = m.counter("actions_total", "Issues, redemptions and revocations by reason; ok and retried are the successful ones.", "action", "reason")
+	m.actions = m.counter("actions_total", "Issues, redemptions, revocations and renewals by reason; ok and retried are the successful ones.", "action", "reason")
 	m.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_action_duration_seconds",
-		Help: "Duration of issues, redemptions and revocations, including refused ones.",
+		Help: "Duration of issues, redemptions, revocations and renewals, including refused ones.",
 		// From the memory store's microseconds to the store's deadline.
 		Buckets: []float64{.00001, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
 	}, []string{"action"})
@@ -51,6 +52,7 @@ func New(version string, sockets []string) *Metrics {
 	m.outages = m.counter("store_outages_total", "Operations that the store could not answer, by kind.", "kind")
 	m.faults = m.counter("frame_faults_total", "WebSockets that were closed because a frame broke a rule of RFC 6455, by its sender: client or upstream.", "from")
 	m.revoked = m.counter("revocations_total", "Revocations that this process was asked for, by their source, by what they name (sub, sid, jti, ticket or iss), action and reason.", "source", "by", "action", "reason")
+	m.tripwires = m.counter("tripwires_total", "Replays of tickets whose connections are live, by outcome: reported, ended, or dropped because too many came at once.", "outcome")
 	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_connection_duration_seconds",
 		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
@@ -86,6 +88,8 @@ func (m *Metrics) Record(e *ticket.Event) {
 		m.request(e)
 	case e.Revocation != nil:
 		m.revoked.WithLabelValues(e.Revocation.Source, e.Revocation.Kind(), string(e.Revocation.Action), e.Reason).Inc()
+	case e.Kind == ticket.EventTripwire:
+		m.tripwires.WithLabelValues(e.Outcome).Inc()
 	case e.Kind == ticket.EventDisconnect:
 		m.lasted.WithLabelValues(e.Closed.By).Observe(e.Duration.Seconds())
 		if e.Closed.Fault != "" {
@@ -96,7 +100,7 @@ func (m *Metrics) Record(e *ticket.Event) {
 		if e.Kind == ticket.EventConnect && e.Presentation.Door == ticket.DoorFirstMessage || e.AfterUpgrade {
 			m.handshake(e)
 		}
-	case e.Kind != ticket.EventLimit && (e.Action == ticket.ActionIssue || e.Action == ticket.ActionRedeem || e.Action == ticket.ActionRevoke):
+	case e.Kind != ticket.EventLimit && (e.Action == ticket.ActionIssue || e.Action == ticket.ActionRedeem || e.Action == ticket.ActionRevoke || e.Action == ticket.ActionRenew):
 		m.action(e)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wsticket/auth"
+	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/live"
 	"wsticket/ticket"
 )
@@ -14,6 +15,7 @@ import (
 func (s *Service) buildLive() error {
 	options := live.Options{
 		DrainWindow: orNone(s.cfg.WS.DrainWindow), Issuers: s.revocableIssuers(), MaxStale: s.cfg.Guard.MaxStale,
+		Audiences: s.cfg.Ticket.AudienceOptions(), EndReplayed: s.cfg.Ticket.OnReplay == config.ReplayEnd,
 		Events: s.events, Logger: s.log,
 	}
 	if stream, ok := s.store.(ticket.Stream); ok && s.cfg.Store.Shared() && len(s.sealKeys) > 0 {

@@ -66,6 +66,9 @@ func (s *Service) apiOptions() api.Options {
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
 	}
+	if s.live != nil {
+		options.Renewer = s.live
+	}
 	if s.forwarder != nil {
 		options.Identifier, options.KeySet = s.forwarder, s.forwarder.KeySet()
 	}
@@ -104,6 +107,9 @@ func (s *Service) storeDependency() api.Dependency {
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
 	s.outages.note(storeErr(&e))
+	if s.live != nil {
+		s.live.NoteReplay(ctx, e)
+	}
 	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {

@@ -54,6 +54,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { watchRefused(ctx, listeners.stats, s.log) })
 	watching.Go(func() { s.watchStore(ctx) })
+	watching.Go(func() { s.live.WatchReplays(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
 	defer s.follow(ctx)()
 	err := s.serveUntil(ctx, listeners)
