@@ -51,6 +51,13 @@ func (s *Server) internalRouter() http.Handler {
 	}
 	s.route(r, http.MethodPost, "/consume", s.keyed(scopeConsume, s.consume))
 	s.route(r, http.MethodPost, "/introspect", s.keyed(scopeIntrospect, s.introspect))
+	if s.o.Connections != nil {
+		s.route(r, http.MethodGet, "/connections", s.keyedQuery(scopeRead, s.connections))
+		s.route(r, http.MethodDelete, "/connections/{id}", s.keyed(scopeRevoke, s.disconnect))
+	}
+	if s.o.Drain != nil {
+		s.route(r, http.MethodPost, "/drain", s.drain)
+	}
 	for _, c := range contracts {
 		r.Handle(c.pattern, s.handler(c.pattern, s.forward(c)))
 	}

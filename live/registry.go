@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wsticket/ticket"
@@ -31,6 +32,7 @@ type Registry struct {
 	stopping context.Context // ends when the registry stops
 	stop     context.CancelFunc
 	running  sync.WaitGroup // of handshakes that entered, and connections
+	leaving  atomic.Bool
 
 	mu      sync.Mutex
 	stopped bool

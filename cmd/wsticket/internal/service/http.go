@@ -63,6 +63,9 @@ func (s *Service) apiOptions() api.Options {
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
 	}
+	if s.live != nil {
+		options.Connections, options.Drain = s.live, s.drainOnRequest
+	}
 	if s.forwarder != nil {
 		options.Identifier, options.KeySet = s.forwarder, s.forwarder.KeySet()
 	}
