@@ -76,7 +76,7 @@ type Listing struct {
 // List returns connections of all processes. It takes two seconds at most. The error
 // wraps [ticket.ErrUnavailable] if the others cannot be asked.
 func (r *Registry) List(ctx context.Context, q Query) (Listing, error) {
-	q.Limit = min(max(cmp.Or(q.Limit, DefaultPage), 1), MaxPage)
+	q.Limit = q.limit()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	got, err := r.ask(ctx, askList, q)
@@ -85,6 +85,9 @@ func (r *Registry) List(ctx context.Context, q Query) (Listing, error) {
 	}
 	return merge(q, got), nil
 }
+
+// limit returns the size of a page, within its bounds.
+func (q Query) limit() int { return min(max(cmp.Or(q.Limit, DefaultPage), 1), MaxPage) }
 
 // page is what one process answers to askList. One connection more than the limit says
 // that there is another page.
@@ -118,36 +121,46 @@ func merge(q Query, got answers) Listing {
 	return all
 }
 
+// named is a connection of this process with its ID.
+type named struct {
+	id ticket.ID
+	c  *Connection
+}
+
 // answerList answers askList.
 func (r *Registry) answerList(_ context.Context, data json.RawMessage) any {
 	var q Query
 	if json.Unmarshal(data, &q) != nil {
 		return nil
 	}
-	matching := r.chosen(q)
-	p := page{Count: len(matching), Connections: []Summary{}}
-	slices.SortFunc(matching, func(a, b *Connection) int { return strings.Compare(string(a.Grant.ID), string(b.Grant.ID)) })
-	from, _ := slices.BinarySearchFunc(matching, q.After, func(c *Connection, after ticket.ID) int {
-		if c.Grant.ID <= after {
-			return -1
-		}
-		return 1
-	})
-	for _, c := range matching[from:min(from+q.Limit+1, len(matching))] {
-		p.Connections = append(p.Connections, summaryOf(c))
+	all := r.chosen(q)
+	slices.SortFunc(all, func(a, b named) int { return strings.Compare(string(a.id), string(b.id)) })
+	from, found := slices.BinarySearchFunc(all, q.After, func(n named, after ticket.ID) int { return strings.Compare(string(n.id), string(after)) })
+	for found && from < len(all) && all[from].id == q.After {
+		from++
+	}
+	p := page{Count: len(all), Connections: []Summary{}}
+	for _, n := range all[from:min(from+q.limit()+1, len(all))] {
+		p.Connections = append(p.Connections, r.summary(n.c))
 	}
 	return p
 }
 
 // chosen lists the connections of this process that match a query.
-func (r *Registry) chosen(q Query) []*Connection {
-	all := r.candidates(q)
-	return slices.DeleteFunc(all, func(c *Connection) bool {
-		who := c.Grant.Identity
-		return q.Issuer != "" && q.Issuer != who.Issuer || q.Subject != "" && q.Subject != who.Subject ||
-			q.SessionID != "" && q.SessionID != who.SessionID
-	})
+func (r *Registry) chosen(q Query) []named {
+	var all []named
+	for _, c := range r.candidates(q) {
+		g := r.grantOf(c)
+		if who := g.Identity; (q.Issuer == "" || q.Issuer == who.Issuer) && (q.Subject == "" || q.Subject == who.Subject) &&
+			(q.SessionID == "" || q.SessionID == who.SessionID) {
+			all = append(all, named{g.ID, c})
+		}
+	}
+	return all
 }
+
+// grantOf returns the grant of a connection as it is now.
+func (r *Registry) grantOf(c *Connection) ticket.Grant { return c.Grant }
 
 // candidates lists connections among which are those that match. Where an index knows
 // them there are no others.
@@ -162,10 +175,11 @@ func (r *Registry) candidates(q Query) []*Connection {
 	}
 }
 
-func summaryOf(c *Connection) Summary {
+func (r *Registry) summary(c *Connection) Summary {
+	g := r.grantOf(c)
 	s := Summary{
-		ID: c.Grant.ID, Issuer: c.Grant.Identity.Issuer, Subject: c.Grant.Identity.Subject, SessionID: c.Grant.Identity.SessionID,
-		Audience: c.Grant.Audience, Door: c.Presentation.Door, Since: c.start, ExpiresAt: c.Grant.ConnectionExpiresAt,
+		ID: g.ID, Issuer: g.Identity.Issuer, Subject: g.Identity.Subject, SessionID: g.Identity.SessionID,
+		Audience: g.Audience, Door: c.Presentation.Door, Since: c.start, ExpiresAt: g.ConnectionExpiresAt,
 	}
 	if ip := c.Presentation.ClientIP; ip.IsValid() {
 		s.ClientIP = ip.String()
