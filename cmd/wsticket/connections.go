@@ -19,7 +19,7 @@ type connectionsCmd struct {
 	Sid string `placeholder:"ID" help:"Only those of this session."`
 	All bool   `help:"Those of everybody."`
 	Max int    `default:"1000" placeholder:"N" help:"How many are listed at most. Default: 1000."`
-	Cut string `placeholder:"ID" help:"Cut the connection of this ID, instead of listing."`
+	Cut string `placeholder:"ID" help:"Cut the connection of this ID, instead of listing. Write --cut=ID, because an ID may begin with a dash."`
 }
 
 // connectionPage is the part of an answer to GET /connections that is shown.

@@ -62,14 +62,14 @@ func TestConnectionsCommand(t *testing.T) {
 			t.Errorf("%v: %d lines, %v, want %d with %q\n%s", row.args, got, err, row.want, row.has, out)
 		}
 	}
-	for _, args := range [][]string{nil, {"--all", "--cut", alice.TicketID}, {"--all", "--max", "0"}} {
+	for _, args := range [][]string{nil, {"--all", "--cut=" + alice.TicketID}, {"--all", "--max", "0"}} {
 		if _, err := command(args...); err == nil {
 			t.Errorf("%v: no error, want wrong usage", args)
 		} else if _, usage := errors.AsType[usageError](err); !usage {
 			t.Errorf("%v: %v, want wrong usage", args, err)
 		}
 	}
-	if _, err := command("--cut", alice.TicketID); err != nil {
+	if _, err := command("--cut=" + alice.TicketID); err != nil {
 		t.Fatal(err)
 	}
 	if code := codeOf(t, first); code != 4003 {
@@ -82,7 +82,7 @@ func TestConnectionsCommand(t *testing.T) {
 		out, err := command("--sub", "alice")
 		return err == nil && out == ""
 	})
-	if _, err := command("--cut", alice.TicketID); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := command("--cut=" + alice.TicketID); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("once more: %v, want not found", err)
 	}
 }
