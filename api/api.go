@@ -139,6 +139,12 @@ type Options struct {
 	// X-Wsticket-Id and X-Wsticket-Expires alone.
 	Identifier Identifier
 
+	// Connections serves /connections. Nil: there are no such paths.
+	Connections Connections
+	// Drain serves POST /drain. It closes all WebSockets after a delay, and returns
+	// when they are closed. Nil: there is no such path.
+	Drain Drain
+
 	// KeySet is the JWK set of the keys that sign identity assertions, served at
 	// /.well-known/jwks.json. Nil: there is no such path.
 	KeySet []byte

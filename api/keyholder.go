@@ -147,13 +147,21 @@ func (s *Server) withQuery(r *http.Request, err error) error {
 	return cmp.Or(s.checkInternalQuery(r.URL.RawQuery, err == nil), err)
 }
 
-// checkInternalQuery refuses every query: no internal endpoint has parameters,
-// and what callers put there by mistake are keys and tickets. Keys are looked up for
-// known callers only: anybody else could try out many at once.
+// checkInternalQuery refuses every query: most internal endpoints have no parameters,
+// and what callers put there by mistake are keys and tickets.
 func (s *Server) checkInternalQuery(raw string, known bool) error {
 	if raw == "" {
 		return nil
 	}
+	if err := s.secretInQuery(raw, known); err != nil {
+		return err
+	}
+	return badRequest("query: there are no parameters here")
+}
+
+// secretInQuery refuses a query that holds a credential. Keys are looked up for known
+// callers only: anybody else could try out many at once.
+func (s *Server) secretInQuery(raw string, known bool) error {
 	if err := checkQuery(raw, s.o.Gate.TicketParameter()); errors.Is(err, errCredentialInURL) {
 		return err
 	}
@@ -162,7 +170,7 @@ func (s *Server) checkInternalQuery(raw string, known bool) error {
 			return errCredentialInURL
 		}
 	}
-	return badRequest("query: there are no parameters here")
+	return nil
 }
 
 // namesSecret reports whether name is one under which callers send keys or

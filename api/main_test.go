@@ -58,6 +58,7 @@ type parts struct {
 type house struct {
 	*api.Server
 	service  *ticket.Service
+	live     *live.Registry
 	events   test.Events
 	sessions bool // it accepts session cookies
 
@@ -100,6 +101,15 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 	o.TicketOptions = api.TicketOptions{Events: h.events.Record, Logger: slog.New(slog.NewJSONHandler(h, nil)), Now: noon}
 	unlimited := gate.NewRateLimiter(0, 0)
 	o.Gate.AddressLimit, o.SubjectLimit, o.KeyLimit = unlimited, unlimited, unlimited
+	var err error
+	if h.live, err = live.New(live.Options{}); err != nil {
+		tb.Fatal(err)
+	}
+	o.Connections = h.live
+	o.Drain = func(ctx context.Context, _ time.Duration) live.Drained {
+		_ = h.live.Shutdown(ctx)
+		return h.live.Stats().Drained
+	}
 	if edit != nil {
 		edit(&o)
 	}
@@ -129,7 +139,6 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 		o.Gate.Redeemer = h.service
 	}
 	o.Gate.Audiences = o.Audiences // a Redeemer of a test has none
-	var err error
 	if o.TicketOptions.Gate, err = gate.New(o.Gate); err != nil {
 		tb.Fatal(err)
 	}
@@ -249,6 +258,8 @@ func keys(key string) (name string, scopes []string, ok bool) {
 		return "for-" + scope, []string{scope}, true
 	case "every-key":
 		return "every", []string{"consume", "introspect", "revoke", "read"}, true
+	case "ops-key":
+		return "ops", []string{"revoke", "read"}, true
 	case "feed-key", "gone-key":
 		return strings.TrimSuffix(key, "-key"), []string{"consume", "introspect"}, true
 	default:

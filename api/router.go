@@ -57,6 +57,13 @@ func (s *Server) internalRouter() http.Handler {
 	if s.o.Revoker != nil {
 		s.route(r, http.MethodPost, "/revocations", s.keyed(scopeRevoke, s.revocations))
 	}
+	if s.o.Connections != nil {
+		s.route(r, http.MethodGet, "/connections", s.keyedQuery(scopeRead, s.connections))
+		s.route(r, http.MethodDelete, "/connections/{id}", s.keyed(scopeRevoke, s.disconnect))
+	}
+	if s.o.Drain != nil {
+		s.route(r, http.MethodPost, "/drain", s.drain)
+	}
 	for _, c := range contracts {
 		r.Handle(c.pattern, s.handler(c.pattern, s.forward(c)))
 	}

@@ -60,8 +60,16 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("live: shutdown: %w", ctx.Err())
 }
 
+// Leave says that Shutdown comes soon. Nothing is refused yet.
+func (r *Registry) Leave() { r.leaving.Store(true) }
+
+// Leaving reports whether [Registry.Leave] or [Registry.Shutdown] was called. An
+// application that is gone then has stopped together with this process.
+func (r *Registry) Leaving() bool { return r.leaving.Load() }
+
 // halt refuses everything from now on.
 func (r *Registry) halt() {
+	r.Leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true

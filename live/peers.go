@@ -48,7 +48,9 @@ func (r *Registry) ask(ctx context.Context, kind string, data any) (answers, err
 
 // answer answers a question about the connections of this process.
 func (r *Registry) answer(ctx context.Context, q question) json.RawMessage {
-	answerers := map[string]answerer{askRenewal: r.answerRenewal, askParty: r.answerParty}
+	answerers := map[string]answerer{
+		askRenewal: r.answerRenewal, askParty: r.answerParty, askList: r.answerList, askHas: r.answerHas,
+	}
 	f, ok := answerers[q.Kind]
 	if !ok {
 		return nil

@@ -63,6 +63,7 @@ type Registry struct {
 	stopping context.Context // ends when the registry stops
 	stop     context.CancelFunc
 	running  sync.WaitGroup // of handshakes that entered, and connections
+	leaving  atomic.Bool
 
 	shards    [shards]shard
 	seed      maphash.Seed

@@ -145,7 +145,7 @@ func New(o Options) (*Handler, error) {
 		var err error
 		h.relay, err = relay.New(relay.Options{
 			Upstream: o.Upstream.URL, TLSConfig: o.Upstream.TLS, Ping: o.Upstream.Ping,
-			IdleTimeout: o.Upstream.IdleTimeout, Linger: live.Linger, MaxMessage: o.MaxMessage,
+			IdleTimeout: o.Upstream.IdleTimeout, Linger: live.Linger, MaxMessage: o.MaxMessage, Vanished: h.vanished,
 		})
 		faults.Add("Upstream.URL", err)
 	}

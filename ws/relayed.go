@@ -153,6 +153,16 @@ func join(s *handshake, c *live.Connection, answer *relay.Answer, conn upgrade.C
 	return nil
 }
 
+// vanished is how clients are told that the application is gone. While this process
+// leaves it has stopped for the same reason, and a new ticket opens a connection
+// elsewhere.
+func (h *Handler) vanished() (code uint16, reason string) {
+	if h.o.Live.Leaving() {
+		return ticket.EndDraining.Code, ticket.EndDraining.Reason
+	}
+	return 0, ""
+}
+
 // closedBy returns how a tunnel ended.
 func closedBy(r relay.Result) ticket.Closed {
 	return ticket.Closed{

@@ -50,7 +50,7 @@ func newUpstream(t *testing.T, protocols ...string) *upstream {
 		defer func() { _ = conn.CloseNow() }()
 		for {
 			kind, message, err := conn.Read(t.Context())
-			if err != nil || conn.Write(t.Context(), kind, message) != nil {
+			if err != nil || string(message) == "vanish" || conn.Write(t.Context(), kind, message) != nil {
 				return
 			}
 		}

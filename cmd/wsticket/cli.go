@@ -30,6 +30,8 @@ type cli struct {
 	PrintConfig printConfigCmd `cmd:"" name:"print-config" help:"Print the configuration of a proxy that asks this service about handshakes."`
 	Health      healthCmd      `cmd:"" help:"Ask a running service whether it is ready: exit status 0 or 1."`
 	Revoke      revokeCmd      `cmd:"" help:"Log somebody out: void bearers and tickets, and end connections, in every process of a running service."`
+	Connections connectionsCmd `cmd:"" help:"List the open connections of a running service, or cut one."`
+	Drain       drainCmd       `cmd:"" help:"Close the connections of a running service, before it is stopped."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 

@@ -33,6 +33,9 @@ const (
 type operator struct {
 	URL     string `name:"url" default:"http://127.0.0.1:8081" placeholder:"URL" help:"Internal listener of the service (default: http://127.0.0.1:8081)."`
 	KeyFile string `name:"key-file" placeholder:"FILE" help:"File with an API key of the service that has the scope of the command. Default: the file that WSTICKET_KEY_FILE names."`
+
+	// timeout bounds a call. Default: operatorTimeout.
+	timeout time.Duration
 }
 
 // call sends a request with a body as JSON, where body is not nil, and reads the answer
@@ -47,7 +50,7 @@ func (o operator) call(ctx context.Context, w world, method, path string, body, 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.timeout, operatorTimeout))
 	defer cancel()
 	req, err := operatorRequest(ctx, method, strings.TrimSuffix(base.String(), "/")+path, key, body)
 	if err != nil {

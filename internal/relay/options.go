@@ -51,6 +51,10 @@ type Options struct {
 	// Linger is how long a tunnel may remain open after it has begun to close.
 	// Then it is cut. Default: 1 s.
 	Linger time.Duration
+	// Vanished returns the Close frame for the client of a tunnel whose application
+	// has gone away without one, between two frames. The code 0 is none: the client
+	// sees 1006. Default: none.
+	Vanished func() (code uint16, reason string)
 	// MaxMessage limits the payload of a message from the client, in bytes and
 	// summed over its fragments. The size on the wire counts, which is the
 	// compressed size if client and application have negotiated compression. A

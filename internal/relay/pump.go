@@ -73,7 +73,21 @@ func (p *pump) run(early []byte) {
 		}
 	}
 	p.releaseBuffer()
+	p.sayFarewell()
 	p.tunnel.pumpEnded(p, err)
+}
+
+// sayFarewell sends the client the frame of [Options.Vanished], if the application has
+// gone away without a Close frame.
+func (p *pump) sayFarewell() {
+	t, vanished := p.tunnel, p.tunnel.relay.options.Vanished
+	if vanished == nil || p != &t.down || p.discarding || p.writeFailed || len(p.partial) > 0 || t.isCut.Load() {
+		return
+	}
+	if code, reason := vanished(); code != 0 {
+		t.Close(code, reason)
+		_ = p.insertFrame()
+	}
 }
 
 // requestFrame makes the pump call insertFrame between two frames. It may be

@@ -68,6 +68,7 @@ func (s *Service) apiOptions() api.Options {
 	}
 	if s.live != nil {
 		options.Renewer = s.live
+		options.Connections, options.Drain = s.live, s.drainOnRequest
 	}
 	if s.forwarder != nil {
 		options.Identifier, options.KeySet = s.forwarder, s.forwarder.KeySet()

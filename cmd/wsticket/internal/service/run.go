@@ -46,7 +46,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	defer runtime.KeepAlive(make([]byte, gcHeadroom))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	context.AfterFunc(ctx, func() { s.draining.Store(true) })
+	context.AfterFunc(ctx, func() { s.leave(); close(s.stopping) })
 	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String(),
 		"max_connections", s.places.public, "max_connections_per_address", s.places.ofAddress)
 	listeners := s.bounds(l)
@@ -97,14 +97,4 @@ func (s *Service) serveUntil(ctx context.Context, l boundedListeners) error {
 		return fmt.Errorf("shutdown: %w", err)
 	}
 	return nil
-}
-
-// drain closes all WebSockets, and logs how many there were.
-func (s *Service) drain(ctx context.Context) error {
-	start := time.Now()
-	err := s.live.Shutdown(ctx)
-	d := s.live.Stats().Drained
-	s.log.InfoContext(ctx, "drained", "connections", d.Total, "closed", d.Closed,
-		"cut", d.Cut, "left", d.Total-d.Closed, "took", time.Since(start))
-	return err
 }

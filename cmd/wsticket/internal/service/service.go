@@ -64,6 +64,7 @@ type Service struct {
 	sockets    *ws.Handler
 	api        *api.Server
 	draining   atomic.Bool
+	stopping   chan struct{} // closed when Serve stops
 }
 
 // New builds a service from settings, or returns an error that lists every
@@ -72,7 +73,7 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, configFile: o.ConfigFile, more: o.Events, home: o.Home, metrics: metrics.New(o.Version, cfg.WS.Paths),
+		cfg: cfg, version: o.Version, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, metrics: metrics.New(o.Version, cfg.WS.Paths),
 		log: log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}
 	if s.home == nil {
