@@ -3,6 +3,7 @@ package live
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"maps"
 	"sync"
 	"time"
@@ -18,6 +19,12 @@ type Options struct {
 	// DrainWindow is the time over which [Registry.Shutdown] closes the
 	// connections. At most 10 m. Default: 5 s; negative: all at once.
 	DrainWindow time.Duration
+	// Peers are the other processes that share a store. [Registry.ServePeers] answers
+	// their questions. Default: this process is alone.
+	Peers Peers
+	// SealKeys encrypt what the processes tell each other: see [ticket.Options].
+	// Required with Peers.
+	SealKeys [][]byte
 	// Events gets each connection that opens and closes. Default: none.
 	Events ticket.Sink
 	// Now is the clock. Default: time.Now.
@@ -31,6 +38,8 @@ type Registry struct {
 	stopping context.Context // ends when the registry stops
 	stop     context.CancelFunc
 	running  sync.WaitGroup // of handshakes that entered, and connections
+	node     string         // the name of this process among Peers
+	peerSeal *ticket.Seal
 
 	mu      sync.Mutex
 	stopped bool
@@ -47,6 +56,9 @@ type Registry struct {
 func New(o Options) (*Registry, error) {
 	faults := ticket.OptionErrors{Package: "live"}
 	faults.Check(o.DrainWindow <= maxDrainWindow, "DrainWindow", "must be at most %s (got %s)", maxDrainWindow, o.DrainWindow)
+	faults.Check(o.Peers == nil || len(o.SealKeys) > 0, "SealKeys", "required with Peers")
+	peerSeal, err := ticket.NewSeal(o.SealKeys, purposeQuestion, purposeAnswer)
+	faults.Add("SealKeys", err)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
@@ -58,6 +70,7 @@ func New(o Options) (*Registry, error) {
 		o: o, open: make(map[*Connection]struct{}),
 		byID: make(map[ticket.ID]*Connection), counts: make(map[ticket.Door]map[State]int),
 		revoked: make(map[ticket.Selector]ticket.Revocation),
+		node:    rand.Text(), peerSeal: peerSeal,
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	return r, nil

@@ -194,6 +194,7 @@ var fieldKeys = map[string]string{
 	"gate.SessionCookie":      "session.cookie",
 
 	"live.DrainWindow": "ws.drain_window",
+	"live.SealKeys":    "ticket.seal_key_file",
 
 	"ws.Upstream.URL":              "ws.upstream",
 	"ws.Upstream.Ping":             "ws.ping",

@@ -52,7 +52,11 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	watching.Go(func() { watchRefused(ctx, listeners.stats, s.log) })
 	watching.Go(func() { s.watchStore(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
+	// As long as the servers: connections that drain can be asked about.
+	serving, leave := context.WithCancel(context.WithoutCancel(ctx))
+	watching.Go(func() { s.live.ServePeers(serving) })
 	err := s.serveUntil(ctx, listeners)
+	leave()
 	stop()
 	watching.Wait()
 	s.log.Info("stopped")

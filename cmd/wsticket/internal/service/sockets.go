@@ -5,13 +5,18 @@ import (
 	"time"
 
 	"wsticket/live"
+	"wsticket/store/redisstore"
 	"wsticket/ws"
 )
 
 // buildLive makes the registry of open connections.
 func (s *Service) buildLive() error {
+	options := live.Options{DrainWindow: orNone(s.cfg.WS.DrainWindow), Events: s.events, SealKeys: s.sealKeys}
+	if redis, ok := s.store.(*redisstore.Store); ok && len(s.sealKeys) > 0 { // without keys the settings have a fault
+		options.Peers = redis.Peers()
+	}
 	var err error
-	s.live, err = live.New(live.Options{DrainWindow: orNone(s.cfg.WS.DrainWindow), Events: s.events})
+	s.live, err = live.New(options)
 	return err
 }
 
