@@ -17,7 +17,8 @@ const admitTimeout = 5 * time.Second
 // Admit redeems the ticket, or verifies the bearer or session, and returns the
 // grant. After it a ticket is spent, whatever the result, so nothing that can
 // be checked before may refuse the handshake after it. A result that does not
-// come in 5 s is [ticket.ErrUnavailable].
+// come in 5 s is [ticket.ErrUnavailable]. Whose credential is good may be beyond
+// Options.HandshakeLimit: that is a [*LimitError].
 func (g *Gate) Admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
 	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
 	defer cancel()
@@ -26,14 +27,27 @@ func (g *Gate) Admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
 		// Nothing is known about the ticket then.
 		err = fmt.Errorf("%w: %w", ticket.ErrUnavailable, err)
 	}
-	if err != nil && c.credential.kind != kindTicket {
-		g.Refused(ctx, ticket.Event{Action: ticket.ActionAuthenticate, Presentation: c.Presentation}, err)
+	if err == nil {
+		err = g.limitHandshake(grant.Identity)
+	}
+	if err != nil && (c.credential.kind != kindTicket || errors.Is(err, ErrLimited)) {
+		g.Refused(ctx, ticket.Event{
+			Action: ticket.ActionAuthenticate, TicketID: grant.ID, Identity: grant.Identity, Presentation: c.Presentation,
+		}, err)
 	}
 	if grant.ID != "" {
 		note := accesslog.NoteOf(ctx)
 		note.TicketID, note.Issuer, note.Subject = string(grant.ID), grant.Identity.Issuer, grant.Identity.Subject
 	}
-	return grant, err
+	if err != nil {
+		return ticket.Grant{}, err
+	}
+	return grant, nil
+}
+
+// limitHandshake counts a handshake of a user with Options.HandshakeLimit.
+func (g *Gate) limitHandshake(who ticket.Identity) error {
+	return LimitedBy("limits.handshakes_per_subject", Limit(g.o.HandshakeLimit, who.Issuer+"\x00"+who.Subject))
 }
 
 func (g *Gate) admit(ctx context.Context, c Candidate) (ticket.Grant, error) {

@@ -90,6 +90,10 @@ type Options struct {
 	// IPv6 one by its /64. A [*RateLimiter] also bounds those of its /56 and
 	// /48. Default: 50 a second. A limiter of NewRateLimiter(0, 0) is no limit.
 	AddressLimit Limiter
+	// HandshakeLimit bounds the handshakes of each issuer and subject, after the
+	// credential was accepted: one too many is refused, and its ticket is spent.
+	// Default: no limit.
+	HandshakeLimit Limiter
 
 	// Events gets what is refused here. Default: none.
 	Events ticket.Sink
@@ -165,6 +169,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.AddressLimit == nil {
 		o.AddressLimit = NewRateLimiter(DefaultPerAddress, time.Second)
+	}
+	if o.HandshakeLimit == nil {
+		o.HandshakeLimit = NewRateLimiter(0, 0)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

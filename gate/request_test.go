@@ -202,6 +202,27 @@ func TestAddressLimit(t *testing.T) {
 	}
 }
 
+// The handshakes of a user are counted whatever the credential, and those that are
+// refused for another reason are not.
+func TestHandshakeLimit(t *testing.T) {
+	j := newJudge(t, func(o *gate.Options) { o.HandshakeLimit = gate.NewRateLimiter(2, time.Hour) })
+	bearer := test.Handshake(plain, "Authorization: Bearer "+goodBearer)
+	j.check(t, row{"", test.Handshake(plain, "Authorization: Bearer "+lateBearer), 401, "invalid_token", false})
+	j.check(t, row{"", test.Handshake(query), switching, "", true})
+	j.check(t, row{"", bearer, switching, "", false})
+	for _, request := range []string{test.Handshake(query), bearer} {
+		_, grant, err := j.judge(t, request)
+		limited, ok := errors.AsType[*gate.LimitError](err)
+		if !ok || limited.RetryAfter <= 0 || grant.ID != "" {
+			t.Errorf("one too many: got %+v, %v, want a LimitError and no grant", grant, err)
+		}
+		e := j.events.Last(1)[0]
+		if e.Kind != ticket.EventLimit || e.Reason != "rate_limited" || e.Identity.Subject != "alice" {
+			t.Errorf("event %+v, want a limit of alice", e)
+		}
+	}
+}
+
 func TestRateLimiter(t *testing.T) {
 	l := gate.NewRateLimiter(1, time.Hour)
 	if _, ok := l.Allow("a"); !ok {

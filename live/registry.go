@@ -3,6 +3,7 @@ package live
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"hash/maphash"
 	"log/slog"
 	"sync"
@@ -32,7 +33,11 @@ type Options struct {
 	// them for those that start later. [Registry.Sync] and [Registry.Follow] read it.
 	// Default: this process is alone.
 	Stream ticket.Stream
-	// SealKeys encrypt what is in Stream: see [ticket.Options]. Required with Stream.
+	// Peers are the other processes that share a store. [Registry.ServePeers] answers
+	// their questions. Default: this process is alone.
+	Peers Peers
+	// SealKeys encrypt what the processes tell each other: see [ticket.Options]. Required
+	// with Stream and with Peers.
 	SealKeys [][]byte
 	// MaxStale is how long connections stay open while Stream cannot be read. After
 	// it they are ended with [ticket.EndOverload], and new ones are refused. Default:
@@ -70,6 +75,8 @@ type Registry struct {
 	deadlines *deadlines
 	pace      pacer
 	cuts      atomic.Int64 // connections that Shutdown has cut
+	node      string       // the name of this process among Peers
+	peerSeal  *ticket.Seal
 
 	mu      sync.Mutex
 	stopped bool
@@ -87,8 +94,8 @@ func New(o Options) (*Registry, error) {
 	faults.Check(o.DrainWindow <= maxDrainWindow, "DrainWindow", "must be at most %s (got %s)", maxDrainWindow, o.DrainWindow)
 	faults.Check(o.ExpiryNotice >= 0 && o.ExpiryNotice <= maxNotice, "ExpiryNotice", "must be from 0s to %s (got %s)", maxNotice, o.ExpiryNotice)
 	faults.Check(o.MaxStale >= 0, "MaxStale", "must not be negative (got %s)", o.MaxStale)
-	faults.Check(o.Stream == nil || len(o.SealKeys) > 0, "SealKeys", "required with Stream")
-	seal, err := ticket.NewSeal(o.SealKeys, purposeRevocation)
+	faults.Check(o.Stream == nil && o.Peers == nil || len(o.SealKeys) > 0, "SealKeys", "required with Stream and with Peers")
+	seal, err := ticket.NewSeal(o.SealKeys, purposeRevocation, purposeQuestion, purposeAnswer)
 	faults.Add("SealKeys", err)
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -101,7 +108,7 @@ func New(o Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Registry{o: o, seed: maphash.MakeSeed(), revoked: newRevokedSet(), replays: make(chan ticket.Event, maxReplays)}
+	r := &Registry{o: o, node: rand.Text(), seed: maphash.MakeSeed(), peerSeal: seal, revoked: newRevokedSet(), replays: make(chan ticket.Event, maxReplays)}
 	for i := range r.shards {
 		r.shards[i].init()
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -80,7 +81,36 @@ func live(ctx context.Context, s *redisstore.Store) error {
 	unexpected = append(unexpected, err)
 	_, err = s.Read(ctx, next) // and waits
 	unexpected = append(unexpected, err)
+	unexpected = append(unexpected, liveOnBus(ctx, s))
 	return errors.Join(unexpected...)
+}
+
+// liveOnBus asks one question on the bus, and stops to serve it.
+func liveOnBus(ctx context.Context, s *redisstore.Store) error {
+	peers := s.Peers()
+	serving, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		peers.Serve(serving, "a", func(_ context.Context, question []byte) []byte { return question })
+	}()
+	defer func() {
+		stop()
+		<-done
+	}()
+	for range 3 { // The first one may come before the process is there.
+		asking, cancel := context.WithTimeout(ctx, time.Second)
+		answers, missing, err := peers.Ask(asking, []byte("there?"))
+		cancel()
+		if err == nil && len(missing) == 0 && len(answers) == 1 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	return errors.New("no answer on the bus")
 }
 
 func unless(err, want error) error {

@@ -8,6 +8,7 @@ import (
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/live"
+	"wsticket/store/redisstore"
 	"wsticket/ticket"
 )
 
@@ -20,6 +21,9 @@ func (s *Service) buildLive() error {
 	}
 	if stream, ok := s.store.(ticket.Stream); ok && s.cfg.Store.Shared() && len(s.sealKeys) > 0 {
 		options.Stream, options.SealKeys = stream, s.sealKeys
+	}
+	if redis, ok := s.store.(*redisstore.Store); ok && len(s.sealKeys) > 0 { // without keys the settings have a fault
+		options.Peers = redis.Peers()
 	}
 	var err error
 	if s.live, err = live.New(options); err == nil {

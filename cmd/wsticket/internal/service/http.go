@@ -16,7 +16,8 @@ func (s *Service) buildGate() error {
 		Doors: s.cfg.OpenDoors(), TicketParameter: s.cfg.WS.TicketParameter,
 		Origins: s.cfg.Origins, AllowMissingOrigin: s.cfg.WS.AllowMissingOrigin, Hosts: s.cfg.Public.AllowedHosts(),
 		Audiences:      s.cfg.Ticket.AudienceOptions(),
-		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: limiter(s.cfg.Limits.PerAddress), Events: s.events, Logger: s.log,
+		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: limiter(s.cfg.Limits.PerAddress),
+		HandshakeLimit: limiter(s.cfg.Limits.HandshakesPerSubject), Events: s.events, Logger: s.log,
 	}
 	if s.tickets != nil {
 		options.Redeemer = s.tickets

@@ -57,7 +57,11 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	watching.Go(func() { s.live.WatchReplays(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
 	defer s.follow(ctx)()
+	// As long as the servers: connections that drain can be asked about.
+	serving, leave := context.WithCancel(context.WithoutCancel(ctx))
+	watching.Go(func() { s.live.ServePeers(serving) })
 	err := s.serveUntil(ctx, listeners)
+	leave()
 	stop()
 	watching.Wait()
 	s.log.Info("stopped")
