@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wsticket/internal/accesslog"
+	"wsticket/internal/relay"
 	"wsticket/internal/stack"
 	"wsticket/internal/upgrade"
 	"wsticket/internal/wsframe"
@@ -148,6 +149,16 @@ func (e *endpointConn) end(ours ownEnding) {
 	if e.ending.CompareAndSwap(nil, &ours) {
 		go func() { _ = e.close(ours.Ending) }() // ends within live.Linger
 	}
+}
+
+// Notify implements [live.Notifier]. It waits in a goroutine of its own, because the
+// Endpoint may be writing a message. A peer that reads nothing for so long is cut.
+func (e *endpointConn) Notify(text []byte) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), relay.DefaultWriteTimeout)
+		defer cancel()
+		_ = e.conn.Write(ctx, websocket.MessageText, text)
+	}()
 }
 
 // Cut closes the socket.

@@ -149,7 +149,11 @@ func join(s *handshake, c *live.Connection, answer *relay.Answer, conn upgrade.C
 		c.Ended(s.ctx, closedBy(relay.Result{Code: ticket.EndUpstreamFailed.Code, By: relay.ByUpstream}))
 		return fmt.Errorf("join: %w", err)
 	}
-	c.Attach(tunnelEnder{tunnel})
+	if c.Presentation.Door == ticket.DoorFirstMessage {
+		c.Attach(noticedTunnel{tunnelEnder{tunnel}})
+	} else {
+		c.Attach(tunnelEnder{tunnel})
+	}
 	return nil
 }
 
@@ -176,3 +180,9 @@ type tunnelEnder struct{ *relay.Tunnel }
 
 // End closes the tunnel on both sides, between two frames.
 func (t tunnelEnder) End(e ticket.Ending) { t.Close(e.Code, e.Reason) }
+
+// noticedTunnel is a tunnel whose client knows our messages: it has sent the first one.
+type noticedTunnel struct{ tunnelEnder }
+
+// Notify implements [live.Notifier].
+func (t noticedTunnel) Notify(text []byte) { t.Send(text) }

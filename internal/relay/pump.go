@@ -44,6 +44,8 @@ type pump struct {
 	// frameWanted makes the pump call insertFrame between two frames.
 	// pingWanted says that the frame is a Ping, unless the tunnel is closing.
 	frameWanted, pingWanted atomic.Bool
+	// text is the message that the relay sends between two messages. nil: none.
+	text atomic.Pointer[[]byte]
 
 	// onReadable and onWritable are the method values of readable and writable.
 	// They are made once, because each method value costs an allocation. The
@@ -200,7 +202,10 @@ func (p *pump) forward(b []byte) error {
 		}
 		b = b[left:]
 	}
-	return p.copyFrames(b)
+	if err := p.copyFrames(b); err != nil || !p.frameWanted.Load() {
+		return err
+	}
+	return p.insertFrame() // b may have ended the message for which a text waits
 }
 
 // copyFrames checks the frames in b and writes b to dst, except for an
@@ -271,30 +276,4 @@ func (p *pump) refusal(fault wsframe.Fault) closeFrames {
 		frames.toUpstream = closeFrame{codeGoingAway, ""}
 	}
 	return frames
-}
-
-// insertFrame sends the frame of the relay that is wanted, a Close or a Ping,
-// if the last forwarded frame is complete. A control frame may also stand
-// between the fragments of a message (RFC 6455 5.4).
-func (p *pump) insertFrame() error {
-	if p.frames.Left > 0 {
-		return nil
-	}
-	p.frameWanted.Store(false)
-	if p.discarding {
-		return nil
-	}
-	if frames := p.tunnel.ownClose.Load(); frames != nil {
-		p.discarding = true
-		err := p.write(p.tunnel.encodeClose(p, frames))
-		p.tunnel.ownCloseSent(p)
-		return err
-	}
-	if p.pingWanted.CompareAndSwap(true, false) {
-		// The client's Pong is forwarded to the application, which ignores an
-		// unsolicited one (RFC 6455 5.5.3).
-		p.tunnel.lastPing.Store(int64(p.tunnel.age()))
-		return p.write(wsframe.Append(nil, wsframe.Ping, nil, nil))
-	}
-	return nil
 }

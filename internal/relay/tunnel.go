@@ -142,6 +142,14 @@ func (t *Tunnel) close(frames closeFrames) {
 	t.down.requestFrame()
 }
 
+// Send sends the client a text message of the relay between two messages of the
+// application, and returns at once. A message that still waits is replaced. It is not
+// compressed, which RFC 7692 6 allows. After Close nothing is sent.
+func (t *Tunnel) Send(text []byte) {
+	t.down.text.Store(&text)
+	t.down.requestFrame()
+}
+
 // Cut ends the tunnel at once, without Close frames.
 func (t *Tunnel) Cut() {
 	t.mu.Lock()

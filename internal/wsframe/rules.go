@@ -90,6 +90,9 @@ func checkControl(h *Header) Fault {
 	}
 }
 
+// InMessage reports whether the next frame of data is a further fragment.
+func (r *Rules) InMessage() bool { return r.inMessage }
+
 // Passed notes that the frame, which has passed [Rules.Check], is the next one.
 func (r *Rules) Passed(h *Header) {
 	if !h.Opcode.IsControl() {
