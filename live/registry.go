@@ -24,6 +24,14 @@ type Options struct {
 	// EndReplayed ends the connection of a ticket that is presented again: see
 	// [Registry.WatchReplays].
 	EndReplayed bool
+	// Sessions is asked again every Recheck about the sessions that live connections
+	// were opened with, where the grants have their cookies: see
+	// [Registry.RecheckSessions]. Default: nobody is asked.
+	Sessions Sessions
+	Recheck  time.Duration
+	// MaxStale is how long connections with a session stay open while Sessions does
+	// not answer. Default: for ever.
+	MaxStale time.Duration
 	// Events gets each connection that opens, is renewed and closes. Default: none.
 	Events ticket.Sink
 	// Now is the clock. Default: time.Now.
@@ -47,6 +55,8 @@ type Registry struct {
 
 	revoked map[ticket.Selector]ticket.Revocation
 	replays chan ticket.Event
+
+	sessions *rechecks
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each
@@ -65,6 +75,7 @@ func New(o Options) (*Registry, error) {
 		o: o, open: make(map[*Connection]struct{}),
 		byID: make(map[ticket.ID]*Connection), counts: make(map[ticket.Door]map[State]int),
 		revoked: make(map[ticket.Selector]ticket.Revocation), replays: make(chan ticket.Event, maxReplays),
+		sessions: newRechecks(),
 	}
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	return r, nil
@@ -99,6 +110,8 @@ func (r *Registry) OnStop(f func()) (cancel func() (tooLate bool)) {
 // cannot be sent, and [Connection.Attach] when the connection can be closed.
 func (r *Registry) Add(ctx context.Context, c *Connection) error {
 	c.registry, c.start = r, r.o.Now()
+	cookies := c.Grant.Identity.Cookies
+	c.Grant.Identity.Cookies = ticket.Bearer{} // they are kept once for all connections of a session
 	r.running.Add(1)
 	r.mu.Lock()
 	r.open[c] = struct{}{}
@@ -115,6 +128,7 @@ func (r *Registry) Add(ctx context.Context, c *Connection) error {
 		r.remove(c)
 		return err
 	}
+	r.keepSession(c, cookies)
 	if older != nil {
 		// The same attempt is admitted again because its first answer was lost.
 		// So nobody uses the older connection.
@@ -141,6 +155,7 @@ func (r *Registry) closing(c *Connection) bool {
 
 func (r *Registry) remove(c *Connection) {
 	defer r.running.Done()
+	defer r.sessions.remove(c) // after it is in no index
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.open, c)

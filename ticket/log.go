@@ -26,6 +26,9 @@ func logEvent(ctx context.Context, to *slog.Logger, e *Event) {
 		to.LogAttrs(ctx, slog.LevelInfo, "request", appendFacts(ctx, to, appendRequest(attrs, e), e)...)
 	case e.Kind == EventReplay:
 		to.LogAttrs(ctx, slog.LevelWarn, "replay", appendReplay(appendPresentation(attrs, e), e)...)
+	case e.Kind == EventRecheck && e.Outcome != "kept":
+		attrs = appendWords(appendPresentation(attrs, e), "outcome", e.Outcome)
+		to.LogAttrs(ctx, slog.LevelInfo, "session checked again", appendFacts(ctx, to, attrs, e)...)
 	case e.Kind == EventTripwire:
 		attrs = appendWords(appendPresentation(attrs, e), "outcome", e.Outcome)
 		to.LogAttrs(ctx, slog.LevelWarn, "replay of a live connection's ticket", appendFacts(ctx, to, attrs, e)...)

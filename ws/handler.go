@@ -109,6 +109,7 @@ func (h *Handler) register(s *handshake) (*live.Connection, error) {
 	if err := h.o.Live.Add(s.ctx, c); err != nil {
 		return nil, err
 	}
+	s.grant.Identity.Cookies = ticket.Bearer{} // which the registry has, and an Endpoint must not
 	return c, nil
 }
 

@@ -31,6 +31,7 @@ type Metrics struct {
 	lasted     *prometheus.HistogramVec
 	faults     *prometheus.CounterVec
 	tripwires  *prometheus.CounterVec
+	rechecks   *prometheus.CounterVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
@@ -51,6 +52,7 @@ func New(version string, sockets []string) *Metrics {
 	m.outages = m.counter("store_outages_total", "Operations that the store could not answer, by kind.", "kind")
 	m.faults = m.counter("frame_faults_total", "WebSockets that were closed because a frame broke a rule of RFC 6455, by its sender: client or upstream.", "from")
 	m.tripwires = m.counter("tripwires_total", "Replays of tickets whose connections are live, by outcome: reported, ended, or dropped because too many came at once.", "outcome")
+	m.rechecks = m.counter("session_rechecks_total", "Connections whose session was looked at again, by outcome: kept, over, or unavailable.", "outcome")
 	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_connection_duration_seconds",
 		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
@@ -84,6 +86,8 @@ func (m *Metrics) Record(e *ticket.Event) {
 	switch {
 	case e.Kind == ticket.EventRequest:
 		m.request(e)
+	case e.Kind == ticket.EventRecheck:
+		m.rechecks.WithLabelValues(e.Outcome).Inc()
 	case e.Kind == ticket.EventTripwire:
 		m.tripwires.WithLabelValues(e.Outcome).Inc()
 	case e.Kind == ticket.EventDisconnect:

@@ -11,11 +11,15 @@ import (
 
 // buildLive makes the registry of open connections.
 func (s *Service) buildLive() error {
-	var err error
-	s.live, err = live.New(live.Options{
+	options := live.Options{
 		DrainWindow: orNone(s.cfg.WS.DrainWindow), Audiences: s.cfg.Ticket.AudienceOptions(),
 		EndReplayed: s.cfg.Ticket.OnReplay == config.ReplayEnd, Events: s.events,
-	})
+	}
+	if s.sessions != nil {
+		options.Sessions, options.Recheck = s.sessions, s.cfg.Session.Recheck
+	}
+	var err error
+	s.live, err = live.New(options)
 	return err
 }
 
