@@ -2,10 +2,12 @@ package live
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -144,8 +146,11 @@ func (r *Registry) keepSession(c *Connection, cookies ticket.Bearer) {
 // nextRecheck is when a session is asked about again: after half of the interval to
 // all of it, so that sessions which began together are not asked about together.
 func (r *Registry) nextRecheck() time.Time {
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails
 	half := r.o.Recheck / 2
-	return time.Now().Add(half + rand.N(half+1)) //nolint:gosec // It spreads load and keeps no secret.
+	part := float64(binary.NativeEndian.Uint32(random[:])) / math.MaxUint32
+	return time.Now().Add(half + time.Duration(part*float64(half)))
 }
 
 // RecheckSessions asks Options.Sessions about the session of every connection that has
