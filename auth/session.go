@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ type Sessions struct {
 	now     func() time.Time
 	timeout time.Duration
 	proxies []netip.Prefix
+	keep    bool // the cookies, in identities
 
 	places  *limit.Places // of flights
 	turns   turns
@@ -61,7 +63,7 @@ func NewSessions(o SessionOptions) (*Sessions, error) {
 		return nil, err
 	}
 	return &Sessions{
-		lookup: newLookup(o), cache: newCache(o.CacheSize), now: o.Now, timeout: o.Timeout, proxies: o.TrustedProxies,
+		lookup: newLookup(o), cache: newCache(o.CacheSize), now: o.Now, timeout: o.Timeout, proxies: o.TrustedProxies, keep: o.KeepCookies,
 		places: limit.NewPlaces(maxFlights, flightsOfAddress), flights: make(map[digest]*flight),
 		turns: turns{places: limit.NewPlaces(maxLookups, lookupsOfAddress)},
 	}, nil
@@ -191,10 +193,33 @@ func (s *Sessions) ask(ctx context.Context, client limit.Client, cookies string,
 	if !now.Before(end) {
 		return ticket.Identity{}, refusedExpired
 	}
-	return ticket.Identity{
+	identity := ticket.Identity{
 		Issuer: s.lookup.issuer, Subject: answer.subject, SessionID: answer.session,
 		Claims: answer.claims, IssuedAt: now, ExpiresAt: end,
-	}, nil
+	}
+	if s.keep {
+		identity.Cookies = ticket.NewBearer(cookies)
+	}
+	return identity, nil
+}
+
+// Recheck asks the application once more whose session the cookies of an identity are,
+// without what is remembered. A session that the application does not know (404) or
+// does not let in (403) is over, too: the error wraps [ticket.ErrInvalidBearer] then.
+func (s *Sessions) Recheck(ctx context.Context, cookies ticket.Bearer) (ticket.Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	identity, err := s.ask(ctx, s.clientOf(ctx), cookies.Reveal(), s.now())
+	for _, attr := range ticket.AttrsOf(err) {
+		status := attr.Value
+		if attr.Key == statusKey && (status.Int64() == http.StatusForbidden || status.Int64() == http.StatusNotFound) {
+			err = ticket.WithAttrs(refusedSession, attr)
+		}
+	}
+	if err != nil {
+		return ticket.Identity{}, fmt.Errorf("recheck session: %w", err)
+	}
+	return identity, nil
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -17,6 +17,9 @@ import (
 // maxVouched bounds the application's answer in bytes.
 const maxVouched = 64 << 10
 
+// statusKey is the attribute of an error that has the application's status.
+const statusKey = "lookup_status"
+
 // lookup asks the application whose session a cookie is. It is safe for
 // concurrent use.
 type lookup struct {
@@ -60,7 +63,7 @@ func (l *lookup) get(ctx context.Context, cookies string) ([]byte, error) {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return nil, refusedSession
 	case resp.StatusCode != http.StatusOK:
-		return nil, ticket.WithAttrs(sessionStatus, slog.String("lookup", l.issuer), slog.Int("lookup_status", resp.StatusCode), ticket.Expected("200 or 401"))
+		return nil, ticket.WithAttrs(sessionStatus, slog.String("lookup", l.issuer), slog.Int(statusKey, resp.StatusCode), ticket.Expected("200 or 401"))
 	case err != nil:
 		return nil, l.unreachable(err)
 	case len(body) > maxVouched:

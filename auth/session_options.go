@@ -37,6 +37,9 @@ type SessionOptions struct {
 	// address of a client, theirs may be that of many, and its share of the lookups
 	// is half of all.
 	TrustedProxies []netip.Prefix
+	// KeepCookies puts the cookies into the identities, so that they can be given to
+	// Recheck later.
+	KeepCookies bool
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// RootCAs are the authorities for the certificate of LookupURL. Default:

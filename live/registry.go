@@ -52,6 +52,11 @@ type Options struct {
 	// EndReplayed ends the connection of a ticket that is presented again: see
 	// [Registry.WatchReplays].
 	EndReplayed bool
+	// Sessions is asked again every Recheck about the sessions that live connections
+	// were opened with, where the grants have their cookies: see
+	// [Registry.RecheckSessions]. Default: nobody is asked.
+	Sessions Sessions
+	Recheck  time.Duration
 	// Events gets each connection that opens, is renewed and closes, and each
 	// revocation. Default: none.
 	Events ticket.Sink
@@ -85,6 +90,7 @@ type Registry struct {
 	follower follower
 	ended    [3]atomic.Int64 // by revocations, in the order of endedActions
 	replays  chan ticket.Event
+	sessions *rechecks
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each
@@ -108,7 +114,7 @@ func New(o Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Registry{o: o, node: rand.Text(), seed: maphash.MakeSeed(), peerSeal: seal, revoked: newRevokedSet(), replays: make(chan ticket.Event, maxReplays)}
+	r := &Registry{o: o, node: rand.Text(), seed: maphash.MakeSeed(), peerSeal: seal, revoked: newRevokedSet(), sessions: newRechecks(), replays: make(chan ticket.Event, maxReplays)}
 	for i := range r.shards {
 		r.shards[i].init()
 	}
@@ -147,6 +153,8 @@ func (r *Registry) OnStop(f func()) (cancel func() (tooLate bool)) {
 // Call [Connection.Began] when the 101 is sent, or [Connection.Abandon] if it
 // cannot be sent, and [Connection.Attach] when the connection can be closed.
 func (r *Registry) Add(ctx context.Context, c *Connection) error {
+	cookies := c.Grant.Identity.Cookies
+	c.Grant.Identity.Cookies = ticket.Bearer{} // they are kept once for all connections of a session
 	r.running.Add(1)
 	c.mu.Lock()
 	c.registry, c.start, c.state = r, r.o.Now(), StateOpen
@@ -159,6 +167,7 @@ func (r *Registry) Add(ctx context.Context, c *Connection) error {
 		r.remove(c)
 		return err
 	}
+	r.keepSession(c, cookies)
 	for _, other := range r.named(older, ticket.Selector{TicketID: grant.ID}) {
 		// The same attempt is admitted again because its first answer was lost.
 		// So nobody uses the older connection.
@@ -181,6 +190,7 @@ func shared(g ticket.Grant) ticket.Grant {
 
 func (r *Registry) remove(c *Connection) {
 	defer r.running.Done()
+	defer r.sessions.remove(c) // after it is in no index
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r.deadlines.forget(c)

@@ -65,6 +65,7 @@ func (r *Registry) renewHere(ctx context.Context, id ticket.ID, who ticket.Ident
 	if err != nil {
 		return time.Time{}, err
 	}
+	r.keepSession(c, who.Cookies)
 	// A revocation that came before the connection had the new bearer has not found it.
 	err = r.Check(ctx, grant)
 	if errors.Is(err, ticket.ErrBearerRevoked) {
@@ -100,7 +101,7 @@ func (r *Registry) renewed(had ticket.Grant, who ticket.Identity) (ticket.Grant,
 		return ticket.Grant{}, err
 	}
 	fresh.ID, fresh.Scope, fresh.Origin = had.ID, had.Scope, had.Origin
-	fresh.Identity.Claims = had.Identity.Claims
+	fresh.Identity.Claims, fresh.Identity.Cookies = had.Identity.Claims, ticket.Bearer{}
 	return fresh, nil
 }
 
@@ -125,6 +126,8 @@ func (r *Registry) permit(had ticket.Grant, who ticket.Identity) error {
 type renewal struct {
 	ID       ticket.ID       `json:"id"`
 	Identity ticket.Identity `json:"identity"`
+	// Cookies are the identity's, which does not encode them. The question is sealed.
+	Cookies string `json:"cookies,omitempty"`
 }
 
 // renewedThere answers a renewal.
@@ -145,7 +148,7 @@ func (r *Registry) renewElsewhere(ctx context.Context, id ticket.ID, who ticket.
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	who.Claims = nil // those of the connection stay
-	all, err := r.ask(ctx, askRenewal, renewal{id, who})
+	all, err := r.ask(ctx, askRenewal, renewal{id, who, who.Cookies.Reveal()})
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -167,6 +170,9 @@ func (r *Registry) answerRenewal(ctx context.Context, data json.RawMessage) any 
 	var asked renewal
 	if json.Unmarshal(data, &asked) != nil {
 		return nil
+	}
+	if asked.Cookies != "" {
+		asked.Identity.Cookies = ticket.NewBearer(asked.Cookies)
 	}
 	until, err := r.renewHere(ctx, asked.ID, asked.Identity)
 	return renewedThere{until, ticket.Reason(err), ticket.DetailOf(err)}

@@ -107,14 +107,16 @@ func (r *Registry) answerParty(_ context.Context, data json.RawMessage) any {
 	if json.Unmarshal(data, &id) != nil {
 		return nil
 	}
-	for _, c := range r.matching(ticket.Selector{TicketID: id}) {
-		first := &party{Door: c.Presentation.Door, RequestID: c.Request.ID, At: c.start}
-		if c.Presentation.ClientIP.IsValid() {
-			first.ClientIP = c.Presentation.ClientIP.String()
-		}
-		return first
+	found := r.matching(ticket.Selector{TicketID: id})
+	if len(found) == 0 {
+		return nil
 	}
-	return nil
+	c := found[0]
+	first := &party{Door: c.Presentation.Door, RequestID: c.Request.ID, At: c.start}
+	if c.Presentation.ClientIP.IsValid() {
+		first.ClientIP = c.Presentation.ClientIP.String()
+	}
+	return first
 }
 
 // tripped emits the event with both parties: the one that came now as in the replay,

@@ -25,6 +25,9 @@ const (
 	// EventTripwire: a ticket was replayed whose connection is live. The presentation
 	// is that of the replay; Attrs name who has opened the connection.
 	EventTripwire EventKind = "tripwire"
+	// EventRecheck: the session of a live connection was looked at again. Outcome says
+	// what became of the connection.
+	EventRecheck EventKind = "recheck"
 	// EventFence: a ticket was refused because it is from before a failover of
 	// the store.
 	EventFence EventKind = "fence"
@@ -152,6 +155,7 @@ type Sink func(ctx context.Context, e Event)
 // Emit hands e to the sink, if there is one.
 func (s Sink) Emit(ctx context.Context, e Event) {
 	if s != nil {
+		e.Identity.Cookies = Bearer{}
 		s(ctx, e)
 	}
 }

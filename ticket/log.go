@@ -28,6 +28,9 @@ func logEvent(ctx context.Context, to *slog.Logger, e *Event) {
 		to.LogAttrs(ctx, slog.LevelInfo, "revocation", appendFacts(ctx, to, appendRevocation(attrs, e), e)...)
 	case e.Kind == EventReplay:
 		to.LogAttrs(ctx, slog.LevelWarn, "replay", appendReplay(appendPresentation(attrs, e), e)...)
+	case e.Kind == EventRecheck && e.Outcome != "kept":
+		attrs = appendWords(appendPresentation(attrs, e), "outcome", e.Outcome)
+		to.LogAttrs(ctx, slog.LevelInfo, "session checked again", appendFacts(ctx, to, attrs, e)...)
 	case e.Kind == EventTripwire:
 		attrs = appendWords(appendPresentation(attrs, e), "outcome", e.Outcome)
 		to.LogAttrs(ctx, slog.LevelWarn, "replay of a live connection's ticket", appendFacts(ctx, to, attrs, e)...)

@@ -9,7 +9,7 @@ import (
 
 // A payload is a grant as it is sealed. Millions of them may be in memory, and
 // each redemption reads one, so it is short and needs no parser: the expiry and the
-// bearer's iat (0 if it has none) in Unix milliseconds, the texts, the number of the bearer's audiences and these,
+// bearer's iat (0 if it has none) in Unix milliseconds, the texts, the cookies of a session, the number of the bearer's audiences and these,
 // each text after its length, and then the claims as JSON, if there are any.
 // Numbers are varints.
 
@@ -30,6 +30,7 @@ func encodePayload(g Grant) ([]byte, error) {
 	for _, text := range texts(&g) {
 		b = appendText(b, *text)
 	}
+	b = appendText(b, g.Identity.Cookies.Reveal())
 	b = binary.AppendVarint(b, int64(len(g.Identity.Audience)))
 	for _, text := range g.Identity.Audience {
 		b = appendText(b, text)
@@ -65,6 +66,9 @@ func decodePayload(id ID, data []byte) (Grant, error) {
 	}
 	for _, text := range texts(&g) {
 		*text = p.text()
+	}
+	if cookies := p.text(); cookies != "" {
+		g.Identity.Cookies = NewBearer(cookies)
 	}
 	for n := p.number(); n > 0 && !p.broken; n-- {
 		g.Identity.Audience = append(g.Identity.Audience, p.text())

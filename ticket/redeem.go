@@ -44,7 +44,7 @@ func (s *Service) emit(ctx context.Context, e Event) {
 	}
 	e.Kind, e.Reason, e.Attrs = kindOf(e.Action, e.Err), Reason(e.Err), AttrsOf(e.Err)
 	e.Duration, e.Request = s.now().Sub(e.At), RequestOf(ctx)
-	s.events(ctx, e)
+	s.events.Emit(ctx, e)
 }
 
 func kindOf(action Action, err error) EventKind {

@@ -23,6 +23,9 @@ type Identity struct {
 	// a [Revocation] voids what is not later than its time. Zero counts as earlier
 	// than any.
 	IssuedAt time.Time
+	// Cookies are those of a session that is looked at again while a connection lives;
+	// otherwise they are zero. They are a secret: no [Event] has them.
+	Cookies Bearer `json:"-"`
 	// ExpiresAt is when the bearer expires. Connections that it opened end
 	// then.
 	ExpiresAt time.Time

@@ -109,6 +109,7 @@ func (h *Handler) register(s *handshake) (*live.Connection, error) {
 	err := h.o.Live.Add(s.ctx, c)
 	switch {
 	case err == nil:
+		s.grant.Identity.Cookies = ticket.Bearer{} // which the registry has, and an Endpoint must not
 		return c, nil
 	case errors.Is(err, ticket.ErrBearerRevoked) && s.candidate.TicketID() != "":
 		// To whoever presents it, it looks like any other wrong ticket.

@@ -92,6 +92,7 @@ func faultyConfigurations() []faulty {
 		one("a port that is none", "store: {url: \"redis://h:99999\"}\nticket: {seal_key_file: SEAL}", "store.url"),
 		one("Sentinels without a name", "store: {url: \"redis+sentinel://h\"}\nticket: {seal_key_file: SEAL}", "store.url"),
 		one("an authority that is not there", "store: {url: \"rediss://h?ca_file=/gone\"}\nticket: {seal_key_file: SEAL}", "store.url"),
+		one("sessions that are asked about all the time", "session: {recheck: 1s}", "session.recheck"),
 		one("something else to do about replays", "ticket: {on_replay: ban}", "ticket.on_replay"),
 		one("a fence that is none", "store: {url: \"redis://h\", fence: maybe}\nticket: {seal_key_file: SEAL}", "store.fence"),
 		one("seal keys that are none", "ticket: {seal_key_file: FILE}", "ticket.seal_key_file"),

@@ -157,9 +157,10 @@ type ClaimNames struct {
 
 // Session is the session cookie.
 type Session struct {
-	Cookie    string `yaml:"cookie" help:"Name of the session cookie with which pages of origins may get tickets, preferably beginning with __Host-. Set exactly one of jwt and lookup_url with it. Empty: no sessions. See docs/sessions.md."`
-	JWT       bool   `yaml:"jwt" help:"The cookie contains a JWT of one of the issuers."`
-	LookupURL string `yaml:"lookup_url" help:"URL of the application that says whose session a cookie is. It gets a GET with this cookie only, and answers 200 with the identity as JSON, or 401. Its origin is the issuer of such identities."`
+	Cookie    string        `yaml:"cookie" help:"Name of the session cookie with which pages of origins may get tickets, preferably beginning with __Host-. Set exactly one of jwt and lookup_url with it. Empty: no sessions. See docs/sessions.md."`
+	JWT       bool          `yaml:"jwt" help:"The cookie contains a JWT of one of the issuers."`
+	LookupURL string        `yaml:"lookup_url" help:"URL of the application that says whose session a cookie is. It gets a GET with this cookie only, and answers 200 with the identity as JSON, or 401. Its origin is the issuer of such identities."`
+	Recheck   time.Duration `yaml:"recheck" help:"How often lookup_url is asked again about the sessions of live connections, at the latest. 401, 403 and 404 end them with 4008. 0s switches it off; otherwise 10s to 24h."`
 }
 
 // WS is the WebSocket endpoint.
@@ -215,7 +216,8 @@ func Default() Config {
 			TTL: ticket.DefaultTTL, Retention: ticket.DefaultRetention, RetryWindow: 2 * time.Second, OnReplay: ReplayReport,
 			Audiences: []Audience{{Name: ticket.DefaultAudience}},
 		},
-		Store: Store{URL: NewSecret("memory:"), Fence: "auto"},
+		Session: Session{Recheck: 5 * time.Minute},
+		Store:   Store{URL: NewSecret("memory:"), Fence: "auto"},
 		WS: WS{
 			Paths: []string{api.DefaultWSPath}, TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: ws.DefaultAuthTimeout, MaxMessage: ws.DefaultMaxMessage, Ping: 30 * time.Second,

@@ -104,6 +104,8 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 	}
 	f.Check(c.Ticket.Retention <= 0 || c.Ticket.Retention >= time.Second && c.Ticket.Retention <= maxRetention,
 		"ticket.retention", "must be 1s..24h (got %s)", c.Ticket.Retention)
+	f.Check(c.Session.Recheck == 0 || c.Session.Recheck >= 10*time.Second && c.Session.Recheck <= 24*time.Hour,
+		"session.recheck", "must be 0s, or 10s..24h (got %s)", c.Session.Recheck)
 	f.Check(c.Ticket.OnReplay == ReplayReport || c.Ticket.OnReplay == ReplayEnd,
 		"ticket.on_replay", "must be report or end (got %q)", c.Ticket.OnReplay)
 	f.Check(len(c.Ticket.Audiences) > 0, "ticket.audiences", "must name at least one")
@@ -113,7 +115,7 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 // validateTogether checks settings that need each other.
 func (c Config) validateTogether(f *ticket.OptionErrors) {
 	f.Check(len(c.Issuers) > 0 || c.Session.LookupURL != "", "issuers", "must name at least one, unless session.lookup_url is set")
-	f.Check(c.Session.Cookie != "" || c.Session == (Session{}), "session.cookie", "required with jwt or lookup_url")
+	f.Check(c.Session.Cookie != "" || !c.Session.JWT && c.Session.LookupURL == "", "session.cookie", "required with jwt or lookup_url")
 	f.Check(c.Session.Cookie == "" || c.Session.JWT != (c.Session.LookupURL != ""), "session", "exactly one of jwt: true and lookup_url must say whose session a cookie is (got %s)", map[bool]string{true: "both", false: "none"}[c.Session.JWT])
 	f.Check(c.Store.InMemory() || c.Store.Shared(), "store.url", "must be memory:, or begin with redis://, rediss:// (TLS), redis+sentinel:// or redis+cluster://, as in redis://localhost:6379")
 	f.Check(!c.Store.Shared() || c.Ticket.SealKeyFile != "", "ticket.seal_key_file", "required with a shared store, the same for every process (openssl rand -base64 32 > seal.keys)")

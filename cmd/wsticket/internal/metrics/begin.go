@@ -33,6 +33,9 @@ func (m *Metrics) begin() {
 	for _, outcome := range []string{live.OutcomeReported, live.OutcomeEnded, live.OutcomeDropped} {
 		m.tripwires.WithLabelValues(outcome)
 	}
+	for _, outcome := range []string{live.OutcomeKept, live.OutcomeOver, live.OutcomeUnavailable} {
+		m.rechecks.WithLabelValues(outcome)
+	}
 	for _, h := range handshakesToWatch {
 		m.handshakes.WithLabelValues(h.door, h.outcome, h.reason)
 	}

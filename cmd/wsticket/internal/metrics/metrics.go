@@ -32,6 +32,7 @@ type Metrics struct {
 	faults     *prometheus.CounterVec
 	revoked    *prometheus.CounterVec
 	tripwires  *prometheus.CounterVec
+	rechecks   *prometheus.CounterVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
@@ -53,6 +54,7 @@ func New(version string, sockets []string) *Metrics {
 	m.faults = m.counter("frame_faults_total", "WebSockets that were closed because a frame broke a rule of RFC 6455, by its sender: client or upstream.", "from")
 	m.revoked = m.counter("revocations_total", "Revocations that this process was asked for, by their source, by what they name (sub, sid, jti, ticket or iss), action and reason.", "source", "by", "action", "reason")
 	m.tripwires = m.counter("tripwires_total", "Replays of tickets whose connections are live, by outcome: reported, ended, or dropped because too many came at once.", "outcome")
+	m.rechecks = m.counter("session_rechecks_total", "Connections whose session was looked at again, by outcome: kept, over, or unavailable.", "outcome")
 	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_connection_duration_seconds",
 		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
@@ -88,6 +90,8 @@ func (m *Metrics) Record(e *ticket.Event) {
 		m.request(e)
 	case e.Revocation != nil:
 		m.revoked.WithLabelValues(e.Revocation.Source, e.Revocation.Kind(), string(e.Revocation.Action), e.Reason).Inc()
+	case e.Kind == ticket.EventRecheck:
+		m.rechecks.WithLabelValues(e.Outcome).Inc()
 	case e.Kind == ticket.EventTripwire:
 		m.tripwires.WithLabelValues(e.Outcome).Inc()
 	case e.Kind == ticket.EventDisconnect:

@@ -42,7 +42,7 @@ func (s *Service) buildSessions() error {
 	}
 	var err error
 	s.sessions, err = auth.NewSessions(auth.SessionOptions{
-		Cookie: s.cfg.Session.Cookie, LookupURL: s.cfg.Session.LookupURL,
+		Cookie: s.cfg.Session.Cookie, LookupURL: s.cfg.Session.LookupURL, KeepCookies: s.cfg.Session.Recheck > 0,
 		TrustedProxies: slices.Concat(s.cfg.Public.Prefixes(), s.cfg.AuthPeers()), // as gate.IsProxy
 	})
 	if err == nil {

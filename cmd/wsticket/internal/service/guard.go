@@ -19,6 +19,9 @@ func (s *Service) buildLive() error {
 		Audiences: s.cfg.Ticket.AudienceOptions(), EndReplayed: s.cfg.Ticket.OnReplay == config.ReplayEnd,
 		Events: s.events, Logger: s.log,
 	}
+	if s.sessions != nil {
+		options.Sessions, options.Recheck = s.sessions, s.cfg.Session.Recheck
+	}
 	if stream, ok := s.store.(ticket.Stream); ok && s.cfg.Store.Shared() && len(s.sealKeys) > 0 {
 		options.Stream, options.SealKeys = stream, s.sealKeys
 	}

@@ -55,6 +55,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	watching.Go(func() { watchRefused(ctx, listeners.stats, s.log) })
 	watching.Go(func() { s.watchStore(ctx) })
 	watching.Go(func() { s.live.WatchReplays(ctx) })
+	watching.Go(func() { s.live.RecheckSessions(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
 	defer s.follow(ctx)()
 	// As long as the servers: connections that drain can be asked about.
