@@ -69,7 +69,13 @@ func (i issuer) read(t testing.TB, name string) string {
 // bearer returns a bearer of a subject for an hour, with claims of the form name=value.
 func (i issuer) bearer(t testing.TB, sub string, claims ...string) string {
 	t.Helper()
-	args := []string{"token", "--key", i.file("issuer.pem"), "--issuer", i.name, "--audience", "ws", "--sub", sub}
+	return i.bearerFor(t, "1h", sub, claims...)
+}
+
+// bearerFor is bearer for a time such as "90s".
+func (i issuer) bearerFor(t testing.TB, ttl, sub string, claims ...string) string {
+	t.Helper()
+	args := []string{"token", "--key", i.file("issuer.pem"), "--issuer", i.name, "--audience", "ws", "--sub", sub, "--ttl", ttl}
 	for _, claim := range claims {
 		args = append(args, "--claim", claim)
 	}
