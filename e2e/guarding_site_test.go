@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,7 +57,10 @@ func (g *guarded) add(t testing.TB, store string, settings ...string) server {
 	if g.config == "" {
 		g.config = g.idp.config(t, store)
 	}
-	s := serve(t, g.config, slices.Concat(g.more, []string{"store.url=" + store + patientStore}, settings)...)
+	if strings.HasPrefix(store, "redis") {
+		store += patientStore
+	}
+	s := serve(t, g.config, slices.Concat(g.more, []string{"store.url=" + store}, settings)...)
 	g.nodes = append(g.nodes, s)
 	return s
 }

@@ -183,6 +183,8 @@ func TestRenewedConnectionsLive(t *testing.T) {
 	const lifetime = 10 * time.Second
 	first := g.idp.bearerFor(t, lifetime.String(), "alice")
 	renewed, left := g.ticketed(t, g.nodes[0], first), g.ticketed(t, g.nodes[0], first)
+	// Of two bearers of one second, neither is the older one.
+	test.Wait(t, "the next second", func() bool { return time.Now().Unix() > issuedAt(t, first) })
 	next := g.idp.bearer(t, "alice")
 	got, err := g.client.send(t.Context(), http.MethodPost, "http://"+g.nodes[1].public+"/connections/"+renewed.id+"/renew", next)
 	if err != nil || got.status != http.StatusOK {
@@ -227,19 +229,34 @@ func (g *guarded) ticketed(t testing.TB, s server, bearer string) ticketedConn {
 	return ticketedConn{w, got.ID}
 }
 
-// claimOf returns a claim of a bearer.
+// claimOf returns a claim of a bearer that is a text.
 func claimOf(t testing.TB, bearer, name string) string {
+	t.Helper()
+	text, ok := claimsOf(t, bearer)[name].(string)
+	if !ok {
+		t.Fatalf("the bearer has no claim %s", name)
+	}
+	return text
+}
+
+// issuedAt returns the iat of a bearer.
+func issuedAt(t testing.TB, bearer string) int64 {
+	t.Helper()
+	seconds, _ := claimsOf(t, bearer)["iat"].(float64)
+	return int64(seconds)
+}
+
+func claimsOf(t testing.TB, bearer string) map[string]any {
 	t.Helper()
 	var claims map[string]any
 	data, err := base64.RawURLEncoding.DecodeString(strings.Split(bearer, ".")[1])
 	if err == nil {
 		err = json.Unmarshal(data, &claims)
 	}
-	text, ok := claims[name].(string)
-	if err != nil || !ok {
-		t.Fatalf("claim %s: %v", name, err)
+	if err != nil {
+		t.Fatalf("the claims of a bearer: %v", err)
 	}
-	return text
+	return claims
 }
 
 // TestPendingTicketsAreVoid revokes a user whose ticket is not redeemed yet.
