@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"syscall"
@@ -257,6 +258,64 @@ func claimsOf(t testing.TB, bearer string) map[string]any {
 		t.Fatalf("the claims of a bearer: %v", err)
 	}
 	return claims
+}
+
+// TestConnectionsOfAllNodes lists and cuts connections at a node that does not have them.
+func TestConnectionsOfAllNodes(t *testing.T) {
+	g, _ := threeNodes(t)
+	bearer := g.idp.bearer(t, "alice")
+	var conns []ticketedConn
+	var want []string
+	for _, s := range g.nodes {
+		c := g.ticketed(t, s, bearer)
+		conns, want = append(conns, c), append(want, c.id)
+	}
+	mustWatch(t, g.nodes[0], g.idp.bearer(t, "bob"))
+	listed := func(s server) (ids []string, partial bool) {
+		t.Helper()
+		query := url.Values{"iss": {g.idp.name}, "sub": {"alice"}}
+		got, err := g.client.send(t.Context(), http.MethodGet, "http://"+s.internal+"/connections?"+query.Encode(), g.key)
+		if err != nil || got.status != http.StatusOK {
+			t.Fatalf("GET /connections: got %v %s, %v; want 200", got, got.body, err)
+		}
+		var answered struct {
+			Connections []struct {
+				ID string `json:"connection_id"`
+			}
+			Partial bool
+		}
+		if err := json.Unmarshal([]byte(got.body), &answered); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range answered.Connections {
+			ids = append(ids, c.ID)
+		}
+		return ids, answered.Partial
+	}
+	slices.Sort(want)
+	for n, s := range g.nodes {
+		if got, partial := listed(s); !slices.Equal(got, want) || partial {
+			t.Errorf("at node %d: got %q, partial %t; want %q of all nodes", n, got, partial, want)
+		}
+	}
+	cut := func(s server, id string, want int) {
+		t.Helper()
+		got, err := g.client.send(t.Context(), http.MethodDelete, "http://"+s.internal+"/connections/"+id, g.key)
+		if err != nil || got.status != want {
+			t.Errorf("DELETE /connections/%s: got %v, %v; want %d", id, got, err, want)
+		}
+	}
+	cut(g.nodes[2], conns[0].id, http.StatusNoContent)
+	conns[0].wantEnd(t, "the connection that was cut at another node", 4003)
+	cut(g.nodes[2], "AAAAAAAAAAAAAAAAAAAAAA", http.StatusNotFound)
+	// A node that does not answer is named, and nothing is said to be absent.
+	g.nodes[1].signal(t, syscall.SIGSTOP)
+	if got, partial := listed(g.nodes[2]); !partial || !slices.Contains(got, conns[2].id) {
+		t.Errorf("while a node sleeps: got %q, partial %t; want the others, and that they are not all", got, partial)
+	}
+	cut(g.nodes[2], conns[1].id, http.StatusServiceUnavailable)
+	g.nodes[1].signal(t, syscall.SIGCONT)
+	conns[1].wantOpen(t, "a connection that nobody has cut")
 }
 
 // TestPendingTicketsAreVoid revokes a user whose ticket is not redeemed yet.

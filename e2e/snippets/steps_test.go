@@ -98,3 +98,55 @@ func listeningAt(t *testing.T, public string) *strings.Replacer {
 		"8080", port(t, public),
 	)
 }
+
+// TestGuardingPage pastes the blocks of docs/guarding.md: two processes, a connection at
+// each, a renewal and a revocation.
+func TestGuardingPage(t *testing.T) {
+	user := newHome(t)
+	user.install(t)
+	user.prefer(filepath.Dir(testenv.Need(t, "redis-server")))
+	user.prefer(filepath.Dir(testenv.NeedNode(t, packages)))
+	redis, addresses := testenv.FreeAddr(t), make(map[string]string)
+	var ports []string
+	for _, fixed := range []string{"8080", "8081", "8090", "8091"} {
+		addresses[fixed] = testenv.FreeAddr(t)
+		ports = append(ports, fixed, port(t, addresses[fixed]))
+	}
+	ports = append(ports, "6379", port(t, redis), "public:  {url:", `public:  {listen: "`+addresses["8080"]+`", url:`,
+		"  api_keys:", "  listen: \""+addresses["8081"]+"\"\n  api_keys:", "--key-file ops.key", "--key-file ops.key --url http://"+addresses["8081"])
+	paste := func(language string) string {
+		return strings.NewReplacer(ports...).Replace(block(t, "guarding.md", language))
+	}
+	dir := filepath.Join(user.dir, "wsticket-guard")
+	before, behind, found := strings.Cut(paste("sh step"), "npm install ws\n")
+	if !found {
+		t.Fatal("guarding.md: no line with npm install")
+	}
+	user.paste(t, before)
+	testenv.LinkNode(t, packages, dir) // instead of a download
+	user.paste(t, "cd ~/wsticket-guard\n"+behind)
+	writeFile(t, dir, "client.mjs", paste("js client"))
+	user.pasteAndLeave(t, paste("sh redis"))
+	awaitListener(t, redis)
+	for _, process := range []string{"one", "two"} {
+		user.pasteAndLeave(t, paste("sh "+process))
+	}
+	for _, addr := range addresses {
+		awaitListener(t, addr)
+	}
+	alice, again := user.pasteAndLeave(t, paste("sh alice")), user.pasteAndLeave(t, paste("sh again"))
+	for _, client := range []*test.Output{alice, again} {
+		test.Wait(t, "the greeting", func() bool { return strings.Contains(client.String(), `"type":"hello"`) })
+	}
+	test.Wait(t, "the notice", func() bool { return strings.Contains(alice.String(), `"type":"auth_expiring"`) })
+	if got := user.paste(t, paste("sh renew")); !strings.Contains(got, `"expires_in":3`) {
+		t.Errorf("renew: printed %s, want the lifetime of the new bearer", got)
+	}
+	if got := user.paste(t, paste("sh list")); strings.Count(got, "alice") < 2 {
+		t.Errorf("connections: printed %s, want both of Alice", got)
+	}
+	user.paste(t, paste("sh revoke"))
+	for _, client := range []*test.Output{alice, again} {
+		test.Wait(t, "the end", func() bool { return strings.Contains(client.String(), "closed 4003 wsticket: revoked") })
+	}
+}
