@@ -48,7 +48,7 @@ func TestConnections(t *testing.T) {
 	w := h.keyed(t, http.MethodGet, "/connections?all=true&limit=1", "read-key")
 	for _, want := range []string{
 		`"connection_id":"` + idA + `"`, `"sub":"alice"`, `"sid":"s-alice"`, `"door":"query"`, `"client_ip":"192.0.2.7"`,
-		`"next":"` + idA + `"`, `"partial":false`, `"nodes":[{"connections":2}]`,
+		`"next":"` + idA + `"`, `"partial":false`, `"connections":2}]`,
 	} {
 		if w.Code != 200 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("got %d %s, want %s", w.Code, w.Body, want)
@@ -59,8 +59,8 @@ func TestConnections(t *testing.T) {
 		t.Errorf("the last page: got %s, want B and no next", body)
 	}
 	w = h.keyed(t, http.MethodGet, "/connections?sub=carol", "read-key")
-	if want := `{"connections":[],"partial":false,"nodes":[{"connections":0}]}`; w.Body.String() != want {
-		t.Errorf("nobody: got %s, want %s", w.Body, want)
+	if body := w.Body.String(); !strings.HasPrefix(body, `{"connections":[],"partial":false,"nodes":[{"name":`) || !strings.HasSuffix(body, `"connections":0}]}`) {
+		t.Errorf("nobody: got %s, want an empty list of one process", body)
 	}
 }
 
@@ -128,6 +128,7 @@ type unreachablePeers struct{}
 func (unreachablePeers) List(context.Context, live.Query) (live.Listing, error) {
 	return live.Listing{}, ticket.ErrUnavailable
 }
+
 func (unreachablePeers) Disconnect(context.Context, ticket.ID) error { return ticket.ErrUnavailable }
 
 // partial is a service of which a process does not answer.

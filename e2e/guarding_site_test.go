@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -172,7 +171,7 @@ func mustWatch(t testing.TB, s server, bearer string) *watched {
 
 // read reads until the connection ends.
 func (w *watched) read(from *bufio.Reader) {
-	defer w.Conn.Close()
+	defer w.Close()
 	defer close(w.said)
 	for {
 		h, err := ws.ReadHeader(from)
@@ -191,40 +190,17 @@ func (w *watched) read(from *bufio.Reader) {
 			if len(payload) >= 2 {
 				code = binary.BigEndian.Uint16(payload)
 			}
-			_ = ws.WriteFrame(w.Conn, ws.MaskFrame(ws.NewCloseFrame(payload)))
+			_ = ws.WriteFrame(w, ws.MaskFrame(ws.NewCloseFrame(payload)))
 			w.end <- ended{code, at}
 			return
 		case ws.OpPing:
-			_ = ws.WriteFrame(w.Conn, ws.MaskFrame(ws.NewPongFrame(payload)))
+			_ = ws.WriteFrame(w, ws.MaskFrame(ws.NewPongFrame(payload)))
 		case ws.OpText:
 			select {
 			case w.said <- string(payload):
 			default: // nobody listens
 			}
-		}
-	}
-}
-
-// say sends a message.
-func (w *watched) say(t testing.TB, text string) {
-	t.Helper()
-	if err := ws.WriteFrame(w.Conn, ws.MaskFrame(ws.NewTextFrame([]byte(text)))); err != nil {
-		t.Fatalf("send: %v", err)
-	}
-}
-
-// hear returns the next message that is not the greeting of the echo application.
-func (w *watched) hear(t testing.TB) map[string]any {
-	t.Helper()
-	for {
-		select {
-		case text := <-w.said:
-			var got map[string]any
-			if json.Unmarshal([]byte(text), &got) == nil && got["type"] != "hello" {
-				return got
-			}
-		case <-time.After(test.Patience):
-			t.Fatal("no message came in time")
+		default: // binary messages and pongs say nothing here
 		}
 	}
 }
@@ -249,7 +225,7 @@ func (w *watched) wantEnd(t testing.TB, what string, code uint16) ended {
 func (w *watched) wantOpen(t testing.TB, what string) {
 	t.Helper()
 	text := rand.Text()
-	if err := ws.WriteFrame(w.Conn, ws.MaskFrame(ws.NewTextFrame([]byte(text)))); err != nil {
+	if err := ws.WriteFrame(w, ws.MaskFrame(ws.NewTextFrame([]byte(text)))); err != nil {
 		t.Errorf("%s: %v, want it to be open", what, err)
 		return
 	}

@@ -81,7 +81,7 @@ func (s *session) copyCommands() {
 		if err != nil {
 			return
 		}
-		next := expected{drop: s.proxy.note(cmd.name), raw: endsDialogue(cmd.name)}
+		next := expected{drop: s.proxy.note(cmd.counted()), raw: endsDialogue(cmd.name)}
 		if cmd.name == "psync" || cmd.name == "sync" {
 			s.replica.Store(true)
 		}

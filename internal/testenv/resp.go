@@ -18,6 +18,16 @@ type respCommand struct {
 	raw  []byte
 }
 
+// counted returns the name that a command is counted under. What the processes of a
+// service tell each other goes on beside everything that a test does.
+func (c respCommand) counted() string {
+	const live, head = "{live}:", "{live}:head"
+	if bytes.Count(c.raw, []byte(live)) > bytes.Count(c.raw, []byte(head)) {
+		return c.name + " among processes"
+	}
+	return c.name
+}
+
 // readCommand reads an array of strings, or an inline command: a line of words.
 func readCommand(r *bufio.Reader) (respCommand, error) {
 	raw, err := readValue(r, nil)

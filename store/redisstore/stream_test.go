@@ -150,7 +150,7 @@ func TestStreamLosses(t *testing.T) {
 			server := testenv.Redis(t)
 			s := openStore(t, server.URL())
 			last := mustAppend(t, s, "read")
-			test.Wait(t, "the next millisecond", func() bool { return time.Now().UnixMilli() > int64(last.Millis) }) //nolint:gosec // a time of today
+			test.Wait(t, "the next millisecond", func() bool { return time.Now().UnixMilli() > int64(last.Millis) })
 			r := reader{from: s}
 			r.want(t, "before", true, false, "read")
 			row.lose(t, server, s)
