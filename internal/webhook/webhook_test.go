@@ -86,7 +86,7 @@ func send(h *webhook.Hook, from, to int) {
 	}
 }
 
-// The vector of docs/operations.md, for those who write a receiver.
+// The vector of docs/webhook.md, for those who write a receiver.
 func TestSignature(t *testing.T) {
 	t.Parallel()
 	got := webhook.Sign([]byte("0123456789abcdef0123456789abcdef"), time.Unix(1767225600, 0), []byte(`{"id":"A","events":[]}`))
