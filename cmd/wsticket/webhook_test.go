@@ -61,6 +61,13 @@ func (r *hookReceiver) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
 	r.events = append(r.events, batch.Events...)
 }
 
+// sent returns all bodies.
+func (r *hookReceiver) sent() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bodies
+}
+
 // await waits for an event of a kind and returns it.
 func (r *hookReceiver) await(t testing.TB, kind string) (found map[string]any) {
 	t.Helper()
