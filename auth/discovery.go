@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"wsticket/internal/httpclient"
 	"wsticket/internal/maskurl"
 	"wsticket/ticket"
 )
@@ -41,7 +42,7 @@ func discover(ctx context.Context, client *http.Client, issuer string, allowPriv
 			"the discovery document is of issuer \"%s\", the configured issuer is \"%s\"; they have to be equal, including a slash at the end",
 			ticket.Printable(name), ticket.Printable(issuer)))
 	}
-	if err := checkKeyURL(address, allowPrivate); err != nil {
+	if err := httpclient.CheckURL(address, allowPrivate); err != nil {
 		return "", contentFault(wellKnown, fmt.Sprintf("jwks_uri of the discovery document %v (got \"%s\")", err, ticket.Printable(maskurl.Hide(address))))
 	}
 	return address, nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"wsticket/internal/httpclient"
 	"wsticket/internal/maskurl"
 	"wsticket/internal/printable"
 	"wsticket/ticket"
@@ -98,12 +99,12 @@ func (o IssuerOptions) validateSource(f *ticket.OptionErrors, field string) {
 		f.Add(field, &SourceError{used})
 	}
 	if o.JWKSURL != "" {
-		if err := checkKeyURL(o.JWKSURL, o.InsecureAllowPrivateNetwork); err != nil {
+		if err := httpclient.CheckURL(o.JWKSURL, o.InsecureAllowPrivateNetwork); err != nil {
 			f.Check(false, field+".JWKSURL", "%w (got %q)", err, maskurl.Hide(o.JWKSURL))
 		}
 	}
 	if o.Discovery && o.issuerFits() {
-		err := checkKeyURL(o.Issuer, o.InsecureAllowPrivateNetwork)
+		err := httpclient.CheckURL(o.Issuer, o.InsecureAllowPrivateNetwork)
 		f.Check(err == nil, field+".Issuer", "for discovery: %w (got %q)", err, maskurl.Hide(o.Issuer))
 		f.Check(err != nil || !strings.Contains(o.Issuer, "?"), field+".Issuer",
 			"for discovery: must have no query (got %q)", maskurl.Hide(o.Issuer))

@@ -21,13 +21,14 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 			redis := testenv.Redis(t, "--requirepass", password)
 			idp := newProvider(t)
 			config := idp.config(t, "redis://:"+password+"@"+redis.Addr())
+			hook, settings := newHookReceiver(t, "issue, redeem, refuse, replay, tripwire, fence, revoke, connect, disconnect, limit")
 			c := &canary{
-				process: startWithKeys(t, config, "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose,
-					"--set", "session.cookie=sid", "--set", "session.jwt=true", "--set", everyDoor),
-				bearer: idp.bearer(t, "alice"), completes: acceptThenClose == "true",
+				process: startWithKeys(t, config, append(settings, "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose,
+					"--set", "session.cookie=sid", "--set", "session.jwt=true", "--set", everyDoor)...),
+				hook: hook, bearer: idp.bearer(t, "alice"), completes: acceptThenClose == "true",
 			}
 			c.secrets = map[string]string{
-				"the password": password, "the bearer": c.bearer,
+				"the password": password, "the secret of the webhook": webhookSecret, "the bearer": c.bearer,
 				"the bearer's signature": c.bearer[strings.LastIndex(c.bearer, ".")+1:],
 			}
 			c.doors(t)
@@ -47,6 +48,7 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 type canary struct {
 	*process
 
+	hook      *hookReceiver
 	bearer    string
 	completes bool              // a refused handshake
 	secrets   map[string]string // what it is, and its text
@@ -152,7 +154,10 @@ func (c *canary) search(t *testing.T) {
 	t.Helper()
 	metrics := send(t, http.MethodGet, "http://"+c.internal+"/metrics", "", "").body
 	_ = c.stop(t)
-	written := map[string]string{"standard output": c.stdout.String(), "the log": c.stderr.String(), "the metrics": metrics}
+	written := map[string]string{"standard output": c.stdout.String(), "the log": c.stderr.String(), "the metrics": metrics, "the webhook": c.hook.sent()}
+	if !strings.Contains(written["the webhook"], `"kind":"connect"`) || !strings.Contains(written["the webhook"], `"kind":"refuse"`) {
+		t.Error("the webhook lacks events: the search would prove nothing")
+	}
 	for _, sign := range []string{`"outcome":"connected"`, `"outcome":"refused"`, `"door":"first_message"`, `"door":"cookie"`} {
 		if !strings.Contains(written["the log"], sign) {
 			t.Errorf("the log lacks %s: the search would prove nothing", sign)

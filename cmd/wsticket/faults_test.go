@@ -93,6 +93,13 @@ func faultyConfigurations() []faulty {
 		one("Sentinels without a name", "store: {url: \"redis+sentinel://h\"}\nticket: {seal_key_file: SEAL}", "store.url"),
 		one("an authority that is not there", "store: {url: \"rediss://h?ca_file=/gone\"}\nticket: {seal_key_file: SEAL}", "store.url"),
 		one("sessions that are asked about all the time", "session: {recheck: 1s}", "session.recheck"),
+		one("a webhook without a secret", "webhook: {url: \"https://hooks.example\"}", "webhook.secret_file"),
+		one("one with a short secret", "webhook: {url: \"https://hooks.example\", secret_file: SHORT}", "webhook.secret_file"),
+		one("one whose secret is not there", "webhook: {url: \"https://hooks.example\", secret_file: /gone}", "webhook.secret_file"),
+		one("one over http", "webhook: {url: \"http://hooks.example\", secret_file: SEAL}", "webhook.url"),
+		one("one inside", "webhook: {url: \"https://10.0.0.1/\", secret_file: SEAL}", "webhook.url"),
+		one("events that nobody knows", "webhook: {events: [request]}", "webhook.events"),
+		one("a webhook without events", "webhook: {url: \"https://hooks.example\", secret_file: SEAL, events: []}", "webhook.events"),
 		one("something else to do about replays", "ticket: {on_replay: ban}", "ticket.on_replay"),
 		one("a fence that is none", "store: {url: \"redis://h\", fence: maybe}\nticket: {seal_key_file: SEAL}", "store.fence"),
 		one("seal keys that are none", "ticket: {seal_key_file: FILE}", "ticket.seal_key_file"),
@@ -201,7 +208,7 @@ func faultyConfigurations() []faulty {
 func TestFaults(t *testing.T) {
 	certs := testenv.TLS(t)
 	fill := strings.NewReplacer(
-		"CERTKEY", certs.ServerKeyFile, "CERT", certs.ServerCertFile, "PRIVATE", test.WriteFile(t, "private.pem", test.PrivatePEM(newEd25519(t))),
+		"SHORT", test.WriteFile(t, "webhook.key", "too short"), "CERTKEY", certs.ServerKeyFile, "CERT", certs.ServerCertFile, "PRIVATE", test.WriteFile(t, "private.pem", test.PrivatePEM(newEd25519(t))),
 		"FILE", test.WriteFile(t, "other", "something else"), "SEAL", test.WriteFile(t, "seal.keys", sealKeyA),
 		"KEY", test.WriteFile(t, "key.pem", publicKeyPEM(t, newEd25519(t))),
 	)

@@ -46,6 +46,7 @@ func TestWarnings(t *testing.T) {
 	}
 	internalTLS := set("internal.tls.cert_file="+certs.ServerCertFile, "internal.tls.key_file="+certs.ServerKeyFile)
 	session := set("session.cookie=sid", issuerHeader)
+	webhook := set("webhook.secret_file="+seal, "webhook.insecure_allow_private_network=true")
 	for _, row := range []struct {
 		rule string
 		set  []string
@@ -77,6 +78,8 @@ func TestWarnings(t *testing.T) {
 		{"cookies over http", append(session, "session.lookup_url=http://app:3000/s"), set("session.lookup_url")},
 		{"to this machine", append(slices.Clone(session), "session.lookup_url=http://localhost:3000/s"), nil},
 		{"over https", append(slices.Clone(session), "session.lookup_url=https://app/s"), nil},
+		{"events over http", append(webhook, "webhook.url=http://hooks:3000"), set("webhook.url")},
+		{"events to this machine", append(slices.Clone(webhook), "webhook.url=http://localhost:3000"), nil},
 		{"frames over http", set("ws.upstream=http://app:9000"), set("ws.upstream")},
 		{"frames to this machine", set("ws.upstream=http://[::1]:9000"), nil},
 		{"frames over https", set("ws.upstream=https://app"), nil},

@@ -30,6 +30,7 @@ type Config struct {
 	Guard    Guard    `yaml:"guard"`
 	Limits   Limits   `yaml:"limits"`
 	Identity Identity `yaml:"identity"`
+	Webhook  Webhook  `yaml:"webhook"`
 	Log      Log      `yaml:"log"`
 }
 
@@ -199,6 +200,14 @@ type Identity struct {
 	AssertionAudience string  `yaml:"assertion_audience" help:"Audience of the assertion, the name of the application. Required with assertion_key_file."`
 }
 
+// Webhook tells another service what happens.
+type Webhook struct {
+	URL        string   `yaml:"url" help:"URL that gets chosen events as they happen, in signed POST requests (https). Empty: there is none. See docs/webhook.md."`
+	SecretFile string   `yaml:"secret_file" help:"File with the text, at least 32 characters, that signs these requests. Required with url."`
+	Events     []string `yaml:"events" help:"Kinds of events to send: any of issue, redeem, refuse, replay, tripwire, recheck, fence, revoke, connect, renew, disconnect, limit. They name the user, whatever log.subject says."`
+	Insecure   bool     `yaml:"insecure_allow_private_network" help:"Allow a url with http, and with a loopback or private address."`
+}
+
 // Log is what is logged, on standard error.
 type Log struct {
 	Level  string `yaml:"level" help:"debug, info, warn or error. debug adds what refused values were compared with (expected), and the lines of probes and scrapes."`
@@ -229,6 +238,7 @@ func Default() Config {
 			Unauthenticated: ws.DefaultUnauthenticated, UnauthenticatedPerAddress: ws.DefaultUnauthenticatedPerAddress,
 		},
 		Identity: Identity{Headers: preset("x-auth-request")},
+		Webhook:  Webhook{Events: []string{string(ticket.EventReplay), string(ticket.EventTripwire), string(ticket.EventFence), string(ticket.EventRevoke)}},
 		Log:      Log{Level: "info", Format: "json", Subject: "false"},
 	}
 }

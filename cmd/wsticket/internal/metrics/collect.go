@@ -6,6 +6,7 @@ import (
 	"wsticket/auth"
 	"wsticket/gate"
 	"wsticket/internal/bounded"
+	"wsticket/internal/webhook"
 	"wsticket/live"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
@@ -140,6 +141,18 @@ func (m *Metrics) Revocations(stats func() live.RevocationStats) {
 		out <- counter(restarts, s.Restarts)
 		out <- counter(gaps, s.Gaps)
 		out <- prometheus.MustNewConstMetric(stale, prometheus.GaugeValue, s.Stale.Seconds())
+	}
+	m.registry.MustRegister(&c)
+}
+
+// Webhook adds the counts of the webhook.
+func (m *Metrics) Webhook(stats func() webhook.Stats) {
+	var c collector
+	events := c.desc("webhook_events_total", "Events for the webhook by outcome: sent, or dropped because the receiver did not take them in time.", "outcome")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- counter(events, s.Sent, "sent")
+		out <- counter(events, s.Dropped, "dropped")
 	}
 	m.registry.MustRegister(&c)
 }

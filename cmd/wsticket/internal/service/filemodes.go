@@ -25,6 +25,7 @@ func (s *Service) warnOfFiles(w *warnings) {
 		{"internal.tls.key_file", cfg.Internal.TLS.KeyFile},
 		{"ticket.seal_key_file", cfg.Ticket.SealKeyFile},
 		{"identity.assertion_key_file", cfg.Identity.AssertionKeyFile},
+		{"webhook.secret_file", cfg.Webhook.SecretFile},
 		{"store.url", cfg.Store.URL.PasswordFile()},
 		{"store.url (key_file)", s.storeKeyFile()},
 	} {

@@ -105,13 +105,14 @@ func (s *Service) storeDependency() api.Dependency {
 	return d
 }
 
-// events passes an event to the metrics, the watch over the store and the log.
+// events passes an event to the metrics, the watch over the store, the webhook and the log.
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
 	s.outages.note(storeErr(&e))
 	if s.live != nil {
 		s.live.NoteReplay(ctx, e)
 	}
+	s.post(&e)
 	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {

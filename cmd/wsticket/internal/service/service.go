@@ -15,6 +15,7 @@ import (
 	"wsticket/cmd/wsticket/internal/metrics"
 	"wsticket/gate"
 	"wsticket/identity"
+	"wsticket/internal/webhook"
 	"wsticket/live"
 	"wsticket/ticket"
 	"wsticket/ws"
@@ -51,8 +52,9 @@ type Service struct {
 	tls        certificates
 	store      backend
 	places     places
-	outages    *storeWatch // nil for a store in this process
-	sealKeys   [][]byte    // none: each part draws its own
+	webhook    *webhook.Hook // nil without webhook.url
+	outages    *storeWatch   // nil for a store in this process
+	sealKeys   [][]byte      // none: each part draws its own
 	subjects   subjects
 	verifier   *auth.Verifier
 	sessions   *auth.Sessions // nil without session.lookup_url
@@ -91,7 +93,7 @@ func New(cfg config.Config, o Options) (*Service, error) {
 // and are not reported.
 func (s *Service) build() error {
 	return errors.Join(
-		s.buildTLS(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }

@@ -1,21 +1,20 @@
-package auth
+package httpclient
 
 import (
 	"errors"
 	"net/netip"
 	"net/url"
 	"regexp"
-
-	"wsticket/internal/httpclient"
 )
 
 // endsInNumber matches hosts that some resolvers read as an IPv4 address:
 // 2130706433, 0x7f.1, 127.1 (WHATWG URL 3.5).
 var endsInNumber = regexp.MustCompile(`(^|\.)([0-9]+|0[xX][0-9a-fA-F]*)\.?$`)
 
-// checkKeyURL applies the rules for a URL that keys or a discovery document
-// are fetched from. The errors hold nothing of the URL.
-func checkKeyURL(address string, allowPrivate bool) error {
+// CheckURL applies the rules for a URL that is for a [Guard]: https, and where
+// allowPrivate is set also http, and no address that may not be dialed. The
+// errors hold nothing of the URL.
+func CheckURL(address string, allowPrivate bool) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
 		return errors.New("must be an absolute URL")
@@ -28,7 +27,7 @@ func checkKeyURL(address string, allowPrivate bool) error {
 	}
 	addr, err := netip.ParseAddr(u.Hostname())
 	switch {
-	case err == nil && !httpclient.MayDial(addr, allowPrivate):
+	case err == nil && !MayDial(addr, allowPrivate):
 		return errors.New("must not point to a loopback, private or special address")
 	case err != nil && endsInNumber.MatchString(u.Hostname()):
 		return errors.New("must have a name or a plain address as its host")
