@@ -106,6 +106,27 @@ func TestStreamReadWaits(t *testing.T) {
 	}
 }
 
+// A reader that waits stops with its context: within the two seconds that it would wait
+// otherwise it got no answer.
+func TestStreamReadEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, testenv.Redis(t).URL())
+	r := reader{from: s}
+	r.want(t, "an empty stream", true, false)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := s.Read(ctx, r.at)
+		done <- err
+	}()
+	cancel()
+	err := <-done
+	wantKind(t, "a reader that gave up", err, redisstore.OutageCanceled)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
 // Whatever Redis forgets, a reader is told to start again.
 func TestStreamLosses(t *testing.T) {
 	t.Parallel()
@@ -155,10 +176,28 @@ func TestStreamLosses(t *testing.T) {
 			r.want(t, "before", true, false, "read")
 			row.lose(t, server, s)
 			r.want(t, "after", row.restarted, row.gap, row.left...)
+			r.want(t, "once only", false, false)
 			mustAppend(t, s, "more")
 			r.want(t, "and on", false, false, "more")
 		})
 	}
+}
+
+// A reader at the end misses nothing when the last entry goes. Whether others went with
+// it cannot be told when more have come, so that it reads all again, once.
+func TestStreamLastEntryDeleted(t *testing.T) {
+	t.Parallel()
+	server := testenv.Redis(t)
+	s := openStore(t, server.URL())
+	mustAppend(t, s, "kept")
+	at := mustAppend(t, s, "deleted")
+	r := reader{from: s}
+	r.want(t, "before", true, false, "kept", "deleted")
+	server.MustAsk("xdel", stream, fmt.Sprintf("%d-%d", at.Millis, at.Sequence))
+	r.want(t, "at the end", false, false)
+	mustAppend(t, s, "more")
+	r.want(t, "after more", true, true, "kept", "more")
+	r.want(t, "once only", false, false)
 }
 
 func TestStreamForgetsByAge(t *testing.T) {
@@ -209,8 +248,8 @@ func TestStreamOfAFailingServer(t *testing.T) {
 	server.Thaw()
 	server.MustAsk("config", "set", "maxmemory", "1")
 	full := openStore(t, server.URL())
-	if _, err := full.Append(t.Context(), []byte("three")); !errors.Is(err, ticket.ErrUnavailable) {
-		t.Errorf("append to a server that is full: got %v, want ErrUnavailable", err)
+	if _, err := full.Append(t.Context(), []byte("three")); !errors.Is(err, ticket.ErrFull) {
+		t.Errorf("append to a server that is full: got %v, want ErrFull", err)
 	}
 }
 
