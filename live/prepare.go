@@ -82,11 +82,13 @@ func newRevocationID() string {
 // checkSelector checks whom a revocation is about, and its other texts.
 func (r *Registry) checkSelector(v ticket.Revocation) error {
 	names := 0
-	for name, text := range map[string]string{"sub": v.Subject, "sid": v.SessionID, "jti": v.TokenID, "ticket_id": string(v.TicketID)} {
-		if len(text) > maxSelector || strings.ContainsFunc(text, isControl) {
-			return invalid(name, fmt.Sprintf("must be at most %d bytes without control characters", maxSelector))
+	for _, member := range [...]struct{ name, text string }{
+		{"sub", v.Subject}, {"sid", v.SessionID}, {"jti", v.TokenID}, {"ticket_id", string(v.TicketID)},
+	} {
+		if len(member.text) > maxSelector || strings.ContainsFunc(member.text, isControl) {
+			return invalid(member.name, fmt.Sprintf("must be at most %d bytes without control characters", maxSelector))
 		}
-		if text != "" {
+		if member.text != "" {
 			names++
 		}
 	}

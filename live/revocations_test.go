@@ -136,6 +136,7 @@ func TestRevocationsThatAreRefused(t *testing.T) {
 		"an issuer and a ticket": {ticket.Revocation{Selector: ticket.Selector{Issuer: test.Issuer, TicketID: ticket.NewID()}, Action: ticket.RevokeEnd}, "iss"},
 		"too large":              {ticket.Revocation{Selector: ticket.Selector{Issuer: test.Issuer, SessionID: strings.Repeat("s", 1025)}, Action: ticket.RevokeEnd}, "sid"},
 		"a line break":           {ticket.Revocation{Selector: ticket.Selector{Issuer: test.Issuer, TokenID: "a\nb"}, Action: ticket.RevokeEnd}, "jti"},
+		"more than one fault":    {ticket.Revocation{Selector: ticket.Selector{Issuer: test.Issuer, Subject: "a\nb", SessionID: "a\nb", TokenID: "a\nb"}, Action: ticket.RevokeEnd}, "sub"},
 		"no action":              {ticket.Revocation{Selector: alice}, "action"},
 		"an invented action":     {ticket.Revocation{Selector: alice, Action: "kill"}, "action"},
 		"to replace a user":      {ticket.Revocation{Selector: alice, Action: ticket.RevokeReplace}, "action"},

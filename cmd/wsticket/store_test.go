@@ -62,6 +62,18 @@ func TestServeSaysWhatAHiddenIdentityCosts(t *testing.T) {
 	dial(t, issue(t, p.public, idp.bearer(t, "alice")).URL, nil)
 }
 
+// Without a right of the stream no revocation would arrive, so that serve says which one
+// is missing, and so does check-config.
+func TestServeNamesAMissingRight(t *testing.T) {
+	redis := testenv.Redis(t, "--user", "narrow", "on", ">password", "~*", "+@all", "-xadd")
+	file := newProvider(t).config(t, "redis://narrow:password@"+redis.Addr())
+	refusesToStart(t, "lacks the right +xadd", "--config", file)
+	stdout, stderr, err := runIn(t, nil, "check-config", "--online", "--config", file)
+	if err == nil || !strings.Contains(stdout+stderr+err.Error(), "lacks the right +xadd") {
+		t.Errorf("check-config = %v, said %s%s; want it to name +xadd", err, stdout, stderr)
+	}
+}
+
 // handshake makes a handshake on a new connection, with edits of [test.Handshake],
 // and returns the status.
 func handshake(ctx context.Context, addr, token string, edits ...string) (int, error) {

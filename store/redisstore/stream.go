@@ -21,7 +21,7 @@ const (
 	streamKey = "{live}:revocations"
 	headKey   = "{live}:head"
 	// streamBlock is how long a read waits for entries. Nothing can interrupt a read of the
-	// client library, and a wait without end would outlive its caller.
+	// client library, and one without end would hold its connection for ever.
 	streamBlock = 2 * time.Second
 	// streamBatch bounds the entries of a batch.
 	streamBatch = 1000
@@ -31,9 +31,12 @@ const (
 
 // Append implements [ticket.Stream]. What is older than Options.StreamRetention is
 // trimmed, by its age and never by the number of entries: otherwise many new ones could
-// push out what is still needed.
+// push out what is still needed. A Redis that is full is [ticket.ErrFull].
 func (s *Store) Append(ctx context.Context, entry []byte) (ticket.Position, error) {
-	r, epoch, err := s.runStream(ctx, s.scripts.append, s.oldest(), entry)
+	r, epoch, err := s.runStream(ctx, s.scripts.append, entry, s.streamRetention.Milliseconds())
+	if outage, ok := errors.AsType[*OutageError](err); ok && outage.kind == OutageMemory {
+		return ticket.Position{}, fmt.Errorf("append: %w: %w", ticket.ErrFull, err)
+	}
 	if err != nil {
 		return ticket.Position{}, fmt.Errorf("append: %w", err)
 	}
@@ -45,9 +48,6 @@ func (s *Store) Append(ctx context.Context, entry []byte) (ticket.Position, erro
 	return at, nil
 }
 
-// oldest returns the time in milliseconds before which entries are trimmed.
-func (s *Store) oldest() int64 { return time.Now().Add(-s.streamRetention).UnixMilli() }
-
 // Read implements [ticket.Stream]. The replication identity of the server is the epoch:
 // it changes with each failover and restart, after which entries may be missing.
 func (s *Store) Read(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
@@ -55,12 +55,18 @@ func (s *Store) Read(ctx context.Context, after ticket.Position) (ticket.Batch, 
 	if err != nil || len(b.Entries) > 0 || b.Restarted {
 		return b, err
 	}
-	return s.readNext(ctx, b.Next)
+	arrived, err := s.awaitEntry(ctx, b.Next)
+	if err != nil || !arrived {
+		return b, err
+	}
+	// The script reads the entry, because it may be in another primary by now.
+	return s.readNow(ctx, b.Next)
 }
 
 // readNow returns what there is, and finds out whether it is all.
 func (s *Store) readNow(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
-	r, epoch, err := s.runStream(ctx, s.scripts.read, after.Epoch, after.Millis, after.Sequence, streamBatch, s.oldest())
+	r, epoch, err := s.runStream(ctx, s.scripts.read,
+		after.Epoch, after.Millis, after.Sequence, streamBatch, s.streamRetention.Milliseconds())
 	if err != nil {
 		return ticket.Batch{}, fmt.Errorf("read: %w", err)
 	}
@@ -71,31 +77,31 @@ func (s *Store) readNow(ctx context.Context, after ticket.Position) (ticket.Batc
 	return b, nil
 }
 
-// readNext waits for entries after a position.
-func (s *Store) readNext(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
+// awaitEntry waits for an entry after a position, and reports whether one came. It
+// returns as soon as ctx ends. The command, which nothing can interrupt, ends by itself
+// then, or when the store is closed.
+func (s *Store) awaitEntry(ctx context.Context, after ticket.Position) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, streamBlock+s.timeout)
 	defer cancel()
-	streams, err := s.client.XRead(limited, &redis.XReadArgs{
-		Streams: []string{s.prefix + streamKey, positionID(after)}, Count: streamBatch, Block: streamBlock,
-	}).Result()
-	b := ticket.Batch{Next: after}
+	done := make(chan error, 1)
+	go func() {
+		done <- s.client.XRead(limited, &redis.XReadArgs{
+			Streams: []string{s.prefix + streamKey, positionID(after)}, Count: 1, Block: streamBlock,
+		}).Err()
+	}()
+	var err error
+	select {
+	case err = <-done:
+	case <-limited.Done():
+		err = limited.Err()
+	}
 	if errors.Is(err, redis.Nil) {
-		return b, nil
+		return false, nil
 	}
 	if err != nil {
-		return ticket.Batch{}, fmt.Errorf("read: %w", s.translate(ctx, err))
+		return false, fmt.Errorf("read: %w", s.translate(ctx, err))
 	}
-	for _, stream := range streams {
-		for _, message := range stream.Messages {
-			at, ok := parsePosition(after.Epoch, message.ID)
-			if !ok {
-				return ticket.Batch{}, fmt.Errorf("read: %w", &OutageError{kind: OutageOther})
-			}
-			entry, _ := message.Values[entryField].(string) // one of another form is no entry of ours
-			b.Entries, b.Next = append(b.Entries, []byte(entry)), at
-		}
-	}
-	return b, nil
+	return true, nil
 }
 
 // runStream runs a script on the stream, and returns its reply and the epoch.
@@ -148,7 +154,7 @@ type onceReply struct{ *redis.Cmd }
 // NoRetry overrides the method of the command.
 func (onceReply) NoRetry() bool { return true }
 
-// parseBatch reads the reply of the script: gap, the ID of the last entry that it has
+// parseBatch reads the reply of the script: gap, the ID up to which it has
 // read, and entries.
 func parseBatch(epoch string, after ticket.Position, reply any) (ticket.Batch, bool) {
 	list, _ := reply.([]any)

@@ -75,6 +75,9 @@ func (s *Service) describeStore(ctx context.Context, redis *redisstore.Store, sa
 	} else {
 		*said += ", weaker single use: " + report.Weaker
 	}
+	if err := redis.CheckStream(ctx); err != nil {
+		return err
+	}
 	if err = redis.CheckEviction(ctx); err == nil {
 		*said += ", evicts nothing"
 		return nil

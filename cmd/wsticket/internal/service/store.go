@@ -30,6 +30,7 @@ func (s *Service) buildStore() error {
 		var redis *redisstore.Store
 		redis, err = redisstore.Open(s.cfg.Store.URL.Reveal(), redisstore.Options{
 			Retention: s.cfg.Ticket.Retention, Fence: redisstore.FenceMode(s.cfg.Store.Fence), Dir: s.cfg.Store.URL.Dir(),
+			StreamRetention: s.streamRetention(),
 		})
 		if err == nil {
 			s.store = redis
@@ -38,6 +39,17 @@ func (s *Service) buildStore() error {
 		}
 	}
 	return err // any other URL is a fault of the settings
+}
+
+// streamRetention is how long a revocation may match something: as long as the longest
+// bearer of any issuer lives, with its leeway, and an hour for clocks that differ.
+func (s *Service) streamRetention() time.Duration {
+	longest := redisstore.DefaultStreamRetention
+	for i := range s.cfg.Issuers {
+		issuer := &s.cfg.Issuers[i]
+		longest = max(longest, issuer.MaxLifetime+issuer.Leeway+time.Hour)
+	}
+	return longest
 }
 
 // asBackend returns nil together with an error. Otherwise the nil pointer would
@@ -132,6 +144,9 @@ func (s *Service) checkStore(ctx context.Context) error {
 	}
 	if !report.Fenced {
 		s.log.Warn("weaker single use", "because", report.Weaker)
+	}
+	if err := redis.CheckStream(ctx); err != nil {
+		return fmt.Errorf("serve: %w", s.storeFault(err))
 	}
 	err = redis.CheckEviction(ctx)
 	if err != nil && !s.cfg.Store.InsecureAllowEviction {
