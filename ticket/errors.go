@@ -54,6 +54,8 @@ var (
 	// ErrUnavailable: the store or the keys did not answer. It says nothing
 	// about the ticket or the bearer: refuse.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrTooManyConnections: the subject has as many connections as it may have.
+	ErrTooManyConnections = errors.New("too many connections of the subject")
 	// ErrFull: the store has reached its bound. It wraps [ErrUnavailable].
 	ErrFull = fmt.Errorf("store is full: %w", ErrUnavailable)
 )
@@ -120,6 +122,7 @@ var reasons = [...]struct {
 	{ErrWrongAudience, "wrong_audience"},
 	{ErrWrongOrigin, "wrong_origin"},
 	{ErrCorrupt, "corrupt"},
+	{ErrTooManyConnections, "too_many_connections"},
 	{ErrFull, "full"},
 	{ErrUnavailable, "unavailable"},
 	{ErrInvalidRequest, "invalid_request"},
