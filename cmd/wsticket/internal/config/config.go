@@ -176,7 +176,15 @@ type WS struct {
 	IdleTimeout        time.Duration `yaml:"idle_timeout" help:"A connection without traffic for this long, pings included, is closed with 1001. 0s switches it off. With upstream only."`
 	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
 	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code that pages can see. Otherwise they see 1006."`
+	MaxPerSubject      int           `yaml:"max_connections_per_subject" help:"WebSockets that a user may have at once, in all processes that share a store, up to 10000. 0: any number."`
+	OverLimit          string        `yaml:"over_limit" help:"What one too many of max_connections_per_subject does: refuse (429, or 4009 after the handshake), or replace_oldest (the oldest is closed with 4010, wherever it is). The ticket is spent in any case."`
 }
+
+// The values of WS.OverLimit.
+const (
+	OverLimitRefuse  = "refuse"
+	OverLimitReplace = "replace_oldest"
+)
 
 // Guard is about connections that are open.
 type Guard struct {
@@ -221,7 +229,7 @@ func Default() Config {
 		WS: WS{
 			Paths: []string{api.DefaultWSPath}, TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: ws.DefaultAuthTimeout, MaxMessage: ws.DefaultMaxMessage, Ping: 30 * time.Second,
-			DrainWindow: live.DefaultDrainWindow,
+			DrainWindow: live.DefaultDrainWindow, OverLimit: OverLimitRefuse,
 		},
 		Limits: Limits{
 			PerSubject:      limit.Rate{Events: gate.DefaultPerSubject, Per: time.Second},

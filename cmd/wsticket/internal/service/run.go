@@ -61,6 +61,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	// As long as the servers: connections that drain can be asked about.
 	serving, leave := context.WithCancel(context.WithoutCancel(ctx))
 	watching.Go(func() { s.live.ServePeers(serving) })
+	watching.Go(func() { s.live.KeepPlaces(serving) })
 	err := s.serveUntil(ctx, listeners)
 	leave()
 	stop()
