@@ -140,7 +140,7 @@ func (r *Registry) displace(ctx context.Context, ids []string) error {
 	all := make([]ticket.Revocation, len(ids))
 	for i, id := range ids {
 		all[i] = ticket.Revocation{
-			Selector: ticket.Selector{TicketID: ticket.ID(id)}, Action: ticket.RevokeReplace,
+			Selector: ticket.Selector{TicketID: ticket.ID(id)}, Action: ticket.RevokeReplace, Source: "cap",
 			Reason: "too many connections of the subject", ExpiresAt: r.o.Now().Add(displacedLife),
 		}
 	}
