@@ -70,6 +70,8 @@ var refusals = Table{
 	{ticket.ErrInvalidRequest, malformed},
 	// A place is free when one of the others is closed.
 	{ticket.ErrTooManyConnections, NewRefusal(problem.RateLimited.Code).After(5 * time.Second).closing(ticket.EndTooMany)},
+	// One of them is redeemed soon, or expires.
+	{ticket.ErrTooManyTickets, NewRefusal(problem.RateLimited.Code).After(5 * time.Second)},
 	// A full store has room again when tickets expire.
 	{ticket.ErrFull, unavailable.After(5 * time.Second)},
 	{ticket.ErrUnavailable, unavailable},

@@ -49,6 +49,7 @@ func TestAnswers(t *testing.T) {
 		"ErrInsufficientScope":  {ticket.ErrInsufficientScope, 403, "insufficient_scope", "insufficient_scope", scopes, "", ticket.EndPolicy},
 		"ErrInvalidRequest":     {ticket.ErrInvalidRequest, 400, "invalid_request", "invalid_request", "", "", ticket.EndPolicy},
 		"ErrTooManyConnections": {ticket.ErrTooManyConnections, 429, "rate_limited", "too_many_connections", "", "5", ticket.EndTooMany},
+		"ErrTooManyTickets":     {ticket.ErrTooManyTickets, 429, "rate_limited", "too_many_tickets", "", "5", ticket.EndOverload},
 		"ErrFull":               {ticket.ErrFull, 503, "unavailable", "full", "", "5", ticket.EndOverload},
 		"ErrUnavailable":        {ticket.ErrUnavailable, 503, "unavailable", "unavailable", "", "1", ticket.EndOverload},
 		"ErrExists":             {ticket.ErrExists, 500, "internal", "exists", "", "", ticket.EndInternal},

@@ -56,6 +56,8 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 	// ErrTooManyConnections: the subject has as many connections as it may have.
 	ErrTooManyConnections = errors.New("too many connections of the subject")
+	// ErrTooManyTickets: the subject has as many pending tickets as it may have.
+	ErrTooManyTickets = errors.New("too many pending tickets of the subject")
 	// ErrFull: the store has reached its bound. It wraps [ErrUnavailable].
 	ErrFull = fmt.Errorf("store is full: %w", ErrUnavailable)
 )
@@ -123,6 +125,7 @@ var reasons = [...]struct {
 	{ErrWrongOrigin, "wrong_origin"},
 	{ErrCorrupt, "corrupt"},
 	{ErrTooManyConnections, "too_many_connections"},
+	{ErrTooManyTickets, "too_many_tickets"},
 	{ErrFull, "full"},
 	{ErrUnavailable, "unavailable"},
 	{ErrInvalidRequest, "invalid_request"},

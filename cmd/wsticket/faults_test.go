@@ -51,6 +51,7 @@ func faultyConfigurations() []faulty {
 		// Faults that only the command finds.
 		one("a negative bound", "ws: {max_connections_per_subject: -1}", "ws.max_connections_per_subject"),
 		one("a bound that is none", "ws: {max_connections_per_subject: 10001}", "ws.max_connections_per_subject"),
+		one("a negative number of tickets", "limits: {tickets_per_subject: -1}", "limits.tickets_per_subject"),
 		one("two policies at once", "ws: {over_limit: both}", "ws.over_limit"),
 		one("a public URL with a path", "public: {url: \"https://a.example/x\"}", "public.url"),
 		one("a public URL of another scheme", "public: {url: \"ftp://a.example\"}", "public.url"),

@@ -196,6 +196,7 @@ type Limits struct {
 	PerSubject                limit.Rate `yaml:"per_subject" help:"Requests per user, such as 10/s or 600/m. The number is also the burst. 0 switches it off."`
 	PerAddress                limit.Rate `yaml:"per_address" help:"Requests and handshakes per client address (IPv6: per /64; four times as many per /56, sixteen times per /48). On the internal listener, requests without a good key per peer. 0 switches it off."`
 	HandshakesPerSubject      limit.Rate `yaml:"handshakes_per_subject" help:"Handshakes per user whose credential was accepted, such as 30/m; the ticket of one too many is spent. The number is also the burst. 0 switches it off."`
+	TicketsPerSubject         int        `yaml:"tickets_per_subject" help:"Pending tickets per user, up to 10000: issued, and neither spent nor expired. One that another process redeems counts until it would have expired. 0: any number."`
 	Unauthenticated           int        `yaml:"unauthenticated" help:"WebSockets that wait for their first message, in total. One more is refused."`
 	UnauthenticatedPerAddress int        `yaml:"unauthenticated_per_address" help:"WebSockets that wait for their first message, per client address (IPv6: per /64; four times as many per /56 and sixteen times per /48, but at most half of all)."`
 }

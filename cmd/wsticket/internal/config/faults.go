@@ -139,6 +139,7 @@ func KeyOf(pkg, field string) string {
 //nolint:gosec // It names secrets and holds none.
 var fieldKeys = map[string]string{
 	"ticket.TTL":                 "ticket.ttl",
+	"ticket.MaxPending":          "limits.tickets_per_subject",
 	"ticket.RetryWindow":         "ticket.retry_window",
 	"ticket.Audiences[].Name":    "ticket.audiences[].name",
 	"ticket.Audiences[].Issuers": "ticket.audiences[].issuers",
