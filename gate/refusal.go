@@ -173,7 +173,7 @@ var codes = []struct {
 // has a row in [Refusals].
 func (g *Gate) Refused(ctx context.Context, e ticket.Event, err error) {
 	e.Kind = ticket.EventRefuse
-	if errors.Is(err, ErrLimited) {
+	if errors.Is(err, ErrLimited) || errors.Is(err, ticket.ErrTooManyConnections) {
 		e.Kind = ticket.EventLimit
 	}
 	if e.Request == (ticket.RequestInfo{}) {

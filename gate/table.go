@@ -68,6 +68,10 @@ var refusals = Table{
 	{ticket.ErrShortLived, badBearer},
 	{ticket.ErrInsufficientScope, NewRefusal(problem.InsufficientScope.Code).Challenging(ChallengeInsufficientScope)},
 	{ticket.ErrInvalidRequest, malformed},
+	// A place is free when one of the others is closed.
+	{ticket.ErrTooManyConnections, NewRefusal(problem.RateLimited.Code).After(5 * time.Second).closing(ticket.EndTooMany)},
+	// One of them is redeemed soon, or expires.
+	{ticket.ErrTooManyTickets, NewRefusal(problem.RateLimited.Code).After(5 * time.Second)},
 	// A full store has room again when tickets expire.
 	{ticket.ErrFull, unavailable.After(5 * time.Second)},
 	{ticket.ErrUnavailable, unavailable},
@@ -79,6 +83,12 @@ var refusals = Table{
 // Refusals returns the table of every error that [Gate.Check], [Gate.Admit] and
 // package ticket return. Put rows of your own before it by [slices.Concat].
 func Refusals() Table { return refusals }
+
+// closing returns r with another Close frame.
+func (r Refusal) closing(e ticket.Ending) Refusal {
+	r.Ending = e
+	return r
+}
 
 func (r Refusal) withHeader(pairs ...string) Refusal {
 	r.Header = make(map[string]string, len(pairs)/2)

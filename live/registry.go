@@ -36,8 +36,16 @@ type Options struct {
 	// Peers are the other processes that share a store. [Registry.ServePeers] answers
 	// their questions. Default: this process is alone.
 	Peers Peers
+	// MaxPerSubject is how many connections a subject may have at once. One too many is
+	// [ticket.ErrTooManyConnections]; with ReplaceOldest the oldest is ended instead, with
+	// [ticket.EndDisplaced]. At most 10 000. Default: 0, no limit.
+	MaxPerSubject int
+	ReplaceOldest bool
+	// Leases count the connections of a subject in all processes that share a store:
+	// see [Registry.KeepPlaces]. Default: this process is alone.
+	Leases Leases
 	// SealKeys encrypt what the processes tell each other: see [ticket.Options]. Required
-	// with Stream and with Peers.
+	// with Stream, Peers and Leases.
 	SealKeys [][]byte
 	// MaxStale is how long connections stay open while Stream cannot be read. After
 	// it they are ended with [ticket.EndOverload], and new ones are refused. Default:
@@ -91,6 +99,7 @@ type Registry struct {
 	ended    [3]atomic.Int64 // by revocations, in the order of endedActions
 	replays  chan ticket.Event
 	sessions *rechecks
+	places   *places
 }
 
 // New returns a Registry. The error joins a [*ticket.OptionError] for each
@@ -100,7 +109,8 @@ func New(o Options) (*Registry, error) {
 	faults.Check(o.DrainWindow <= maxDrainWindow, "DrainWindow", "must be at most %s (got %s)", maxDrainWindow, o.DrainWindow)
 	faults.Check(o.ExpiryNotice >= 0 && o.ExpiryNotice <= maxNotice, "ExpiryNotice", "must be from 0s to %s (got %s)", maxNotice, o.ExpiryNotice)
 	faults.Check(o.MaxStale >= 0, "MaxStale", "must not be negative (got %s)", o.MaxStale)
-	faults.Check(o.Stream == nil && o.Peers == nil || len(o.SealKeys) > 0, "SealKeys", "required with Stream and with Peers")
+	faults.Check(o.Stream == nil && o.Peers == nil && o.Leases == nil || len(o.SealKeys) > 0, "SealKeys", "required with Stream, Peers and Leases")
+	faults.Check(o.MaxPerSubject >= 0 && o.MaxPerSubject <= maxPerSubject, "MaxPerSubject", "must be from 0 to %d (got %d)", maxPerSubject, o.MaxPerSubject)
 	seal, err := ticket.NewSeal(o.SealKeys, purposeRevocation, purposeQuestion, purposeAnswer)
 	faults.Add("SealKeys", err)
 	if err := faults.Err(); err != nil {
@@ -114,7 +124,7 @@ func New(o Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Registry{o: o, node: rand.Text(), seed: maphash.MakeSeed(), peerSeal: seal, revoked: newRevokedSet(), sessions: newRechecks(), replays: make(chan ticket.Event, maxReplays)}
+	r := &Registry{o: o, node: rand.Text(), seed: maphash.MakeSeed(), peerSeal: seal, revoked: newRevokedSet(), sessions: newRechecks(), replays: make(chan ticket.Event, maxReplays), places: newPlaces(o.Leases)}
 	for i := range r.shards {
 		r.shards[i].init()
 	}
@@ -145,10 +155,10 @@ func (r *Registry) OnStop(f func()) (cancel func() (tooLate bool)) {
 
 // Add counts a connection whose handshake has entered, just before its 101, and then
 // looks at the revocations: the connection is there before, so that a revocation which
-// comes later finds it. It ends an older connection of the same ID, and c itself if the
+// comes later finds it. Before, it takes a place of those that Options.MaxPerSubject allows. It ends an older connection of the same ID, and c itself if the
 // registry stops, and when Grant.ConnectionExpiresAt comes, if there is one. If there is
-// an error c is removed again: it wraps [ticket.ErrBearerRevoked] or
-// [ticket.ErrUnavailable].
+// an error c is removed again: it wraps [ticket.ErrBearerRevoked],
+// [ticket.ErrTooManyConnections] or [ticket.ErrUnavailable].
 //
 // Call [Connection.Began] when the 101 is sent, or [Connection.Abandon] if it
 // cannot be sent, and [Connection.Attach] when the connection can be closed.
@@ -163,7 +173,7 @@ func (r *Registry) Add(ctx context.Context, c *Connection) error {
 	older, late := r.enter(c)
 	r.deadlines.set(c, grant.ConnectionExpiresAt)
 	c.mu.Unlock()
-	if err := r.Check(ctx, grant); err != nil {
+	if err := r.permitHere(ctx, c, grant); err != nil {
 		r.remove(c)
 		return err
 	}
@@ -191,6 +201,7 @@ func shared(g ticket.Grant) ticket.Grant {
 func (r *Registry) remove(c *Connection) {
 	defer r.running.Done()
 	defer r.sessions.remove(c) // after it is in no index
+	defer r.places.release(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r.deadlines.forget(c)

@@ -54,6 +54,10 @@ var (
 	// ErrUnavailable: the store or the keys did not answer. It says nothing
 	// about the ticket or the bearer: refuse.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrTooManyConnections: the subject has as many connections as it may have.
+	ErrTooManyConnections = errors.New("too many connections of the subject")
+	// ErrTooManyTickets: the subject has as many pending tickets as it may have.
+	ErrTooManyTickets = errors.New("too many pending tickets of the subject")
 	// ErrFull: the store has reached its bound. It wraps [ErrUnavailable].
 	ErrFull = fmt.Errorf("store is full: %w", ErrUnavailable)
 )
@@ -120,6 +124,8 @@ var reasons = [...]struct {
 	{ErrWrongAudience, "wrong_audience"},
 	{ErrWrongOrigin, "wrong_origin"},
 	{ErrCorrupt, "corrupt"},
+	{ErrTooManyConnections, "too_many_connections"},
+	{ErrTooManyTickets, "too_many_tickets"},
 	{ErrFull, "full"},
 	{ErrUnavailable, "unavailable"},
 	{ErrInvalidRequest, "invalid_request"},

@@ -17,7 +17,7 @@ import (
 //
 // The error wraps [ErrInvalidRequest], [ErrInsufficientScope] (the bearer does
 // not permit the audience or scope), [ErrShortLived] (the bearer ends in less
-// than 5 s) or [ErrUnavailable].
+// than 5 s), [ErrTooManyTickets] or [ErrUnavailable].
 func (s *Service) Issue(ctx context.Context, req Request) (Ticket, error) {
 	start := s.now()
 	issued, err := s.issue(ctx, req, start)
@@ -43,7 +43,11 @@ func (s *Service) issue(ctx context.Context, req Request, now time.Time) (Ticket
 	if rec.Payload, err = s.sealGrant(token, id, rec, grant); err != nil {
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
+	if err := s.pending.add(id, rec.Owner, now, rec.ExpiresAt); err != nil {
+		return Ticket{}, fmt.Errorf("issue: %w", err)
+	}
 	if err := s.store.Create(ctx, id, rec, lifetime); err != nil {
+		s.pending.end(id)
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
 	return Ticket{

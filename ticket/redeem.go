@@ -53,6 +53,8 @@ func kindOf(action Action, err error) EventKind {
 		return EventKind(action)
 	case action == ActionRedeem && (errors.Is(err, ErrSpent) || errors.Is(err, ErrRevoked)):
 		return EventReplay
+	case errors.Is(err, ErrTooManyTickets):
+		return EventLimit
 	case errors.Is(err, ErrFenced):
 		return EventFence
 	default:
@@ -81,6 +83,9 @@ func (s *Service) redeem(ctx context.Context, token Token, id ID, p Presentation
 	}
 	mark := Mark{State: Redeemed, At: now, Attempt: p.Attempt}
 	before, err := s.store.Consume(ctx, id, mark, s.retry)
+	if !errors.Is(err, ErrUnavailable) {
+		s.pending.end(id)
+	}
 	if err != nil {
 		s.recordRefusal(ctx, id, mark, false, err)
 		return Grant{}, false, fmt.Errorf("redeem: %w", err)
@@ -190,7 +195,9 @@ func (s *Service) Revoke(ctx context.Context, id ID, who Identity) error {
 func (s *Service) revoke(ctx context.Context, id ID, who Identity, now time.Time) error {
 	entry, err := s.owned(ctx, id, who)
 	if err == nil && entry.Mark.State == Pending {
-		_, err = s.store.Consume(ctx, id, Mark{State: Revoked, At: now}, 0) // or it has expired
+		if _, err = s.store.Consume(ctx, id, Mark{State: Revoked, At: now}, 0); err == nil { // or it has expired
+			s.pending.end(id)
+		}
 	} else if err == nil {
 		err = &SpentError{Mark: entry.Mark}
 	}

@@ -39,6 +39,11 @@ type Options struct {
 	// the same result, because the first answer may have been lost. 0: never. At
 	// most 10 s.
 	RetryWindow time.Duration
+	// MaxPending is how many tickets a subject may have that were issued by this
+	// Service and are neither expired nor spent. A ticket that another one redeems
+	// counts until it would have expired. One too many is [ErrTooManyTickets].
+	// At most 10 000. Default: 0, no limit.
+	MaxPending int
 	// Revocations say which tickets and bearers are void. A ticket that is void is
 	// refused when it is redeemed, and spent. Default: none are.
 	Revocations Revocations
@@ -50,13 +55,15 @@ type Options struct {
 }
 
 // Service issues tickets and redeems them. It is safe for concurrent use and
-// keeps no state of its own: any number of them may share a store.
+// keeps no state of its own but the counts of MaxPending: any number of them may
+// share a store.
 type Service struct {
 	store     Store
 	ttl       time.Duration
 	audiences Audiences
 	sealer    sealer
 	revoked   Revocations
+	pending   *pending
 	retry     time.Duration
 	now       func() time.Time
 	events    Sink
@@ -70,6 +77,7 @@ func New(o Options) (*Service, error) {
 	faults.Check(o.TTL >= MinTTL && o.TTL <= MaxTTL, "TTL", "must be %.0fs..%.0fs (got %s)", MinTTL.Seconds(), MaxTTL.Seconds(), o.TTL)
 	o.Audiences.Check(&faults)
 	faults.Check(o.RetryWindow >= 0 && o.RetryWindow <= MaxRetryWindow, "RetryWindow", "must be 0s..%s (got %s)", MaxRetryWindow, o.RetryWindow)
+	faults.Check(o.MaxPending >= 0 && o.MaxPending <= maxMaxPending, "MaxPending", "must be from 0 to %d (got %d)", maxMaxPending, o.MaxPending)
 	seal, err := newSealer(o.SealKeys)
 	faults.Add("SealKeys", err)
 	if err := faults.Err(); err != nil {
@@ -77,7 +85,7 @@ func New(o Options) (*Service, error) {
 	}
 	return &Service{
 		store: o.Store, ttl: o.TTL, audiences: o.Audiences.Clone(),
-		sealer: seal, revoked: o.Revocations, retry: o.RetryWindow, now: o.Now, events: o.Events,
+		sealer: seal, revoked: o.Revocations, pending: newPending(o.MaxPending), retry: o.RetryWindow, now: o.Now, events: o.Events,
 	}, nil
 }
 

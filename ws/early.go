@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"wsticket/gate"
 	"wsticket/internal/wsframe"
 	"wsticket/live"
 	"wsticket/ticket"
@@ -151,7 +150,7 @@ func lastFrames(err error) (end *earlyEnd, before []byte) {
 	}
 	answer := refusals.Of(err)
 	ending := answer.Ending
-	if ending == (ticket.Ending{}) || answer.Status < http.StatusInternalServerError && !errors.Is(err, gate.ErrLimited) {
+	if ending == (ticket.Ending{}) || answer.Status < http.StatusInternalServerError && answer.Status != http.StatusTooManyRequests {
 		ending = ticket.EndAuthFailed
 	}
 	return &earlyEnd{ending: ending}, wsframe.Append(nil, wsframe.Text, authFail(answer.Code), nil)

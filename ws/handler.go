@@ -114,6 +114,11 @@ func (h *Handler) register(s *handshake) (*live.Connection, error) {
 	case errors.Is(err, ticket.ErrBearerRevoked) && s.candidate.TicketID() != "":
 		// To whoever presents it, it looks like any other wrong ticket.
 		return nil, ticket.WithAttrs(ticket.ErrVoided, ticket.AttrsOf(err)...)
+	case errors.Is(err, ticket.ErrTooManyConnections):
+		h.o.Gate.Refused(s.ctx, ticket.Event{
+			Action: ticket.ActionHandshake, TicketID: s.grant.ID, Identity: s.grant.Identity, Presentation: c.Presentation,
+		}, err)
+		return nil, err
 	default:
 		return nil, err
 	}

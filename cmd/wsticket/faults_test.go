@@ -37,7 +37,6 @@ func faultyConfigurations() []faulty {
 		one("a section that nobody knows", "tickets: {}", "tickets"),
 		one("a key that nobody knows", "ticket: {tll: 5s}", "ticket.tll"),
 		one("a database, which is not there yet", "database: {url: \"sqlite:x\"}", "database"),
-		one("a bound that is not there yet", "ws: {max_connections_per_subject: 0}", "ws.max_connections_per_subject"),
 		one("a key twice", "ticket: {ttl: 9s, ttl: 9s}", "ticket.ttl"),
 		one("a size with a strange unit", "ws: {max_message: 1GB}", "ws.max_message"),
 		one("a rate without a time", "limits: {per_subject: 10}", "limits.per_subject"),
@@ -50,6 +49,10 @@ func faultyConfigurations() []faulty {
 		{"a secret in a file that is not there", "", set("WSTICKET_STORE_URL_FILE=/gone"), []string{"WSTICKET_STORE_URL_FILE"}},
 		{"a flag that nobody knows", "", set("ticket.tll=9s"), []string{"ticket.tll"}},
 		// Faults that only the command finds.
+		one("a negative bound", "ws: {max_connections_per_subject: -1}", "ws.max_connections_per_subject"),
+		one("a bound that is none", "ws: {max_connections_per_subject: 10001}", "ws.max_connections_per_subject"),
+		one("a negative number of tickets", "limits: {tickets_per_subject: -1}", "limits.tickets_per_subject"),
+		one("two policies at once", "ws: {over_limit: both}", "ws.over_limit"),
 		one("a public URL with a path", "public: {url: \"https://a.example/x\"}", "public.url"),
 		one("a public URL of another scheme", "public: {url: \"ftp://a.example\"}", "public.url"),
 		one("a public URL whose host is none", "public: {url: \"http://a..b\"}", "public.url"),

@@ -82,6 +82,10 @@ func live(ctx context.Context, s *redisstore.Store) error {
 	_, err = s.Read(ctx, next) // and waits
 	unexpected = append(unexpected, err)
 	unexpected = append(unexpected, liveOnBus(ctx, s))
+	leases := s.Leases()
+	place, _, err := leases.Take(ctx, "subject", "a", 1, true)
+	unexpected = append(unexpected, err, leases.Keep(ctx, []string{"subject"}, []string{place}),
+		leases.Release(ctx, []string{"subject"}, []string{place}))
 	return errors.Join(unexpected...)
 }
 

@@ -1,6 +1,10 @@
 package redisstore
 
-import "github.com/redis/go-redis/v9"
+import (
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
 
 // PipelineThreshold is the number of concurrent callers from which on they
 // share pipelines.
@@ -21,4 +25,11 @@ func NewOn(client redis.UniversalClient, o Options) *Store {
 	o = o.withDefaults()
 	_, clustered := client.(clusterNodes)
 	return newStore(client, newFenceTable(o.Fence, clustered), o)
+}
+
+// ShortLeases returns the places of the store with another life.
+func ShortLeases(s *Store, life time.Duration) *Leases {
+	l := s.Leases()
+	l.life = life
+	return l
 }

@@ -93,10 +93,11 @@ func (s *Store) liveKey(name string) string { return s.prefix + "{live}:" + name
 
 func (p *Peers) inbox(node string) string { return p.store.liveKey("in:" + node) }
 
-// run runs a script within the time-out of the store.
-func (p *Peers) run(ctx context.Context, sc script, keys []string, args ...any) (reply, error) {
-	return p.store.withTimeout(ctx, keys[0], func(ctx context.Context) (reply, error) {
-		return runScript(ctx, p.store.client, sc, keys, args...)
+// runOn runs a script on keys of one slot, within the time-out of the store. It is for
+// what outlives no primary, and needs no fence.
+func (s *Store) runOn(ctx context.Context, sc script, keys []string, args ...any) (reply, error) {
+	return s.withTimeout(ctx, keys[0], func(ctx context.Context) (reply, error) {
+		return runScript(ctx, s.client, sc, keys, args...)
 	})
 }
 
@@ -106,7 +107,7 @@ func (p *Peers) run(ctx context.Context, sc script, keys []string, args ...any) 
 // the question could not be sent.
 func (p *Peers) Ask(ctx context.Context, question []byte) (map[string][]byte, []string, error) {
 	id := rand.Text()
-	r, err := p.run(ctx, p.nodes, []string{p.store.liveKey("nodes")})
+	r, err := p.store.runOn(ctx, p.nodes, []string{p.store.liveKey("nodes")})
 	if err != nil {
 		return nil, nil, fmt.Errorf("ask: %w", err)
 	}
@@ -202,14 +203,14 @@ func (p *Peers) keepAlive(ctx context.Context, node string) {
 	nodes := []string{p.store.liveKey("nodes")}
 	for ctx.Err() == nil {
 		wait := peerBeat
-		if _, err := p.run(ctx, p.beat, nodes, node, peerLease.Milliseconds()); err != nil {
+		if _, err := p.store.runOn(ctx, p.beat, nodes, node, peerLease.Milliseconds()); err != nil {
 			wait = peerRetry
 		}
 		pause(ctx, wait)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
-	_, _ = p.run(last, p.leave, nodes, node) // the lease lapses otherwise
+	_, _ = p.store.runOn(last, p.leave, nodes, node) // the lease lapses otherwise
 }
 
 // next takes the next letter out of the inbox. Its kind is 0 if none came in time, or
@@ -248,7 +249,7 @@ func (p *Peers) deliver(l letter) {
 
 func (p *Peers) send(ctx context.Context, inboxes []string, l letter) error {
 	text := string(l.kind) + l.from + " " + l.id + " " + string(l.body)
-	_, err := p.run(ctx, p.post, inboxes, text, inboxLife.Milliseconds(), maxInbox)
+	_, err := p.store.runOn(ctx, p.post, inboxes, text, inboxLife.Milliseconds(), maxInbox)
 	return err
 }
 

@@ -177,7 +177,15 @@ type WS struct {
 	IdleTimeout        time.Duration `yaml:"idle_timeout" help:"A connection without traffic for this long, pings included, is closed with 1001. 0s switches it off. With upstream only."`
 	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
 	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code that pages can see. Otherwise they see 1006."`
+	MaxPerSubject      int           `yaml:"max_connections_per_subject" help:"WebSockets that a user may have at once, in all processes that share a store, up to 10000. 0: any number."`
+	OverLimit          string        `yaml:"over_limit" help:"What one too many of max_connections_per_subject does: refuse (429, or 4009 after the handshake), or replace_oldest (the oldest is closed with 4010, wherever it is). The ticket is spent in any case."`
 }
+
+// The values of WS.OverLimit.
+const (
+	OverLimitRefuse  = "refuse"
+	OverLimitReplace = "replace_oldest"
+)
 
 // Guard is about connections that are open.
 type Guard struct {
@@ -189,6 +197,7 @@ type Limits struct {
 	PerSubject                limit.Rate `yaml:"per_subject" help:"Requests per user, such as 10/s or 600/m. The number is also the burst. 0 switches it off."`
 	PerAddress                limit.Rate `yaml:"per_address" help:"Requests and handshakes per client address (IPv6: per /64; four times as many per /56, sixteen times per /48). On the internal listener, requests without a good key per peer. 0 switches it off."`
 	HandshakesPerSubject      limit.Rate `yaml:"handshakes_per_subject" help:"Handshakes per user whose credential was accepted, such as 30/m; the ticket of one too many is spent. The number is also the burst. 0 switches it off."`
+	TicketsPerSubject         int        `yaml:"tickets_per_subject" help:"Pending tickets per user, up to 10000: issued, and neither spent nor expired. One that another process redeems counts until it would have expired. 0: any number."`
 	Unauthenticated           int        `yaml:"unauthenticated" help:"WebSockets that wait for their first message, in total. One more is refused."`
 	UnauthenticatedPerAddress int        `yaml:"unauthenticated_per_address" help:"WebSockets that wait for their first message, per client address (IPv6: per /64; four times as many per /56 and sixteen times per /48, but at most half of all)."`
 }
@@ -230,7 +239,7 @@ func Default() Config {
 		WS: WS{
 			Paths: []string{api.DefaultWSPath}, TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: ws.DefaultAuthTimeout, MaxMessage: ws.DefaultMaxMessage, Ping: 30 * time.Second,
-			DrainWindow: live.DefaultDrainWindow,
+			DrainWindow: live.DefaultDrainWindow, OverLimit: OverLimitRefuse,
 		},
 		Limits: Limits{
 			PerSubject:      limit.Rate{Events: gate.DefaultPerSubject, Per: time.Second},

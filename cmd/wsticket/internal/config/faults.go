@@ -139,6 +139,7 @@ func KeyOf(pkg, field string) string {
 //nolint:gosec // It names secrets and holds none.
 var fieldKeys = map[string]string{
 	"ticket.TTL":                 "ticket.ttl",
+	"ticket.MaxPending":          "limits.tickets_per_subject",
 	"ticket.RetryWindow":         "ticket.retry_window",
 	"ticket.Audiences[].Name":    "ticket.audiences[].name",
 	"ticket.Audiences[].Issuers": "ticket.audiences[].issuers",
@@ -193,9 +194,10 @@ var fieldKeys = map[string]string{
 	"gate.ForwardAuthPeers":   "internal.forward_auth_peers",
 	"gate.SessionCookie":      "session.cookie",
 
-	"live.DrainWindow": "ws.drain_window",
-	"live.MaxStale":    "guard.max_stale",
-	"live.SealKeys":    "ticket.seal_key_file",
+	"live.DrainWindow":   "ws.drain_window",
+	"live.MaxStale":      "guard.max_stale",
+	"live.SealKeys":      "ticket.seal_key_file",
+	"live.MaxPerSubject": "ws.max_connections_per_subject",
 
 	"ws.Upstream.URL":              "ws.upstream",
 	"ws.Upstream.Ping":             "ws.ping",

@@ -109,6 +109,8 @@ func (c Config) validateZero(f *ticket.OptionErrors) {
 		"session.recheck", "must be 0s, or 10s..24h (got %s)", c.Session.Recheck)
 	f.Check(c.Ticket.OnReplay == ReplayReport || c.Ticket.OnReplay == ReplayEnd,
 		"ticket.on_replay", "must be report or end (got %q)", c.Ticket.OnReplay)
+	f.Check(c.WS.OverLimit == OverLimitRefuse || c.WS.OverLimit == OverLimitReplace,
+		"ws.over_limit", "must be refuse or replace_oldest (got %q)", c.WS.OverLimit)
 	f.Check(len(c.Ticket.Audiences) > 0, "ticket.audiences", "must name at least one")
 	f.Check(len(c.WS.Paths) > 0, "ws.path", "must name at least one")
 }

@@ -157,6 +157,22 @@ func (m *Metrics) Webhook(stats func() webhook.Stats) {
 	m.registry.MustRegister(&c)
 }
 
+// Places adds the counts of the WebSockets of each user.
+func (m *Metrics) Places(stats func() live.PlaceStats) {
+	var c collector
+	held := c.desc("subject_places", "WebSockets of this process that count for ws.max_connections_per_subject.")
+	over := c.desc("subject_places_over_total", "WebSockets that were one too many for their user, by outcome: refused, or displaced by a newer one.", "outcome")
+	failed := c.desc("subject_places_failed_total", "Commands by which the store should have counted the WebSockets of a user, and did not.")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- gauge(held, s.Held)
+		out <- counter(over, s.Refused, "refused")
+		out <- counter(over, s.Displaced, "displaced")
+		out <- counter(failed, s.Failed)
+	}
+	m.registry.MustRegister(&c)
+}
+
 // Sockets adds the counts of the WebSocket endpoint.
 func (m *Metrics) Sockets(endpoint func() ws.Stats, registry func() live.Stats) {
 	var c collector

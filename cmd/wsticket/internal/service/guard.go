@@ -17,6 +17,7 @@ func (s *Service) buildLive() error {
 	options := live.Options{
 		DrainWindow: orNone(s.cfg.WS.DrainWindow), Issuers: s.revocableIssuers(), MaxStale: s.cfg.Guard.MaxStale,
 		Audiences: s.cfg.Ticket.AudienceOptions(), EndReplayed: s.cfg.Ticket.OnReplay == config.ReplayEnd,
+		MaxPerSubject: s.cfg.WS.MaxPerSubject, ReplaceOldest: s.cfg.WS.OverLimit == config.OverLimitReplace,
 		Events: s.events, Logger: s.log,
 	}
 	if s.sessions != nil {
@@ -26,11 +27,12 @@ func (s *Service) buildLive() error {
 		options.Stream, options.SealKeys = stream, s.sealKeys
 	}
 	if redis, ok := s.store.(*redisstore.Store); ok && len(s.sealKeys) > 0 { // without keys the settings have a fault
-		options.Peers = redis.Peers()
+		options.Peers, options.Leases = redis.Peers(), redis.Leases()
 	}
 	var err error
 	if s.live, err = live.New(options); err == nil {
 		s.metrics.Revocations(s.live.RevocationStats)
+		s.metrics.Places(s.live.PlaceStats)
 	}
 	return err
 }

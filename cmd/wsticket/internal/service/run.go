@@ -64,6 +64,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	if s.webhook != nil {
 		watching.Go(func() { s.webhook.Run(serving) })
 	}
+	watching.Go(func() { s.live.KeepPlaces(serving) })
 	err := s.serveUntil(ctx, listeners)
 	leave()
 	stop()

@@ -16,6 +16,7 @@ func (s *Service) buildTickets() error {
 	options := ticket.Options{
 		TTL: s.cfg.Ticket.TTL, Audiences: s.cfg.Ticket.AudienceOptions(),
 		SealKeys: s.sealKeys, RetryWindow: s.cfg.Ticket.RetryWindow, Events: s.events,
+		MaxPending: s.cfg.Limits.TicketsPerSubject,
 	}
 	if s.store != nil {
 		options.Store = s.store
