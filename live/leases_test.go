@@ -161,8 +161,10 @@ func (s *shared) do(list *[]string, places []string) error {
 	return nil
 }
 
-func (s *shared) Keep(_ context.Context, _, places []string) error    { return s.do(&s.kept, places) }
-func (s *shared) Release(_ context.Context, _, places []string) error { return s.do(&s.released, places) }
+func (s *shared) Keep(_ context.Context, _, places []string) error { return s.do(&s.kept, places) }
+func (s *shared) Release(_ context.Context, _, places []string) error {
+	return s.do(&s.released, places)
+}
 
 func (s *shared) counts() [3]int {
 	s.mu.Lock()
