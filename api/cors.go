@@ -25,7 +25,7 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) (canonical 
 	if s.o.Gate.HasSessions() {
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
-	h.Set("Access-Control-Expose-Headers", "Location, Retry-After, X-Request-Id")
+	h.Set("Access-Control-Expose-Headers", "Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id")
 	return canonical, nil
 }
 

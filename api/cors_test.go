@@ -117,7 +117,7 @@ func TestPageReadsRefusals(t *testing.T) {
 	expect(t, "no credential", w, 401, "missing_credential")
 	for name, want := range map[string]string{
 		"Access-Control-Allow-Origin":   page,
-		"Access-Control-Expose-Headers": "Location, Retry-After, X-Request-Id",
+		"Access-Control-Expose-Headers": "Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id",
 		"Vary":                          "Origin",
 	} {
 		if got := w.Header().Get(name); got != want {

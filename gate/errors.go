@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -58,13 +59,35 @@ var (
 )
 
 // LimitError is an [ErrLimited] that says when a request would be accepted.
-type LimitError struct{ RetryAfter time.Duration }
+type LimitError struct {
+	RetryAfter time.Duration
+	// Events is how many there may be in each Per, 0 if that is not known.
+	Events int
+	Per    time.Duration
+	// Name is that of the limit, such as "per_subject".
+	Name string
+}
 
 // Error says what is wrong.
 func (e *LimitError) Error() string { return ErrLimited.Error() }
 
 // Unwrap returns [ErrLimited].
 func (e *LimitError) Unwrap() error { return ErrLimited }
+
+// header returns the RateLimit and RateLimit-Policy of a limit that is reached
+// (draft-ietf-httpapi-ratelimit-headers-10).
+func (e *LimitError) header() map[string]string {
+	if e.Events == 0 || e.Name == "" {
+		return nil
+	}
+	return map[string]string{
+		"RateLimit-Policy": fmt.Sprintf("%q;q=%d;w=%d", e.Name, e.Events, seconds(e.Per)),
+		"RateLimit":        fmt.Sprintf("%q;r=0;t=%d", e.Name, seconds(max(e.RetryAfter, time.Second))),
+	}
+}
+
+// seconds rounds up: a client that retries too early is refused again.
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 // retryAfter returns when to retry according to err, else otherwise.
 func retryAfter(err error, otherwise time.Duration) time.Duration {

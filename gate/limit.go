@@ -1,9 +1,11 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"wsticket/internal/clientip"
@@ -69,6 +71,7 @@ func Limit(l Limiter, key string) error {
 func exceeded(l Limiter, after time.Duration) error {
 	err := &LimitError{RetryAfter: after}
 	if rates, ok := l.(*RateLimiter); ok && rates != nil {
+		err.Events, err.Per = rates.rate.Events, rates.rate.Per
 		return ticket.WithAttrs(err, rates.atMost(1))
 	}
 	return err
@@ -100,7 +103,8 @@ func (g *Gate) LimitAddress(addr netip.Addr) error {
 	if ok {
 		return nil
 	}
-	err := ticket.WithAttrs(&LimitError{RetryAfter: after}, rates.atMost(limit.Times(network)))
+	times := limit.Times(network)
+	err := ticket.WithAttrs(&LimitError{RetryAfter: after, Events: rates.rate.Events * times, Per: rates.rate.Per}, rates.atMost(times))
 	return LimitedBy(limitPerAddress, err, NetworkAttr(network))
 }
 
@@ -114,11 +118,14 @@ func (g *Gate) IsProxy(addr netip.Addr) bool {
 	return clientip.Within(addr, g.o.TrustedProxies) || clientip.Within(addr, g.o.ForwardAuthPeers)
 }
 
-// LimitedBy returns the error of a limit with the limit's name and whose it is,
-// for logs. Nil stays nil.
+// LimitedBy returns the error of a limit with the limit's name, such as
+// limits.per_subject, and for logs whose it is. Nil stays nil.
 func LimitedBy(name string, err error, whose ...slog.Attr) error {
 	if err == nil {
 		return nil
+	}
+	if limited, ok := errors.AsType[*LimitError](err); ok {
+		_, limited.Name, _ = strings.Cut(name, ".")
 	}
 	return ticket.WithAttrs(err, append([]slog.Attr{slog.String("limit", name)}, whose...)...)
 }

@@ -80,6 +80,9 @@ func (t Table) Of(err error) Refusal {
 	}
 	answer.Reason, answer.RetryAfter = ticket.Reason(err), retryAfter(err, answer.RetryAfter)
 	answer.Attrs, answer.Detail = ticket.AttrsOf(err), ticket.DetailOf(err)
+	if limited, ok := errors.AsType[*LimitError](err); ok {
+		answer.Header = limited.header()
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		answer.Outcome = OutcomeCanceled
@@ -112,8 +115,7 @@ func (r Refusal) Write(w http.ResponseWriter) {
 		h["Www-Authenticate"] = r.Challenges
 	}
 	if r.RetryAfter > 0 {
-		// A client that retries too early is refused again.
-		h.Set("Retry-After", strconv.FormatInt(int64((r.RetryAfter+time.Second-1)/time.Second), 10))
+		h.Set("Retry-After", strconv.FormatInt(seconds(r.RetryAfter), 10))
 	}
 	problem.Write(w, problem.Problem{Status: r.Status, Code: r.Code, Title: r.Title, Detail: r.Detail})
 }

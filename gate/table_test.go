@@ -71,6 +71,11 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: %d %v\n%+v\nwant %+v", rule, w.Code, w.Header(), answer, tt)
 		}
 	}
+	limited := httptest.NewRecorder()
+	gate.Refusals().Of(gate.LimitedBy("limits.per_subject", &gate.LimitError{RetryAfter: 1500 * time.Millisecond, Events: 10, Per: time.Minute})).Write(limited)
+	if policy, left := limited.Header().Get("RateLimit-Policy"), limited.Header().Get("RateLimit"); policy != `"per_subject";q=10;w=60` || left != `"per_subject";r=0;t=2` {
+		t.Errorf("RateLimit-Policy %s, RateLimit %s, want those of the limit", policy, left)
+	}
 	for _, name := range exported(t, "../ticket/errors.go") {
 		if tests[name].err == nil {
 			t.Errorf("ticket.%s is missing in this test, and perhaps in the table", name)

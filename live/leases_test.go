@@ -161,8 +161,10 @@ func (s *shared) do(list *[]string, places []string) error {
 	return nil
 }
 
-func (s *shared) Keep(_ context.Context, _, places []string) error    { return s.do(&s.kept, places) }
-func (s *shared) Release(_ context.Context, _, places []string) error { return s.do(&s.released, places) }
+func (s *shared) Keep(_ context.Context, _, places []string) error { return s.do(&s.kept, places) }
+func (s *shared) Release(_ context.Context, _, places []string) error {
+	return s.do(&s.released, places)
+}
 
 func (s *shared) counts() [3]int {
 	s.mu.Lock()
@@ -189,7 +191,7 @@ func TestKeepPlaces(t *testing.T) {
 		}
 		first, second := wantOpen(t, b, "one", "1", "alice"), wantOpen(t, b, "two", "2", "bob")
 		want("at the start", 2, 0, 0)
-		time.Sleep(21 * time.Second)
+		<-time.After(21 * time.Second)
 		want("after two beats", 2, 4, 0)
 		first.leave(1000)
 		want("one has left", 2, 4, 1)
@@ -200,7 +202,7 @@ func TestKeepPlaces(t *testing.T) {
 		if _, err := b.enterAs("3", "carol"); !errors.Is(err, ticket.ErrUnavailable) {
 			t.Errorf("without the store: got %v, want ErrUnavailable", err)
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		want("without the store", 2, 4, 1)
 		if got, want := b.PlaceStats(), (live.PlaceStats{Held: 1, Failed: 2}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
@@ -208,7 +210,7 @@ func TestKeepPlaces(t *testing.T) {
 		leases.mu.Lock()
 		leases.away = false
 		leases.mu.Unlock()
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		want("the store is back", 2, 5, 1)
 		stop()
 		second.leave(1000)
