@@ -1,8 +1,10 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,13 +16,15 @@ import (
 )
 
 // BenchmarkRevocations measures a redemption and the entry of its connection without a
-// set of revocations, with an empty one, and with ten thousand active ones.
+// set of revocations, with an empty one, and with ten thousand active ones. In Redis the
+// last two follow the stream.
 func BenchmarkRevocations(b *testing.B) {
-	redisServer := testenv.Redis(b)
+	redisServer, streams := testenv.Redis(b), 0
 	for name, open := range map[string]func() (closingStore, error){
 		"memory": openMemory,
 		"redis": func() (closingStore, error) {
-			return redisstore.Open(redisServer.URL(), redisstore.Options{Retention: time.Second})
+			streams++ // one for each run
+			return redisstore.Open(redisServer.URL(), redisstore.Options{Retention: time.Second, Prefix: fmt.Sprintf("bench%d:", streams)})
 		},
 	} {
 		for _, active := range []int{10_000, 0, -1} {
@@ -30,7 +34,11 @@ func BenchmarkRevocations(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.Cleanup(func() { _ = store.Close() })
-				registry := benchRegistry(b, max(0, active))
+				stream, _ := store.(ticket.Stream)
+				if active < 0 {
+					stream = nil
+				}
+				registry := benchRegistry(b, stream, max(0, active))
 				options := ticket.Options{Store: store, TTL: ticket.MaxTTL}
 				if active >= 0 {
 					options.Revocations = registry
@@ -55,16 +63,30 @@ func BenchmarkRevocations(b *testing.B) {
 	}
 }
 
-// benchRegistry returns a registry with revocations of other users.
-func benchRegistry(b *testing.B, active int) *live.Registry {
+// benchRegistry returns a registry with revocations of other users, which follows a
+// stream if it is not nil.
+func benchRegistry(b *testing.B, stream ticket.Stream, active int) *live.Registry {
 	b.Helper()
-	registry, err := live.New(live.Options{})
+	registry, err := live.New(live.Options{Stream: stream, SealKeys: [][]byte{make([]byte, 32)}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	for i := range active {
-		v := ticket.Revocation{Selector: ticket.Selector{Issuer: test.Issuer, Subject: strconv.Itoa(i)}, Action: ticket.RevokeEnd}
-		if err := registry.Revoke(b.Context(), v); err != nil {
+	if err := registry.Sync(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	var following sync.WaitGroup
+	following.Go(func() { registry.Follow(ctx) })
+	b.Cleanup(func() {
+		cancel()
+		following.Wait()
+	})
+	all := make([]ticket.Revocation, active)
+	for i := range all {
+		all[i] = ticket.Revocation{Selector: ticket.Selector{Issuer: test.Issuer, Subject: strconv.Itoa(i)}, Action: ticket.RevokeEnd}
+	}
+	if active > 0 {
+		if err := registry.Revoke(b.Context(), all...); err != nil {
 			b.Fatal(err)
 		}
 	}
