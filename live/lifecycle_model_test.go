@@ -22,12 +22,13 @@ import (
 // step is something that happens to connections. Its numbers choose among what there
 // is then.
 type step struct {
-	do             string
-	which, by      int
-	user           string
-	age            time.Duration // of a bearer, or of what is revoked
-	action         ticket.RevocationAction
-	rotate, shrink bool // the session and the ID of a bearer; its scope
+	do        string
+	which, by int
+	user      string
+	turn      int           // of the bearers of a user, which differ in their session and their ID
+	age       time.Duration // of a bearer, or of what is revoked
+	action    ticket.RevocationAction
+	shrink    bool // the scope of a bearer
 }
 
 // steps draws a sequence. It is drawn before it is run, because it runs in a bubble of
@@ -36,12 +37,12 @@ func steps(rt *rapid.T) []step {
 	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) step {
 		return step{
 			do:     rapid.SampledFrom([]string{"open", "open", "open", "renew", "renew", "revoke", "wait", "replace", "drain"}).Draw(rt, "do"),
-			which:  rapid.IntRange(0, 20).Draw(rt, "which"),
+			which:  rapid.IntRange(0, 5).Draw(rt, "which"),
 			by:     rapid.IntRange(0, 4).Draw(rt, "by"),
 			user:   rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "user"),
 			age:    time.Duration(rapid.IntRange(0, 55).Draw(rt, "age")) * time.Minute,
 			action: rapid.SampledFrom([]ticket.RevocationAction{ticket.RevokeEnd, ticket.RevokeRecheck}).Draw(rt, "action"),
-			rotate: rapid.Bool().Draw(rt, "rotate"),
+			turn:   rapid.IntRange(0, 3).Draw(rt, "turn"),
 			shrink: rapid.IntRange(0, 9).Draw(rt, "shrink") == 0,
 		}
 	}), 1, 40).Draw(rt, "steps")
@@ -71,18 +72,14 @@ type lives struct {
 	all     []*life
 	revoked []ticket.Revocation
 	drained chan error // nil until it drains
-	turned  int        // bearers that were rotated
 }
 
 // bearer returns a bearer of an hour.
-func (l *lives) bearer(s step) ticket.Grant {
+func (*lives) bearer(s step) ticket.Grant {
 	g := of(s.user, time.Now().Add(-s.age))
 	g.Scope = "read write"
 	g.Identity.Scope, g.Identity.ExpiresAt = g.Scope, g.Identity.IssuedAt.Add(time.Hour)
-	if s.rotate {
-		l.turned++
-		g.Identity.SessionID, g.Identity.TokenID = fmt.Sprint("s-", l.turned), fmt.Sprint("j-", l.turned)
-	}
+	g.Identity.SessionID, g.Identity.TokenID = fmt.Sprint("s-", s.user, s.turn/2), fmt.Sprint("j-", s.user, s.turn)
 	if s.shrink {
 		g.Identity.Scope = "read"
 	}
@@ -90,12 +87,12 @@ func (l *lives) bearer(s step) ticket.Grant {
 	return g
 }
 
-// any chooses among all connections, those that are over too.
+// any chooses among the last connections, those that are over too.
 func (l *lives) any(s step) *life {
 	if len(l.all) == 0 {
 		return nil
 	}
-	return l.all[s.which%len(l.all)]
+	return l.all[len(l.all)-1-s.which%len(l.all)]
 }
 
 // add admits a connection of a grant, which a revocation may refuse.
@@ -140,6 +137,9 @@ func (l *lives) renew(s step) error {
 	c := l.any(s)
 	if c == nil {
 		return nil
+	}
+	if s.by > 0 { // mostly by its user, and by a bearer that is not much older
+		s.user, s.age = c.grant.Identity.Subject, s.age/8
 	}
 	fresh := l.bearer(s)
 	id := c.grant.ID
@@ -195,7 +195,7 @@ func (l *lives) revoke(s step) error {
 		{Issuer: who.Issuer, Subject: who.Subject},
 		{Issuer: who.Issuer},
 	}[s.by]}
-	if s.by == 0 && s.rotate {
+	if s.by == 0 && s.turn == 0 {
 		v.Action = ticket.RevokeReplace
 	}
 	v, err := l.Prepare(v)
@@ -221,7 +221,7 @@ func (l *lives) wait(s step) error {
 
 // drain closes everything, over five seconds.
 func (l *lives) drain(s step) error {
-	if l.drained != nil || s.which > 5 { // rarely, so that there is something to drain
+	if l.drained != nil || s.which > 1 { // rarely, so that there is something to drain
 		return nil
 	}
 	l.drained = make(chan error, 1)
@@ -313,25 +313,26 @@ func TestRenewalsAgainstRevocations(t *testing.T) {
 	const callers, users = 4, 60
 	b := newBench(t, live.Options{Issuers: issuers()})
 	start := time.Now()
-	peers := make([]*peer, users)
+	peers, ids := make([]*peer, users), make([]ticket.ID, users)
 	for n := range peers {
 		g := of(strconv.Itoa(n), start)
 		g.ConnectionExpiresAt = start.Add(time.Hour)
-		peers[n] = b.connect(t, g)
+		peers[n], ids[n] = b.connect(t, g), g.ID
 	}
 	var mu sync.Mutex
 	var history []porcupine.Operation
 	test.Together(t, callers, callers*users, func(n int) error {
 		user := n / callers
-		op := porcupine.Operation{ClientId: n, Input: visit{strconv.Itoa(user), n%callers == 1}, Call: int64(time.Since(start))}
+		revokes := n%callers == user%callers // first, last, or between
+		op := porcupine.Operation{ClientId: n, Input: visit{strconv.Itoa(user), revokes}, Call: int64(time.Since(start))}
 		fresh := of(strconv.Itoa(user), start).Identity
 		fresh.SessionID, fresh.TokenID, fresh.ExpiresAt = "fresh-s-"+fresh.Subject, "fresh-j-"+fresh.Subject, start.Add(time.Hour)
 		var err error
-		if n%callers == 1 {
+		if revokes {
 			by := []ticket.Selector{{Subject: fresh.Subject}, {SessionID: fresh.SessionID}, {TokenID: fresh.TokenID}}[user%3]
 			err = b.Revoke(context.Background(), ticket.Revocation{Selector: by, Action: ticket.RevokeEnd})
 		} else {
-			_, err = b.Renew(context.Background(), peers[user].Grant.ID, fresh)
+			_, err = b.Renew(context.Background(), ids[user], fresh)
 		}
 		refused := isRevoked(err) || errors.Is(err, ticket.ErrNotFound) // it was closed already
 		op.Output, op.Return = refused, int64(time.Since(start))
