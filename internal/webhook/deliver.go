@@ -9,7 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	mathrand "math/rand/v2"
+	"math/big"
 	"net/http"
 	"strconv"
 	"time"
@@ -64,7 +64,10 @@ func (h *Hook) deliver(ctx, late context.Context, b batch) {
 // sleep waits between a half of a pause and all of it, so that processes that
 // failed together do not come back together, but no longer than ctx lasts.
 func sleep(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause/2 + mathrand.N(pause/2)) //nolint:gosec // G404: it keeps no secret
+	if jitter, err := rand.Int(rand.Reader, big.NewInt(int64(pause/2))); err == nil { // it always is
+		pause -= time.Duration(jitter.Int64())
+	}
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -107,7 +107,7 @@ func TestBatches(t *testing.T) {
 		if got := r.batches(t); len(got) != 0 {
 			t.Errorf("sent %v at once", got)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second) // in a bubble, where it takes no time
 		synctest.Wait()
 		if got := r.batches(t); len(got) != 1 || len(got[0].Events) != 3 {
 			t.Errorf("after a second: sent %v, want three events", got)
@@ -151,9 +151,9 @@ func TestRetries(t *testing.T) {
 				h := newHook(r)
 				go h.Run(t.Context())
 				send(h, 0, 1)
-				time.Sleep(2 * time.Minute)
+				<-time.After(2 * time.Minute) // in a bubble, where it takes no time
 				send(h, 1, 2)
-				time.Sleep(2 * time.Minute)
+				<-time.After(2 * time.Minute) // in a bubble, where it takes no time
 				synctest.Wait()
 				got := r.batches(t)
 				for i := 1; i < row.failures; i++ {
@@ -199,7 +199,7 @@ func TestFlush(t *testing.T) {
 		"a receiver that takes it": {nil, 3 * webhook.MaxBatch},
 		"one that refuses it":      {func(int) (int, error) { return 500, nil }, 0},
 		"one that is slow": {func(int) (int, error) {
-			time.Sleep(4 * time.Second)
+			<-time.After(4 * time.Second) // in a bubble, where it takes no time
 			return 200, nil
 		}, webhook.MaxBatch},
 	} {
@@ -231,7 +231,7 @@ func TestEndWhileRetrying(t *testing.T) {
 		go func() { defer close(done); h.Run(ctx) }()
 		send(h, 0, 1)
 		for len(r.batches(t)) < 4 {
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond) // in a bubble, where it takes no time
 		}
 		before := time.Now()
 		cancel()
