@@ -27,20 +27,10 @@ func (p *pump) insertFrame() error {
 			return err
 		}
 	}
-	return p.insertText()
-}
-
-// insertText sends the text that waits, unless a message has begun: then it goes on
-// waiting, because messages are not interleaved (RFC 6455 5.4).
-func (p *pump) insertText() error {
-	if p.frames.Rules.InMessage() {
-		if p.text.Load() != nil {
-			p.frameWanted.Store(true)
+	if p == &p.tunnel.down {
+		if texts := p.tunnel.takeTexts(); texts != nil {
+			return p.write(texts)
 		}
-		return nil
-	}
-	if text := p.text.Swap(nil); text != nil {
-		return p.write(wsframe.Append(nil, wsframe.Text, *text, nil))
 	}
 	return nil
 }

@@ -44,8 +44,6 @@ type pump struct {
 	// frameWanted makes the pump call insertFrame between two frames.
 	// pingWanted says that the frame is a Ping, unless the tunnel is closing.
 	frameWanted, pingWanted atomic.Bool
-	// text is the message that the relay sends between two messages. nil: none.
-	text atomic.Pointer[[]byte]
 
 	// onReadable and onWritable are the method values of readable and writable.
 	// They are made once, because each method value costs an allocation. The

@@ -193,9 +193,10 @@ var fieldKeys = map[string]string{
 	"gate.ForwardAuthPeers":   "internal.forward_auth_peers",
 	"gate.SessionCookie":      "session.cookie",
 
-	"live.DrainWindow": "ws.drain_window",
-	"live.MaxStale":    "guard.max_stale",
-	"live.SealKeys":    "ticket.seal_key_file",
+	"live.DrainWindow":  "ws.drain_window",
+	"live.ExpiryNotice": "ws.expiry_notice",
+	"live.MaxStale":     "guard.max_stale",
+	"live.SealKeys":     "ticket.seal_key_file",
 
 	"ws.Upstream.URL":              "ws.upstream",
 	"ws.Upstream.Ping":             "ws.ping",
