@@ -144,6 +144,9 @@ func (h *Handler) refusedByUpstream(a *relay.Answer) error {
 // join makes a tunnel of the two connections.
 func (h *Handler) join(s *handshake, c *live.Connection, answer *relay.Answer, conn upgrade.Conn) error {
 	c.Began(s.ctx)
+	if take := h.takesRenewals(s); take != nil {
+		answer.Take = func(t *relay.Tunnel, text []byte) bool { return take(t.Send, text) }
+	}
 	tunnel, err := answer.Join(conn.Conn, conn.Early(), func(r relay.Result) { c.Ended(context.Background(), closedBy(r)) })
 	if err != nil {
 		c.Ended(s.ctx, closedBy(relay.Result{Code: ticket.EndUpstreamFailed.Code, By: relay.ByUpstream}))
