@@ -182,3 +182,22 @@ func (l *atMost) Allow(string) (time.Duration, bool) {
 }
 
 var _ gate.Limiter = (*atMost)(nil)
+
+// A Close frame that comes in two pieces ends the connection like any other.
+func TestCloseInPiecesAfterFirstMessage(t *testing.T) {
+	t.Parallel()
+	renewable(t, func(t *testing.T, fixture func(func(*setup)) *fixture) {
+		got := fixture(nil).await(t, auth(goodBearer))
+		got.authenticated(t)
+		const header = 6
+		closing := frame(opClose, "\x03\xe8")
+		got.say(t, frame(opText, "last"), closing[:header])
+		if _, text := got.readFrame(t); text != "last" { // so both have been read
+			t.Errorf("got %q, want last", text)
+		}
+		got.say(t, closing[header:])
+		if code, _ := got.readClose(t); code != 1000 {
+			t.Errorf("closed with %d, want 1000", code)
+		}
+	})
+}
