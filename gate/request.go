@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"wsticket/internal/clientip"
+	"wsticket/internal/token68"
 	"wsticket/ticket"
 )
 
@@ -90,6 +91,15 @@ func (g *Gate) AuthenticateBearer(ctx context.Context, bearer ticket.Bearer) (ti
 		return ticket.Identity{}, fmt.Errorf("bearers are not accepted: %w", ticket.ErrInvalidBearer)
 	}
 	return g.unlessRevoked(ctx)(g.o.Authenticator.Authenticate(ctx, bearer))
+}
+
+// AuthenticateMessage verifies the bearer of a message on a connection that is open. A
+// ticket opens connections only, so it is no good bearer.
+func (g *Gate) AuthenticateMessage(ctx context.Context, text string) (ticket.Identity, error) {
+	if ticket.HasTokenPrefix(text) || !token68.Valid(text) {
+		return ticket.Identity{}, ticket.ErrInvalidBearer
+	}
+	return g.AuthenticateBearer(ctx, ticket.NewBearer(text))
 }
 
 // unlessRevoked returns the result of an Authenticator, unless a revocation voids

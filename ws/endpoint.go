@@ -42,7 +42,7 @@ func (h *Handler) connectEndpoint(s *handshake) {
 // it.
 func (h *Handler) runEndpoint(s *handshake, c *live.Connection, conn upgrade.Conn) {
 	c.Began(s.ctx)
-	e, err := newEndpointConn(s.r, conn, h.earlySubprotocol(s))
+	e, err := newEndpointConn(s.r, conn, h.earlySubprotocol(s), h.takesRenewals(s))
 	if err != nil {
 		_ = conn.Close()
 		c.Ended(s.ctx, ticket.Closed{Code: wsframe.Abnormal, By: ticket.ByServer})
@@ -79,7 +79,11 @@ type endpointConn struct {
 	conn   *websocket.Conn
 	socket net.Conn
 	ending atomic.Pointer[ownEnding]
+	texts  atomic.Int32 // of Notify, that are being written
 }
+
+// maxTexts is how many texts of ours wait for the Endpoint or the client.
+const maxTexts = 4
 
 // ownEnding is with what we have begun to close a connection, and the fault of the
 // client that is the reason, if it is one.
@@ -90,9 +94,12 @@ type ownEnding struct {
 
 // newEndpointConn makes the library's connection from one that is upgraded
 // already. websocket.Accept is the only function that makes one, so it gets the
-// request again, and a ResponseWriter whose answer is out.
-func newEndpointConn(r *http.Request, conn upgrade.Conn, subprotocol string) (*endpointConn, error) {
+// request again, and a ResponseWriter whose answer is out. take may be nil.
+func newEndpointConn(r *http.Request, conn upgrade.Conn, subprotocol string, take taker) (*endpointConn, error) {
 	e, frames := &endpointConn{socket: conn.Conn}, newCheckedConn(conn)
+	if take != nil {
+		frames.filter = &wsframe.Filter{Take: func(text []byte) bool { return take(e.Notify, text) }}
+	}
 	frames.onFault = func(fault wsframe.Fault) { e.end(ownEnding{ticket.EndProtocolError, fault}) }
 	conn.Conn = frames
 	var err error
@@ -152,9 +159,15 @@ func (e *endpointConn) end(ours ownEnding) {
 }
 
 // Notify implements [live.Notifier]. It waits in a goroutine of its own, because the
-// Endpoint may be writing a message. A peer that reads nothing for so long is cut.
+// Endpoint may be writing a message. A peer that reads nothing for so long is cut. If
+// four texts wait, another one is dropped.
 func (e *endpointConn) Notify(text []byte) {
-	go func() {
+	if e.texts.Add(1) > maxTexts {
+		e.texts.Add(-1)
+		return
+	}
+	go func() { // ends within the timeout
+		defer e.texts.Add(-1)
 		ctx, cancel := context.WithTimeout(context.Background(), relay.DefaultWriteTimeout)
 		defer cancel()
 		_ = e.conn.Write(ctx, websocket.MessageText, text)

@@ -24,6 +24,10 @@ type checkedConn struct {
 	// frame, or the next one has this fault.
 	over  bool
 	fault wsframe.Fault
+	// filter takes out what is for us. passed is what it has let pass and Read has not
+	// returned. nil: nothing is.
+	filter *wsframe.Filter
+	passed []byte
 	// onFault is called by the Read that would begin with the frame: the
 	// Endpoint has then had what came before.
 	onFault func(wsframe.Fault)
@@ -72,7 +76,24 @@ func (c *checkedConn) discard() error {
 	return io.EOF
 }
 
+// read reads what the filter lets pass.
 func (c *checkedConn) read(p []byte) (int, error) {
+	if c.filter == nil {
+		return c.receive(p)
+	}
+	if len(c.passed) == 0 {
+		n, err := c.receive(p)
+		if n == 0 {
+			return 0, err
+		}
+		c.passed = c.filter.Pass(p[:n]) // which is longer than p only in memory of its own
+	}
+	n := copy(p, c.passed)
+	c.passed = c.passed[n:]
+	return n, nil
+}
+
+func (c *checkedConn) receive(p []byte) (int, error) {
 	if len(c.early) > 0 {
 		n := copy(p, c.early)
 		c.early = c.early[n:]

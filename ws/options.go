@@ -131,6 +131,9 @@ type Upstream struct {
 	// IdleTimeout is how long neither side may send anything, pings included,
 	// before the connection is closed with 1001. 0: no limit.
 	IdleTimeout time.Duration
+	// Notices sends every client the notice of [live.Options].ExpiryNotice. Otherwise
+	// only those get it that have sent a first message, and so know our messages.
+	Notices bool
 }
 
 // New returns a Handler. The error joins a [*ticket.OptionError] for each

@@ -45,7 +45,7 @@ func (h *Handler) connectUpstream(s *handshake) {
 		c.Abandon()
 		return
 	}
-	_ = join(s, c, answer, conn) // the application has switched protocols
+	_ = h.join(s, c, answer, conn) // the application has switched protocols
 }
 
 // joinUpstream connects a connection that was upgraded before the application
@@ -74,7 +74,7 @@ func (h *Handler) joinUpstream(s *handshake, conn upgrade.Conn) error {
 	if err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
-	return join(s, c, answer, conn)
+	return h.join(s, c, answer, conn)
 }
 
 // ask sends the handshake to the application.
@@ -142,14 +142,17 @@ func (h *Handler) refusedByUpstream(a *relay.Answer) error {
 }
 
 // join makes a tunnel of the two connections.
-func join(s *handshake, c *live.Connection, answer *relay.Answer, conn upgrade.Conn) error {
+func (h *Handler) join(s *handshake, c *live.Connection, answer *relay.Answer, conn upgrade.Conn) error {
 	c.Began(s.ctx)
+	if take := h.takesRenewals(s); take != nil {
+		answer.Take = func(t *relay.Tunnel, text []byte) bool { return take(t.Send, text) }
+	}
 	tunnel, err := answer.Join(conn.Conn, conn.Early(), func(r relay.Result) { c.Ended(context.Background(), closedBy(r)) })
 	if err != nil {
 		c.Ended(s.ctx, closedBy(relay.Result{Code: ticket.EndUpstreamFailed.Code, By: relay.ByUpstream}))
 		return fmt.Errorf("join: %w", err)
 	}
-	if c.Presentation.Door == ticket.DoorFirstMessage {
+	if h.o.Upstream.Notices || c.Presentation.Door == ticket.DoorFirstMessage {
 		c.Attach(noticedTunnel{tunnelEnder{tunnel}})
 	} else {
 		c.Attach(tunnelEnder{tunnel})
@@ -175,13 +178,19 @@ func closedBy(r relay.Result) ticket.Closed {
 	}
 }
 
+// What can be sent our messages.
+var (
+	_ live.Notifier = noticedTunnel{}
+	_ live.Notifier = (*endpointConn)(nil)
+)
+
 // tunnelEnder is the [live.Ender] of a relayed connection.
 type tunnelEnder struct{ *relay.Tunnel }
 
 // End closes the tunnel on both sides, between two frames.
 func (t tunnelEnder) End(e ticket.Ending) { t.Close(e.Code, e.Reason) }
 
-// noticedTunnel is a tunnel whose client knows our messages: it has sent the first one.
+// noticedTunnel is a tunnel whose client knows our messages.
 type noticedTunnel struct{ tunnelEnder }
 
 // Notify implements [live.Notifier].

@@ -195,6 +195,7 @@ func faultyConfigurations() []faulty {
 		one("a negative idle time", "ws: {upstream: \"http://app:80\", idle_timeout: -1s}", "ws.idle_timeout"),
 		one("less than no patience with the store", "guard: {max_stale: -1s}", "guard.max_stale"),
 		one("a drain without end", "ws: {drain_window: 1h}", "ws.drain_window"),
+		one("a notice that is too early", "ws: {expiry_notice: 2h}", "ws.expiry_notice"),
 		one("no unauthenticated sockets", "limits: {unauthenticated: 0}", "limits.unauthenticated"),
 		one("none of an address", "limits: {unauthenticated_per_address: -1}", "limits.unauthenticated_per_address"),
 		// Several at once.

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"wsticket/internal/wsframe"
 )
 
 // ErrNotSwitched is returned by [Answer.Join] if the application's answer is
@@ -28,6 +30,11 @@ var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
 // Answer is the application's answer to a handshake. The caller must call
 // [Answer.Close]. An Answer is not safe for concurrent use.
 type Answer struct {
+	// Take reports whether a text of the client is for us and not for the application,
+	// like [wsframe.Filter]. It is called by a goroutine of the tunnel, which it must
+	// not keep. Set it before Join. Nil: all is for the application.
+	Take func(t *Tunnel, text []byte) bool
+
 	relay    *Relay
 	conn     net.Conn // nil after Close, or after Join has taken it over
 	limited  io.LimitedReader
@@ -131,6 +138,10 @@ func (a *Answer) Join(client net.Conn, early []byte, onEnd func(Result)) (*Tunne
 	}
 	earlyUpstream, bits := buffered(a.reader), reservedBits(a.response.Header["Sec-Websocket-Extensions"])
 	t := a.relay.newTunnel(client, a.detach(), bits, onEnd)
+	if take := a.Take; take != nil {
+		t.up.filter = &wsframe.Filter{Take: func(text []byte) bool { return take(t, text) }}
+		early = t.up.filter.Pass(early)
+	}
 	t.run(early, earlyUpstream)
 	return t, nil
 }

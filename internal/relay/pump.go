@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -25,6 +26,8 @@ type pump struct {
 	total    *counter // of all tunnels, in this direction
 	traffic  Traffic  // of this tunnel, in this direction
 	frames   wsframe.Tracker
+	// filter takes out what is for us. nil: nothing is.
+	filter *wsframe.Filter
 	// partial holds the first bytes of a header or Close frame that is not
 	// complete, up to [wsframe.MaxPartial]. They are forwarded together with the
 	// rest of it, so that no write ends within a header, and nothing is sent of
@@ -44,8 +47,6 @@ type pump struct {
 	// frameWanted makes the pump call insertFrame between two frames.
 	// pingWanted says that the frame is a Ping, unless the tunnel is closing.
 	frameWanted, pingWanted atomic.Bool
-	// text is the message that the relay sends between two messages. nil: none.
-	text atomic.Pointer[[]byte]
 
 	// onReadable and onWritable are the method values of readable and writable.
 	// They are made once, because each method value costs an allocation. The
@@ -185,9 +186,23 @@ func (p *pump) forwardRead(n int) error {
 	if p.tunnel.tracksActivity {
 		p.lastRead.Store(int64(p.tunnel.age()))
 	}
+	if p.filter != nil {
+		return p.forwardFiltered(n)
+	}
 	n += len(p.partial)
 	p.partial = p.partial[:0]
 	return p.forward(p.buffer[:n])
+}
+
+// forwardFiltered is forwardRead for a pump with a filter.
+func (p *pump) forwardFiltered(n int) error {
+	start := len(p.partial)
+	b := p.filter.Pass(p.buffer[start : start+n])
+	if start > 0 {
+		b = slices.Concat(p.partial, b)
+	}
+	p.partial = p.partial[:0]
+	return p.forward(b)
 }
 
 // forward forwards b. If a frame of the relay is wanted, it is inserted at the

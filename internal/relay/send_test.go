@@ -31,6 +31,23 @@ func TestSendBetweenMessages(t *testing.T) {
 	client.expect(whole[3:], notice)
 }
 
+// Texts wait for the end of a message in their order; of more than four the oldest is
+// dropped.
+func TestTextsWait(t *testing.T) {
+	t.Parallel()
+	_, client, app, tunnel := open(t, nil)
+	begun, rest := "\x01\x01a", "\x80\x01b"
+	app.send(begun)
+	client.expect(begun)
+	var last []string
+	for _, text := range []string{"1", "2", "3", "4", "5"} {
+		tunnel.Send([]byte(text))
+		last = append(last, plain(wsframe.Text, text))
+	}
+	app.send(rest)
+	client.expect(append([]string{rest}, last[1:]...)...)
+}
+
 func TestNothingIsSentAfterClose(t *testing.T) {
 	t.Parallel()
 	_, client, app, tunnel := open(t, nil)

@@ -72,8 +72,9 @@ type Tunnel struct {
 	// lingering, it cuts the tunnel at the age lingerUntil. nil: not started.
 	timer       *time.Timer
 	lingerUntil time.Duration
-	running     int     // number of pumps that have not ended
-	ended       *Result // incomplete; nil until it is known how the tunnel ends
+	running     int      // number of pumps that have not ended
+	ended       *Result  // incomplete; nil until it is known how the tunnel ends
+	texts       [][]byte // of Send, that wait
 }
 
 // closeFrames are the contents of the Close frames that the relay sends, and
@@ -139,14 +140,6 @@ func (t *Tunnel) close(frames closeFrames) {
 	t.startLinger()
 	t.mu.Unlock()
 	t.up.requestFrame()
-	t.down.requestFrame()
-}
-
-// Send sends the client a text message of the relay between two messages of the
-// application, and returns at once. A message that still waits is replaced. It is not
-// compressed, which RFC 7692 6 allows. After Close nothing is sent.
-func (t *Tunnel) Send(text []byte) {
-	t.down.text.Store(&text)
 	t.down.requestFrame()
 }
 

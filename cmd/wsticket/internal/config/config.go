@@ -166,19 +166,21 @@ type Session struct {
 
 // WS is the WebSocket endpoint.
 type WS struct {
-	Paths              []string      `yaml:"path" help:"Path of the WebSocket endpoint, or a list of paths. Each may have templates for one segment, such as /ws/chat/{room}, and is matched with and without a slash at its end. If ticket.audiences have paths, each has to be one of these, and all of them are the default. The url of an issued ticket has the first one without a template that is for its audience."`
-	Doors              []string      `yaml:"doors" help:"Where a client may present its credential: any of query, subprotocol, header, cookie, first_message. Empty: query, subprotocol and header, and cookie where session.cookie is set. cookie needs session.cookie, except in the complete list."`
-	TicketParameter    string        `yaml:"ticket_parameter" help:"Name of the query parameter that contains a ticket."`
-	AllowMissingOrigin bool          `yaml:"allow_missing_origin" help:"Accept handshakes without an Origin header, as native clients and servers send them."`
-	Upstream           string        `yaml:"upstream" help:"Application to relay to: http://host:port, https://host:port or unix:/path. Empty: an echo application answers."`
-	AuthTimeout        time.Duration `yaml:"auth_timeout" help:"Time for the first message, from the end of the handshake, up to 1m."`
-	MaxMessage         Size          `yaml:"max_message" help:"Longest message that a client may send, as it is on the wire."`
-	Ping               time.Duration `yaml:"ping" help:"A client that is silent for this long is pinged, and cut if it stays silent for as long again. 0s switches it off. With upstream only."`
-	IdleTimeout        time.Duration `yaml:"idle_timeout" help:"A connection without traffic for this long, pings included, is closed with 1001. 0s switches it off. With upstream only."`
-	DrainWindow        time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
-	AcceptThenClose    bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code that pages can see. Otherwise they see 1006."`
-	MaxPerSubject      int           `yaml:"max_connections_per_subject" help:"WebSockets that a user may have at once, in all processes that share a store, up to 10000. 0: any number."`
-	OverLimit          string        `yaml:"over_limit" help:"What one too many of max_connections_per_subject does: refuse (429, or 4009 after the handshake), or replace_oldest (the oldest is closed with 4010, wherever it is). The ticket is spent in any case."`
+	Paths               []string      `yaml:"path" help:"Path of the WebSocket endpoint, or a list of paths. Each may have templates for one segment, such as /ws/chat/{room}, and is matched with and without a slash at its end. If ticket.audiences have paths, each has to be one of these, and all of them are the default. The url of an issued ticket has the first one without a template that is for its audience."`
+	Doors               []string      `yaml:"doors" help:"Where a client may present its credential: any of query, subprotocol, header, cookie, first_message. Empty: query, subprotocol and header, and cookie where session.cookie is set. cookie needs session.cookie, except in the complete list."`
+	TicketParameter     string        `yaml:"ticket_parameter" help:"Name of the query parameter that contains a ticket."`
+	AllowMissingOrigin  bool          `yaml:"allow_missing_origin" help:"Accept handshakes without an Origin header, as native clients and servers send them."`
+	Upstream            string        `yaml:"upstream" help:"Application to relay to: http://host:port, https://host:port or unix:/path. Empty: an echo application answers."`
+	AuthTimeout         time.Duration `yaml:"auth_timeout" help:"Time for the first message, from the end of the handshake, up to 1m."`
+	MaxMessage          Size          `yaml:"max_message" help:"Longest message that a client may send, as it is on the wire."`
+	Ping                time.Duration `yaml:"ping" help:"A client that is silent for this long is pinged, and cut if it stays silent for as long again. 0s switches it off. With upstream only."`
+	IdleTimeout         time.Duration `yaml:"idle_timeout" help:"A connection without traffic for this long, pings included, is closed with 1001. 0s switches it off. With upstream only."`
+	DrainWindow         time.Duration `yaml:"drain_window" help:"Time over which connections are closed with 1001 when the service stops, 0s to 10m. 0s closes all at once."`
+	ExpiryNotice        time.Duration `yaml:"expiry_notice" help:"How long before a connection ends because its credential does the client is sent auth_expiring, up to 1h. 0s: never. Clients of upstream get it only if they have sent a first message; see expiry_notice_relayed."`
+	ExpiryNoticeRelayed bool          `yaml:"expiry_notice_relayed" help:"Send auth_expiring to all clients of upstream, between two messages of the application. Their code has to know it."`
+	AcceptThenClose     bool          `yaml:"accept_then_close" help:"Complete a handshake that is refused for its credential or a limit, and close it with a code that pages can see. Otherwise they see 1006."`
+	MaxPerSubject       int           `yaml:"max_connections_per_subject" help:"WebSockets that a user may have at once, in all processes that share a store, up to 10000. 0: any number."`
+	OverLimit           string        `yaml:"over_limit" help:"What one too many of max_connections_per_subject does: refuse (429, or 4009 after the handshake), or replace_oldest (the oldest is closed with 4010, wherever it is). The ticket is spent in any case."`
 }
 
 // The values of WS.OverLimit.
@@ -239,7 +241,7 @@ func Default() Config {
 		WS: WS{
 			Paths: []string{api.DefaultWSPath}, TicketParameter: "ticket",
 			AllowMissingOrigin: true, AuthTimeout: ws.DefaultAuthTimeout, MaxMessage: ws.DefaultMaxMessage, Ping: 30 * time.Second,
-			DrainWindow: live.DefaultDrainWindow, OverLimit: OverLimitRefuse,
+			DrainWindow: live.DefaultDrainWindow, ExpiryNotice: 30 * time.Second, OverLimit: OverLimitRefuse,
 		},
 		Limits: Limits{
 			PerSubject:      limit.Rate{Events: gate.DefaultPerSubject, Per: time.Second},

@@ -198,6 +198,7 @@ var fieldKeys = map[string]string{
 	"live.MaxStale":      "guard.max_stale",
 	"live.SealKeys":      "ticket.seal_key_file",
 	"live.MaxPerSubject": "ws.max_connections_per_subject",
+	"live.ExpiryNotice":  "ws.expiry_notice",
 
 	"ws.Upstream.URL":              "ws.upstream",
 	"ws.Upstream.Ping":             "ws.ping",

@@ -15,7 +15,7 @@ import (
 // buildLive makes the registry of open connections, and of what is revoked.
 func (s *Service) buildLive() error {
 	options := live.Options{
-		DrainWindow: orNone(s.cfg.WS.DrainWindow), Issuers: s.revocableIssuers(), MaxStale: s.cfg.Guard.MaxStale,
+		DrainWindow: orNone(s.cfg.WS.DrainWindow), ExpiryNotice: s.cfg.WS.ExpiryNotice, Issuers: s.revocableIssuers(), MaxStale: s.cfg.Guard.MaxStale,
 		Audiences: s.cfg.Ticket.AudienceOptions(), EndReplayed: s.cfg.Ticket.OnReplay == config.ReplayEnd,
 		MaxPerSubject: s.cfg.WS.MaxPerSubject, ReplaceOldest: s.cfg.WS.OverLimit == config.OverLimitReplace,
 		Events: s.events, Logger: s.log,

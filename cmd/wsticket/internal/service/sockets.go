@@ -23,7 +23,7 @@ func (s *Service) buildSockets() error {
 	if cfg.Upstream == "" {
 		options.Endpoint = ws.Echo
 	} else {
-		options.Upstream = &ws.Upstream{URL: cfg.Upstream, Ping: cfg.Ping, IdleTimeout: cfg.IdleTimeout}
+		options.Upstream = &ws.Upstream{URL: cfg.Upstream, Ping: cfg.Ping, IdleTimeout: cfg.IdleTimeout, Notices: cfg.ExpiryNoticeRelayed}
 		if s.forwarder != nil {
 			options.Upstream.Identity = s.forwarder
 		}

@@ -1,0 +1,85 @@
+package ws
+
+import (
+	"bytes"
+	"context"
+	"sync/atomic"
+	"time"
+
+	"wsticket/gate"
+	"wsticket/ticket"
+)
+
+// renewalTimeout bounds a renewal: fetching keys, and the look at what is revoked.
+const renewalTimeout = 10 * time.Second
+
+// taker takes a text message of a client, unless it is for the application. send sends
+// the client an answer.
+type taker func(send func(text []byte), text []byte) bool
+
+// renewals takes the auth messages of one connection, which renew it.
+type renewals struct {
+	h            *Handler
+	ctx          context.Context
+	id           ticket.ID
+	subject      string
+	presentation ticket.Presentation
+	busy         atomic.Bool
+}
+
+// takesRenewals returns what takes the auth messages of a connection, nil if all
+// messages are the application's: its client has not sent a first message.
+func (h *Handler) takesRenewals(s *handshake) taker {
+	if s.candidate.Presentation.Door != ticket.DoorFirstMessage {
+		return nil
+	}
+	ctx := ticket.WithRequest(context.Background(), ticket.RequestOf(s.ctx))
+	r := &renewals{h: h, ctx: ctx, id: s.grant.ID, subject: s.grant.Identity.Subject, presentation: s.candidate.Presentation}
+	return r.take
+}
+
+// take is a [taker]. Only one renewal runs at a time.
+func (r *renewals) take(send func(text []byte), text []byte) bool {
+	// Parsing every message of the application would be slow.
+	if !bytes.Contains(text, []byte(`"auth"`)) {
+		return false
+	}
+	token, isAuth, err := authToken(text)
+	if err != nil || !isAuth {
+		return false
+	}
+	if !r.busy.CompareAndSwap(false, true) {
+		send(authFail(refusals.Of(gate.ErrLimited).Code))
+		return true
+	}
+	go func() { // ends within renewalTimeout
+		answer := r.renew(token)
+		r.busy.Store(false)
+		send(answer)
+	}()
+	return true
+}
+
+// renew renews the connection and returns the answer for the client.
+func (r *renewals) renew(token string) []byte {
+	ctx, cancel := context.WithTimeout(r.ctx, renewalTimeout)
+	defer cancel()
+	who, err := r.authenticate(ctx, token)
+	if err != nil {
+		r.h.o.Gate.Refused(ctx, ticket.Event{Action: ticket.ActionRenew, TicketID: r.id, Presentation: r.presentation}, err)
+		return authFail(refusals.Of(err).Code)
+	}
+	until, err := r.h.o.Live.Renew(ctx, r.id, who)
+	if err != nil {
+		return authFail(refusals.Of(err).Code)
+	}
+	return greet("auth_ok", ticket.Grant{ID: r.id, Identity: ticket.Identity{Subject: r.subject}, ConnectionExpiresAt: until})
+}
+
+// authenticate verifies a bearer, within the limit of the client's address.
+func (r *renewals) authenticate(ctx context.Context, token string) (ticket.Identity, error) {
+	if err := r.h.o.Gate.LimitAddress(r.presentation.ClientIP); err != nil {
+		return ticket.Identity{}, err
+	}
+	return r.h.o.Gate.AuthenticateMessage(ctx, token)
+}
