@@ -59,6 +59,7 @@ func conformWith(
 	}
 	storetest.Run(t, fresh)
 	storetest.RunNotes(t, fresh)
+	storetest.RunOnce(t, fresh)
 }
 
 // age shortens the time to live of each key by d.
