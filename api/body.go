@@ -30,17 +30,22 @@ const (
 // readBody returns the body of a request, which must have the media type kind,
 // and nil if the request has none.
 func readBody(w http.ResponseWriter, r *http.Request, kind string) ([]byte, error) {
+	return readBodyUpTo(w, r, kind, maxBody)
+}
+
+// readBodyUpTo is readBody with another bound, in bytes.
+func readBodyUpTo(w http.ResponseWriter, r *http.Request, kind string, most int64) ([]byte, error) {
 	wrongType := !isType(r.Header["Content-Type"], kind)
 	switch {
 	case !unencoded(r.Header["Content-Encoding"]):
 		return nil, badHeader(errMediaType, r, "Content-Encoding", "must be absent")
-	case wrongType && r.ContentLength > 0 && r.ContentLength <= maxBody: // It need not come.
+	case wrongType && r.ContentLength > 0 && r.ContentLength <= most: // It need not come.
 		return nil, badHeader(errMediaType, r, "Content-Type", "must be "+kind)
 	}
-	data, err := readAll(w, r)
+	data, err := readAll(w, r, most)
 	switch {
 	case errors.Is(err, errTooLarge):
-		return nil, ticket.WithDetail(err, "body: at most "+strconv.Itoa(maxBody)+" bytes")
+		return nil, ticket.WithDetail(err, "body: at most "+strconv.FormatInt(most, 10)+" bytes")
 	case err != nil:
 		return nil, badRequest("body: incomplete")
 	case len(data) == 0:
@@ -60,14 +65,14 @@ func badHeader(err error, r *http.Request, name, rule string) error {
 
 // readAll checks Content-Length before it reads: the first read makes net/http
 // answer 100 Continue, and the client would send all of it.
-func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxBody {
+func readAll(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	if r.ContentLength > most {
 		return nil, errTooLarge
 	}
 	if r.Body == http.NoBody {
 		return nil, nil
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
 		return nil, errTooLarge
 	}

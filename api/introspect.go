@@ -18,7 +18,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request, by keyholder
 	if err != nil {
 		return err
 	}
-	text, err := tokenOf(data)
+	text, err := formValue(data, "token")
 	if err != nil {
 		return err
 	}
@@ -42,9 +42,9 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request, by keyholder
 	return nil
 }
 
-// tokenOf returns the token in a form. Unknown parameters are ignored (RFC 7662
-// 2.1), and repeated ones refused (RFC 6749 3.2).
-func tokenOf(form []byte) (string, error) {
+// formValue returns a parameter of a form, which is required. Unknown parameters are
+// ignored (RFC 7662 2.1), and repeated ones refused (RFC 6749 3.2).
+func formValue(form []byte, name string) (string, error) {
 	fields, err := url.ParseQuery(string(form))
 	if err != nil {
 		return "", badRequest("body: not a form")
@@ -54,9 +54,9 @@ func tokenOf(form []byte) (string, error) {
 			return "", badRequest("body: a parameter stands twice")
 		}
 	}
-	text := fields.Get("token")
+	text := fields.Get(name)
 	if text == "" {
-		return "", badMember("token", "required")
+		return "", badMember(name, "required")
 	}
 	return text, nil
 }

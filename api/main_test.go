@@ -106,6 +106,13 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 		tb.Fatal(err)
 	}
 	o.Connections = h.live
+	o.Logouts = logouts(func(string) (ticket.Logout, error) { return ticket.Logout{}, ticket.ErrInvalidBearer })
+	once, err := memstore.New(memstore.Options{Now: noon})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = once.Close() })
+	o.Once = once
 	o.Drain = func(ctx context.Context, _ time.Duration) live.Drained {
 		_ = h.live.Shutdown(ctx)
 		return h.live.Stats().Drained

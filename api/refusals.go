@@ -55,6 +55,8 @@ const (
 	// malformed.
 	errForwarded failure = "forwarded_headers"
 	errPanic     failure = "panic"
+	// errLogoutReplayed: a logout token that was used before.
+	errLogoutReplayed failure = "logout_replayed"
 	// errNotFound is what a notFoundError wraps.
 	errNotFound failure = "not_found"
 )
@@ -93,6 +95,7 @@ func notFound(err error) error {
 var refusals = slices.Concat(gate.Table{
 	{Err: errCredentialShape, Refusal: gate.NewRefusal("invalid_request")},
 	{Err: errForwarded, Refusal: gate.NewRefusal("invalid_request")},
+	{Err: errLogoutReplayed, Refusal: gate.NewRefusal("invalid_request")},
 	{Err: errCredentialInURL, Refusal: gate.NewRefusal("credential_in_url")},
 	{Err: errTooLarge, Refusal: gate.NewRefusal("too_large")},
 	{Err: errMediaType, Refusal: gate.NewRefusal("unsupported_media_type")},

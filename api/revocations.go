@@ -21,6 +21,8 @@ type Revoker interface {
 	// Revoke returns when every process that lives will learn of the revocations. The
 	// error wraps [ticket.ErrInvalidRequest] or [ticket.ErrUnavailable].
 	Revoke(ctx context.Context, all ...ticket.Revocation) error
+	// Holds reports whether this process has a connection that the selector names.
+	Holds(who ticket.Selector) bool
 }
 
 // revocationAnswer is the answer to POST /revocations.

@@ -129,6 +129,8 @@ type unreachable struct{}
 
 func (unreachable) Prepare(v ticket.Revocation) (ticket.Revocation, error) { return v, nil }
 
+func (unreachable) Holds(ticket.Selector) bool { return false }
+
 func (unreachable) Revoke(context.Context, ...ticket.Revocation) error { return ticket.ErrUnavailable }
 
 func TestRevocationsWithoutTheStore(t *testing.T) {

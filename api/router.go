@@ -26,6 +26,9 @@ func (s *Server) publicRouter() http.Handler {
 	if s.o.KeySet != nil {
 		s.route(r, http.MethodGet, keySetPath, s.keySet)
 	}
+	if s.o.Logouts != nil {
+		s.route(r, http.MethodPost, logoutPath, bounded(s.logout))
+	}
 	if s.o.WebSocket != nil {
 		s.mountSockets(r)
 	}

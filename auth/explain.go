@@ -67,7 +67,7 @@ func (v *Verifier) explain(ctx context.Context, i *issuer, t token, c claims) Ex
 
 // expiry makes the checks that need no key.
 func (i *issuer) expiry(t token, c claims, now time.Time) (time.Time, error) {
-	if _, err := i.checkHeader(&t); err != nil {
+	if _, err := i.checkHeader(&t, i.types()); err != nil {
 		return time.Time{}, err
 	}
 	identity, _, err := i.identity(c, t.header.typ, now)

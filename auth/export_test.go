@@ -14,7 +14,7 @@ func (v *Verifier) VerifyJWS(ctx context.Context, issuer, text string) error {
 		return err
 	}
 	i := v.issuers[issuer]
-	alg, err := i.checkHeader(&t)
+	alg, err := i.checkHeader(&t, i.types())
 	if err != nil {
 		return err
 	}

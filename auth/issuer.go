@@ -23,6 +23,7 @@ type issuer struct {
 	maxLifetime time.Duration
 	leeway      time.Duration
 	claims      []string
+	logout      LogoutOptions
 	keys        keySource
 	// field is its place in the Options, and source that of its keys.
 	field, source string
@@ -32,12 +33,13 @@ type issuer struct {
 // leeway at the end, which is its exp.
 type window struct{ begins, ends time.Time }
 
-// checkHeader reads the header of the token, and refuses it by what that says.
-func (i *issuer) checkHeader(t *token) (alg algorithm, err error) {
+// checkHeader reads the header of the token, and refuses it by what that says. types
+// are the accepted ones.
+func (i *issuer) checkHeader(t *token, types []string) (alg algorithm, err error) {
 	if t.header, err = parseHeader(t.members); err != nil {
 		return algorithm{}, err
 	}
-	if err := i.checkType(t.header.typ); err != nil {
+	if err := checkType(t.header.typ, types); err != nil {
 		return algorithm{}, err
 	}
 	alg, ok := i.algorithms[t.header.alg]

@@ -18,7 +18,7 @@ const plainType = "JWT"
 // otherTypes are typ headers of tokens that are for something else. No issuer
 // can be configured to have them taken for bearers.
 var otherTypes = []string{
-	"logout+jwt",              // OpenID Connect Back-Channel Logout 1.0, 2.4
+	LogoutTokenType,           // OpenID Connect Back-Channel Logout 1.0, 2.4
 	"secevent+jwt",            // RFC 8417 2.3
 	"dpop+jwt",                // RFC 9449 4.2
 	"oauth-authz-req+jwt",     // RFC 9101 10.8
@@ -58,13 +58,17 @@ var (
 	accessKinds = []string{"bearer", "access", "accesstoken"}
 )
 
+// types are the typ headers that bearers may have.
+func (i *issuer) types() []string {
+	if i.typ == "" {
+		return []string{AccessTokenType, plainType, ""}
+	}
+	return []string{i.typ}
+}
+
 // checkType compares media types: case does not count, and "application/" may
 // be left out (RFC 7515 4.1.9, RFC 9068 4).
-func (i *issuer) checkType(typ string) error {
-	accepted := []string{i.typ}
-	if i.typ == "" {
-		accepted = []string{AccessTokenType, plainType, ""}
-	}
+func checkType(typ string, accepted []string) error {
 	if slices.ContainsFunc(accepted, func(a string) bool { return strings.EqualFold(shortType(typ), a) }) {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -92,6 +93,8 @@ type IssuerOptions struct {
 	// Claims names the claims that become part of the identity, if they are
 	// present.
 	Claims []string
+	// Logout says which logout tokens of the issuer are accepted.
+	Logout LogoutOptions
 	// InsecureAllowPrivateNetwork lets keys come over http, and from loopback
 	// and private addresses. Link-local addresses stay refused.
 	InsecureAllowPrivateNetwork bool
@@ -148,6 +151,8 @@ func (o Options) withDefaults() Options {
 func (o IssuerOptions) withDefaults() IssuerOptions {
 	o = o.WithProfile()
 	o.Type, o.ClaimNames = shortType(o.Type), o.ClaimNames.withDefaults()
+	o.Logout.Match = cmp.Or(o.Logout.Match, MatchSessionOrSubject)
+	o.Logout.ClientIDs = slices.Clone(o.Logout.ClientIDs)
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime
 	}

@@ -45,6 +45,7 @@ func (o IssuerOptions) validate(f *ticket.OptionErrors, field string) {
 	f.Check(o.JWKSMaxAge >= minKeysAge && o.JWKSMaxAge <= maxKeysAge, field+".JWKSMaxAge",
 		"must be %s..%s (got %s)", minKeysAge, maxKeysAge, o.JWKSMaxAge)
 	f.Check(!slices.Contains(o.Claims, ""), field+".Claims", "must not contain an empty name")
+	o.Logout.validate(f, field+".Logout", o.ClaimNames)
 	o.validateAlgorithms(f, field+".Algorithms")
 	o.validateSource(f, field)
 }

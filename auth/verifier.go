@@ -170,7 +170,7 @@ func parse(text string) (token, claims, error) {
 
 // verifyFor checks a bearer that names the issuer.
 func (v *Verifier) verifyFor(ctx context.Context, i *issuer, t token, c claims, now time.Time) (*verified, error) {
-	alg, err := i.checkHeader(&t)
+	alg, err := i.checkHeader(&t, i.types())
 	if err != nil {
 		return nil, err
 	}

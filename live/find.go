@@ -39,6 +39,9 @@ func (r *Registry) matching(s ticket.Selector) []*Connection {
 	return r.named(list, s)
 }
 
+// Holds reports whether this process has a connection that a selector names.
+func (r *Registry) Holds(s ticket.Selector) bool { return len(r.matching(s)) > 0 }
+
 // named keeps those of a list that a selector names.
 func (r *Registry) named(list []*Connection, s ticket.Selector) []*Connection {
 	return slices.DeleteFunc(list, func(c *Connection) bool { return !s.Names(r.grantOf(c)) })

@@ -61,8 +61,13 @@ func (p provider) bearer(t testing.TB, sub string) string {
 func (p provider) bearerAt(t testing.TB, sub string, at time.Time) string {
 	t.Helper()
 	now := at.Unix()
-	header := `{"alg":"RS256","typ":"at+jwt"}`
-	claims := fmt.Sprintf(`{"iss":"https://id.example.com","aud":"ws","sub":%q,"iat":%d,"exp":%d,"scope":"chat"}`, sub, now, now+3600)
+	return p.sign(t, "at+jwt", fmt.Sprintf(`{"iss":"https://id.example.com","aud":"ws","sub":%q,"iat":%d,"exp":%d,"scope":"chat"}`, sub, now, now+3600))
+}
+
+// sign signs a token of that type, with RS256.
+func (p provider) sign(t testing.TB, typ, claims string) string {
+	t.Helper()
+	header := fmt.Sprintf(`{"alg":"RS256","typ":%q}`, typ)
 	b64 := base64.RawURLEncoding.EncodeToString
 	input := b64([]byte(header)) + "." + b64([]byte(claims))
 	return input + "." + b64(openssl(t, []byte(input), "dgst", "-sha256", "-sign", p.private))

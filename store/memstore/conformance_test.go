@@ -17,6 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestConformance(t *testing.T) {
 	storetest.Run(t, subject)
 	storetest.RunNotes(t, subject)
+	storetest.RunOnce(t, subject)
 }
 
 func subject(tb testing.TB) storetest.Subject {

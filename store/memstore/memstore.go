@@ -59,6 +59,7 @@ type Store struct {
 	// starts it, and Close stops it.
 	sweeper *time.Timer
 	closed  atomic.Bool
+	names   names
 }
 
 var _ ticket.NoteStore = (*Store)(nil)

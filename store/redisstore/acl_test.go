@@ -72,6 +72,8 @@ func live(ctx context.Context, s *redisstore.Store) error {
 		s.PutNote(ctx, id, ticket.Note{Reason: "spent", At: fixture.IssuedAt()}))
 	_, err = s.NoteOf(ctx, id)
 	unexpected = append(unexpected, err)
+	_, err = s.First(ctx, "name", time.Minute)
+	unexpected = append(unexpected, err, s.Forget(ctx, "name"))
 	at, err := s.Append(ctx, []byte("entry"))
 	unexpected = append(unexpected, err)
 	at.Sequence--

@@ -61,6 +61,7 @@ func conformWith(
 	storetest.Run(t, fresh)
 	storetest.RunNotes(t, fresh)
 	storetest.RunStreams(t, fresh)
+	storetest.RunOnce(t, fresh)
 }
 
 // age shortens the time to live of each key by d.

@@ -142,11 +142,21 @@ type Issuer struct {
 	MaxLifetime    time.Duration `yaml:"max_lifetime" help:"Longest time from iat to exp. 0 means 24h."`
 	Leeway         time.Duration `yaml:"leeway" help:"How far the clock of the issuer may be ahead, 0s to 30s, for iat and nbf. There is none for exp."`
 	Claims         []string      `yaml:"claims" help:"Claims that become part of the identity."`
+	Logout         Logout        `yaml:"logout"`
 	Insecure       bool          `yaml:"insecure_allow_private_network" help:"Allow keys over http, and from loopback or private addresses."`
 }
 
 // setDefaults makes an entry what it is where nothing is set.
-func (i *Issuer) setDefaults() { i.Leeway = auth.DefaultLeeway }
+func (i *Issuer) setDefaults() {
+	i.Leeway, i.Logout.Match = auth.DefaultLeeway, auth.MatchSessionOrSubject
+}
+
+// Logout is which logout tokens of an issuer are accepted, at /backchannel-logout.
+type Logout struct {
+	ClientIDs []string `yaml:"client_ids" help:"Clients that users sign in with: the aud of a logout token contains one of them. It is not the audience of access tokens. Empty: no logout tokens. See docs/protocol.md."`
+	Match     string   `yaml:"match" help:"What a logout token ends. sid: the session of its sid. sub: all sessions of its sub. sid_or_sub: the session of its sid, and all sessions of its sub if it has no sid. Use sub where access tokens have no sid."`
+	AnyType   bool     `yaml:"any_type" help:"Accept logout tokens with the typ JWT or none, too, instead of logout+jwt alone."`
+}
 
 // ClaimNames are the names of claims that not every provider calls the same.
 type ClaimNames struct {

@@ -169,6 +169,8 @@ var fieldKeys = map[string]string{
 	"auth.Issuers[].MaxLifetime":         "issuers[].max_lifetime",
 	"auth.Issuers[].Leeway":              "issuers[].leeway",
 	"auth.Issuers[].Claims":              "issuers[].claims",
+	"auth.Issuers[].Logout.ClientIDs":    "issuers[].logout.client_ids",
+	"auth.Issuers[].Logout.Match":        "issuers[].logout.match",
 
 	"auth.Cookie":         "session.cookie",
 	"auth.LookupURL":      "session.lookup_url",

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"wsticket/auth"
@@ -15,7 +16,7 @@ func (i Issuer) Options() auth.IssuerOptions {
 		JWKSURL: i.JWKSURL, Discovery: i.Discovery, JWKSMaxAge: i.JWKSMaxAge,
 		PublicKeyFile: i.PublicKeyFile, HMACSecretFile: i.HMACSecretFile,
 		Type: i.Type, ClaimNames: auth.ClaimNames(i.ClaimNames), MaxLifetime: i.MaxLifetime, Leeway: cmp.Or(i.Leeway, auth.NoLeeway),
-		Claims: i.Claims, InsecureAllowPrivateNetwork: i.Insecure,
+		Claims: i.Claims, Logout: auth.LogoutOptions(i.Logout), InsecureAllowPrivateNetwork: i.Insecure,
 	}
 }
 
@@ -25,6 +26,11 @@ func (i Issuer) withProfile() Issuer {
 	i.Algorithms, i.JWKSURL, i.Discovery = o.Algorithms, o.JWKSURL, o.Discovery
 	i.ClaimNames, i.MaxLifetime, i.Claims = ClaimNames(o.ClaimNames), o.MaxLifetime, o.Claims
 	return i
+}
+
+// TakesLogouts reports whether logout tokens of an issuer are accepted.
+func (c Config) TakesLogouts() bool {
+	return slices.ContainsFunc(c.Issuers, func(i Issuer) bool { return len(i.Logout.ClientIDs) > 0 })
 }
 
 // Presets says for each issuer with a profile what that sets and checks, in one

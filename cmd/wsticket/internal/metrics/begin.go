@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"wsticket/api"
 	"wsticket/live"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
@@ -35,6 +36,9 @@ func (m *Metrics) begin() {
 	}
 	for _, outcome := range []string{live.OutcomeKept, live.OutcomeOver, live.OutcomeUnavailable} {
 		m.rechecks.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{api.OutcomeLoggedOut, api.OutcomeUnmatched, "refused", "error"} {
+		m.logouts.WithLabelValues(outcome)
 	}
 	for _, h := range handshakesToWatch {
 		m.handshakes.WithLabelValues(h.door, h.outcome, h.reason)

@@ -33,6 +33,7 @@ type Metrics struct {
 	revoked    *prometheus.CounterVec
 	tripwires  *prometheus.CounterVec
 	rechecks   *prometheus.CounterVec
+	logouts    *prometheus.CounterVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
@@ -55,6 +56,7 @@ func New(version string, sockets []string) *Metrics {
 	m.revoked = m.counter("revocations_total", "Revocations that this process was asked for, by their source, by what they name (sub, sid, jti, ticket or iss), action and reason.", "source", "by", "action", "reason")
 	m.tripwires = m.counter("tripwires_total", "Replays of tickets whose connections are live, by outcome: reported, ended, or dropped because too many came at once.", "outcome")
 	m.rechecks = m.counter("session_rechecks_total", "Connections whose session was looked at again, by outcome: kept, over, or unavailable.", "outcome")
+	m.logouts = m.counter("logout_tokens_total", "Requests to /backchannel-logout by outcome: logged_out, unmatched (no connection of this process was of that session or user), refused or error.", "outcome")
 	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_connection_duration_seconds",
 		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
@@ -123,10 +125,16 @@ func (m *Metrics) action(e *ticket.Event) {
 	}
 }
 
+// logoutRoute is where issuers send logout tokens.
+const logoutRoute = "/backchannel-logout"
+
 // request counts an answer, and also a handshake if the request was one: at a
 // path of the WebSocket, or at an endpoint of forward auth.
 func (m *Metrics) request(e *ticket.Event) {
 	m.requests.WithLabelValues(e.HTTP.Route, e.HTTP.Method, strconv.Itoa(e.HTTP.Status), e.Reason).Inc()
+	if e.HTTP.Route == logoutRoute && e.HTTP.Method == http.MethodPost {
+		m.logouts.WithLabelValues(e.Outcome).Inc()
+	}
 	if slices.Contains(m.sockets, e.HTTP.Route) || strings.HasPrefix(e.HTTP.Route, "/auth/") {
 		m.handshake(e)
 	}

@@ -64,6 +64,9 @@ func (s *Service) apiOptions() api.Options {
 	if s.live != nil {
 		options.Revoker = s.live
 	}
+	if s.live != nil && s.verifier != nil && s.store != nil && s.cfg.TakesLogouts() {
+		options.Logouts, options.Once = s.verifier, s.store
+	}
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
 	}

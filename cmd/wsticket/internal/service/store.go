@@ -15,6 +15,7 @@ import (
 // backend is a store that this process has opened.
 type backend interface {
 	ticket.NoteStore
+	ticket.Once
 	Ping(ctx context.Context) error
 	Close() error
 }
