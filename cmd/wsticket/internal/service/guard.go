@@ -29,9 +29,15 @@ func (s *Service) buildLive() error {
 		options.Peers = redis.Peers()
 	}
 	var err error
-	if s.live, err = live.New(options); err == nil {
-		s.metrics.Revocations(s.live.RevocationStats)
+	if s.live, err = live.New(options); err != nil {
+		return err
 	}
+	s.metrics.Revocations(s.live.RevocationStats)
+	feeds := live.FeedOptions{SealKeys: s.sealKeys}
+	if redis, ok := s.store.(*redisstore.Store); ok {
+		feeds.Store = redis.Feeds()
+	}
+	s.feeds, err = live.NewFeeds(s.live, feeds)
 	return err
 }
 
