@@ -126,7 +126,7 @@ func (f *feedWriter) write(events []live.FeedEvent, cursor string) error {
 		if err != nil {
 			return fmt.Errorf("encode an event: %w", err)
 		}
-		if _, err := fmt.Fprintf(f.w, "event: %s\n%sdata: %s\n\n", name, id, text); err != nil {
+		if _, err := fmt.Fprintf(f.w, "event: %s\ndata: %s\n%s\n", name, text, id); err != nil {
 			return fmt.Errorf("write an event: %w", err)
 		}
 	}
