@@ -146,6 +146,9 @@ type Options struct {
 
 	// Connections serves /connections. Nil: there are no such paths.
 	Connections Connections
+	// Feeds serves GET /endings, and notes what POST /consume grants. Nil: there is no
+	// such path.
+	Feeds Feeds
 	// Drain serves POST /drain. It closes all WebSockets after a delay, and returns
 	// when they are closed. Nil: there is no such path.
 	Drain Drain

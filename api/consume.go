@@ -61,6 +61,11 @@ func (s *Server) consume(w http.ResponseWriter, r *http.Request, by keyholder) e
 	if err != nil {
 		return inactive(w, r, err, consumed{})
 	}
+	if s.o.Feeds != nil {
+		if err := s.o.Feeds.Granted(r.Context(), by.name, grant, c.clientIP); err != nil {
+			return err
+		}
+	}
 	note := accesslog.NoteOf(r.Context())
 	note.Issuer, note.Subject = grant.Identity.Issuer, grant.Identity.Subject
 	done(r, "redeemed")

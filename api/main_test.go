@@ -102,7 +102,10 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 	unlimited := gate.NewRateLimiter(0, 0)
 	o.Gate.AddressLimit, o.SubjectLimit, o.KeyLimit = unlimited, unlimited, unlimited
 	var err error
-	if h.live, err = live.New(live.Options{}); err != nil {
+	if h.live, err = live.New(live.Options{Now: noon}); err != nil {
+		tb.Fatal(err)
+	}
+	if o.Feeds, err = live.NewFeeds(h.live, live.FeedOptions{}); err != nil {
 		tb.Fatal(err)
 	}
 	o.Connections = h.live

@@ -10,6 +10,7 @@ import (
 
 	"wsticket/gate"
 	"wsticket/internal/accesslog"
+	"wsticket/live"
 	"wsticket/ticket"
 )
 
@@ -112,9 +113,18 @@ var refusals = slices.Concat(gate.Table{
 	{Err: errSessionOrigin, Refusal: gate.NewRefusal(codeOrigin)},
 	{Err: errSessionType, Refusal: gate.NewRefusal(codeOrigin)},
 
+	{Err: live.ErrCursor, Refusal: gone()},
+	{Err: live.ErrFeeds, Refusal: gate.NewRefusal("rate_limited").After(time.Second)},
 	{Err: errNotReady, Refusal: gate.NewRefusal(codeUnavailable).After(time.Second)},
 	{Err: errPanic, Refusal: gate.NewRefusal(codeInternal)},
 }, gate.Refusals())
+
+// gone is for a cursor that does not help: the client begins without one.
+func gone() gate.Refusal {
+	r := gate.NewRefusal("not_found")
+	r.Status, r.Title = http.StatusGone, "The cursor is not of this feed, or too old: begin without one"
+	return r
+}
 
 // refuse answers err and notes it for the access log. It logs faults of the
 // service.

@@ -64,6 +64,9 @@ func (s *Server) internalRouter() http.Handler {
 		s.route(r, http.MethodGet, "/connections", s.keyedQuery(scopeRead, s.connections))
 		s.route(r, http.MethodDelete, "/connections/{id}", s.keyed(scopeRevoke, s.disconnect))
 	}
+	if s.o.Feeds != nil {
+		s.route(r, http.MethodGet, "/endings", s.endings)
+	}
 	if s.o.Drain != nil {
 		s.route(r, http.MethodPost, "/drain", s.drain)
 	}

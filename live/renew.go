@@ -71,7 +71,20 @@ func (r *Registry) renewHere(ctx context.Context, id ticket.ID, who ticket.Ident
 	if errors.Is(err, ticket.ErrBearerRevoked) {
 		c.End(endingOf(err))
 	}
+	if err == nil {
+		c.renewed(grant)
+	}
 	return grant.ConnectionExpiresAt, err
+}
+
+// renewed tells an Ender that others have to hear of a renewal.
+func (c *Connection) renewed(g ticket.Grant) {
+	c.mu.Lock()
+	e, ok := c.ender.(renewedEnder)
+	c.mu.Unlock()
+	if ok {
+		e.Renewed(g)
+	}
 }
 
 // endingOf returns how the revocation ends connections that [Registry.Check] has found.

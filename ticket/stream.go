@@ -19,6 +19,18 @@ type Stream interface {
 	Read(ctx context.Context, after Position) (Batch, error)
 }
 
+// FeedStream is the [Stream] of one caller of /consume.
+type FeedStream interface {
+	Stream
+	// Exists reports whether there is an entry. The error wraps [ErrUnavailable].
+	Exists(ctx context.Context) (bool, error)
+}
+
+// FeedStore has a FeedStream for each name. The names reveal nothing.
+type FeedStore interface {
+	Feed(name string) FeedStream
+}
+
 // Position is a place in a [Stream]. The zero value is its beginning.
 type Position struct {
 	// Epoch names the history that the rest is a place in: the replication identity of a Redis.

@@ -33,6 +33,28 @@ const (
 // trimmed, by its age and never by the number of entries: otherwise many new ones could
 // push out what is still needed. A Redis that is full is [ticket.ErrFull].
 func (s *Store) Append(ctx context.Context, entry []byte) (ticket.Position, error) {
+	return s.revocations().Append(ctx, entry)
+}
+
+// Read implements [ticket.Stream]. The replication identity of the server is the epoch:
+// it changes with each failover and restart, after which entries may be missing.
+func (s *Store) Read(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
+	return s.revocations().Read(ctx, after)
+}
+
+func (s *Store) revocations() namedStream {
+	return namedStream{s, s.prefix + streamKey, s.prefix + headKey}
+}
+
+// namedStream is one of the streams of a store.
+type namedStream struct {
+	*Store
+
+	key, head string
+}
+
+// Append implements [ticket.Stream]: see [Store.Append].
+func (s namedStream) Append(ctx context.Context, entry []byte) (ticket.Position, error) {
 	r, epoch, err := s.runStream(ctx, s.scripts.append, entry, s.streamRetention.Milliseconds())
 	if outage, ok := errors.AsType[*OutageError](err); ok && outage.kind == OutageMemory {
 		return ticket.Position{}, fmt.Errorf("append: %w: %w", ticket.ErrFull, err)
@@ -48,9 +70,8 @@ func (s *Store) Append(ctx context.Context, entry []byte) (ticket.Position, erro
 	return at, nil
 }
 
-// Read implements [ticket.Stream]. The replication identity of the server is the epoch:
-// it changes with each failover and restart, after which entries may be missing.
-func (s *Store) Read(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
+// Read implements [ticket.Stream]: see [Store.Read].
+func (s namedStream) Read(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
 	b, err := s.readNow(ctx, after)
 	if err != nil || len(b.Entries) > 0 || b.Restarted {
 		return b, err
@@ -64,7 +85,7 @@ func (s *Store) Read(ctx context.Context, after ticket.Position) (ticket.Batch, 
 }
 
 // readNow returns what there is, and finds out whether it is all.
-func (s *Store) readNow(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
+func (s namedStream) readNow(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
 	r, epoch, err := s.runStream(ctx, s.scripts.read,
 		after.Epoch, after.Millis, after.Sequence, streamBatch, s.streamRetention.Milliseconds())
 	if err != nil {
@@ -80,13 +101,13 @@ func (s *Store) readNow(ctx context.Context, after ticket.Position) (ticket.Batc
 // awaitEntry waits for an entry after a position, and reports whether one came. It
 // returns as soon as ctx ends. The command, which nothing can interrupt, ends by itself
 // then, or when the store is closed.
-func (s *Store) awaitEntry(ctx context.Context, after ticket.Position) (bool, error) {
+func (s namedStream) awaitEntry(ctx context.Context, after ticket.Position) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, streamBlock+s.timeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
 		done <- s.client.XRead(limited, &redis.XReadArgs{
-			Streams: []string{s.prefix + streamKey, positionID(after)}, Count: 1, Block: streamBlock,
+			Streams: []string{s.key, positionID(after)}, Count: 1, Block: streamBlock,
 		}).Err()
 	}()
 	var err error
@@ -105,14 +126,13 @@ func (s *Store) awaitEntry(ctx context.Context, after ticket.Position) (bool, er
 }
 
 // runStream runs a script on the stream, and returns its reply and the epoch.
-func (s *Store) runStream(ctx context.Context, sc guardedScript, args ...any) (reply any, epoch string, err error) {
+func (s namedStream) runStream(ctx context.Context, sc guardedScript, args ...any) (reply any, epoch string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", s.translate(ctx, err)
 	}
-	key := s.prefix + streamKey
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	found, err := s.runStreamScript(limited, key, sc, args)
+	found, err := s.runStreamScript(limited, sc, args)
 	if err == nil {
 		list, _ := found.([]any)
 		if len(list) == 2 {
@@ -121,12 +141,12 @@ func (s *Store) runStream(ctx context.Context, sc guardedScript, args ...any) (r
 		}
 		err = &OutageError{kind: OutageOther}
 	}
-	s.learnFromError(limited, key, err)
+	s.learnFromError(limited, s.key, err)
 	return nil, "", s.translate(ctx, err)
 }
 
-func (s *Store) runStreamScript(ctx context.Context, key string, sc guardedScript, args []any) (any, error) {
-	fenced, err := s.isFenced(ctx, key)
+func (s namedStream) runStreamScript(ctx context.Context, sc guardedScript, args []any) (any, error) {
+	fenced, err := s.isFenced(ctx, s.key)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +154,7 @@ func (s *Store) runStreamScript(ctx context.Context, key string, sc guardedScrip
 	if fenced {
 		chosen = sc.fenced
 	}
-	all := append([]any{"evalsha", chosen.digest, 2, key, s.prefix + headKey}, args...)
+	all := append([]any{"evalsha", chosen.digest, 2, s.key, s.head}, args...)
 	cmd := onceReply{redis.NewCmd(ctx, all...)}
 	err = s.client.Process(ctx, cmd)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {

@@ -30,10 +30,16 @@ func (s *Service) buildLive() error {
 		options.Peers, options.Leases = redis.Peers(), redis.Leases()
 	}
 	var err error
-	if s.live, err = live.New(options); err == nil {
-		s.metrics.Revocations(s.live.RevocationStats)
-		s.metrics.Places(s.live.PlaceStats)
+	if s.live, err = live.New(options); err != nil {
+		return err
 	}
+	s.metrics.Revocations(s.live.RevocationStats)
+	s.metrics.Places(s.live.PlaceStats)
+	feeds := live.FeedOptions{SealKeys: s.sealKeys}
+	if redis, ok := s.store.(*redisstore.Store); ok {
+		feeds.Store = redis.Feeds()
+	}
+	s.feeds, err = live.NewFeeds(s.live, feeds)
 	return err
 }
 

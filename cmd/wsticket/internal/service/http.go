@@ -72,6 +72,7 @@ func (s *Service) apiOptions() api.Options {
 	}
 	if s.live != nil {
 		options.Renewer = s.live
+		options.Feeds = s.feeds
 		options.Connections, options.Drain = s.live, s.drainOnRequest
 	}
 	if s.forwarder != nil {

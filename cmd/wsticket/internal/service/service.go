@@ -63,6 +63,7 @@ type Service struct {
 	tickets    *ticket.Service
 	gate       *gate.Gate
 	live       *live.Registry
+	feeds      *live.Feeds
 	sockets    *ws.Handler
 	api        *api.Server
 	draining   atomic.Bool
