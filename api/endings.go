@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -126,12 +127,12 @@ func (f *feedWriter) write(events []live.FeedEvent, cursor string) error {
 		if err != nil {
 			return fmt.Errorf("encode an event: %w", err)
 		}
-		if _, err := fmt.Fprintf(f.w, "event: %s\ndata: %s\n%s\n", name, text, id); err != nil {
+		if _, err := io.WriteString(f.w, "event: "+name+"\ndata: "+string(text)+"\n"+id+"\n"); err != nil {
 			return fmt.Errorf("write an event: %w", err)
 		}
 	}
 	if len(events) == 0 {
-		if _, err := fmt.Fprintf(f.w, ": alive\nid: %s\n\n", cursor); err != nil {
+		if _, err := io.WriteString(f.w, ": alive\nid: "+cursor+"\n\n"); err != nil {
 			return fmt.Errorf("write a heartbeat: %w", err)
 		}
 	}

@@ -31,7 +31,7 @@ func (h *house) openFeed(t *testing.T, url, key, since string) *feedReader {
 	}
 	r.Host = host
 	r.Header.Set("Authorization", "Bearer "+key)
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := new(http.Client).Do(r) // ctx bounds it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -195,7 +195,7 @@ func (f *Feeds) parseCursor(c *feedCaller, since string) (ticket.Position, error
 	if err != nil || json.Unmarshal(text, &at) != nil || at.Caller != c.name {
 		return ticket.Position{}, ErrCursor
 	}
-	if at.At.Millis < uint64(max(0, f.r.o.Now().Add(-feedKept).UnixMilli())) { //nolint:gosec // G115: not negative
+	if at.At.Millis < uint64(max(0, f.r.o.Now().Add(-feedKept).UnixMilli())) {
 		return ticket.Position{}, ErrCursor
 	}
 	return at.At, nil

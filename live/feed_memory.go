@@ -47,12 +47,12 @@ func (m *memoryFeed) Append(_ context.Context, entry []byte) (ticket.Position, e
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	oldest := uint64(max(0, now.Add(-feedKept-feedMark).UnixMilli())) //nolint:gosec // G115: not negative
+	oldest := uint64(max(0, now.Add(-feedKept-feedMark).UnixMilli()))
 	for len(m.entries) > 0 && (len(m.entries) >= maxFeedEntries || m.entries[0].at.Millis < oldest) {
 		m.entries[0].data = nil
 		m.entries, m.dropped = m.entries[1:], m.dropped+1
 	}
-	at := ticket.Position{Epoch: m.epoch, Millis: uint64(max(0, now.UnixMilli())), Sequence: m.dropped + uint64(len(m.entries)) + 1} //nolint:gosec // G115: not negative
+	at := ticket.Position{Epoch: m.epoch, Millis: uint64(max(0, now.UnixMilli())), Sequence: m.dropped + uint64(len(m.entries)) + 1}
 	m.entries = append(m.entries, memoryEntry{at, entry})
 	close(m.grown)
 	m.grown = make(chan struct{})

@@ -95,7 +95,7 @@ func admit(t *testing.T, g *remote.Guard) (context.Context, func()) {
 	return g.Context(t.Context(), grant.ID)
 }
 
-func wantCause(t *testing.T, rule string, ctx context.Context, want ticket.Ending) { //nolint:revive // the rule is first everywhere
+func wantCause(t *testing.T, rule string, ctx context.Context, want ticket.Ending) {
 	t.Helper()
 	<-ctx.Done()
 	ended, ok := errors.AsType[*remote.EndedError](context.Cause(ctx))
