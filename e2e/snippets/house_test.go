@@ -43,7 +43,7 @@ func newHouse(t *testing.T, more ...string) house {
 	digest := sha256.Sum256([]byte(backendKey))
 	h := house{addresses: serve(t, program, append([]string{
 		"--set", "issuers=[{issuer: \"https://id.example.com\", audience: [ws], algorithms: [ES256], public_key_file: " + public + "}]",
-		"--set", "internal.api_keys=[{name: chat, sha256: \"" + hex.EncodeToString(digest[:]) + "\", scopes: [consume]}]",
+		"--set", "internal.api_keys=[{name: chat, sha256: \"" + hex.EncodeToString(digest[:]) + "\", scopes: [consume, revoke]}]",
 		"--set", "origins=" + page, "--set", "ticket.ttl=60s", "--set", "ticket.retry_window=10s", "--set", "limits.per_address=0",
 	}, more...)...)}
 	out, err := exec.CommandContext(t.Context(), program, "token", "--sub", "alice", "--key", private,
