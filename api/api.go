@@ -124,7 +124,10 @@ type Options struct {
 	// Logouts serves POST /backchannel-logout on the public router. It needs Revoker
 	// and Once. Nil: there is no such path.
 	Logouts LogoutVerifier
-	// Once remembers logout tokens, each of which counts once.
+	// SecurityEvents serves POST /security-events on the public router. It needs
+	// Revoker and Once. Nil: there is no such path.
+	SecurityEvents SecurityEventVerifier
+	// Once remembers logout tokens and security events, each of which counts once.
 	Once ticket.Once
 	// Keys are the API keys of the internal router. Nil: there are none. A
 	// client certificate that the listener has verified counts as a key with
@@ -194,6 +197,7 @@ func New(o Options) (*Server, error) {
 	faults.Check(o.Gate == nil || o.Gate.HasHosts(), "Gate", "must have hosts")
 	faults.Check(o.Introspector != nil, "Introspector", "required")
 	faults.Check(o.Logouts == nil || o.Once != nil && o.Revoker != nil, "Logouts", "needs Once and Revoker")
+	faults.Check(o.SecurityEvents == nil || o.Once != nil && o.Revoker != nil, "SecurityEvents", "needs Once and Revoker")
 	for _, name := range o.ClientNames {
 		faults.Check(printable.IsName(name), "ClientNames", "must be names as a certificate has them (got %q)", name)
 	}

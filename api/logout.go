@@ -77,16 +77,7 @@ func isLogoutFault(err error) bool {
 // acceptLogout does what a logout request asks for. Cheap checks come first: the limit
 // before the signature.
 func (s *Server) acceptLogout(w http.ResponseWriter, r *http.Request) error {
-	client := clientip.From(r.Context())
-	ctx := requestContext(r, client)
-	refused := func(action ticket.Action, err error) error {
-		s.o.Gate.Refused(ctx, ticket.Event{Action: action, Presentation: ticket.Presentation{ClientIP: client}}, err)
-		return err
-	}
-	if err := s.o.Gate.LimitAddress(client); err != nil {
-		return refused("", err)
-	}
-	data, err := readBodyUpTo(w, r, typeForm, maxLogoutBody)
+	data, ctx, err := s.readPushed(w, r, typeForm)
 	if err != nil {
 		return err
 	}
@@ -96,32 +87,61 @@ func (s *Server) acceptLogout(w http.ResponseWriter, r *http.Request) error {
 	}
 	token, err := s.o.Logouts.Logout(ctx, text)
 	if err != nil {
-		return refused(ticket.ActionAuthenticate, err)
+		s.refusedPush(ctx, ticket.ActionAuthenticate, err)
+		return err
 	}
 	note := accesslog.NoteOf(ctx)
 	note.Issuer, note.Subject = token.Who.Issuer, token.Who.Subject
 	return s.logOut(ctx, r, token)
 }
 
+// readPushed reads the body of a request that an issuer sends, after the limit of its
+// address. The context has what the request is known by.
+func (s *Server) readPushed(w http.ResponseWriter, r *http.Request, kind string) ([]byte, context.Context, error) {
+	client := clientip.From(r.Context())
+	ctx := requestContext(r, client)
+	if err := s.o.Gate.LimitAddress(client); err != nil {
+		s.refusedPush(ctx, "", err)
+		return nil, ctx, err
+	}
+	data, err := readBodyUpTo(w, r, kind, maxLogoutBody)
+	return data, ctx, err
+}
+
+// refusedPush reports a refused request of an issuer.
+func (s *Server) refusedPush(ctx context.Context, action ticket.Action, err error) {
+	s.o.Gate.Refused(ctx, ticket.Event{Action: action, Presentation: ticket.Presentation{ClientIP: clientip.From(ctx)}}, err)
+}
+
 // logOut revokes what a verified token names, which it may do once.
 func (s *Server) logOut(ctx context.Context, r *http.Request, token ticket.Logout) error {
 	name := "logout " + token.Who.Issuer + " " + token.TokenID
-	first, err := s.o.Once.First(ctx, name, token.UsableUntil.Sub(s.o.Now())+logoutSkew)
-	switch {
-	case err == nil && !first:
-		return errLogoutReplayed
-	case err == nil:
+	first, err := s.once(ctx, name, token.UsableUntil, func() error {
 		done(r, s.logoutOutcome(token.Who))
-		err = s.revokeLoggedOut(ctx, token)
+		return s.revokeVerified(ctx, ticket.Revocation{
+			Selector: token.Who, Before: token.IssuedAt, Action: ticket.RevokeEnd, Source: "backchannel_logout",
+		})
+	})
+	if err == nil && !first {
+		return errLogoutReplayed
+	}
+	return err
+}
+
+// once does what a token asks for if it is the first of its name, and reports whether
+// it was. If that fails the token is forgotten: the issuer may send it again.
+func (s *Server) once(ctx context.Context, name string, usableUntil time.Time, do func() error) (bool, error) {
+	first, err := s.o.Once.First(ctx, name, usableUntil.Sub(s.o.Now())+logoutSkew)
+	if err == nil && first {
+		err = do()
 	}
 	if err != nil {
-		// The issuer may send the same token again, with a context of its own: that
-		// of this request may be over.
+		// With a context of its own: that of this request may be over.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 		defer cancel()
-		return errors.Join(err, s.o.Once.Forget(ctx, name))
+		err = errors.Join(err, s.o.Once.Forget(ctx, name))
 	}
-	return nil
+	return first, err
 }
 
 func (s *Server) logoutOutcome(who ticket.Selector) string {
@@ -131,17 +151,16 @@ func (s *Server) logoutOutcome(who ticket.Selector) string {
 	return OutcomeUnmatched
 }
 
-// revokeLoggedOut ends the connections of a user or a session, voids their tickets, and
-// refuses bearers that are not newer than the logout.
-func (s *Server) revokeLoggedOut(ctx context.Context, token ticket.Logout) error {
-	v := ticket.Revocation{Selector: token.Who, Before: token.IssuedAt, Action: ticket.RevokeEnd, Source: "backchannel_logout"}
+// revokeVerified revokes what a verified token of an issuer names. Bearers that are not
+// newer than its time are refused.
+func (s *Server) revokeVerified(ctx context.Context, v ticket.Revocation) error {
 	prepared, err := s.o.Revoker.Prepare(v)
 	if err != nil {
 		v.Before = time.Time{}
 		if _, other := s.o.Revoker.Prepare(v); other == nil {
-			return nil // older than any bearer that is alive: all are logged out
+			return nil // older than any bearer that is alive: all are over
 		}
-		return fmt.Errorf("logout: %w", err)
+		return fmt.Errorf("%s: %w", v.Source, err)
 	}
 	return s.o.Revoker.Revoke(ctx, prepared)
 }

@@ -221,7 +221,7 @@ func TestLogoutWithoutKeys(t *testing.T) {
 // Without an issuer that sends logout tokens there is no such path.
 func TestLogoutIsOffByDefault(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(p *parts) { p.Logouts, p.Once = nil, nil })
+	h := newHouse(t, func(p *parts) { p.Logouts, p.SecurityEvents, p.Once = nil, nil, nil })
 	expect(t, "no path", h.logOut(t, logoutForm("alice-0")), 404, "not_found")
 	o := new(house).build(t, func(p *parts) { p.Once = nil })
 	if _, err := api.New(o); err == nil || !strings.Contains(err.Error(), "Logouts: needs Once") {

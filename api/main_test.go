@@ -110,6 +110,7 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 	}
 	o.Connections = h.live
 	o.Logouts = logouts(func(string) (ticket.Logout, error) { return ticket.Logout{}, ticket.ErrInvalidBearer })
+	o.SecurityEvents = events(func(string) (ticket.SecurityEvent, error) { return ticket.SecurityEvent{}, ticket.ErrInvalidBearer })
 	once, err := memstore.New(memstore.Options{Now: noon})
 	if err != nil {
 		tb.Fatal(err)

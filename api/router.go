@@ -29,6 +29,9 @@ func (s *Server) publicRouter() http.Handler {
 	if s.o.Logouts != nil {
 		s.route(r, http.MethodPost, logoutPath, bounded(s.logout))
 	}
+	if s.o.SecurityEvents != nil {
+		s.route(r, http.MethodPost, securityEventsPath, bounded(s.securityEvent))
+	}
 	if s.o.WebSocket != nil {
 		s.mountSockets(r)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // ownSegments begin the paths of other endpoints on the public router.
-var ownSegments = []string{strings.TrimPrefix(ticketPath, "/"), "connections", "backchannel-logout"}
+var ownSegments = []string{strings.TrimPrefix(ticketPath, "/"), "connections", "backchannel-logout", "security-events"}
 
 // checkSocketPaths reports what is wrong with WSPaths.
 func (o TicketOptions) checkSocketPaths() error {

@@ -24,6 +24,7 @@ type issuer struct {
 	leeway      time.Duration
 	claims      []string
 	logout      LogoutOptions
+	events      EventOptions
 	keys        keySource
 	// field is its place in the Options, and source that of its keys.
 	field, source string

@@ -19,7 +19,7 @@ const plainType = "JWT"
 // can be configured to have them taken for bearers.
 var otherTypes = []string{
 	LogoutTokenType,           // OpenID Connect Back-Channel Logout 1.0, 2.4
-	"secevent+jwt",            // RFC 8417 2.3
+	SecurityEventType,         // RFC 8417 2.3
 	"dpop+jwt",                // RFC 9449 4.2
 	"oauth-authz-req+jwt",     // RFC 9101 10.8
 	"token-introspection+jwt", // RFC 9701 5

@@ -107,15 +107,10 @@ func (i *issuer) logoutIn(c claims, now time.Time) (ticket.Logout, error) {
 	if err := c.checkLogoutEvent(); err != nil {
 		return ticket.Logout{}, err
 	}
-	audience, err := c.texts("aud")
-	if err != nil {
+	if err := c.checkAud(i.logout.ClientIDs); err != nil {
 		return ticket.Logout{}, err
 	}
-	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(i.logout.ClientIDs, a) }) {
-		return ticket.Logout{}, ticket.WithAttrs(refusedAudience, slog.String("claim", "aud"),
-			slog.String("audience", strings.Join(audience, " ")), ticket.Expected(i.logout.ClientIDs...))
-	}
-	out := ticket.Logout{}
+	out, err := ticket.Logout{}, error(nil)
 	if out.IssuedAt, err = i.logoutDate(c, now); err != nil {
 		return ticket.Logout{}, err
 	}
@@ -125,6 +120,17 @@ func (i *issuer) logoutIn(c claims, now time.Time) (ticket.Logout, error) {
 	out.UsableUntil = out.IssuedAt.Add(LogoutWindow)
 	out.Who, err = i.logoutSelector(c)
 	return out, err
+}
+
+// checkAud requires that the aud of a logout token or security event holds one of the
+// accepted, byte for byte.
+func (c claims) checkAud(accepted []string) error {
+	audience, err := c.texts("aud")
+	if err != nil || slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(accepted, a) }) {
+		return err
+	}
+	return ticket.WithAttrs(refusedAudience, slog.String("claim", "aud"),
+		slog.String("audience", strings.Join(audience, " ")), ticket.Expected(accepted...))
 }
 
 // checkLogoutEvent requires the claim events of a logout token, and refuses a nonce,
@@ -143,20 +149,27 @@ func (c claims) checkLogoutEvent() error {
 // logoutDate returns the iat, which must be within [LogoutWindow]. Some providers send
 // no exp; one that is there counts.
 func (i *issuer) logoutDate(c claims, now time.Time) (time.Time, error) {
-	iat, err := c.required("iat")
+	iat, err := i.recent(c, now, LogoutWindow)
 	if err != nil {
 		return time.Time{}, err
 	}
 	exp, present, err := c.date("exp")
+	if err == nil && present && !now.Before(exp) {
+		err = ticket.WithAttrs(refusedExpired, slog.String("claim", "exp"), slog.Time("exp", exp))
+	}
+	return iat, err
+}
+
+// recent returns the iat of a token, which must be within window and not in the future.
+func (i *issuer) recent(c claims, now time.Time, window time.Duration) (time.Time, error) {
+	iat, err := c.required("iat")
 	switch {
 	case err != nil:
 		return time.Time{}, err
 	case iat.After(now.Add(i.leeway)):
 		return time.Time{}, ticket.WithAttrs(refusedNotYetValid, slog.String("claim", "iat"), slog.Time("iat", iat))
-	case now.Sub(iat) >= LogoutWindow:
-		return time.Time{}, ticket.WithAttrs(refusedExpired, slog.String("claim", "iat"), slog.Time("iat", iat), ticket.Expected("at most "+LogoutWindow.String()+" ago"))
-	case present && !now.Before(exp):
-		return time.Time{}, ticket.WithAttrs(refusedExpired, slog.String("claim", "exp"), slog.Time("exp", exp))
+	case now.Sub(iat) >= window:
+		return time.Time{}, ticket.WithAttrs(refusedExpired, slog.String("claim", "iat"), slog.Time("iat", iat), ticket.Expected("at most "+window.String()+" ago"))
 	}
 	return iat, nil
 }

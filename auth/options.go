@@ -95,6 +95,8 @@ type IssuerOptions struct {
 	Claims []string
 	// Logout says which logout tokens of the issuer are accepted.
 	Logout LogoutOptions
+	// Events says which security events of the issuer are accepted.
+	Events EventOptions
 	// InsecureAllowPrivateNetwork lets keys come over http, and from loopback
 	// and private addresses. Link-local addresses stay refused.
 	InsecureAllowPrivateNetwork bool
@@ -153,6 +155,7 @@ func (o IssuerOptions) withDefaults() IssuerOptions {
 	o.Type, o.ClaimNames = shortType(o.Type), o.ClaimNames.withDefaults()
 	o.Logout.Match = cmp.Or(o.Logout.Match, MatchSessionOrSubject)
 	o.Logout.ClientIDs = slices.Clone(o.Logout.ClientIDs)
+	o.Events.Audience = slices.Clone(o.Events.Audience)
 	if o.MaxLifetime == 0 {
 		o.MaxLifetime = DefaultMaxLifetime
 	}

@@ -90,7 +90,7 @@ func (v *Verifier) newIssuer(f *ticket.OptionErrors, field string, o Options, op
 		name: options.Issuer, audience: slices.Clone(options.Audience), typ: options.Type, names: options.ClaimNames,
 		profile:     options.Profile,
 		maxLifetime: options.MaxLifetime, leeway: options.Leeway, claims: slices.Clone(options.Claims),
-		logout: options.Logout, field: field,
+		logout: options.Logout, events: options.Events, field: field,
 	}
 	sources := options.sources()
 	if len(sources) != 1 {

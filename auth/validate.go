@@ -46,6 +46,7 @@ func (o IssuerOptions) validate(f *ticket.OptionErrors, field string) {
 		"must be %s..%s (got %s)", minKeysAge, maxKeysAge, o.JWKSMaxAge)
 	f.Check(!slices.Contains(o.Claims, ""), field+".Claims", "must not contain an empty name")
 	o.Logout.validate(f, field+".Logout", o.ClaimNames)
+	o.Events.validate(f, field+".Events", o.ClaimNames)
 	o.validateAlgorithms(f, field+".Algorithms")
 	o.validateSource(f, field)
 }

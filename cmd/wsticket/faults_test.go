@@ -147,6 +147,8 @@ func faultyConfigurations() []faulty {
 		one("a session likewise", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, claim_names: {session: jti}}]", "issuers[0].claim_names.session"),
 		one("a logout client without a name", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, logout: {client_ids: [\"\"]}}]", "issuers[0].logout.client_ids"),
 		one("a way to match logouts that is none", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, logout: {client_ids: [web], match: jti}}]", "issuers[0].logout.match"),
+		one("an audience of events without a name", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, events: {audience: [\"\"]}}]", "issuers[0].events.audience"),
+		one("events of users by another name", "issuers: [{issuer: a, audience: [b], public_key_file: KEY, claim_names: {subject: oid}, events: {audience: [x]}}]", "issuers[0].events.audience"),
 		one("keys over http", "issuers: [{issuer: a, audience: [b], jwks_url: \"http://a/keys\"}]", "issuers[0].jwks_url"),
 		one("a key file that is not there", "issuers: [{issuer: a, audience: [b], public_key_file: /gone}]", "issuers[0].public_key_file"),
 		one("a key file that is none", "issuers: [{issuer: a, audience: [b], public_key_file: FILE}]", "issuers[0].public_key_file"),

@@ -143,6 +143,7 @@ type Issuer struct {
 	Leeway         time.Duration `yaml:"leeway" help:"How far the clock of the issuer may be ahead, 0s to 30s, for iat and nbf. There is none for exp."`
 	Claims         []string      `yaml:"claims" help:"Claims that become part of the identity."`
 	Logout         Logout        `yaml:"logout"`
+	Events         Events        `yaml:"events"`
 	Insecure       bool          `yaml:"insecure_allow_private_network" help:"Allow keys over http, and from loopback or private addresses."`
 }
 
@@ -156,6 +157,12 @@ type Logout struct {
 	ClientIDs []string `yaml:"client_ids" help:"Clients that users sign in with: the aud of a logout token contains one of them. It is not the audience of access tokens. Empty: no logout tokens. See docs/protocol.md."`
 	Match     string   `yaml:"match" help:"What a logout token ends. sid: the session of its sid. sub: all sessions of its sub. sid_or_sub: the session of its sid, and all sessions of its sub if it has no sid. Use sub where access tokens have no sid."`
 	AnyType   bool     `yaml:"any_type" help:"Accept logout tokens with the typ JWT or none, too, instead of logout+jwt alone."`
+}
+
+// Events is which security events of an issuer are accepted, at /security-events.
+type Events struct {
+	Audience      []string `yaml:"audience" help:"Accepted values of the aud claim of security events, as it was agreed with the provider for this receiver. Empty: no security events. See docs/protocol.md."`
+	OpaqueSession bool     `yaml:"opaque_session" help:"The opaque id of a session in a security event is the sid of access tokens. Where it is not set, an event about a session of a user is about all sessions of the user."`
 }
 
 // ClaimNames are the names of claims that not every provider calls the same.

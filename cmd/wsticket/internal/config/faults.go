@@ -171,6 +171,7 @@ var fieldKeys = map[string]string{
 	"auth.Issuers[].Claims":              "issuers[].claims",
 	"auth.Issuers[].Logout.ClientIDs":    "issuers[].logout.client_ids",
 	"auth.Issuers[].Logout.Match":        "issuers[].logout.match",
+	"auth.Issuers[].Events.Audience":     "issuers[].events.audience",
 
 	"auth.Cookie":         "session.cookie",
 	"auth.LookupURL":      "session.lookup_url",

@@ -16,7 +16,7 @@ func (i Issuer) Options() auth.IssuerOptions {
 		JWKSURL: i.JWKSURL, Discovery: i.Discovery, JWKSMaxAge: i.JWKSMaxAge,
 		PublicKeyFile: i.PublicKeyFile, HMACSecretFile: i.HMACSecretFile,
 		Type: i.Type, ClaimNames: auth.ClaimNames(i.ClaimNames), MaxLifetime: i.MaxLifetime, Leeway: cmp.Or(i.Leeway, auth.NoLeeway),
-		Claims: i.Claims, Logout: auth.LogoutOptions(i.Logout), InsecureAllowPrivateNetwork: i.Insecure,
+		Claims: i.Claims, Logout: auth.LogoutOptions(i.Logout), Events: auth.EventOptions(i.Events), InsecureAllowPrivateNetwork: i.Insecure,
 	}
 }
 
@@ -31,6 +31,11 @@ func (i Issuer) withProfile() Issuer {
 // TakesLogouts reports whether logout tokens of an issuer are accepted.
 func (c Config) TakesLogouts() bool {
 	return slices.ContainsFunc(c.Issuers, func(i Issuer) bool { return len(i.Logout.ClientIDs) > 0 })
+}
+
+// TakesEvents reports whether security events of an issuer are accepted.
+func (c Config) TakesEvents() bool {
+	return slices.ContainsFunc(c.Issuers, func(i Issuer) bool { return len(i.Events.Audience) > 0 })
 }
 
 // Presets says for each issuer with a profile what that sets and checks, in one

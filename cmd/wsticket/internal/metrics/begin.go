@@ -40,6 +40,9 @@ func (m *Metrics) begin() {
 	for _, outcome := range []string{api.OutcomeLoggedOut, api.OutcomeUnmatched, "refused", "error"} {
 		m.logouts.WithLabelValues(outcome)
 	}
+	for _, outcome := range []string{api.OutcomeMatched, api.OutcomeUnmatched, api.OutcomeRepeated, api.OutcomeVerification, api.OutcomeUnknown, "refused", "error"} {
+		m.secEvents.WithLabelValues(outcome)
+	}
 	for _, h := range handshakesToWatch {
 		m.handshakes.WithLabelValues(h.door, h.outcome, h.reason)
 	}

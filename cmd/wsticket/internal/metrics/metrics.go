@@ -34,6 +34,7 @@ type Metrics struct {
 	tripwires  *prometheus.CounterVec
 	rechecks   *prometheus.CounterVec
 	logouts    *prometheus.CounterVec
+	secEvents  *prometheus.CounterVec
 }
 
 // New returns Metrics of a program of that version, whose WebSocket has these
@@ -57,6 +58,7 @@ func New(version string, sockets []string) *Metrics {
 	m.tripwires = m.counter("tripwires_total", "Replays of tickets whose connections are live, by outcome: reported, ended, or dropped because too many came at once.", "outcome")
 	m.rechecks = m.counter("session_rechecks_total", "Connections whose session was looked at again, by outcome: kept, over, or unavailable.", "outcome")
 	m.logouts = m.counter("logout_tokens_total", "Requests to /backchannel-logout by outcome: logged_out, unmatched (no connection of this process was of that session or user), refused or error.", "outcome")
+	m.secEvents = m.counter("security_events_total", "Requests to /security-events by outcome: matched, unmatched (no connection of this process was of that session or user), repeated, verification, unknown, refused or error.", "outcome")
 	m.lasted = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "wsticket_connection_duration_seconds",
 		Help: "How long closed WebSockets were open, by who ended them: client, upstream or relay.",
@@ -125,15 +127,21 @@ func (m *Metrics) action(e *ticket.Event) {
 	}
 }
 
-// logoutRoute is where issuers send logout tokens.
-const logoutRoute = "/backchannel-logout"
+// Where issuers send logout tokens and security events.
+const (
+	logoutRoute = "/backchannel-logout"
+	eventsRoute = "/security-events"
+)
 
 // request counts an answer, and also a handshake if the request was one: at a
 // path of the WebSocket, or at an endpoint of forward auth.
 func (m *Metrics) request(e *ticket.Event) {
 	m.requests.WithLabelValues(e.HTTP.Route, e.HTTP.Method, strconv.Itoa(e.HTTP.Status), e.Reason).Inc()
-	if e.HTTP.Route == logoutRoute && e.HTTP.Method == http.MethodPost {
+	switch post := e.HTTP.Method == http.MethodPost; {
+	case post && e.HTTP.Route == logoutRoute:
 		m.logouts.WithLabelValues(e.Outcome).Inc()
+	case post && e.HTTP.Route == eventsRoute:
+		m.secEvents.WithLabelValues(e.Outcome).Inc()
 	}
 	if slices.Contains(m.sockets, e.HTTP.Route) || strings.HasPrefix(e.HTTP.Route, "/auth/") {
 		m.handshake(e)

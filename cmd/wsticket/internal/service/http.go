@@ -67,6 +67,9 @@ func (s *Service) apiOptions() api.Options {
 	if s.live != nil && s.verifier != nil && s.store != nil && s.cfg.TakesLogouts() {
 		options.Logouts, options.Once = s.verifier, s.store
 	}
+	if s.live != nil && s.verifier != nil && s.store != nil && s.cfg.TakesEvents() {
+		options.SecurityEvents, options.Once = s.verifier, s.store
+	}
 	if s.tickets != nil {
 		options.Issuer, options.Receipts, options.Introspector = s.tickets, s.tickets, s.tickets
 	}
