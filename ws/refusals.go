@@ -43,7 +43,7 @@ const (
 
 // refusals says how every error of a handshake is answered.
 var refusals = slices.Concat(gate.Table{
-	{Err: errNoHijack, Refusal: gate.NewRefusal("internal")},
+	{Err: errNoHijack, Refusal: gate.NewRefusal(codeInternal)},
 	{Err: errStopping, Refusal: gate.NewRefusal("unavailable").After(time.Second)},
 	{Err: errCrowded, Refusal: gate.NewRefusal("unavailable").After(time.Second)},
 	{Err: errCrowdedAddress, Refusal: gate.NewRefusal("unavailable").After(time.Second)},
@@ -70,8 +70,12 @@ func (h *Handler) refuse(s *handshake, err error) {
 	answer.Write(s.w)
 }
 
-// codeMissing is the problem code of a request without a credential.
-const codeMissing = "missing_credential"
+// The problem codes that this package names: of a request without a credential, and of
+// a fault of ours.
+const (
+	codeMissing  = "missing_credential"
+	codeInternal = "internal"
+)
 
 // settled emits the event of a handshake that was refused after its 101.
 func (h *Handler) settled(s *handshake, id ticket.ID, err error) {

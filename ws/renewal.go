@@ -3,10 +3,12 @@ package ws
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"wsticket/gate"
+	"wsticket/internal/stack"
 	"wsticket/ticket"
 )
 
@@ -60,8 +62,17 @@ func (r *renewals) take(send func(text []byte), text []byte) bool {
 	return true
 }
 
-// renew renews the connection and returns the answer for the client.
-func (r *renewals) renew(token string) []byte {
+// renew renews the connection and returns the answer for the client. It runs in a
+// goroutine of its own, where a panic would end the process.
+func (r *renewals) renew(token string) (answer []byte) {
+	defer func() {
+		// Only the type, as in [Handler.run].
+		if value := recover(); value != nil {
+			r.h.o.Logger.ErrorContext(r.ctx, "renewal panicked", "request_id", ticket.RequestOf(r.ctx).ID,
+				"ticket_id", r.id, "type", fmt.Sprintf("%T", value), "stack", stack.Frames())
+			answer = authFail(codeInternal)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(r.ctx, renewalTimeout)
 	defer cancel()
 	who, err := r.authenticate(ctx, token)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -199,5 +200,34 @@ func TestCloseInPiecesAfterFirstMessage(t *testing.T) {
 		if code, _ := got.readClose(t); code != 1000 {
 			t.Errorf("closed with %d, want 1000", code)
 		}
+	})
+}
+
+// panicking is an Authenticator that panics at the second bearer.
+type panicking struct {
+	gate.Authenticator
+
+	calls *atomic.Int32
+}
+
+// Authenticate implements [gate.Authenticator].
+func (p panicking) Authenticate(ctx context.Context, bearer ticket.Bearer) (ticket.Identity, error) {
+	if p.calls.Add(1) > 1 {
+		panic(bearer.Reveal())
+	}
+	return p.Authenticator.Authenticate(ctx, bearer)
+}
+
+// A panic ends neither the connection nor the process.
+func TestRenewalThatPanics(t *testing.T) {
+	t.Parallel()
+	renewable(t, func(t *testing.T, fixture func(func(*setup)) *fixture) {
+		f := fixture(func(s *setup) { s.gate.Authenticator = panicking{s.gate.Authenticator, new(atomic.Int32)} })
+		got := f.await(t, auth(goodBearer)+auth(goodBearer))
+		got.authenticated(t)
+		if _, text := got.readFrame(t); !strings.Contains(text, `"code":"internal"`) {
+			t.Errorf("got %s, want auth_fail with internal", text)
+		}
+		got.echoes(t, "after a panic")
 	})
 }
