@@ -2,10 +2,13 @@ package testenv
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -46,21 +49,37 @@ func built() string {
 	return cache + "/wsticket/"
 }
 
+// The ports that FreeAddr chooses from are below those that systems give to clients and
+// to servers on port 0 (from 32768 on Linux, from 49152 on macOS). Otherwise one of
+// those could take the port before the caller's server does, and answer in its place.
+const (
+	firstPort = 10_000
+	ports     = 22_000
+	addrTries = 100
+)
+
 // FreeAddr returns a loopback address with a TCP port on which no process listens.
 // Another process may take it before the caller does, so the caller should retry
 // with another address if its server does not start.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
 	var lc net.ListenConfig
-	l, err := lc.Listen(context.WithoutCancel(tb.Context()), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatalf("free address: %v", err)
+	for range addrTries {
+		var random [4]byte
+		_, _ = rand.Read(random[:]) // never fails
+		port := firstPort + binary.BigEndian.Uint32(random[:])%ports
+		l, err := lc.Listen(context.WithoutCancel(tb.Context()), "tcp", "127.0.0.1:"+strconv.FormatUint(uint64(port), 10))
+		if err != nil {
+			continue // it is taken
+		}
+		addr := l.Addr().String()
+		if err := l.Close(); err != nil {
+			tb.Fatalf("free address: %v", err)
+		}
+		return addr
 	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		tb.Fatalf("free address: %v", err)
-	}
-	return addr
+	tb.Fatalf("free address: none of %d ports is free", addrTries)
+	return ""
 }
 
 // NeedPython returns the path of a Python that has the modules: the one of Debian,
