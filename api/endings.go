@@ -137,5 +137,5 @@ func (f *feedWriter) write(events []live.FeedEvent, cursor string) error {
 		}
 	}
 	f.wrote = now
-	return f.control.Flush() //nolint:wrapcheck // nobody reads it
+	return f.control.Flush()
 }

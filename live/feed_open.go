@@ -23,7 +23,7 @@ type FeedEvent struct {
 type Feed struct {
 	feeds  *Feeds
 	caller *feedCaller
-	ctx    context.Context //nolint:containedctx // it is that of the feed, from Open to Close
+	ctx    context.Context // from Open to Close
 	end    context.CancelFunc
 	at     ticket.Position
 	began  bool
