@@ -2,18 +2,22 @@ import type { Message, SocketLike } from "./connect.ts";
 
 type Handler<E> = ((event: E) => void) | null;
 
-/** A close event. */
-export interface CloseEventLike extends Event {
-  readonly code: number;
-  readonly reason: string;
-  readonly wasClean: boolean;
-}
+/** The type of a global class, so that listeners may be written for it, or another one where there is none. */
+type Global<Name extends string, Else> = typeof globalThis extends { [N in Name]: { prototype: infer E } }
+  ? E
+  : Else;
 
-/** A message event. */
-export interface MessageEventLike extends Event {
-  readonly data: unknown;
-  readonly origin: string;
-}
+/** A close event: `CloseEvent` where the runtime has it. */
+export type CloseEventLike = Global<
+  "CloseEvent",
+  Event & { readonly code: number; readonly reason: string; readonly wasClean: boolean }
+>;
+
+/** A message event: `MessageEvent` where the runtime has it. */
+export type MessageEventLike = Global<
+  "MessageEvent",
+  Event & { readonly data: unknown; readonly origin: string }
+>;
 
 /** The events that every WebSocket has. */
 export interface SocketEvents {

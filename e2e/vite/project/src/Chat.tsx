@@ -19,7 +19,7 @@ export function Chat() {
 
   useEffect(() => {
     if (!socket) return;
-    const listener = ({ data }: { data: unknown }) => hear((before) => [...before, String(data)]);
+    const listener = ({ data }: MessageEvent) => hear((before) => [...before, String(data)]);
     socket.addEventListener('message', listener);
     return () => socket.removeEventListener('message', listener);
   }, [socket]);
