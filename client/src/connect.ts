@@ -43,6 +43,8 @@ export interface Ending extends Judgement, ErrorDetails {
   readonly code: number;
   /** The reason on the wire. */
   readonly text: string;
+  /** When it was open (ms); undefined if it never was. */
+  readonly opened?: number | undefined;
 }
 
 /** What happens meanwhile. */
@@ -83,12 +85,6 @@ export async function connect(
   }
 }
 
-interface Close {
-  readonly code: number;
-  readonly text: string;
-  readonly opened: boolean;
-}
-
 /** Waits until a WebSocket is open, and then until it is closed. Returns how. */
 function open(
   socket: SocketLike,
@@ -96,10 +92,10 @@ function open(
   { door, connectTimeout = 10_000 }: ConnectOptions,
   signal: AbortSignal,
   watch: Watcher,
-): Promise<Close> {
+): Promise<Pick<Ending, "code" | "text" | "opened">> {
   const first = door === "first_message";
   return new Promise((resolve) => {
-    let opened = false;
+    let opened: number | undefined;
     const end = (code: number, text: string) => {
       clearTimeout(timer);
       socket.onopen = socket.onmessage = null;
@@ -113,7 +109,7 @@ function open(
     signal.addEventListener("abort", () => leave("aborted"));
     const ready = () => {
       clearTimeout(timer);
-      opened = true;
+      opened = Date.now();
       watch.open(socket, ticket);
     };
     socket.onopen = () =>

@@ -71,7 +71,7 @@ export interface TicketSource {
  */
 export function ticketSource(url: string | URL, options: TicketSourceOptions = {}): TicketSource {
   const endpoint = new URL(url, globalThis.location?.href);
-  const timeout = options.timeout ?? 8000;
+  const { timeout = 8000, allowHosts = [] } = options;
   let renewed: Promise<string> | undefined;
   let over = false; // a failure said that the bearer is
 
@@ -153,7 +153,7 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
       if (!url) throw new TicketError("no_url", "stop");
       const target = new URL(url, ticket.url ?? endpoint);
       target.protocol = target.protocol.replace("http", "ws");
-      const hosts = [endpoint.host, ...(options.allowHosts ?? [])];
+      const hosts = [endpoint.host, ...allowHosts];
       if (!hosts.includes(target.host) || (target.protocol !== "wss:" && endpoint.protocol === "https:"))
         throw new TicketError("foreign_url", "stop", { hint: `${target.host} is not in allowHosts` });
       return target;
