@@ -67,14 +67,9 @@ export async function connect(
   try {
     const ticket = await source.next(signal);
     watch.connecting(ticket);
-    const { opened, ...close } = await open(
-      construct(source, ticket, options),
-      ticket,
-      options,
-      signal,
-      watch,
-    );
-    if (!opened && close.code === 1006 && !signal.aborted) {
+    const socket = construct(source, ticket, options);
+    const close = await open(socket, ticket, options, signal, watch);
+    if (!close.opened && close.code === 1006 && !signal.aborted) {
       const receipt = await source.receipt(ticket.id, signal).catch(() => {});
       if (receipt) throw judgeReceipt(receipt);
     }

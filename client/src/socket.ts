@@ -144,7 +144,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     const over = new AbortController();
     const on = (type: string, listener: () => void) => globalThis.addEventListener?.(type, listener, over);
     on("online", () => this.#wake());
-    on("visibilitychange", () => this.#wake());
+    on("visibilitychange", () => document.hidden || this.#wake());
     // A page that is put away leaves, so that the browser may keep it, and comes back with a new ticket.
     on("pagehide", () => {
       this.#away = true;
@@ -193,7 +193,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   /** Returns how long to wait for the next attempt, or undefined if there is none. */
   #next({ action, few, retryAfter, code, opened }: Ending): number | undefined {
     const {
-      backoff: { base = 500, max = 20_000, attempts = Number.POSITIVE_INFINITY } = {},
+      backoff: { base = 500, max = 20_000, attempts = 1e9 } = {},
       minUptime = 5000,
       drainWindow = 5000,
     } = this.#options;
@@ -201,7 +201,8 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     if (opened && Date.now() - opened >= minUptime) this.#failures = this.#few = 0;
     if (few) this.#few++;
     if (action === "stop" || this.#few > 3 || this.#failures >= attempts) return undefined;
-    const pause = Math.random() * (code === 1001 ? drainWindow : Math.min(max, base * 2 ** this.#failures));
+    const pause =
+      Math.random() * (code === 1001 ? drainWindow : Math.min(max, base * 2 ** this.#failures, 1e9));
     if (retryAfter) return retryAfter + pause;
     return this.#failures++ || action !== "refresh" ? pause : 0;
   }
