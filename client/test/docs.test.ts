@@ -71,6 +71,26 @@ test("the code of the documents compiles", async () => {
   expect(await promisify(execFile)(process.execPath, [tsc, "-p", folder]).then(output, output)).toBe("");
 });
 
+test("the README has every option", async () => {
+  const readme = await readFile(join(client, "README.md"), "utf8");
+  const [, ofSource = "", ofSocket = ""] = readme.split(/^Of `.*`:$/m);
+  const told = (text: string) =>
+    [...(text.split("\n#")[0] ?? "").matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, names = ""]) =>
+      names.replaceAll("`", "").split(", "),
+    );
+  const taken = async (file: string, name: string) => {
+    const code = await readFile(join(client, "src", file), "utf8");
+    const [, members = ""] = code.match(new RegExp(`interface ${name} .*?\\{\\n(.*?)^\\}`, "ms")) ?? [];
+    return [...members.matchAll(/^ {2}readonly (\w+)\?/gm)].map(([, option]) => option);
+  };
+  expect(told(ofSource).sort()).toEqual((await taken("source.ts", "TicketSourceOptions")).sort());
+  const both = [
+    ...(await taken("connect.ts", "ConnectOptions")),
+    ...(await taken("socket.ts", "TicketSocketOptions")),
+  ];
+  expect(told(ofSocket).sort()).toEqual(both.sort());
+});
+
 test("the code for Vue is connected while its component is there", async () => {
   type Vue = {
     useTicketSocket(s: TicketSource, o?: TicketSocketOptions): { state: { value: string } };
