@@ -200,7 +200,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     if (this.#away && attempts) return 0;
     if (opened && Date.now() - opened >= minUptime) this.#failures = this.#few = 0;
     if (few) this.#few++;
-    if (action === "stop" || this.#few > 3 || this.#failures >= attempts) return undefined;
+    if (action === "stop" || this.#few > 5 || this.#failures >= attempts) return undefined;
     const pause =
       Math.random() * (code === 1001 ? drainWindow : Math.min(max, base * 2 ** this.#failures, 1e9));
     if (retryAfter) return retryAfter + pause;
