@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { createApp } from "vue";
+import vectors from "../../testdata/vectors/client.json" with { type: "json" };
 import { TicketSocket, type TicketSocketOptions, type TicketSource } from "../src/index.ts";
 import { House, patience } from "./react-house.ts";
 
@@ -89,6 +90,15 @@ test("the README has every option", async () => {
     ...(await taken("socket.ts", "TicketSocketOptions")),
   ];
   expect(told(ofSocket).sort()).toEqual(both.sort());
+});
+
+test("the guide says of each close code what a client does", async () => {
+  const guide = await readFile(join(client, "../docs/client.md"), "utf8");
+  const told = new Map<string, string>();
+  for (const [, codes = "", action = ""] of guide.matchAll(/^\| ([\d, ]+|any other) \| `(\w+)`/gm))
+    for (const code of codes.split(", ")) told.set(code, action);
+  for (const { code, action } of vectors.closes)
+    expect(told.get(String(code)) ?? told.get("any other"), String(code)).toBe(action);
 });
 
 test("the code for Vue is connected while its component is there", async () => {

@@ -61,7 +61,8 @@ export class House {
   source(user: string): TicketSource {
     return ticketSource("https://api.example.com/ws-ticket", {
       bearer: () => user,
-      fetch: (_, init) => {
+      fetch: async (_, init) => {
+        init?.signal?.throwIfAborted();
         this.asked.push(user);
         return new Promise((resolve, reject) => {
           init?.signal?.addEventListener("abort", () => {
