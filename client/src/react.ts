@@ -16,7 +16,7 @@ export interface TicketSocketView {
   readonly why: string | undefined;
 }
 
-type Source = TicketSource | undefined | null | false;
+type Source = TicketSource | undefined | null | false | "";
 
 /**
  * Keeps a {@link TicketSocket} open for as long as the component is mounted, and renders again when
@@ -26,8 +26,8 @@ type Source = TicketSource | undefined | null | false;
  * `useState` or `useMemo`. Another source, such as that of another user, ends the connection and
  * opens one of its own. StrictMode and Fast Refresh keep the connection.
  *
- * @param source - where tickets come from. Undefined, null or false: no connection, for example
- *   while nobody is signed in.
+ * @param source - where tickets come from. Undefined, null, false or "": no connection, for
+ *   example while nobody is signed in.
  * @param options - read when the socket is made; a later change of them has no effect on it.
  */
 export function useTicketSocket(source: Source, options?: TicketSocketOptions): TicketSocketView {

@@ -20,8 +20,8 @@ import (
 // clientPackage is the folder of the TypeScript client.
 const clientPackage = "../../client"
 
-// TestClientPage runs the first code of docs/client.md in a page: it comes back while
-// that can help, and says why it stops.
+// TestClientPage runs code of docs/client.md in a page: with a socket it comes back while
+// that can help, and says why it stops; with a source alone it connects once.
 func TestClientPage(t *testing.T) {
 	front := httptest.NewUnstartedServer(nil)
 	address := "http://" + front.Listener.Addr().String()
@@ -39,19 +39,24 @@ func TestClientPage(t *testing.T) {
 		},
 		{"a wrong JWT, and a wrong fresh one", h.bearer[:len(h.bearer)-8], nil, nil, 2, 0, "over: invalid_token"},
 		{"all is well", h.bearer, nil, nil, 1, 1, "open"},
+		{"a source alone", h.bearer, nil, nil, 1, 1, ""},
 	}
 	f := newFlaky(behind, cases)
 	front.Config.Handler = f
 	front.Start()
 	t.Cleanup(front.Close)
 
-	jwts := make([]string, len(cases))
-	for n, c := range cases {
-		jwts[n] = c.jwt
+	code := func(language string) string {
+		return strings.ReplaceAll(block(t, "client.md", language), "https://api.example.com", address)
 	}
-	said := browse(t, "client.mjs", map[string]any{
-		"url": address + "/", "jwts": jwts, "code": bundle(t, strings.ReplaceAll(block(t, "client.md", "ts page"), "https://api.example.com", address)),
-	})
+	socket := bundle(t, code("ts page"))
+	source := bundle(t, code("ts source")+"open().then((socket) => { socket.onmessage = ({ data }) => console.log(data); });\n")
+	visits := make([]map[string]string, len(cases))
+	for n, c := range cases {
+		visits[n] = map[string]string{"jwt": c.jwt, "code": socket}
+	}
+	visits[len(cases)-1]["code"] = source
+	said := browse(t, "client.mjs", map[string]any{"url": address + "/", "visits": visits})
 	var got []struct {
 		Greetings int
 		Ends      string
