@@ -3,11 +3,16 @@
 import { given, visit } from '../snippets/testdata/browser.mjs';
 
 await visit(async (page) => {
+  page.setDefaultTimeout(0); // the test has a deadline
   let result;
+  let socket;
   page.on('request', (request) => {
     if (request.method() === 'POST' && request.url().endsWith('/ws-ticket')) result.tickets++;
   });
-  page.on('websocket', () => result.sockets++);
+  page.on('websocket', (opened) => {
+    result.sockets++;
+    socket = opened;
+  });
   page.on('pageerror', (error) => result.faults.push(String(error)));
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) result.faults.push(message.text());
@@ -22,8 +27,10 @@ await visit(async (page) => {
     await page.getByRole('listitem').filter({ hasText: 'hello from React' }).waitFor();
     result.messages = await page.getByRole('listitem').allTextContents();
     result.effects = Number(await page.locator('html').getAttribute('data-effects'));
+    const closed = socket.waitForEvent('close');
     await page.getByRole('button', { name: 'Sign out' }).click();
     await shows(page, 'closed');
+    await closed;
   }
   console.log(JSON.stringify(results));
 });
