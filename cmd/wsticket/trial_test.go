@@ -191,8 +191,8 @@ func TestTrialShowsTheLog(t *testing.T) {
 	lines := logOf(t, p, "")
 	made := issue(t, p.public, bearer)
 	id, line := lines(made.TicketID)
-	if !strings.Contains(p.stderr.String(), line+"\n") {
-		t.Errorf("%q is no line of the log", line)
+	if written := p.stderr.WaitFor(t, line); written != line {
+		t.Errorf("the page gets %q, want the line as it was written: %q", line, written)
 	}
 	_, _, _ = dial(t, made.URL, nil)
 	_, line = lines(made.TicketID, "status=101")
