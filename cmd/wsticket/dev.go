@@ -80,7 +80,7 @@ func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, key cryp
 	refused, log := &refusals{out: w.Stderr}, new(trial.Log)
 	var s *service.Service // which the page asks only when it serves
 	page := trial.New(trial.Options{
-		Name: c.Sub, TTL: c.TTL, Cookie: cfg.Session.Cookie, Log: log, Stopping: ctx.Done(),
+		TTL: c.TTL, Cookie: cfg.Session.Cookie, Log: log, Stopping: ctx.Done(),
 		Sign: func(name string, ttl time.Duration) (string, error) { return devBearer(key, name, ttl) },
 		Revoke: func(ctx context.Context, name string, before time.Time) error {
 			return s.Revoke(ctx, devRevocation(name, before))

@@ -14,13 +14,13 @@ export class Step extends EventTarget {
   readonly #shown = el("div", { class: "shown" });
   #running = false;
 
-  /** Takes the section of the page, and says what it waits for. */
-  constructor(name: string) {
+  /** Takes the section of the page, and asks what it will answer. */
+  constructor(name: string, question: string) {
     super();
     this.root = find(document, `[data-step="${name}"]`);
     this.main = this.part<HTMLButtonElement>('[data-action="main"]');
     this.root.append(el("div", { class: "result" }, this.#said, this.#shown));
-    this.rest("Sign in first.");
+    this.rest(question);
   }
 
   /** Returns an element of the step. */

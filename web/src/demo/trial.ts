@@ -3,8 +3,6 @@
 
 /** What the page has to know beforehand. */
 export interface Settings {
-  /** Whom to offer to sign in as. */
-  name: string;
   /** The longest lifetime of a bearer. */
   seconds: number;
   /** The path of the WebSocket. */

@@ -24,8 +24,6 @@ import (
 
 // Options are the settings of a Trial. All are required, unless they say otherwise.
 type Options struct {
-	// Name is whom the page offers to sign in as.
-	Name string
 	// Sign returns a bearer of a user that ends after a time.
 	Sign func(name string, ttl time.Duration) (bearer string, err error)
 	// TTL is the longest lifetime of a bearer, and the one of those that do not ask
@@ -82,10 +80,9 @@ func (t *Trial) Routes() []api.Route {
 // settings serves GET /demo/settings.
 func (t *Trial) settings(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, struct {
-		Name    string `json:"name"`
 		Seconds int    `json:"seconds"`
 		Path    string `json:"path"`
-	}{t.o.Name, int(t.o.TTL / time.Second), t.o.Path})
+	}{int(t.o.TTL / time.Second), t.o.Path})
 }
 
 // ownPage refuses requests that no page of this server has made. The router has

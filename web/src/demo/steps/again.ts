@@ -5,7 +5,7 @@ import type { Tour } from "../tour.ts";
 
 /** Present a spent ticket again, and read its receipt. */
 export function againStep({ visitor, connection }: Tour): Step {
-  const step = new Step("again");
+  const step = new Step("again", "What does the thief get?");
   step.on(async () => {
     if (!connection.opened?.ticket) await connection.open("query");
     const ticket = visitor.handed;
@@ -19,7 +19,7 @@ export function againStep({ visitor, connection }: Tour): Step {
     step.show(
       facts({
         "The thief sees": `the browser's close code ${code}, and nothing more`,
-        "The receipt, for you alone": `${receipt.state}${timeOf(receipt)}, then presented again (${receipt.reason ?? "unknown"})`,
+        "The receipt": `${receipt.state}${timeOf(receipt)}, then presented again (${receipt.reason ?? "unknown"})`,
         "Your connection": connection.opened ? "is open, as before" : "has ended",
       }),
     );

@@ -6,7 +6,7 @@ const kept = 6; // messages
 
 /** Chat through the application. */
 export function chatStep({ connection }: Tour): Step {
-  const step = new Step("chat");
+  const step = new Step("chat", "Does it answer?");
   const field = step.part<HTMLInputElement>("input");
   const list = el("ol", { class: "chat" });
   const add = (who: string, text: string) => {

@@ -14,12 +14,11 @@ const ways: Record<Door, string> = {
 
 /** Connect by each door. */
 export function connectStep(tour: Tour): Step {
-  const { connection, visitor } = tour;
-  const step = new Step("connect");
+  const { connection } = tour;
+  const step = new Step("connect", "What is in the URL, and whom does the application see?");
   const show = () => {
     if (connection.opened) showOpened(step, tour, connection.opened);
     else if (connection.end) step.say(ended(connection.end), "bad");
-    else step.rest(visitor.name ? "No connection yet." : "Sign in first.");
   };
   step.on(async () => {
     const door = step.part<HTMLInputElement>("input:checked").value as Door;
@@ -44,7 +43,7 @@ function showOpened(step: Step, { connection, settings }: Tour, { door, ticket }
   step.show(
     facts({
       URL: code(door === "query" && ticket?.url ? ticket.url : base),
-      "The application sees": user && el("strong", {}, user),
+      "Your application": user && el("span", {}, "knows that you are ", el("strong", {}, user)),
       Connection: connection.greeting && code(connection.greeting.connectionId),
       "Ends at":
         ticket && `${clock(new Date(ticket.connectionExpiresAt))}, with the bearer, unless it is renewed`,

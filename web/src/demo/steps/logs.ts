@@ -8,7 +8,7 @@ import type { Tour } from "../tour.ts";
 /** What the access log saw, beside what it would have seen with a token in the URL. */
 export function logsStep(tour: Tour): Step {
   const { connection, log } = tour;
-  const step = new Step("logs");
+  const step = new Step("logs", "Which of the lines would you like to have in your log?");
   step.on(async () => {
     const { ticket } = await connection.present();
     const id = ticket?.id ?? connection.greeting?.connectionId ?? "";
@@ -31,7 +31,7 @@ export function logsStep(tour: Tour): Step {
 function written(text: string | undefined): HTMLElement {
   return card(
     "good",
-    "wsticket: what was written just now",
+    "wsticket, this connection",
     text ?? "(nothing: see --set log.level)",
     "An ID, and nothing to steal. The query is never logged.",
   );
@@ -40,7 +40,7 @@ function written(text: string | undefined): HTMLElement {
 function proxied(path: string, query: string): HTMLElement {
   return card(
     "warn",
-    "A proxy that logs whole URLs",
+    "A proxy, ticket in the URL",
     entry(`${path}?`, el("mark", {}, query)),
     "Spent. Whoever reads it has nothing: the next step shows it.",
   );
@@ -50,7 +50,7 @@ function leaked({ visitor, settings }: Tour): HTMLElement {
   const { text, length } = visitor.excerpt;
   return card(
     "bad",
-    "Any of them, with the token in the URL",
+    "A proxy, token in the URL",
     entry(`${settings.path}?access_token=`, el("mark", {}, `${text}… (${length} characters)`)),
     `Valid for ${age(left(visitor.endsAt))} for anybody who reads this, as often as they like.`,
   );

@@ -7,7 +7,7 @@ const racers = 100;
 
 /** Present a ticket a hundred times at once. */
 export function raceStep({ visitor }: Tour): Step {
-  const step = new Step("race");
+  const step = new Step("race", "How many get in?");
   step.on(async () => {
     const ticket = await visitor.source.next();
     const all = await present(ticket.token, racers);

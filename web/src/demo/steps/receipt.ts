@@ -12,7 +12,7 @@ const meanings: Record<string, string> = {
 
 /** A handshake that is refused, and the receipt that says why. */
 export function receiptStep({ visitor }: Tour): Step {
-  const step = new Step("receipt");
+  const step = new Step("receipt", "What does the receipt say?");
   step.on(async () => {
     const ticket = await visitor.source.next();
     const [attempt] = await present(ticket.token, 1, true);

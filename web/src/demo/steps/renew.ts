@@ -8,7 +8,7 @@ import { short } from "../visitor.ts";
 
 /** A connection of a minute, and how it is renewed. */
 export function renewStep({ visitor }: Tour): Step {
-  const step = new Step("renew");
+  const step = new Step("renew", "Does the end of the connection move?");
   const renew = step.part<HTMLButtonElement>('[data-action="renew"]');
   const ticker = new Ticker();
   let socket: TicketSocket | undefined;

@@ -4,10 +4,8 @@ import type { Tour } from "../tour.ts";
 
 /** Sign in as somebody. */
 export function signInStep({ settings, visitor }: Tour): Step {
-  const step = new Step("sign-in");
+  const step = new Step("sign-in", "Nobody is signed in.");
   const name = step.part<HTMLInputElement>("input");
-  name.value = settings.name;
-  step.rest("Nobody is signed in.");
   step.on(async () => {
     await visitor.signIn(name.value.trim());
     step.finish();

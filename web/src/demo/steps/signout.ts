@@ -5,7 +5,7 @@ import { signOut } from "../trial.ts";
 
 /** Two tabs, and one sign-out that ends both. */
 export function signOutStep({ visitor, connection }: Tour): Step {
-  const step = new Step("sign-out");
+  const step = new Step("sign-out", "How long does the other tab stay connected?");
   const tab = step.part<HTMLAnchorElement>('[data-action="tab"]');
   const back = el("button", { type: "button" });
   let name = "";
@@ -14,7 +14,7 @@ export function signOutStep({ visitor, connection }: Tour): Step {
     tab.href = `#as=${encodeURIComponent(name)}`;
     tab.hidden = !visitor.name;
     back.textContent = `Sign in again as ${name}`;
-    if (visitor.name) step.rest("Still signed in, in every tab.");
+    if (visitor.name && step.done) step.rest("Signed in again.");
   });
   step.on(async () => {
     await connection.present();
