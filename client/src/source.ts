@@ -74,6 +74,8 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
   const timeout = options.timeout ?? 8000;
   let renewed: Promise<string> | undefined;
   let over = false; // a failure said that the bearer is
+  let readable = false; // an answer was
+  let blocked = 0; // attempts with an answer that was not
 
   /** Asks the application for its bearer. All that were refused at the same time get the same fresh one. */
   function bearer(reason: BearerReason, signal: AbortSignal): string | undefined | Promise<string> {
@@ -98,6 +100,20 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
     return token;
   }
 
+  /**
+   * Says why there is no answer, which fetch does not: perhaps there is one that this page may not read. A proxy
+   * whose server is away may look the same, so it is tried for a while, half a minute by default.
+   */
+  async function unreadable(signal: AbortSignal): Promise<TicketError> {
+    const { origin = endpoint.origin } = globalThis.location ?? {};
+    const there =
+      !readable &&
+      origin !== endpoint.origin &&
+      (await fetch(endpoint, { mode: "no-cors", signal }).catch(() => {}));
+    if (!there) return new TicketError("network", "retry");
+    return new TicketError("cors", ++blocked > 8 ? "stop" : "retry", { hint: `${origin} is not in origins` });
+  }
+
   /** Sends a request with a bearer, and once more with a fresh one if it was refused. */
   function call(
     method: string,
@@ -116,9 +132,10 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
           headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
           credentials: options.credentials ?? (token ? "omit" : "same-origin"),
           redirect: "error",
-        }).catch(() => {
-          throw new TicketError("network", "retry"); // the runtime's error may quote a header
+        }).catch(async () => {
+          throw await unreadable(signal); // the runtime's error may quote a header
         });
+        readable = true;
         const content: unknown = await answer.json().catch(() => {});
         if (answer.ok && content) return content as Answer;
         if (answer.status !== 401 || !token || why === "rejected") throw refusal(answer, content);
