@@ -44,6 +44,6 @@ test('a cookie that the browser does not send to another site is a reason', asyn
 for (const host of ['evil.example.test', 'evil.other.test']) {
   test(`${host} is told that it may not`, async () => {
     const connection = await (await open(host)).connect({ backoff: { base: 10, max: 10 } });
-    wantRefused(await connection.ended(), 'cors', 1008);
+    wantRefused(await connection.ended(), 'cors', 1006);
   });
 }
