@@ -1,0 +1,49 @@
+import { TicketError } from "./judge.ts";
+
+/** A ticket. It opens one WebSocket, once, until `expiresAt`. Times are milliseconds by the clock of this machine. */
+export interface Ticket {
+  /** The secret. It is worth nothing once it was presented. */
+  readonly token: string;
+  /** Names the ticket, its receipt and its connection. Not a secret. */
+  readonly id: string;
+  /** Where to connect, with the ticket in the query. Undefined if the audience has no path of its own. */
+  readonly url: string | undefined;
+  /** The subprotocols that present the ticket instead. */
+  readonly protocols: readonly string[];
+  /** The part of a query that presents it, such as `ticket=wst1_…`. */
+  readonly query: string;
+  /** Who it is for, as the source's `user` says. */
+  readonly user: string | undefined;
+  readonly expiresAt: number;
+  /** When the connection ends, unless it is renewed. */
+  readonly connectionExpiresAt: number;
+}
+
+/** Reads the answer to POST /ws-ticket. */
+export function parseTicket(answer: Record<string, unknown>, user: string | undefined): Ticket {
+  const {
+    ticket: token,
+    ticket_id: id,
+    url,
+    expires_in,
+    expires_at,
+    connection_expires_at,
+  } = answer as Record<string, string>;
+  const now = Date.now();
+  const lifetime = Number(expires_in) * 1000;
+  // The server's clock may differ: what counts is the time between its own times.
+  const connectionExpiresAt =
+    now + lifetime + Date.parse(`${connection_expires_at}`) - Date.parse(`${expires_at}`);
+  if (!/^wst1_[\w-]{49} [\w-]{22}$/.test(`${token} ${id}`) || !(lifetime * connectionExpiresAt > 0))
+    throw new TicketError("bad_answer", "retry");
+  return {
+    token: `${token}`,
+    id: `${id}`,
+    url,
+    protocols: ["wsticket.v1", `ticket.${token}`],
+    query: `${url ?? ""}`.split("?")[1] ?? `ticket=${token}`,
+    user,
+    expiresAt: now + lifetime,
+    connectionExpiresAt,
+  };
+}
