@@ -1,3 +1,12 @@
+interface HeaderOptions {
+  readonly protocols?: string | readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
+}
+
 /**
  * A WebSocket in memory, as the standard has it, for tests with fake timers. The
  * server's side are the methods that begin with `server`.
@@ -15,8 +24,8 @@ export class FakeSocket extends EventTarget {
   readonly url: string;
   /** What was offered. */
   readonly protocols: readonly string[];
-  /** The third argument, which runtimes that can send headers have. */
-  readonly extra: unknown;
+  /** Headers, as undici and Bun take them. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly extensions = "";
   protocol = "";
   readyState = 0;
@@ -33,15 +42,17 @@ export class FakeSocket extends EventTarget {
   onsent: ((data: unknown) => void) | undefined;
   onclosing: (() => void) | undefined;
 
-  constructor(url: string | URL, protocols: string | readonly string[] = [], extra?: unknown) {
+  constructor(url: string | URL, options: string | readonly string[] | HeaderOptions = []) {
     super();
+    const { protocols = [], headers = {} } =
+      typeof options === "string" || isList(options) ? { protocols: options } : options;
     const parsed = new URL(url);
     if (!/^wss?:$/.test(parsed.protocol)) throw new DOMException("not a WebSocket URL", "SyntaxError");
     this.url = parsed.href;
     this.protocols = typeof protocols === "string" ? [protocols] : protocols;
     if (new Set(this.protocols).size !== this.protocols.length)
       throw new DOMException("a protocol twice", "SyntaxError");
-    this.extra = extra;
+    this.headers = headers;
   }
 
   send(data: unknown): void {

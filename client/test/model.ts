@@ -36,8 +36,8 @@ export class Model {
   constructor() {
     const note = (socket: FakeSocket) => this.#note(socket);
     this.WebSocket = class extends FakeSocket {
-      constructor(url: string | URL, protocols?: string | readonly string[], extra?: unknown) {
-        super(url, protocols, extra);
+      constructor(...args: ConstructorParameters<typeof FakeSocket>) {
+        super(...args);
         note(this);
       }
     };
@@ -63,10 +63,9 @@ export class Model {
 
   /** The ticket of each handshake, or of its first message. */
   get presented(): (string | undefined)[] {
-    return this.sockets.map((socket) => {
-      const headers = JSON.stringify(socket.extra ?? "");
-      return ticketOf(socket.url, `${socket.protocols} ${headers} ${socket.sent[0]}`);
-    });
+    return this.sockets.map(({ url, protocols, headers, sent }) =>
+      ticketOf(url, `${protocols} ${JSON.stringify(headers)} ${sent[0]}`),
+    );
   }
 
   /** A fetch of this service. */
@@ -92,9 +91,14 @@ export class Model {
 
   #untilAborted(answer: Promise<Response>, signal: AbortSignal | null | undefined): Promise<Response> {
     return new Promise((resolve, reject) => {
-      answer.then(resolve, reject);
+      let answered = false;
+      answer
+        .finally(() => {
+          answered = true;
+        })
+        .then(resolve, reject);
       signal?.addEventListener("abort", () => {
-        this.aborted++;
+        if (!answered) this.aborted++;
         reject(signal.reason);
       });
     });
@@ -108,9 +112,7 @@ export const ticketUrl: string = `https://${host}/ws-ticket`;
 
 /** 201 with a fresh ticket. */
 export function ticket(changes: Changes = {}): Promise<Response> {
-  const body = issued(host, changes);
-  const url = "url" in changes ? changes["url"] : String(body["url"]).replace("ws:", "wss:");
-  return json(201, { ...body, url });
+  return json(201, issued(host, changes, "wss"));
 }
 
 /** A problem of the service. */

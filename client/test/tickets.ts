@@ -24,7 +24,11 @@ export function ticketId(ticket: string): string {
 export type Changes = Readonly<Record<string, unknown>>;
 
 /** The body of an issuing answer of the service at host, with a fresh ticket. */
-export function issued(host: string, changes: Changes = {}): Record<string, unknown> {
+export function issued(
+  host: string,
+  changes: Changes = {},
+  scheme: "ws" | "wss" = "ws",
+): Record<string, unknown> {
   const ticket = newTicket();
   const iso = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
   return {
@@ -32,7 +36,7 @@ export function issued(host: string, changes: Changes = {}): Record<string, unkn
     ticket_id: ticketId(ticket),
     expires_in: 30,
     expires_at: iso(30),
-    url: `ws://${host}/ws?ticket=${ticket}`,
+    url: `${scheme}://${host}/ws?ticket=${ticket}`,
     protocols: ["wsticket.v1", `ticket.${ticket}`],
     connection_expires_at: iso(3600),
     ...changes,
