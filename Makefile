@@ -62,14 +62,18 @@ cover: servers ## Runs all tests under the race detector; the packages that prog
 	go test -race -shuffle=on -covermode=atomic -coverprofile=bin/cover.out ./...
 	awk -v least=$(COVERAGE) -v held='ticket ticket/remote store/internal/record store/memstore store/redisstore auth identity gate live ws api' -f tools/coverage.awk bin/cover.out
 
+# The npm packages that the scripts of e2e import, and those that build the client. npm
+# writes these files last.
+E2E_PACKAGES = $(patsubst %,%/node_modules/.package-lock.json,client e2e/node e2e/recipes)
+
 # Verbose, because its figures and tables are the point. On a busy machine the package
 # takes more than the ten minutes that go test allows by default.
 .PHONY: e2e
-e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Tests whole processes: faults, races, leaks, recovery, real clients, applications, browsers and proxies
+e2e: e2e-servers $(E2E_PACKAGES) ## Tests whole processes: faults, races, leaks, recovery, real clients, applications, browsers and proxies
 	CI=true go test -v -count=1 -timeout 30m -tags e2e ./e2e/...
 
 .PHONY: e2e-fast
-e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## Runs the same without Traefik, which takes minutes to build, and with a shorter chaos
+e2e-fast: e2e-fast-servers $(E2E_PACKAGES) ## Runs the same without Traefik, which takes minutes to build, and with a shorter chaos
 	CI=true go test -v -count=1 -timeout 30m -short -tags e2e -skip '^TestEdge/^traefik$$' ./e2e/...
 
 # Installs what e2e needs beyond the other tests, if it is missing. No test
@@ -79,9 +83,8 @@ e2e-servers e2e-fast-servers:
 	@sh internal/testenv/install.sh $(@:-servers=)
 	go mod download
 
-# The npm packages that the scripts of e2e import. npm writes this file last.
-e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json
-	npm ci --prefix e2e/node
+$(E2E_PACKAGES): %/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $*
 
 # Before Go 1.27, the end of FUZZTIME can be reported as a failure: "context
 # deadline exceeded", without an input (golang/go#75804). `make ci` therefore
