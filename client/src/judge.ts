@@ -66,6 +66,7 @@ export class TicketError extends Error implements Judgement, ErrorDetails {
   /** The close code that says the same, for libraries that know close events only. */
   get code(): number {
     const { action, status } = this;
+    if (this.reason === "aborted") return 1006; // of a page that was put away: nobody was refused
     return { stop: status === 401 ? 4003 : 1008, refresh: 4008, retry: status ? 1013 : 1006 }[action];
   }
 }

@@ -238,7 +238,8 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     const wasClean = why === "done";
     this.#queue.length = 0;
     this.#to(wasClean ? "closed" : "refused");
-    const loud = !wasClean && (ending?.action === "stop" || this.#options.backoff?.attempts !== 0);
+    const loud =
+      !wasClean && !this.#away && (ending?.action === "stop" || this.#options.backoff?.attempts !== 0);
     if (loud && this.emit("refused", { ...ending, why })) console.warn(`wsticket: refused: ${why}`);
     this.emit("close", { code, reason: text || why, why, wasClean });
   }
