@@ -41,6 +41,7 @@ func TestRecipes(t *testing.T) {
 			r.stops(t, s, "1008 insufficient_scope", visit{first: s.idp.bearer(t, "bob"), audience: "admin"}, 403)
 		})
 	}
+	t.Run("partysocket's own timeout", partysocketTimeout)
 }
 
 // visit is who opens a page.
