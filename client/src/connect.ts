@@ -43,6 +43,8 @@ export interface Ending extends Judgement, ErrorDetails {
   readonly code: number;
   /** The reason on the wire. */
   readonly text: string;
+  /** When it was open (ms); undefined if it never was. */
+  readonly opened?: number | undefined;
 }
 
 /** What happens meanwhile. */
@@ -65,14 +67,9 @@ export async function connect(
   try {
     const ticket = await source.next(signal);
     watch.connecting(ticket);
-    const { opened, ...close } = await open(
-      construct(source, ticket, options),
-      ticket,
-      options,
-      signal,
-      watch,
-    );
-    if (!opened && close.code === 1006 && !signal.aborted) {
+    const socket = construct(source, ticket, options);
+    const close = await open(socket, ticket, options, signal, watch);
+    if (!close.opened && close.code === 1006 && !signal.aborted) {
       const receipt = await source.receipt(ticket.id, signal).catch(() => {});
       if (receipt) throw judgeReceipt(receipt);
     }
@@ -83,12 +80,6 @@ export async function connect(
   }
 }
 
-interface Close {
-  readonly code: number;
-  readonly text: string;
-  readonly opened: boolean;
-}
-
 /** Waits until a WebSocket is open, and then until it is closed. Returns how. */
 function open(
   socket: SocketLike,
@@ -96,10 +87,10 @@ function open(
   { door, connectTimeout = 10_000 }: ConnectOptions,
   signal: AbortSignal,
   watch: Watcher,
-): Promise<Close> {
+): Promise<Pick<Ending, "code" | "text" | "opened">> {
   const first = door === "first_message";
   return new Promise((resolve) => {
-    let opened = false;
+    let opened: number | undefined;
     const end = (code: number, text: string) => {
       clearTimeout(timer);
       socket.onopen = socket.onmessage = null;
@@ -113,7 +104,7 @@ function open(
     signal.addEventListener("abort", () => leave("aborted"));
     const ready = () => {
       clearTimeout(timer);
-      opened = true;
+      opened = Date.now();
       watch.open(socket, ticket);
     };
     socket.onopen = () =>

@@ -65,9 +65,8 @@ export class TicketError extends Error implements Judgement, ErrorDetails {
 
   /** The close code that says the same, for libraries that know close events only. */
   get code(): number {
-    const { action, status } = this;
-    if (this.reason === "aborted") return 1006; // of a page that was put away: nobody was refused
-    return { stop: status === 401 ? 4003 : 1008, refresh: 4008, retry: status ? 1013 : 1006 }[action];
+    if (this.action === "stop") return this.status === 401 ? 4003 : 1008;
+    return this.status ? 1013 : 1006;
   }
 }
 
@@ -103,15 +102,13 @@ export function judge(failure: unknown, own: Actions = {}): Judgement {
   return { reason, action: own[code] ?? actions[code] ?? "retry", few: code === 4001 };
 }
 
-/** Says why a handshake was refused of which only 1006 is known. */
+/** Says why a handshake was refused of which only 1006 is known. `handshake_pending`: it has not arrived. */
 export function judgeReceipt(receipt: Receipt): TicketError {
-  const { state, reason = state === "redeemed" ? "handshake_lost" : "unreachable" } = receipt;
-  const action = /origin|audience/.test(reason)
-    ? "stop"
-    : /voided|revoked/.test(reason)
-      ? "refresh"
-      : "retry";
-  return new TicketError(reason, action, { receipt, few: !!receipt.reason });
+  const { reason = `handshake_${receipt.state}` } = receipt;
+  return new TicketError(reason, /origin|audience/.test(reason) ? "stop" : "retry", {
+    receipt,
+    few: !!receipt.reason,
+  });
 }
 
 /** Judges an answer that brings nothing. */

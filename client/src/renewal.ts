@@ -14,7 +14,7 @@ export function keepRenewing(
   function schedule(until: number): void {
     const left = until - Date.now();
     const ahead = Math.min(left / 5, 30_000) * (0.5 + Math.random() / 2);
-    if (left > 1000 && !signal.aborted) timer = setTimeout(renew, Math.min(left - ahead, 2 ** 31 - 1), until);
+    if (left > 1000 && !signal.aborted) timer = setTimeout(renew, Math.min(left - ahead, 1e9), until);
   }
 
   async function renew(until: number): Promise<void> {

@@ -74,16 +74,12 @@ export abstract class Shape<Events extends SocketEvents = SocketEvents> extends 
     if (this.inner) this.inner.binaryType = type;
   }
 
-  /** Bytes that were sent and have not left. */
-  get bufferedAmount(): number {
-    return this.inner?.bufferedAmount ?? 0;
-  }
-
   /** The subprotocol that was chosen. */
   get protocol(): string {
     return this.inner?.protocol ?? "";
   }
 
+  abstract readonly bufferedAmount: number;
   abstract send(data: Message): void;
   abstract close(code?: number, reason?: string): void;
 
@@ -106,7 +102,7 @@ export abstract class Shape<Events extends SocketEvents = SocketEvents> extends 
 function make(type: string, fields: Record<string, unknown>): Event {
   const { MessageEvent, CloseEvent } = globalThis;
   const Real = { message: MessageEvent, close: CloseEvent }[type] ?? Event;
-  const event: Event & Record<string, unknown> = new Real(type, { cancelable: true, ...fields }) as never;
+  const event: Event & Record<string, unknown> = new Real(type, fields) as never;
   for (const name in fields) if (!(name in event)) event[name] = fields[name];
   return event;
 }

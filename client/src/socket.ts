@@ -26,8 +26,6 @@ export interface TicketSocketOptions extends ConnectOptions {
    * dropped. Default: 0, none.
    */
   readonly queue?: number;
-  /** Whether a hidden page reconnects. Default: true. */
-  readonly whileHidden?: boolean;
 }
 
 /** Why it reconnects. */
@@ -85,7 +83,6 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   #cut: ReturnType<typeof setTimeout> | undefined;
   #away = false; // pagehide
   #wake: () => void = () => {};
-  #openedAt = Number.POSITIVE_INFINITY;
   #failures = 0;
   #few = 0;
 
@@ -114,7 +111,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
 
   /** Bytes that were sent and have not left, and those of the queue. */
   override get bufferedAmount(): number {
-    return this.#queue.reduce((sum, { size }) => sum + size, super.bufferedAmount);
+    return this.#queue.reduce((sum, { size }) => sum + size, this.inner?.bufferedAmount ?? 0);
   }
 
   /** Sends a message, or queues it. Returns false if it did neither. */
@@ -133,11 +130,10 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   }
 
   /** Ends it for good. The code is 1000 or from 3000 to 4999, as in every WebSocket. */
-  close(code = 1005, text = ""): void {
+  close(code?: number, reason?: string): void {
     if (this.readyState > 1) return;
-    if (code === 1005) this.inner?.close();
-    else this.inner?.close(code, text);
-    this.#farewell = { code, text, reason: "done" };
+    this.inner?.close(code, reason);
+    this.#farewell = { code: code ?? 1005, text: reason ?? "", reason: "done" };
     this.#wake();
     // A peer may not answer the Close frame.
     this.#cut = setTimeout(() => this.#attempt.abort(), this.inner ? 3000 : 0);
@@ -148,7 +144,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     const over = new AbortController();
     const on = (type: string, listener: () => void) => globalThis.addEventListener?.(type, listener, over);
     on("online", () => this.#wake());
-    on("visibilitychange", () => this.#wake());
+    on("visibilitychange", () => document.hidden || this.#wake());
     // A page that is put away leaves, so that the browser may keep it, and comes back with a new ticket.
     on("pagehide", () => {
       this.#away = true;
@@ -187,7 +183,6 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   }
 
   #open(socket: SocketLike, ticket: Ticket): void {
-    this.#openedAt = Date.now();
     if (this.#options.renew !== false) keepRenewing(this.#source, ticket, this.#attempt.signal);
     this.adopt(socket);
     for (const { data, user } of this.#queue.splice(0)) if (user === ticket.user) this.send(data);
@@ -196,32 +191,28 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   }
 
   /** Returns how long to wait for the next attempt, or undefined if there is none. */
-  #next({ action, few, retryAfter, code }: Ending): number | undefined {
+  #next({ action, few, retryAfter, code, opened }: Ending): number | undefined {
     const {
-      backoff: { base = 500, max = 20_000, attempts = Number.POSITIVE_INFINITY } = {},
+      backoff: { base = 500, max = 20_000, attempts = 1e9 } = {},
       minUptime = 5000,
       drainWindow = 5000,
     } = this.#options;
     if (this.#away && attempts) return 0;
-    if (Date.now() - this.#openedAt >= minUptime) this.#failures = this.#few = 0;
-    this.#openedAt = Number.POSITIVE_INFINITY;
+    if (opened && Date.now() - opened >= minUptime) this.#failures = this.#few = 0;
     if (few) this.#few++;
-    if (action === "stop" || this.#few > 3 || this.#failures >= attempts) return undefined;
-    const pause = Math.random() * (code === 1001 ? drainWindow : Math.min(max, base * 2 ** this.#failures));
+    if (action === "stop" || this.#few > 5 || this.#failures >= attempts) return undefined;
+    const pause =
+      Math.random() * (code === 1001 ? drainWindow : Math.min(max, base * 2 ** this.#failures, 1e9));
     if (retryAfter) return retryAfter + pause;
     return this.#failures++ || action !== "refresh" ? pause : 0;
   }
 
-  /** Waits, and longer while the page sleeps or the machine is offline. To wake up ends a pause that nobody ordered. */
+  /** Waits, and longer while the page is put away or offline. To wake up ends a pause that nobody ordered. */
   #pause(ms: number, ordered: boolean): Promise<void> {
-    const { whileHidden } = this.#options;
     return new Promise((resolve) => {
       let due = !ordered;
       const wake = () => {
-        const { navigator, document } = globalThis;
-        const asleep =
-          this.#away || navigator?.onLine === false || (whileHidden === false && document?.hidden);
-        if (!this.#farewell && (!due || asleep)) return;
+        if (!this.#farewell && (!due || this.#away || globalThis.navigator?.onLine === false)) return;
         clearTimeout(timer);
         resolve();
       };
@@ -238,9 +229,10 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     const wasClean = why === "done";
     this.#queue.length = 0;
     this.#to(wasClean ? "closed" : "refused");
-    const loud =
-      !wasClean && !this.#away && (ending?.action === "stop" || this.#options.backoff?.attempts !== 0);
-    if (loud && this.emit("refused", { ...ending, why })) console.warn(`wsticket: refused: ${why}`);
+    // A library that reconnects by itself need not read of each end.
+    const loud = !wasClean && (ending?.action === "stop" || this.#options.backoff?.attempts !== 0);
+    if (loud && this.emit("refused", { ...ending, why, cancelable: true }))
+      console.warn(`wsticket: refused: ${why}`);
     this.emit("close", { code, reason: text || why, why, wasClean });
   }
 

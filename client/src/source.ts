@@ -71,13 +71,13 @@ export interface TicketSource {
  */
 export function ticketSource(url: string | URL, options: TicketSourceOptions = {}): TicketSource {
   const endpoint = new URL(url, globalThis.location?.href);
-  const timeout = options.timeout ?? 8000;
+  const { timeout = 8000, allowHosts = [], fetch = globalThis.fetch } = options;
   let renewed: Promise<string> | undefined;
   let over = false; // a failure said that the bearer is
+  let readable = false; // an answer was
 
   /** Asks the application for its bearer. All that were refused at the same time get the same fresh one. */
-  function bearer(reason: BearerReason, signal: AbortSignal): string | undefined | Promise<string> {
-    if (!options.bearer) return undefined;
+  function bearer(reason: BearerReason, signal: AbortSignal): Promise<string> {
     if (reason !== "rejected") return ask(reason, signal);
     renewed ??= within(timeout, undefined, (own) => ask(reason, own)).finally(() => {
       renewed = undefined;
@@ -85,17 +85,18 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
     return renewed;
   }
 
+  /** Returns the bearer, "" if there are only cookies. */
   async function ask(reason: BearerReason, signal: AbortSignal): Promise<string> {
-    let given: unknown;
+    if (!options.bearer) return "";
+    let given: Bearer;
     try {
-      given = await options.bearer?.({ signal, reason });
+      given = await options.bearer({ signal, reason });
     } catch (cause) {
       throw cause instanceof TicketError ? cause : new TicketError("bearer_failed", "retry", { cause });
     }
     if (!given) throw new TicketError("signed_out", "stop");
-    const token = String(given);
-    if (!/^[!-~]+$/.test(token)) throw new TicketError("bad_bearer", "stop");
-    return token;
+    if (!/^[!-~]+$/.test(given)) throw new TicketError("bad_bearer", "stop");
+    return given;
   }
 
   /** Sends a request with a bearer, and once more with a fresh one if it was refused. */
@@ -109,16 +110,19 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
     return within(timeout, outer, async (signal) => {
       for (let why = reason; ; why = "rejected") {
         const token = await bearer(why, signal);
-        const answer = await (options.fetch ?? fetch)(new URL(path, endpoint), {
+        const answer = await fetch(new URL(path, endpoint), {
           method,
           body: body ?? null,
           signal,
           headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
           credentials: options.credentials ?? (token ? "omit" : "same-origin"),
           redirect: "error",
-        }).catch(() => {
-          throw new TicketError("network", "retry"); // the runtime's error may quote a header
+        }).catch(async () => {
+          // A browser does not tell no answer from one that this page may not read, and its error may quote a header.
+          const few = !readable && !!(await fetch(endpoint, { mode: "no-cors", signal }).catch(() => {}));
+          throw new TicketError(few ? "cors" : "network", "retry", { few });
         });
+        readable = true;
         const content: unknown = await answer.json().catch(() => {});
         if (answer.ok && content) return content as Answer;
         if (answer.status !== 401 || !token || why === "rejected") throw refusal(answer, content);
@@ -153,7 +157,7 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
       if (!url) throw new TicketError("no_url", "stop");
       const target = new URL(url, ticket.url ?? endpoint);
       target.protocol = target.protocol.replace("http", "ws");
-      const hosts = [endpoint.host, ...(options.allowHosts ?? [])];
+      const hosts = [endpoint.host, ...allowHosts];
       if (!hosts.includes(target.host) || (target.protocol !== "wss:" && endpoint.protocol === "https:"))
         throw new TicketError("foreign_url", "stop", { hint: `${target.host} is not in allowHosts` });
       return target;

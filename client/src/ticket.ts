@@ -19,31 +19,34 @@ export interface Ticket {
   readonly connectionExpiresAt: number;
 }
 
+/** What the server answers. Nothing of it is certain. */
+interface Issued {
+  readonly ticket: string;
+  readonly ticket_id: string;
+  readonly url?: string;
+  readonly expires_in: number;
+  readonly expires_at: string;
+  readonly connection_expires_at: string;
+}
+
 /** Reads the answer to POST /ws-ticket. */
-export function parseTicket(answer: Record<string, unknown>, user: string | undefined): Ticket {
-  const {
-    ticket: token,
-    ticket_id: id,
-    url,
-    expires_in,
-    expires_at,
-    connection_expires_at,
-  } = answer as Record<string, string>;
+export function parseTicket(answer: unknown, user: string | undefined): Ticket {
+  const { ticket: token, ticket_id: id, url, ...issued } = answer as Issued;
   const now = Date.now();
-  const lifetime = Number(expires_in) * 1000;
+  const expiresAt = now + issued.expires_in * 1000;
   // The server's clock may differ: what counts is the time between its own times.
   const connectionExpiresAt =
-    now + lifetime + Date.parse(`${connection_expires_at}`) - Date.parse(`${expires_at}`);
-  if (!/^wst1_[\w-]{49} [\w-]{22}$/.test(`${token} ${id}`) || !(lifetime * connectionExpiresAt > 0))
+    expiresAt + Date.parse(issued.connection_expires_at) - Date.parse(issued.expires_at);
+  if (!/^wst1_[\w-]{49} [\w-]{22}$/.test(`${token} ${id}`) || !(expiresAt > now && connectionExpiresAt > 0))
     throw new TicketError("bad_answer", "retry");
   return {
-    token: `${token}`,
-    id: `${id}`,
+    token,
+    id,
     url,
     protocols: ["wsticket.v1", `ticket.${token}`],
     query: `${url ?? ""}`.split("?")[1] ?? `ticket=${token}`,
     user,
-    expiresAt: now + lifetime,
+    expiresAt,
     connectionExpiresAt,
   };
 }

@@ -16,7 +16,7 @@ export function within<T>(
   outer?.addEventListener("abort", stop);
   return new Promise<T>((resolve, reject) => {
     signal.addEventListener("abort", () =>
-      reject(outer?.aborted ? new TicketError("aborted", "stop") : new TicketError("timeout", "retry")),
+      reject(new TicketError(outer?.aborted ? "aborted" : "timeout", "retry")),
     );
     if (outer?.aborted) stop();
     else Promise.resolve(signal).then(work).then(resolve, reject);
