@@ -24,11 +24,8 @@ socket.onOpen(() => {
 });
 `,
 		},
-		{
-			block: "graphql-ws", path: "/graphql", application: graphQLApplication, door: doorQuery,
-			target: "/graphql", protocol: "graphql-transport-ws", exchanged: "news for alice",
-			driver: "const show = exchanged;\n",
-		},
+		graphQLRecipe(doorQuery),
+		graphQLRecipe(doorSubprotocol),
 		{
 			block: "partysocket", path: "/ws", application: npmApplication, door: doorQuery,
 			target: "/ws?room=lobby", exchanged: "hello",
@@ -53,6 +50,15 @@ async function connected() {
 		},
 		headerRecipe("ws"),
 		headerRecipe("undici"),
+	}
+}
+
+// graphQLRecipe is a library with a subprotocol of its own.
+func graphQLRecipe(door door) recipe {
+	return recipe{
+		block: "graphql-ws", path: "/graphql", application: graphQLApplication, door: door,
+		target: "/graphql", protocol: "graphql-transport-ws", exchanged: "news for alice",
+		driver: "const show = exchanged;\n",
 	}
 }
 

@@ -109,12 +109,22 @@ func (s *recipeSite) rewrite(r *httputil.ProxyRequest) {
 	defer s.mu.Unlock()
 	r.SetURL(s.target)
 	r.Out.URL.RawQuery, r.Out.Host = r.In.URL.RawQuery, r.In.Host
-	if token := r.In.URL.Query().Get("ticket"); token != "" {
-		s.tickets = append(s.tickets, presented{token, doorQuery})
+	if p := presentedBy(r.In); p.token != "" {
+		s.tickets = append(s.tickets, p)
 	}
-	if token, ok := strings.CutPrefix(r.In.Header.Get("Authorization"), "Ticket "); ok {
-		s.tickets = append(s.tickets, presented{token, doorHeader})
+}
+
+// presentedBy returns the ticket in a handshake.
+func presentedBy(r *http.Request) presented {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Ticket "); ok {
+		return presented{token, doorHeader}
 	}
+	for protocol := range strings.SplitSeq(r.Header.Get("Sec-WebSocket-Protocol"), ", ") {
+		if token, ok := strings.CutPrefix(protocol, "ticket."); ok {
+			return presented{token, doorSubprotocol}
+		}
+	}
+	return presented{r.URL.Query().Get("ticket"), doorQuery}
 }
 
 // holdNext leaves the next request for a ticket without an answer.

@@ -32,7 +32,7 @@ type recipe struct {
 func TestRecipes(t *testing.T) {
 	needRecipes(t)
 	for _, r := range recipes() {
-		t.Run(r.block, func(t *testing.T) {
+		t.Run(r.block+" at the door "+string(r.door), func(t *testing.T) {
 			t.Parallel()
 			u := r.application(t)
 			s := newRecipeSite(t, u, r.path)
@@ -145,6 +145,9 @@ func (r recipe) program(t *testing.T, s *recipeSite, v visit, replace ...string)
 	tickets := clientBlock(t, "js tickets")
 	if v.audience != "" {
 		tickets = strings.Replace(tickets, "bearer:", fmt.Sprintf("audience: %q,\n  bearer:", v.audience), 1)
+	}
+	if r.door == doorSubprotocol {
+		tickets = strings.Replace(tickets, "ticketWebSocket(source)", `ticketWebSocket(source, { door: "subprotocol" })`, 1)
 	}
 	tickets += fmt.Sprintf(`
 let bearer = %q;
