@@ -16,7 +16,8 @@ test("a library may come back where the page was put away while its ticket was o
       return new Promise(() => {});
     },
   });
-  const socket = new (ticketWebSocket(source))("wss://api.example.com/ws");
+  const LibrarySocket = class extends ticketWebSocket(source) {};
+  const socket = new LibrarySocket("wss://api.example.com/ws");
   const refused = vi.fn();
   socket.addEventListener("refused" as never, refused);
   const closed = new Promise<CloseEventLike>((resolve) => socket.addEventListener("close", resolve));
