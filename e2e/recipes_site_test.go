@@ -34,6 +34,7 @@ type recipeSite struct {
 	target  *url.URL
 	asked   []int       // the statuses of the answers to requests for tickets, 0 without one
 	held    bool        // the next request for a ticket gets no answer
+	refused bool        // the next handshake does not reach wsticket
 	tickets []presented // by handshakes
 }
 
@@ -55,12 +56,15 @@ func newRecipeSite(t *testing.T, u *upstream, path string) *recipeSite {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	s.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.holds(r) {
+		switch {
+		case s.holds(r):
 			_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client leaves
 			<-r.Context().Done()
-			return
+		case s.refuses(r):
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			proxy.ServeHTTP(w, r)
 		}
-		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() {
 		s.front.Close()
@@ -142,6 +146,25 @@ func (s *recipeSite) holds(r *http.Request) bool {
 		return false
 	}
 	s.held, s.asked = false, append(s.asked, 0)
+	return true
+}
+
+// refuseNext refuses the next handshake.
+func (s *recipeSite) refuseNext() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = true
+}
+
+// refuses reports whether a request is refused.
+func (s *recipeSite) refuses(r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := presentedBy(r)
+	if !s.refused || p.token == "" {
+		return false
+	}
+	s.refused, s.tickets = false, append(s.tickets, p)
 	return true
 }
 
