@@ -178,6 +178,12 @@ type Options struct {
 	// Metrics serves /metrics on the internal router. Nil: there is no such
 	// path.
 	Metrics http.Handler
+	// Ops serves the page of the operators at /ops on the internal router, and its
+	// files below that, to everybody who reaches it. Nil: there are no such paths.
+	Ops http.Handler
+	// Timelines serves GET /ops/tickets/{id} on the internal router. Nil: there is no
+	// such path.
+	Timelines Timelines
 }
 
 // Server holds the routers. It is safe for concurrent use.
