@@ -19,7 +19,6 @@ function trim(n: number, digits: number): string {
 
 /** A duration in seconds: 80 µs, 1.2 ms, 3.4 s. */
 export function duration(seconds: number): string {
-  if (seconds === 0) return "0 s";
   if (seconds < 1e-3) return `${number(seconds * 1e6)} µs`;
   if (seconds < 1) return `${number(seconds * 1e3)} ms`;
   return age(seconds);

@@ -140,7 +140,11 @@ function item(e: TicketEvent, first: number): HTMLElement {
       "p",
       { class: "when" },
       el("time", { datetime: e.at }, clock(at, true)),
-      el("span", { class: "muted" }, `+${duration((at.getTime() - first) / 1000)}`),
+      el(
+        "span",
+        { class: "muted" },
+        at.getTime() > first ? `+${duration((at.getTime() - first) / 1000)}` : "+0 s",
+      ),
     ),
     el("div", {}, el("p", { class: "title" }, title), el("p", { class: "muted facts" }, ...facts(e))),
   );
