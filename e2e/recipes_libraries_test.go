@@ -82,7 +82,7 @@ func partysocketTimeout(t *testing.T) {
 	r := recipes()[i]
 	s := newRecipeSite(t, r.application(t), r.path)
 	s.holdNext()
-	page := r.program(t, s, visit{first: s.idp.bearer(t, "alice")}, "connectionTimeout: 20_000", "connectionTimeout: 2_000")
+	page := r.program(t, s, pageUser{first: s.idp.bearer(t, "alice")}, "connectionTimeout: 20_000", "connectionTimeout: 2_000")
 	openPage(t, page, "page.js").output.WaitFor(t, r.exchanged)
 	if asked, _ := s.counted(); asked[0] != 0 {
 		t.Errorf("answers to requests for tickets: %v, want none to the first", asked)

@@ -37,15 +37,15 @@ func TestRecipes(t *testing.T) {
 			u := r.application(t)
 			s := newRecipeSite(t, u, r.path)
 			r.reconnects(t, s, u)
-			r.stops(t, s, "4003 invalid_token", visit{first: "expired", fresh: "expired"}, 401, 401)
-			r.stops(t, s, "1008 insufficient_scope", visit{first: s.idp.bearer(t, "bob"), audience: "admin"}, 403)
+			r.stops(t, s, "4003 invalid_token", pageUser{first: "expired", fresh: "expired"}, 401, 401)
+			r.stops(t, s, "1008 insufficient_scope", pageUser{first: s.idp.bearer(t, "bob"), audience: "admin"}, 403)
 		})
 	}
 	t.Run("partysocket's own timeout", partysocketTimeout)
 }
 
-// visit is who opens a page.
-type visit struct {
+// pageUser is who opens a page.
+type pageUser struct {
 	first, fresh string // bearers: the one that the page has, and what replaces it if it is refused
 	audience     string // of the tickets; empty: the default
 }
@@ -65,7 +65,7 @@ func needRecipes(t *testing.T) {
 // user is revoked.
 func (r recipe) reconnects(t *testing.T, s *recipeSite, u *upstream) {
 	t.Helper()
-	p := openPage(t, r.program(t, s, visit{first: "expired", fresh: s.idp.bearer(t, "alice")}), "page.js")
+	p := openPage(t, r.program(t, s, pageUser{first: "expired", fresh: s.idp.bearer(t, "alice")}), "page.js")
 	var seen []arrival
 	exchange := func(n int) {
 		t.Helper()
@@ -127,7 +127,7 @@ func (r recipe) wantFresh(t *testing.T, seen []arrival, tickets []presented) {
 }
 
 // stops opens a page that gets no ticket: it stops, says why, and asks no more.
-func (r recipe) stops(t *testing.T, s *recipeSite, want string, v visit, statuses ...int) {
+func (r recipe) stops(t *testing.T, s *recipeSite, want string, v pageUser, statuses ...int) {
 	t.Helper()
 	s.counted()
 	said := openPage(t, r.program(t, s, v), "page.js").wantEnd(t)
@@ -141,7 +141,7 @@ func (r recipe) stops(t *testing.T, s *recipeSite, want string, v visit, statuse
 
 // program writes the page: the code of the document, in which pairs of texts are replaced,
 // the driver, and what the document leaves to the application.
-func (r recipe) program(t *testing.T, s *recipeSite, v visit, replace ...string) string {
+func (r recipe) program(t *testing.T, s *recipeSite, v pageUser, replace ...string) string {
 	t.Helper()
 	tickets := clientBlock(t, "js tickets")
 	if v.audience != "" {
