@@ -24,7 +24,7 @@ const clientPackage = "../client"
 // with Vite and React, and opens what Vite builds in Chromium: the component has one
 // ticket and one socket, also where React runs each effect twice.
 func TestViteProject(t *testing.T) {
-	tools := needTools(t)
+	tools := needTools(t, "vite")
 	chromium := testenv.Need(t, "chromium")
 	project := tools.newProject(t)
 
@@ -91,11 +91,11 @@ func (v visit) want(t *testing.T, mode string, effects int) {
 // they keep.
 type npmTools struct{ node, npm, home string }
 
-func needTools(t *testing.T) npmTools {
+// needTools skips or fails the test if the packages of the client or of a folder are missing.
+func needTools(t *testing.T, folder string) npmTools {
 	t.Helper()
-	for _, folder := range []string{"vite", clientPackage} {
-		testenv.NeedNode(t, folder)
-	}
+	testenv.NeedNode(t, folder)
+	testenv.NeedNode(t, clientPackage)
 	return npmTools{testenv.NeedNode(t, packages), testenv.Need(t, "npm"), scratchDir(t)}
 }
 
