@@ -18,8 +18,10 @@ class ScriptedSocket {
   readonly protocol = "";
   /** Neither closed nor closing. */
   lives = true;
+  opened = false;
 
   open(): void {
+    this.opened = true;
     this.onopen?.(new Event("open"));
   }
 
@@ -75,9 +77,11 @@ export class House {
     });
   }
 
-  /** Opens the latest socket. */
+  /** Waits for the next socket, and opens it. */
   async open(): Promise<void> {
-    await settled(() => this.sockets.at(-1)?.open());
+    const next = () => this.sockets.find(({ lives, opened }) => lives && !opened);
+    await settled(() => vi.waitFor(() => expect(next()).toBeDefined(), patience));
+    await settled(() => next()?.open());
   }
 
   /** Waits until so many sockets are neither closed nor closing. */

@@ -137,7 +137,8 @@ test("a refused ticket is a state with a reason", async () => {
   const warned = vi.spyOn(console, "warn").mockImplementation(() => {});
   h.answer = async () => Response.json({ code: "insufficient_scope" }, { status: 403 });
   await render(<Chat source={h.source("alice")} />);
-  expect(seen.at(-1)).toMatchObject({ state: "refused", why: "insufficient_scope" });
+  await vi.waitFor(() => expect(box.textContent).toBe("refused"), patience);
+  expect(seen.at(-1)?.why).toBe("insufficient_scope");
   expect([h.asked.length, h.sockets.length]).toEqual([1, 0]);
   warned.mockRestore();
 });
