@@ -149,7 +149,7 @@ test('a process that does not answer, and answers again', async () => {
   const banner = page.getByRole('alert').filter({ hasText: 'No answer' });
   await banner.waitFor();
   await context.setOffline(false);
-  await banner.getByRole('button', { name: 'Try now' }).click();
+  await page.getByRole('button', { name: 'Try now' }).click();
   await page.getByRole('status').filter({ hasText: /^Ready$/ }).waitFor();
   await banner.waitFor({ state: 'hidden' });
 });
