@@ -76,6 +76,7 @@ func (s *Server) internalRouter() http.Handler {
 	if s.o.Drain != nil {
 		s.route(r, http.MethodPost, "/drain", s.drain)
 	}
+	s.opsRoutes(r)
 	for _, c := range contracts {
 		r.Handle(c.pattern, s.handler(c.pattern, s.forward(c)))
 	}
