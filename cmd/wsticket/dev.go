@@ -89,7 +89,7 @@ func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, key cryp
 		Revoke: func(ctx context.Context, name string, before time.Time) error {
 			return s.Revoke(ctx, devRevocation(name, before))
 		},
-		Address: sockets.Public().String(), Path: devPath(cfg.WS), Parameter: cfg.WS.TicketParameter, Doors: cfg.OpenDoors(),
+		Address: sockets.Public().String(), Path: devPath(cfg.WS), Parameter: cfg.WS.TicketParameter, Doors: cfg.OpenDoors(), AcceptThenClose: cfg.WS.AcceptThenClose,
 	})
 	s, err = service.New(cfg, service.Options{
 		Version: version, Log: io.MultiWriter(w.Stderr, log), Events: refused.take, Home: page.Home(), Trial: page.Routes(),

@@ -158,9 +158,29 @@ func TestTrialRaces(t *testing.T) {
 			t.Errorf("%s: the receipt is %s, want that it was refused for its origin", doors, receipt.body)
 		}
 	}
-	_, ask := trialOf(t, "--set", "ws.doors=first_message")
-	if a := ask("/demo/handshakes", `{"ticket":"x","count":1}`); a.status != http.StatusBadRequest {
-		t.Errorf("without a door for tickets: %d %s, want 400", a.status, a.body)
+}
+
+// Where settings leave something out, the page is told.
+func TestTrialWithOtherSettings(t *testing.T) {
+	p, ask := trialOf(t, "--set", "ws.doors=first_message")
+	made := issueTo(t, p, signedIn(t, ask, `{"name":"alice"}`), "", "http://"+p.public)
+	for what, a := range map[string]answer{
+		"a race without a door for tickets": ask("/demo/handshakes", fmt.Sprintf(`{"ticket":%q,"count":1}`, made.Ticket)),
+		"a session without its door":        ask("/demo/session", `{"name":"alice"}`),
+	} {
+		if a.status != http.StatusBadRequest || !strings.Contains(a.body, "--set ws.doors") {
+			t.Errorf("%s: %d %s, want 400 and what to set", what, a.status, a.body)
+		}
+	}
+	p, ask = trialOf(t, "--set", "ws.accept_then_close=true", "--ttl", "30s")
+	if a := ask("/demo/sign-in", `{"name":"alice","seconds":60}`); !strings.Contains(a.body, `"expires_in":30}`) {
+		t.Errorf("a longer life than there is: %d %s, want 30 s", a.status, a.body)
+	}
+	made = issueTo(t, p, signedIn(t, ask, `{"name":"alice"}`), "", "http://"+p.public)
+	for _, want := range []string{`"status":101`, `"status":4001`} {
+		if a := ask("/demo/handshakes", fmt.Sprintf(`{"ticket":%q,"count":1}`, made.Ticket)); !strings.Contains(a.body, want) {
+			t.Errorf("where refusals are closed: %d %s, want %s", a.status, a.body, want)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@
 //   operator, issuing  the page, and the public listener of the same process
 //   bearers            those of users, by their names
 //   keys               API keys: ops (read and revoke), reader (read), chat (of one audience)
+//   guarded            the page of a process that shows its metrics to keys only
+//   pair, other        the page of one of two processes, and the ID of the other one
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 
@@ -28,8 +30,8 @@ const faults = [];
 afterEach(() => assert.deepEqual(faults.splice(0), []));
 
 // open opens the page, with a key if one is given.
-export async function open(key, prepare = async () => {}) {
-  const page = await visit(world.operator, async (page) => {
+export async function open(key, { at = world.operator, prepare = async () => {} } = {}) {
+  const page = await visit(at, async (page) => {
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text());

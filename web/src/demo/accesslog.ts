@@ -22,7 +22,7 @@ export class AccessLog {
     this.#follow();
   }
 
-  /** Returns the first line behind a number that fits, once it is written; undefined if it is not within 5 s. */
+  /** Returns the first line behind a number that fits, once it is written; undefined if it is not within 2 s. */
   find(fits: (fields: Record<string, string>) => boolean, behind = 0): Promise<Line | undefined> {
     return new Promise((resolve) => {
       const look = () => {
@@ -34,7 +34,7 @@ export class AccessLog {
         this.#waiting.delete(look);
         resolve(line);
       };
-      const timer = setTimeout(end, 5000);
+      const timer = setTimeout(end, 2000);
       this.#waiting.add(look);
       look();
     });

@@ -19,6 +19,9 @@ export interface Greeting {
   connectionId: string;
 }
 
+/** A door for tickets. */
+export type TicketDoor = Exclude<Door, "cookie">;
+
 /** What is known of a connection. */
 export interface Opened {
   door: Door;
@@ -29,6 +32,26 @@ export interface Opened {
 type Socket = TicketSocket | WebSocket;
 
 /**
+ * Waits until a socket is open for the first time. The error is an {@link End}: an application would wait for the
+ * next attempt, and somebody who tries a door wants to know.
+ */
+export function firstOpen(socket: TicketSocket): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let opened = false;
+    socket.addEventListener("open", (event) => {
+      opened = true;
+      resolve(event);
+    });
+    socket.addEventListener("reconnecting", ({ code, why }) => {
+      reject({ code, reason: why });
+      if (!opened) socket.close();
+    });
+    socket.addEventListener("refused", (event) => event.preventDefault()); // it is shown, and need not be in the console
+    socket.addEventListener("close", ({ code, reason }) => reject({ code, reason }));
+  });
+}
+
+/**
  * One connection at a time. It fires `change` when it opens or ends, and `message` with what the application says.
  */
 export class Connection extends EventTarget {
@@ -37,14 +60,17 @@ export class Connection extends EventTarget {
   /** How the last one ended. */
   end: End | undefined;
   greeting: Greeting | undefined;
+  /** The door of the last connection. */
+  door: Door = "query";
   readonly #visitor: Visitor;
-  readonly #path: string;
+  readonly #address: string;
   #socket: Socket | undefined;
 
-  constructor(visitor: Visitor, path: string) {
+  /** Connects the visitor to an address, where no ticket has one. */
+  constructor(visitor: Visitor, address: string) {
     super();
     this.#visitor = visitor;
-    this.#path = path;
+    this.#address = address;
   }
 
   /** Connects by a door, in place of the connection that there is. The error is an {@link End}. */
@@ -55,7 +81,7 @@ export class Connection extends EventTarget {
 
   /** Returns the connection that there is, or opens one. */
   async present(): Promise<Opened> {
-    return this.opened ?? this.open("query");
+    return this.opened ?? this.open(this.door);
   }
 
   /** Sends a text to the application. */
@@ -71,35 +97,20 @@ export class Connection extends EventTarget {
     this.#is(undefined);
   }
 
-  #openByTicket(door: Exclude<Door, "cookie">): Promise<Opened> {
+  async #openByTicket(door: TicketDoor): Promise<Opened> {
     const socket = new TicketSocket(this.#visitor.source, { door });
     this.#take(socket);
-    let opens = 0;
-    return new Promise((resolve, reject) => {
-      socket.addEventListener("open", () => {
-        opens++;
-        const opened = { door, ticket: this.#visitor.handed };
-        this.#is(opened);
-        resolve(opened);
-      });
-      socket.addEventListener("reconnecting", ({ code, why }) => {
-        const end = { code, reason: why };
-        // An application would wait for the next attempt. Somebody who tries a door wants to know.
-        if (opens === 0) this.close();
-        if (this.#socket === socket) this.#is(undefined, end);
-        reject(end);
-      });
-      socket.addEventListener("refused", (event) => event.preventDefault()); // it is shown, and need not be in the console
-      socket.addEventListener("close", ({ code, reason }) => {
-        reject({ code, reason });
-        this.#ended(socket, { code, reason });
-      });
-    });
+    socket.addEventListener("open", () => this.#is({ door, ticket: this.#visitor.handed }));
+    socket.addEventListener("close", ({ code, reason }) => this.#ended(socket, { code, reason }));
+    await firstOpen(socket);
+    // Later on the client comes back by itself.
+    socket.addEventListener("reconnecting", ({ code, why }) => this.#is(undefined, { code, reason: why }));
+    return { door, ticket: this.#visitor.handed };
   }
 
   async #openByCookie(): Promise<Opened> {
     await openSession(this.#visitor.name);
-    const socket = new WebSocket(location.origin.replace("http", "ws") + this.#path);
+    const socket = new WebSocket(this.#address);
     this.#take(socket);
     return new Promise((resolve, reject) => {
       socket.onopen = () => {
@@ -136,12 +147,14 @@ export class Connection extends EventTarget {
   #ended(socket: Socket, end: End): void {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
+    if (!this.opened && !this.end) return; // it was never open
     if (end.code === 4003) this.#visitor.leave();
     this.#is(undefined, end);
   }
 
   #is(opened: Opened | undefined, end?: End): void {
     this.opened = opened;
+    this.door = opened?.door ?? this.door;
     this.end = end;
     if (!opened) this.greeting = undefined;
     this.dispatchEvent(new Event("change"));

@@ -14,17 +14,17 @@ import { signInStep } from "./steps/signin.ts";
 import { signOutStep } from "./steps/signout.ts";
 import { ticketStep } from "./steps/ticket.ts";
 import type { Tour } from "./tour.ts";
-import { settings } from "./trial.ts";
+import { addressOf, settings } from "./trial.ts";
 import { Visitor } from "./visitor.ts";
 
 try {
   const known = await settings();
-  const visitor = new Visitor();
+  const visitor = new Visitor(known);
   const tour = {
     settings: known,
     visitor,
     log: new AccessLog(),
-    connection: new Connection(visitor, known.path),
+    connection: new Connection(visitor, addressOf(known)),
   };
   const steps = [
     signInStep,

@@ -92,7 +92,10 @@ export function wordsOf(error: unknown): string {
     return "wsticket does not answer. Is it still running?";
   if (reason === "network") return "wsticket does not answer. Is it still running?";
   if (reason === "signed_out") return "Nobody is signed in: see step 1.";
-  if (reason) return `Refused: ${reason}${code && code >= 1000 ? ` (code ${code})` : ""}.`;
+  if (reason === "handshake_pending")
+    return "Refused, before the ticket was looked at: it can still be used.";
+  if (reason) return `Refused: ${reason}${code ? ` (code ${code})` : ""}.`;
+  if (code) return `Refused. The browser says ${code} and no more.`;
   return message ?? "It failed.";
 }
 

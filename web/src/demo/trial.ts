@@ -5,14 +5,20 @@
 export interface Settings {
   /** The longest lifetime of a bearer. */
   seconds: number;
-  /** The path of the WebSocket. */
+  /** The path of the WebSocket, and the parameter of its query that takes a ticket. */
   path: string;
+  parameter: string;
 }
 
 /** How a handshake ended: 101 is in, 0 is no answer. */
 export interface Handshake {
   status: number;
   ms: number;
+}
+
+/** Returns the address of the WebSocket. */
+export function addressOf({ path }: Settings): string {
+  return location.origin.replace("http", "ws") + path;
 }
 
 /** Reads what the page has to know beforehand. */

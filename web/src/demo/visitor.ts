@@ -1,9 +1,9 @@
 // Who is signed in, and the tickets of that user. The bearer is in memory only.
 import { type Ticket, type TicketSource, ticketSource } from "../../../client/src/index.ts";
-import { signIn } from "./trial.ts";
+import { addressOf, type Settings, signIn } from "./trial.ts";
 
 /** How long the bearer of a short connection lives, in seconds. */
-export const short = 60;
+const short = 60;
 
 /** The user of this page. It fires `change` when somebody signs in or is signed out. */
 export class Visitor extends EventTarget {
@@ -18,20 +18,23 @@ export class Visitor extends EventTarget {
   /** What connections get their tickets from. */
   readonly source: TicketSource;
   /** The same with bearers that live for a minute. */
-  readonly brief = ticketSource("/ws-ticket", {
-    bearer: async () => (await signIn(this.name, short)).bearer,
-  });
+  readonly brief: TicketSource;
   #bearer = "";
 
-  constructor() {
+  constructor(settings: Settings) {
     super();
-    const source = ticketSource("/ws-ticket", {
+    this.brief = complete(
+      ticketSource("/ws-ticket", { bearer: async () => (await signIn(this.name, short)).bearer }),
+      settings,
+    );
+    const plain = ticketSource("/ws-ticket", {
       // An application would ask its login for a fresh one.
       bearer: async ({ reason }) => {
         if (this.name && reason !== "connect") await this.signIn(this.name);
         return this.#bearer;
       },
     });
+    const source = complete(plain, settings);
     // An application hands out each ticket as it comes. Here the visitor may have one in hand.
     this.source = {
       ...source,
@@ -78,4 +81,16 @@ export class Visitor extends EventTarget {
     this.handed = ticket;
     return ticket;
   }
+}
+
+/** Gives tickets the address that the server leaves out where paths have templates. An application has its own. */
+function complete(source: TicketSource, settings: Settings): TicketSource {
+  return {
+    ...source,
+    next: async (signal) => {
+      const ticket = await source.next(signal);
+      const query = `${settings.parameter}=${ticket.token}`;
+      return ticket.url ? ticket : { ...ticket, query, url: `${addressOf(settings)}?${query}` };
+    },
+  };
 }

@@ -6,10 +6,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +35,8 @@ type race struct {
 	Elsewhere bool `json:"elsewhere"`
 }
 
-// handshake is how one ended: its status, 0 without an answer, and how long it took.
+// handshake is how one ended: its status, or the code of what was closed at once, 0
+// without an answer; and how long it took.
 type handshake struct {
 	Status int     `json:"status"`
 	Millis float64 `json:"ms"`
@@ -80,13 +81,12 @@ func (t *Trial) handshakeRequest(page *http.Request, body race) (*http.Request, 
 	if !body.Elsewhere {
 		request.Header.Set("Origin", originOf(page))
 	}
-	open := func(door ticket.Door) bool { return len(t.o.Doors) == 0 || slices.Contains(t.o.Doors, door) }
 	switch {
-	case open(ticket.DoorQuery):
+	case t.isOpen(ticket.DoorQuery):
 		request.URL.RawQuery = t.o.Parameter + "=" + body.Ticket
-	case open(ticket.DoorSubprotocol):
+	case t.isOpen(ticket.DoorSubprotocol):
 		request.Header.Set("Sec-Websocket-Protocol", "wsticket.v1, ticket."+body.Ticket)
-	case open(ticket.DoorHeader):
+	case t.isOpen(ticket.DoorHeader):
 		request.Header.Set("Authorization", "Ticket "+body.Ticket)
 	default:
 		return nil, invalid("no door for tickets is open in a handshake: see --set ws.doors")
@@ -109,7 +109,7 @@ func (t *Trial) race(ctx context.Context, request *http.Request, count int) []ha
 			racer := t.connect(ctx, request)
 			connected.Done()
 			<-start
-			result := racer.run(request)
+			result := racer.run(request, t.o.AcceptThenClose)
 			mu.Lock()
 			defer mu.Unlock()
 			results = append(results, result)
@@ -150,7 +150,7 @@ func (t *Trial) connect(ctx context.Context, request *http.Request) *racer {
 }
 
 // run sends the handshake, and says goodbye where it was let in.
-func (r *racer) run(request *http.Request) (result handshake) {
+func (r *racer) run(request *http.Request, acceptThenClose bool) (result handshake) {
 	if r.conn == nil {
 		return handshake{}
 	}
@@ -160,14 +160,31 @@ func (r *racer) run(request *http.Request) (result handshake) {
 	if _, err := r.conn.Write(r.bytes.Bytes()); err != nil {
 		return result
 	}
-	answer, err := http.ReadResponse(bufio.NewReader(r.conn), request)
+	in := bufio.NewReader(r.conn)
+	answer, err := http.ReadResponse(in, request)
 	if err != nil {
 		return result
 	}
 	result.Status = answer.StatusCode
 	_ = answer.Body.Close()
-	if answer.StatusCode == http.StatusSwitchingProtocols {
-		_, _ = r.conn.Write(wsframe.Append(nil, wsframe.Close, wsframe.ClosePayload(1000, ""), &[4]byte{}))
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		return result
 	}
+	if acceptThenClose {
+		if code, closed := r.closeCode(in); closed {
+			result.Status = int(code)
+		}
+	}
+	_, _ = r.conn.Write(wsframe.Append(nil, wsframe.Close, wsframe.ClosePayload(1000, ""), &[4]byte{}))
 	return result
+}
+
+// closeCode returns the code of the Close frame, if that is the first frame to come.
+func (r *racer) closeCode(in *bufio.Reader) (code uint16, closed bool) {
+	first, err := in.Peek(4)
+	header, size, _ := wsframe.ParseHeader(first)
+	if err != nil || header.Opcode != wsframe.Close || size != 2 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(first[size:]), true
 }

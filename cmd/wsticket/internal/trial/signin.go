@@ -7,6 +7,9 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"wsticket/auth"
+	"wsticket/ticket"
 )
 
 const (
@@ -22,7 +25,7 @@ const (
 // who is the body of requests about a user.
 type who struct {
 	Name string `json:"name"`
-	// Seconds is the lifetime of the bearer. 0: the longest.
+	// Seconds shortens the lifetime of the bearer. 0: the longest.
 	Seconds int `json:"seconds"`
 }
 
@@ -38,11 +41,11 @@ func (t *Trial) readWho(w http.ResponseWriter, r *http.Request) (body who, ttl t
 	if body.Seconds == 0 {
 		return body, t.o.TTL, nil
 	}
-	most := t.o.TTL / time.Second
-	if least := minTTL / time.Second; body.Seconds < int(least) || body.Seconds > int(most) {
-		return body, 0, invalid(fmt.Sprintf("seconds: must be %d to %d, which is --ttl", least, most))
+	least, most := int(minTTL/time.Second), int(auth.DefaultMaxLifetime/time.Second)
+	if body.Seconds < least || body.Seconds > most {
+		return body, 0, invalid(fmt.Sprintf("seconds: must be %d to %d", least, most))
 	}
-	return body, time.Duration(body.Seconds) * time.Second, nil
+	return body, min(time.Duration(body.Seconds)*time.Second, t.o.TTL), nil
 }
 
 // signIn serves POST /demo/sign-in: what a login of the application would do.
@@ -68,8 +71,8 @@ func (t *Trial) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if t.o.Cookie == "" {
-		return invalid("there are no session cookies: session.cookie is empty")
+	if t.o.Cookie == "" || !t.isOpen(ticket.DoorCookie) {
+		return invalid("the door cookie is closed: see --set ws.doors, and session.cookie")
 	}
 	bearer, err := t.o.Sign(body.Name, ttl)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,9 @@ type Options struct {
 	Path, Parameter string
 	// Doors are those that are open. None: those of package gate.
 	Doors []ticket.Door
+	// AcceptThenClose is true where handshakes are refused by closing what they have
+	// opened.
+	AcceptThenClose bool
 	// Log has the lines of the log.
 	Log *Log
 	// Stopping is closed when the process stops. Answers that would not end do then.
@@ -77,12 +81,18 @@ func (t *Trial) Routes() []api.Route {
 	}
 }
 
+// isOpen reports whether a door is open.
+func (t *Trial) isOpen(door ticket.Door) bool {
+	return len(t.o.Doors) == 0 || slices.Contains(t.o.Doors, door)
+}
+
 // settings serves GET /demo/settings.
 func (t *Trial) settings(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, struct {
-		Seconds int    `json:"seconds"`
-		Path    string `json:"path"`
-	}{int(t.o.TTL / time.Second), t.o.Path})
+		Seconds   int    `json:"seconds"`
+		Path      string `json:"path"`
+		Parameter string `json:"parameter"`
+	}{int(t.o.TTL / time.Second), t.o.Path, t.o.Parameter})
 }
 
 // ownPage refuses requests that no page of this server has made. The router has

@@ -4,6 +4,7 @@ import type { Door, End, Opened } from "../connection.ts";
 import { isHandshake } from "../lines.ts";
 import { code, facts, Step, wordsOf } from "../step.ts";
 import type { Tour } from "../tour.ts";
+import { addressOf } from "../trial.ts";
 
 const ways: Record<Door, string> = {
   query: "with the ticket in the URL",
@@ -38,11 +39,10 @@ export function connectStep(tour: Tour): Step {
 
 function showOpened(step: Step, { connection, settings }: Tour, { door, ticket }: Opened): void {
   const user = connection.greeting?.userId;
-  const base = location.origin.replace("http", "ws") + settings.path;
   step.say(`Connected ${ways[door]}.`, "good");
   step.show(
     facts({
-      URL: code(door === "query" && ticket?.url ? ticket.url : base),
+      URL: code(door === "query" && ticket?.url ? ticket.url : addressOf(settings)),
       "Your application": user && el("span", {}, "knows that you are ", el("strong", {}, user)),
       Connection: connection.greeting && code(connection.greeting.connectionId),
       "Ends at":

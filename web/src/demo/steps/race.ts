@@ -12,7 +12,7 @@ export function raceStep({ visitor }: Tour): Step {
     const ticket = await visitor.source.next();
     const all = await present(ticket.token, racers);
     const won = all.filter(({ status }) => status === 101).length;
-    const refused = all.filter(({ status }) => status === 401).length;
+    const refused = all.filter(({ status }) => status === 401 || status === 4001).length;
     const last = Math.max(...all.map(({ ms }) => ms));
     const rest = all.length - won - refused;
     step.say(

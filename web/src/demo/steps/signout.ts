@@ -17,8 +17,14 @@ export function signOutStep({ visitor, connection }: Tour): Step {
     if (visitor.name && step.done) step.rest("Signed in again.");
   });
   step.on(async () => {
-    await connection.present();
+    await connection.present().catch(() => {}); // without one there is less to see
+    const { opened } = connection;
     await signOut(name);
+    if (!opened) {
+      visitor.leave();
+      step.say("Signed out. This tab had no connection.", "good");
+      step.show(back);
+    }
     step.finish();
   });
   step.on(() => visitor.signIn(name), back);
