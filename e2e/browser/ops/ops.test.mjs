@@ -201,7 +201,8 @@ async function traffic(page) {
   const [bob, alice] = [await connect('bob'), await connect('alice')];
   for (let asked = 0; asked < 25; asked++) {
     await page.waitForRequest(/\/metrics$/);
-    for (let tickets = Math.random() * 6; tickets > 0; tickets--) await connect('alice');
+    for (let tickets = Math.random() * 6; tickets > 1; tickets--) (await connect('alice')).socket.close();
     if (asked % 3 === 0) await replay(asked % 2 ? bob : alice);
+    if (asked % 4 === 0) await connect('alice');
   }
 }
