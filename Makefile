@@ -1,6 +1,6 @@
 # wsticket. `make` alone lists the targets. It needs GNU make 3.81 or later, a
-# POSIX /bin/sh and Go. The tests also need servers, which `make test` installs
-# if they are missing.
+# POSIX /bin/sh and Go. The tests also need servers, and the client and the pages
+# Node.js, which their targets install if they are missing.
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ARGS      ?=
@@ -8,6 +8,7 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 FUZZTIME  ?= 60s
 COVERAGE  ?= 90
+SCREENSHOTS ?= bin/screenshots
 
 # Pinned versions. golangci-lint has its own module file, so that its
 # dependencies are not ours. govulncheck is pinned here, because its database
@@ -15,6 +16,10 @@ COVERAGE  ?= 90
 GOLANGCI    = go tool -modfile=tools/go.mod golangci-lint
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VULNDB      = https://vuln.go.dev
+
+# npm writes this file last, so it is older than a lock file with other packages.
+NPM_STAMP = node_modules/.package-lock.json
+E2E_NPM   = $(addsuffix /$(NPM_STAMP),e2e/node e2e/vite e2e/recipes client)
 
 .DEFAULT_GOAL := help
 # Each target uses every core on its own.
@@ -37,6 +42,11 @@ build: ## Builds bin/wsticket and bin/wsticket-bench: static, with VERSION in th
 	@mkdir -p bin
 	@echo "building bin/wsticket: the first time this takes a minute or two, because Go compiles every dependency" >&2
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/wsticket ./cmd/wsticket-bench
+
+# The pages are committed as they are built, so that `make build` needs no Node.
+.PHONY: web
+web: node web/$(NPM_STAMP) ## Builds the pages in web/dist from web/src and client/src
+	npm run build --prefix web
 
 .PHONY: up
 up: ## Starts wsticket and Redis in containers, until `make down`
@@ -62,15 +72,26 @@ cover: servers ## Runs all tests under the race detector; the packages that prog
 	go test -race -shuffle=on -covermode=atomic -coverprofile=bin/cover.out ./...
 	awk -v least=$(COVERAGE) -v held='ticket ticket/remote store/internal/record store/memstore store/redisstore auth identity gate live ws api' -f tools/coverage.awk bin/cover.out
 
+.PHONY: client
+client: node client/$(NPM_STAMP) ## Checks the TypeScript client, its size and its package, and runs its tests
+	npm run check --prefix client
+	npm test --prefix client
+
 # Verbose, because its figures and tables are the point. On a busy machine the package
 # takes more than the ten minutes that go test allows by default.
 .PHONY: e2e
-e2e: e2e-servers e2e/node/node_modules/.package-lock.json ## Tests whole processes: faults, races, leaks, recovery, real clients, applications, browsers and proxies
+e2e: e2e-servers $(E2E_NPM) ## Tests whole processes: faults, races, leaks, recovery, real clients, applications, browsers and proxies
 	CI=true go test -v -count=1 -timeout 30m -tags e2e ./e2e/...
 
 .PHONY: e2e-fast
-e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## Runs the same without Traefik, which takes minutes to build, and with a shorter chaos
+e2e-fast: e2e-fast-servers $(E2E_NPM) ## Runs the same without Traefik, which takes minutes to build, and with a shorter chaos
 	CI=true go test -v -count=1 -timeout 30m -short -tags e2e -skip '^TestEdge/^traefik$$' ./e2e/...
+
+# For a person to look at. The tests that take the pictures look, too, but not at
+# everything.
+.PHONY: screenshots
+screenshots: e2e-fast-servers $(E2E_NPM) ## Takes pictures of the pages, light and dark, wide and narrow, into SCREENSHOTS
+	CI=true go test -count=1 -tags e2e -run '^Test(Demo|Ops)Page$$' ./e2e -screenshots '$(abspath $(SCREENSHOTS))'
 
 # Installs what e2e needs beyond the other tests, if it is missing. No test
 # downloads anything.
@@ -78,10 +99,6 @@ e2e-fast: e2e-fast-servers e2e/node/node_modules/.package-lock.json ## Runs the 
 e2e-servers e2e-fast-servers:
 	@sh internal/testenv/install.sh $(@:-servers=)
 	go mod download
-
-# The npm packages that the scripts of e2e import. npm writes this file last.
-e2e/node/node_modules/.package-lock.json: e2e/node/package-lock.json
-	npm ci --prefix e2e/node
 
 # Before Go 1.27, the end of FUZZTIME can be reported as a failure: "context
 # deadline exceeded", without an input (golang/go#75804). `make ci` therefore
@@ -106,6 +123,15 @@ bench: servers ## Runs each benchmark that matches BENCH, for BENCHTIME
 servers:
 	@sh internal/testenv/install.sh
 
+# Installs Node.js and npm if they are missing.
+.PHONY: node
+node:
+	@sh internal/testenv/install.sh node
+
+# The npm packages of a folder.
+%/$(NPM_STAMP): %/package-lock.json
+	npm ci --prefix $*
+
 ##@ Check
 
 .PHONY: fmt
@@ -121,6 +147,11 @@ lint: ## Runs go vet and the linters of .golangci.yml (the first run takes minut
 	go vet ./...
 	$(GOLANGCI) run
 
+.PHONY: check-web
+check-web: node web/$(NPM_STAMP) ## Checks the code of the pages, and that web/dist is what it builds
+	npm run check --prefix web
+	npm run build --prefix web -- --check
+
 .PHONY: check-mod
 check-mod: ## Checks that go.mod is tidy and that downloads match go.sum
 	go mod tidy -diff
@@ -134,7 +165,7 @@ vuln: ## Fails if something is known against an imported package; skipped, in it
 	@go run ./internal/vulncheck -db $(VULNDB) -report bin/vuln.txt -- go run $(GOVULNCHECK) -db $(VULNDB) -scan package ./...
 
 # cover and e2e-fast run each test once. With CI=true a missing server is a failure.
-CI_TARGETS = check-mod build check-fmt lint vuln cover e2e-fast fuzz
+CI_TARGETS = check-mod build check-fmt lint vuln check-web client cover e2e-fast fuzz
 
 .PHONY: ci
 ci: ## Runs everything that has to pass before a merge, with some seconds of fuzzing, and says at the end what ran

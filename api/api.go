@@ -175,6 +175,9 @@ type Options struct {
 	// Home serves GET / on the public router, for people who open it in a browser.
 	// Nil: there is no such path.
 	Home http.Handler
+	// Trial are further endpoints of the public router, which `wsticket dev` has for
+	// its page. They are not part of the interface: openapi.yaml has none of them.
+	Trial []Route
 	// Metrics serves /metrics on the internal router. Nil: there is no such
 	// path.
 	Metrics http.Handler
@@ -184,6 +187,13 @@ type Options struct {
 	// Timelines serves GET /ops/tickets/{id} on the internal router. Nil: there is no
 	// such path.
 	Timelines Timelines
+}
+
+// Route is an endpoint. Pattern is as chi has it. Serve answers a request, or returns
+// an error and has answered nothing: the error is answered as one of this package is.
+type Route struct {
+	Method, Pattern string
+	Serve           func(w http.ResponseWriter, r *http.Request) error
 }
 
 // Server holds the routers. It is safe for concurrent use.

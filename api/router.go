@@ -23,6 +23,9 @@ func (s *Server) publicRouter() http.Handler {
 	if s.o.Home != nil {
 		s.route(r, http.MethodGet, "/", s.home)
 	}
+	for _, added := range s.o.Trial {
+		s.route(r, added.Method, added.Pattern, added.served)
+	}
 	if s.o.KeySet != nil {
 		s.route(r, http.MethodGet, keySetPath, s.keySet)
 	}
@@ -96,6 +99,15 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 	done(r, "ok")
 	s.o.Home.ServeHTTP(w, r)
 	return nil
+}
+
+// served is Serve, with its outcome in the access log.
+func (a Route) served(w http.ResponseWriter, r *http.Request) error {
+	err := a.Serve(w, r)
+	if err == nil {
+		done(r, "ok")
+	}
+	return err
 }
 
 // router returns a router with all middleware and no routes. The access log

@@ -6,6 +6,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"wsticket/api"
+	"wsticket/ticket"
 )
 
 // TestPaths: no path is cleaned, folded or redirected (GHSA-vrw8-fxc6-2r93,
@@ -188,6 +191,32 @@ func TestSocketPaths(t *testing.T) {
 		expect(t, path, w, 404, "not_found")
 		if got := w.Header().Get("Location"); got != "" {
 			t.Errorf("%s: got Location %q, want none", path, got)
+		}
+	}
+}
+
+// A route that a program adds is one as the others: its errors are answered by the same
+// table, and it is in the log.
+func TestAddedRoutes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(p *parts) {
+		p.Trial = []api.Route{{Method: http.MethodPost, Pattern: "/demo/{name}", Serve: func(w http.ResponseWriter, r *http.Request) error {
+			if r.URL.Path == "/demo/bad" {
+				return ticket.WithDetail(ticket.ErrInvalidRequest, "name: must be good")
+			}
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}}}
+	})
+	for path, want := range map[string]ticket.Event{
+		"/demo/good": {HTTP: ticket.HTTPAnswer{Status: http.StatusNoContent}, Outcome: "ok", Reason: "ok"},
+		"/demo/bad":  {HTTP: ticket.HTTPAnswer{Status: http.StatusBadRequest}, Outcome: "refused", Reason: "invalid_request"},
+	} {
+		w := httptest.NewRecorder()
+		h.Public().ServeHTTP(w, newRequest(t, http.MethodPost, path, ""))
+		e := h.last(t)
+		if w.Code != want.HTTP.Status || e.HTTP.Route != "/demo/{name}" || e.HTTP.Status != w.Code || e.Outcome != want.Outcome || e.Reason != want.Reason {
+			t.Errorf("%s: %d, event %+v, want %+v", path, w.Code, e, want)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func newStaging(t *testing.T, app *application, certificates testenv.Certificate
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", app.page)
-	mux.HandleFunc("GET /page.js", pageCode)
+	mux.HandleFunc("GET /page.js", app.code)
 	mux.HandleFunc("POST /session", app.startSession)
 	mux.Handle("/", onward)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -35,7 +35,7 @@ type opsWorld struct {
 
 // TestOpsPage runs browser/ops: what an operator sees and does on the page of a
 // process. Afterwards it searches what the browser has stored, and the log, for the keys,
-// the bearers and the tickets.
+// the bearers and the tickets. With -screenshots it takes pictures.
 func TestOpsPage(t *testing.T) {
 	node, chromium := testenv.NeedNode(t, packages), testenv.Need(t, "chromium")
 	idp, certificates := newIssuer(t), testenv.TLS(t, guardedHost)
@@ -54,7 +54,7 @@ func TestOpsPage(t *testing.T) {
 	pair, other := start(redis), start(redis)
 	w := opsWorld{
 		world: world{
-			Chromium: chromium, Profile: scratchDir(t), Report: filepath.Join(t.TempDir(), "report.json"), Key: keyHash(t, certificates.ServerCertFile),
+			Chromium: chromium, Profile: scratchDir(t), Report: filepath.Join(t.TempDir(), "report.json"), Screenshots: *screenshots, Key: keyHash(t, certificates.ServerCertFile),
 		},
 		Operator: page("http://"+opsHost, alone), Issuing: "http://" + alone.public, Keys: keys, Bearers: make(map[string]string),
 		Guarded: page("https://"+guardedHost, guarded), Pair: page("http://"+opsHost, pair), Other: other.cmd.Process.Pid,

@@ -27,6 +27,7 @@ type world struct {
 	Key      string `json:"key"`
 	Pages    string `json:"pages"`
 	Report   string `json:"report"`
+	Real     bool   `json:"real"` // tabs are hidden when another one is in front
 
 	API     string `json:"api"`     // tickets, for bearers and for sessions
 	Cookie  string `json:"cookie"`  // the cookie is a JWT
@@ -37,7 +38,18 @@ type world struct {
 	Documents string `json:"documents"` // the configuration of docs/sessions.md
 	Staging   string `json:"staging"`   // the same behind Basic
 	PageCode  string `json:"pageCode"`  // the page of docs/sessions.md
+
+	Internal string `json:"internal"` // host and port of the internal listener of API
+	OpsKey   string `json:"opsKey"`   // a key that may read and revoke there
+	Issuer   string `json:"issuer"`   // of the bearers
+	Control  string `json:"control"`  // URL that stops and starts API
+
+	Demo        string `json:"demo"`        // URL of the demo page
+	Screenshots string `json:"screenshots"` // folder for pictures, if anywhere
 }
+
+// pageScript is what the page of an application without the client does.
+const pageScript = "browser/page.js"
 
 // cookieDoor is the setting that lets session cookies open connections.
 const cookieDoor = "ws.doors=cookie"
@@ -46,7 +58,7 @@ func newScenery(t *testing.T) *scenery {
 	t.Helper()
 	idp := newIssuer(t)
 	certificates := testenv.TLS(t, "*.example.test", "*.other.test")
-	app := newApplication(t, certificates, idp.bearer(t, "alice"))
+	app := newApplication(t, certificates, idp, pageScript)
 	s := &scenery{world: world{Key: keyHash(t, certificates.ServerCertFile), Pages: app.port}}
 	common := []string{
 		"public.tls.cert_file=" + certificates.ServerCertFile, "public.tls.key_file=" + certificates.ServerKeyFile,

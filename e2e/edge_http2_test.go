@@ -33,7 +33,7 @@ func TestEdgeHTTP2(t *testing.T) {
 				t.Setenv(name, value)
 			}
 			idp, certificates := newIssuer(t), testenv.TLS(t, "*.example.test")
-			app := newApplication(t, certificates, idp.bearer(t, "alice"))
+			app := newApplication(t, certificates, idp, pageScript)
 			echo := newWitness(t)
 			echo.greets = true
 			settings := []string{

@@ -14,6 +14,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 const (
@@ -84,6 +87,23 @@ func (i issuer) bearerFor(t testing.TB, ttl, sub string, claims ...string) strin
 		t.Fatalf("token: %v", err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// sign is bearerFor without a test, for handlers.
+func (i issuer) sign(sub string, ttl time.Duration) (string, error) {
+	text, err := os.ReadFile(i.file("issuer.pem"))
+	if err != nil {
+		return "", err
+	}
+	key, err := jwt.ParseECPrivateKeyFromPEM(text)
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+		"iss": i.name, "aud": "ws", "sub": sub, "iat": now.Unix(), "exp": now.Add(ttl).Unix(), "jti": rand.Text(),
+	})
+	return token.SignedString(key)
 }
 
 // patientStore follows the URL of a Redis in tests that are not about its delays: on a

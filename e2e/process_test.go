@@ -40,11 +40,17 @@ func serveBuilt(t testing.TB, builder func() (string, error), config string, set
 	for _, setting := range settings {
 		args = append(args, "--set", setting)
 	}
+	return run(t, builder, args...)
+}
+
+// run is serve for a subcommand that listens, with its arguments.
+func run(t testing.TB, builder func() (string, error), args ...string) server {
+	t.Helper()
 	cmd := built(context.WithoutCancel(t.Context()), t, builder, args...)
 	s := server{stdout: new(test.Output), log: new(test.Output), cmd: cmd, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = s.stdout, s.log
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("serve: %v", err)
+		t.Fatalf("%s: %v", args[0], err)
 	}
 	go func() { // ends with the process
 		_ = cmd.Wait()

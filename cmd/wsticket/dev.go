@@ -22,14 +22,16 @@ import (
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/devidp"
 	"wsticket/cmd/wsticket/internal/service"
+	"wsticket/cmd/wsticket/internal/trial"
 	"wsticket/internal/limit"
+	"wsticket/ticket"
 )
 
 // The issuer that `wsticket dev` plays.
 const (
 	devIssuer   = "https://dev.wsticket.invalid"
 	devAudience = "wsticket-dev"
-	// devCookie holds the bearer where the demo page tries the door cookie.
+	// devCookie holds the bearer for the door cookie.
 	devCookie = "wsticket-dev"
 )
 
@@ -62,18 +64,14 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	bearer, err := c.bearer(key)
-	if err != nil {
-		return err
-	}
-	return c.serve(ctx, w, cfg, bearer, opsKey)
+	return c.serve(ctx, w, cfg, key, opsKey)
 }
 
 // serve serves with these settings until ctx ends.
-func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, bearer, opsKey string) error {
-	page, err := newDemo(bearer, c.Sub, devPath(cfg.WS), cfg.WS.TicketParameter)
+func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, key crypto.Signer, opsKey string) error {
+	bearer, err := devBearer(key, c.Sub, c.TTL)
 	if err != nil {
-		return fmt.Errorf("dev: %w", err)
+		return err
 	}
 	sockets, err := service.Listen(ctx, cfg)
 	if err != nil {
@@ -83,8 +81,19 @@ func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, bearer, 
 	// A page that this server would serve has an origin with its port.
 	port := portOf(sockets.Public())
 	cfg.Origins = slices.Concat([]string{"http://localhost:" + port, "http://127.0.0.1:" + port}, c.Origin, cfg.Origins)
-	refused := &refusals{out: w.Stderr}
-	s, err := service.New(cfg, service.Options{Version: version, Log: w.Stderr, Events: refused.take, Home: page})
+	refused, log := &refusals{out: w.Stderr}, new(trial.Log)
+	var s *service.Service // which the page asks only when it serves
+	page := trial.New(trial.Options{
+		TTL: c.TTL, Cookie: cfg.Session.Cookie, Log: log, Stopping: ctx.Done(),
+		Sign: func(name string, ttl time.Duration) (string, error) { return devBearer(key, name, ttl) },
+		Revoke: func(ctx context.Context, name string, before time.Time) error {
+			return s.Revoke(ctx, devRevocation(name, before))
+		},
+		Address: sockets.Public().String(), Path: devPath(cfg.WS), Parameter: cfg.WS.TicketParameter, Doors: cfg.OpenDoors(), AcceptThenClose: cfg.WS.AcceptThenClose,
+	})
+	s, err = service.New(cfg, service.Options{
+		Version: version, Log: io.MultiWriter(w.Stderr, log), Events: refused.take, Home: page.Home(), Trial: page.Routes(),
+	})
 	if err != nil {
 		return err
 	}
@@ -154,15 +163,23 @@ func devPath(ws config.WS) string {
 	return strings.NewReplacer("{", "", "}", "").Replace(path)
 }
 
-// bearer signs the bearer of the trial.
-func (c *devCmd) bearer(key crypto.Signer) (string, error) {
+// devBearer signs a bearer of the issuer that dev plays.
+func devBearer(key crypto.Signer, subject string, ttl time.Duration) (string, error) {
 	bearer, err := devidp.Bearer{
-		Issuer: devIssuer, Subject: c.Sub, Audience: []string{devAudience}, TTL: c.TTL, Type: "at+jwt",
+		Issuer: devIssuer, Subject: subject, Audience: []string{devAudience}, TTL: ttl, Type: "at+jwt",
 	}.Sign(key, time.Now())
 	if err != nil {
 		return "", fmt.Errorf("dev: %w", err)
 	}
 	return bearer, nil
+}
+
+// devRevocation ends everything of a user of the issuer that dev plays.
+func devRevocation(subject string, before time.Time) ticket.Revocation {
+	return ticket.Revocation{
+		Selector: ticket.Selector{Issuer: devIssuer, Subject: subject}, Before: before,
+		Action: ticket.RevokeEnd, Source: "demo", Reason: "signed out everywhere",
+	}
 }
 
 func portOf(addr net.Addr) string {
@@ -191,7 +208,11 @@ func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer, opsKey str
 // The second line makes the handshake with curl, which is installed nearly
 // everywhere, unlike a WebSocket client. Its key is a new one each time.
 const welcomeText = `
-wsticket is ready, on this machine only. Paste these two lines into another terminal:
+wsticket is ready, on this machine only. Open this page, which shows it step by step:
+
+{{.Base}}/
+
+Without a browser, paste these two lines into another terminal:
 
 TICKET=$(curl -sS -X POST {{.Base}}/ws-ticket -H 'Authorization: Bearer {{.Bearer}}' | grep -o 'wst1_[0-9A-Za-z_-]*' | head -n 1)
 curl -sSiN --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H "Sec-WebSocket-Key: $(head -c 16 /dev/urandom | base64)" "{{.Base}}{{.Query}}"
@@ -199,7 +220,6 @@ curl -sSiN --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-We
 The first gets a ticket for {{.Sub}}, the second connects with it and prints a greeting. Stop it with Ctrl-C
 and paste the second line again: the ticket is spent, and the answer is the same as for an unknown ticket.
 
-In a browser, the same:    {{.Base}}/
 A page of another origin:  start with --origin http://localhost:5173 (its scheme, name and port). This terminal
                            says why a request was refused, and which flag would change it.
 To type messages instead:  npx wscat -c "{{.Socket}}{{.Query}}"   (after a new first line)

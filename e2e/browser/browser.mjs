@@ -31,7 +31,7 @@ let stop;
 before(async () => {
   await allowCookiesOfOthers();
   ({ context, stop } = await (world.real ? startReal : start)(world.chromium, world.profile, [
-    '--host-resolver-rules=MAP *.example.test 127.0.0.1, MAP *.other.test 127.0.0.1, MAP * ~NOTFOUND',
+    '--host-resolver-rules=MAP *.example.test 127.0.0.1, MAP *.other.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost',
     `--ignore-certificate-errors-spki-list=${world.key}`,
   ]));
 });
@@ -96,6 +96,29 @@ async function watch(page) {
     see('Referer', request.headers.Referer ?? '');
   });
   devtools.on('Network.webSocketCreated', ({ url }) => seen.sockets.push({ where: 'WebSocket', text: url }));
+}
+
+// harvest keeps each bearer and ticket that a page sends from now on.
+export async function harvest(page) {
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('Network.enable');
+  devtools.on('Network.requestWillBeSent', ({ request }) => keepBearer(request.headers.Authorization));
+  devtools.on('Network.webSocketCreated', ({ url }) => keepTickets(url));
+  devtools.on('Network.webSocketWillSendHandshakeRequest', ({ request }) =>
+    keepTickets(request.headers['Sec-WebSocket-Protocol'] ?? ''),
+  );
+  devtools.on('Network.webSocketFrameSent', ({ response }) => {
+    keepTickets(response.payloadData);
+    keepBearer(/"token":"(eyJ[^"]+)"/.exec(response.payloadData)?.[1]);
+  });
+}
+
+function keepBearer(text) {
+  if (text) keep('bearer', text.replace('Bearer ', ''));
+}
+
+function keepTickets(text) {
+  for (const [ticket] of text.matchAll(/wst1_[\w-]{49}/g)) keep('ticket', ticket);
 }
 
 // collect records the URLs that are visible in a page, and what it has stored.

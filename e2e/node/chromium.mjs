@@ -25,11 +25,12 @@ export async function start(executablePath, profile, args = []) {
 // when another one is in front, can be frozen, and goes into the back/forward cache.
 export async function startReal(executablePath, profile, args = []) {
   const open = () => listening(executablePath, profile, args);
-  const { process, endpoint } = await open().catch(open);
+  const { ended, endpoint } = await open().catch(open);
   const browser = await chromium.connectOverCDP(endpoint, { noDefaults: true });
+  const devtools = await browser.newBrowserCDPSession();
   const stop = async () => {
-    process.kill();
-    if (process.exitCode === null) await once(process, 'exit');
+    await devtools.send('Browser.close').catch(() => {}); // it may end before it answers
+    await ended; // until then it writes what it keeps
   };
   return { context: browser.contexts()[0], stop };
 }
@@ -42,6 +43,7 @@ function listening(executablePath, profile, args) {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   process.once('exit', () => chrome.kill('SIGKILL'));
+  const ended = once(chrome, 'exit');
   return new Promise((resolve, reject) => {
     let text = '';
     chrome.once('error', reject);
@@ -49,7 +51,7 @@ function listening(executablePath, profile, args) {
     chrome.stderr.setEncoding('utf8').on('data', (data) => {
       if (text.length < 10_000) text += data;
       const endpoint = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
-      if (endpoint) resolve({ process: chrome, endpoint });
+      if (endpoint) resolve({ ended, endpoint });
     });
   });
 }

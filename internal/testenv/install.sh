@@ -2,7 +2,7 @@
 # Installs missing programs that the tests start, with apt-get or brew, without
 # starting their services. Prints nothing if all are there. "make test" runs it;
 # the targets e2e-fast and e2e run it with their names, because they need more,
-# some of it built from source.
+# some of it built from source. With "node" it installs nothing but Node.js and npm.
 set -eu
 
 # Debian installs servers where the PATH of an ordinary user does not lead.
@@ -13,14 +13,17 @@ wanted='redis-server redis-server redis
 openssl openssl openssl
 curl curl curl
 nginx nginx nginx'
+node='node nodejs node
+npm npm node'
 built=
 
 case ${1:-test} in
 test) ;;
+node) wanted=$node ;;
 e2e-fast) built=caddy ;;
 e2e) built='caddy traefik' ;;
 *)
-	echo "usage: install.sh [test|e2e-fast|e2e]" >&2
+	echo "usage: install.sh [test|node|e2e-fast|e2e]" >&2
 	exit 2
 	;;
 esac
@@ -29,8 +32,7 @@ esac
 modules=
 if [ -n "$built" ]; then
 	wanted="$wanted
-node nodejs node
-npm npm node
+$node
 haproxy haproxy haproxy
 chromium chromium chromium"
 	modules='aiohttp python3-aiohttp

@@ -9,7 +9,6 @@
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 
-import axe from '../../node/axe.mjs';
 import { WebSocket } from '../../node/websocket.mjs';
 import { context, keep, visit, world } from '../browser.mjs';
 
@@ -88,23 +87,4 @@ export async function lives({ socket }) {
 // row returns the row of a connection.
 export function row(page, id) {
   return page.getByRole('table', { name: 'Live connections' }).getByRole('row').filter({ hasText: id });
-}
-
-// wantAccessible asks axe about a page in light and dark, wide and narrow, in which
-// nothing is wider than the window.
-export async function wantAccessible(page, what) {
-  await page.evaluate(axe);
-  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']]) {
-    await page.setViewportSize({ width, height: 844 });
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    const where = `${what}, ${colorScheme}, ${width} wide`;
-    const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
-    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], where);
-    const [all, window] = await page.evaluate(() => {
-      const { scrollWidth, clientWidth } = document.documentElement;
-      return [scrollWidth, clientWidth];
-    });
-    assert.ok(all <= window, `${where}: ${all} in a window of ${window}`);
-  }
-  await page.setViewportSize({ width: 1280, height: 844 });
 }

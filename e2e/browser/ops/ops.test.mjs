@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { connect, context, enter, issue, keep, lives, open, replay, row, wantAccessible, world } from './harness.mjs';
+import { look } from '../look.mjs';
+import { connect, context, enter, issue, keep, lives, open, replay, row, world } from './harness.mjs';
 
 const live = (page) => page.getByRole('region', { name: 'Live connections' });
 const ticket = (page) => page.getByRole('region', { name: 'One ticket' });
@@ -184,12 +185,12 @@ test('axe finds nothing', async () => {
   const bob = await connect('bob');
   const page = await open();
   await page.getByRole('table', { name: 'Open connections, by door' }).waitFor();
-  await wantAccessible(page, 'without a key');
+  await look(page, 'ops-without-a-key');
   await enter(page, world.keys.ops);
   await row(page, bob.id).getByRole('button', { name: /^Timeline/ }).click();
   await ticket(page).getByRole('list', { name: 'Events' }).waitFor();
-  await wantAccessible(page, 'with a key');
+  await look(page, 'ops');
   await row(page, bob.id).getByRole('button', { name: /^Revoke/ }).click();
   await page.getByRole('dialog').waitFor();
-  await wantAccessible(page, 'in a dialog');
+  await look(page, 'ops-dialog');
 });

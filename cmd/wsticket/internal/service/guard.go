@@ -43,6 +43,11 @@ func (s *Service) buildLive() error {
 	return err
 }
 
+// Revoke voids what a revocation matches, as POST /revocations does.
+func (s *Service) Revoke(ctx context.Context, v ticket.Revocation) error {
+	return s.live.Revoke(ctx, v)
+}
+
 // revocableIssuers returns whose bearers and sessions can be revoked.
 func (s *Service) revocableIssuers() []live.Issuer {
 	var all []live.Issuer

@@ -60,7 +60,7 @@ func (s *Service) apiOptions() api.Options {
 		WebSocket: s.sockets, Keys: s.keys,
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
 		ClientNames: s.cfg.Internal.TLS.ClientNames,
-		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home,
+		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home, Trial: s.trial,
 		Ops: web.Ops(), Timelines: s.timeline,
 	}
 	if s.live != nil {

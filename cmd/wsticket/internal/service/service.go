@@ -36,6 +36,8 @@ type Options struct {
 	Events ticket.Sink
 	// Home serves GET /. Default: a few words about what this is.
 	Home http.Handler
+	// Trial are further endpoints of the public listener. Default: none.
+	Trial []api.Route
 }
 
 // Service is a service that has been put together. Its methods are for one
@@ -47,6 +49,7 @@ type Service struct {
 	configFile string
 	more       ticket.Sink // Options.Events
 	home       http.Handler
+	trial      []api.Route // Options.Trial
 	log        *slog.Logger
 	logEvent   ticket.Sink
 	logProbe   ticket.Sink // at the debug level
@@ -79,7 +82,7 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, metrics: metrics.New(o.Version, cfg.WS.Paths),
+		cfg: cfg, version: o.Version, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Version, cfg.WS.Paths),
 		timeline: timeline.New(time.Now()),
 		log:      log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}
