@@ -18,7 +18,7 @@ VULNDB      = https://vuln.go.dev
 
 # npm writes this file last, so it is older than a lock file with other packages.
 NPM_STAMP = node_modules/.package-lock.json
-E2E_NPM   = $(addsuffix /$(NPM_STAMP),e2e/node e2e/vite client)
+E2E_NPM   = $(addsuffix /$(NPM_STAMP),e2e/node e2e/vite e2e/recipes client)
 
 .DEFAULT_GOAL := help
 # Each target uses every core on its own.

@@ -181,13 +181,12 @@ type Options struct {
 	// Metrics serves /metrics on the internal router. Nil: there is no such
 	// path.
 	Metrics http.Handler
-}
-
-// Route is an endpoint. Pattern is as chi has it. Serve answers a request, or returns
-// an error and has answered nothing: the error is answered as one of this package is.
-type Route struct {
-	Method, Pattern string
-	Serve           func(w http.ResponseWriter, r *http.Request) error
+	// Ops serves the page of the operators at /ops on the internal router, and its
+	// files below that, to everybody who reaches it. Nil: there are no such paths.
+	Ops http.Handler
+	// Timelines serves GET /ops/tickets/{id} on the internal router. Nil: there is no
+	// such path.
+	Timelines Timelines
 }
 
 // Server holds the routers. It is safe for concurrent use.

@@ -50,9 +50,21 @@ func (s *Server) keyed(scope string, h func(w http.ResponseWriter, r *http.Reque
 }
 
 // authorize returns who sent r, which must have the scope. key returns the API
-// key among the headers. Requests without a good key count against the peer's
-// address: they are guesses, or come from a misconfigured program.
+// key among the headers.
 func (s *Server) authorize(r *http.Request, scope string, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
+	by, err := s.holderOf(r, key)
+	if err != nil {
+		return keyholder{}, err
+	}
+	if !by.certificate && !slices.Contains(by.key.Scopes, scope) {
+		return keyholder{}, lacksScope(by, scope)
+	}
+	return by, nil
+}
+
+// holderOf returns who sent r, whatever the scopes. Requests without a good key count
+// against the peer's address: they are guesses, or come from a misconfigured program.
+func (s *Server) holderOf(r *http.Request, key func(http.Header) (ticket.Bearer, error)) (keyholder, error) {
 	addr := clientip.Peer(r)
 	by, err := s.limitedHolder(r, limit.AddrKey(addr), key)
 	if errors.Is(err, gate.ErrLimited) {
@@ -64,9 +76,6 @@ func (s *Server) authorize(r *http.Request, scope string, key func(http.Header) 
 		return keyholder{}, err
 	}
 	accesslog.NoteOf(r.Context()).Caller = by.name
-	if !by.certificate && !slices.Contains(by.key.Scopes, scope) {
-		return keyholder{}, lacksScope(by, scope)
-	}
 	return by, nil
 }
 

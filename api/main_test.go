@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +89,13 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 			Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 				_, _ = w.Write([]byte("wsticket_up 1\n"))
+			}),
+			Ops: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/html; charset=utf-8")
+				_, _ = w.Write([]byte("<title>" + path.Base(r.URL.Path) + "</title>"))
+			}),
+			Timelines: timelines(func(ticket.ID) api.Timeline {
+				return api.Timeline{Started: noon(), Since: noon(), Events: []api.TimelineEvent{}}
 			}),
 			Keys: keyring(keys), KeySet: []byte(keySet),
 		},
@@ -223,6 +231,11 @@ type renews func(id ticket.ID, who ticket.Identity) (time.Time, error)
 func (f renews) Renew(_ context.Context, id ticket.ID, who ticket.Identity) (time.Time, error) {
 	return f(id, who)
 }
+
+// timelines is a function as api.Timelines.
+type timelines func(id ticket.ID) api.Timeline
+
+func (f timelines) Timeline(id ticket.ID) api.Timeline { return f(id) }
 
 // authenticate is a function as a gate.Authenticator.
 type authenticate func(text string) (ticket.Identity, error)

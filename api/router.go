@@ -76,6 +76,7 @@ func (s *Server) internalRouter() http.Handler {
 	if s.o.Drain != nil {
 		s.route(r, http.MethodPost, "/drain", s.drain)
 	}
+	s.opsRoutes(r)
 	for _, c := range contracts {
 		r.Handle(c.pattern, s.handler(c.pattern, s.forward(c)))
 	}
@@ -98,6 +99,13 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 	done(r, "ok")
 	s.o.Home.ServeHTTP(w, r)
 	return nil
+}
+
+// Route is an endpoint. Pattern is as chi has it. Serve answers a request, or returns
+// an error and has answered nothing: the error is answered as one of this package is.
+type Route struct {
+	Method, Pattern string
+	Serve           func(w http.ResponseWriter, r *http.Request) error
 }
 
 // served is Serve, with its outcome in the access log.

@@ -57,8 +57,8 @@ func scratchDir(t *testing.T) string {
 	return dir
 }
 
-// runCases runs a file of cases.
-func runCases(t *testing.T, node, file string, w world) {
+// runCases runs a file of cases in a world.
+func runCases(t *testing.T, node, file string, w any) {
 	t.Helper()
 	argument, err := json.Marshal(w)
 	if err != nil {

@@ -5,6 +5,9 @@ import type { TicketSource } from "./source.ts";
 
 /** A WebSocket that gets its ticket by itself. It does not reconnect: the library that made it does. */
 export interface TicketWebSocket extends Shape {
+  // Not abstract here, so that classes can extend it.
+  readonly readyState: number;
+  readonly bufferedAmount: number;
   send(data: Message): void;
   close(code?: number, reason?: string): void;
 }

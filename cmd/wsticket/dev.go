@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -56,15 +59,16 @@ func (c *devCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return fmt.Errorf("dev: key: %w", err)
 	}
-	cfg, err := c.config(keyFile)
+	opsKey := rand.Text()
+	cfg, err := c.config(keyFile, opsKey)
 	if err != nil {
 		return err
 	}
-	return c.serve(ctx, w, cfg, key)
+	return c.serve(ctx, w, cfg, key, opsKey)
 }
 
 // serve serves with these settings until ctx ends.
-func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, key crypto.Signer) error {
+func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, key crypto.Signer, opsKey string) error {
 	bearer, err := devBearer(key, c.Sub, c.TTL)
 	if err != nil {
 		return err
@@ -97,7 +101,7 @@ func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, key cryp
 	if err := s.Open(ctx, 0); err != nil {
 		return err
 	}
-	if err := c.welcome(w.Stdout, sockets, bearer, cfg.WS); err != nil {
+	if err := c.welcome(w.Stdout, sockets, bearer, opsKey, cfg.WS); err != nil {
 		return err
 	}
 	return s.Serve(ctx, sockets)
@@ -129,8 +133,8 @@ func setsListener(setting string) bool {
 }
 
 // config returns the settings of serve with what a trial needs, and those of the
-// flags over them.
-func (c *devCmd) config(keyFile string) (config.Config, error) {
+// flags over them. opsKey is an API key with every scope.
+func (c *devCmd) config(keyFile, opsKey string) (config.Config, error) {
 	cfg := config.Default()
 	cfg.Public.Listen, cfg.Internal.Listen = c.Public, c.Internal
 	cfg.Public.Hosts = config.LoopbackNames()
@@ -147,6 +151,8 @@ func (c *devCmd) config(keyFile string) (config.Config, error) {
 	cfg.Issuers = append(cfg.Issuers, config.Issuer{
 		Issuer: devIssuer, Audience: []string{devAudience}, Algorithms: []string{"ES256"}, PublicKeyFile: keyFile,
 	})
+	digest := sha256.Sum256([]byte(opsKey))
+	cfg.Internal.APIKeys = append(cfg.Internal.APIKeys, config.APIKey{Name: "dev", SHA256: hex.EncodeToString(digest[:]), Scopes: auth.Scopes()})
 	return cfg, err
 }
 
@@ -182,9 +188,9 @@ func portOf(addr net.Addr) string {
 }
 
 // welcome prints the start line and below it what to do next. It prints the
-// bearer on purpose: that is valid on this machine only, until this process
-// ends.
-func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer string, ws config.WS) error {
+// bearer and the API key on purpose: they are valid on this machine only, until
+// this process ends.
+func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer, opsKey string, ws config.WS) error {
 	if err := l.Announce(out); err != nil {
 		return err
 	}
@@ -194,7 +200,7 @@ func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer string, ws 
 	}
 	return errors.Join(text.Execute(out, map[string]string{
 		"Base": "http://localhost:" + portOf(l.Public()), "Internal": "http://localhost:" + portOf(l.Internal()),
-		"Socket": "ws://localhost:" + portOf(l.Public()), "Bearer": bearer, "Sub": c.Sub,
+		"Socket": "ws://localhost:" + portOf(l.Public()), "Bearer": bearer, "Sub": c.Sub, "Key": opsKey,
 		"Query": devPath(ws) + "?" + ws.TicketParameter + "=$TICKET",
 	}))
 }
@@ -217,7 +223,8 @@ and paste the second line again: the ticket is spent, and the answer is the same
 A page of another origin:  start with --origin http://localhost:5173 (its scheme, name and port). This terminal
                            says why a request was refused, and which flag would change it.
 To type messages instead:  npx wscat -c "{{.Socket}}{{.Query}}"   (after a new first line)
+The operator's page:       {{.Internal}}/ops   (charts, connections; its API key: {{.Key}})
 Health, metrics, API:      {{.Internal}}/readyz  {{.Internal}}/metrics  {{.Internal}}/openapi.yaml
-Ctrl-C here stops wsticket. The bearer is worthless then.
+Ctrl-C here stops wsticket. The bearer and the key are worthless then.
 
 `

@@ -8,6 +8,7 @@ import (
 	"wsticket/gate"
 	"wsticket/internal/limit"
 	"wsticket/ticket"
+	"wsticket/web"
 )
 
 // buildGate builds the gate.
@@ -60,6 +61,7 @@ func (s *Service) apiOptions() api.Options {
 		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
 		ClientNames: s.cfg.Internal.TLS.ClientNames,
 		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home, Trial: s.trial,
+		Ops: web.Ops(), Timelines: s.timeline,
 	}
 	if s.live != nil {
 		options.Revoker = s.live
@@ -115,6 +117,7 @@ func (s *Service) storeDependency() api.Dependency {
 // events passes an event to the metrics, the watch over the store, the webhook and the log.
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
+	s.timeline.Record(&e)
 	s.outages.note(storeErr(&e))
 	if s.live != nil {
 		s.live.NoteReplay(ctx, e)

@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"wsticket/api"
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/metrics"
+	"wsticket/cmd/wsticket/internal/timeline"
 	"wsticket/gate"
 	"wsticket/identity"
 	"wsticket/internal/webhook"
@@ -52,6 +54,7 @@ type Service struct {
 	logEvent   ticket.Sink
 	logProbe   ticket.Sink // at the debug level
 	metrics    *metrics.Metrics
+	timeline   *timeline.Log
 	tls        certificates
 	store      backend
 	places     places
@@ -80,7 +83,8 @@ func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
 		cfg: cfg, version: o.Version, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Version, cfg.WS.Paths),
-		log: log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
+		timeline: timeline.New(time.Now()),
+		log:      log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}
 	if s.home == nil {
 		s.home = http.HandlerFunc(s.about)

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"wsticket/ticket"
+)
+
+// The paths of the page of the operators. What is below it is part of the page, and
+// changes with it.
+const (
+	opsPath       = "/ops"
+	opsFilePath   = "/ops/{file}"
+	opsAccessPath = "/ops/access"
+	opsTicketPath = "/ops/tickets/{id}"
+)
+
+// Timelines knows what this process saw of tickets.
+type Timelines interface {
+	// Timeline returns what is known of a ticket or connection, without events if that
+	// is nothing.
+	Timeline(id ticket.ID) Timeline
+}
+
+// Timeline is what a process saw of one ticket, from its issue to the end of its
+// connection. It has what the access log has, and no secret.
+type Timeline struct {
+	// Started is since when the process watches.
+	Started time.Time `json:"started"`
+	// Since is since when everything is there. It is after Started once events were
+	// dropped to make room for others.
+	Since time.Time `json:"since"`
+	// LeftOut is how many presentations were refused in addition to those in Events.
+	LeftOut int `json:"left_out"`
+	// Events are in the order of their times.
+	Events []TimelineEvent `json:"events"`
+}
+
+// TimelineEvent is a [ticket.Event] as a [Timeline] has it.
+type TimelineEvent struct {
+	At     time.Time        `json:"at"`
+	Kind   ticket.EventKind `json:"kind"`
+	Action ticket.Action    `json:"action,omitempty"`
+	// Outcome and Reason are words as in the log.
+	Outcome string      `json:"outcome,omitempty"`
+	Reason  string      `json:"reason,omitempty"`
+	Door    ticket.Door `json:"door,omitempty"`
+	// Seconds is how long it took; of a disconnect how long the connection lasted.
+	Seconds   float64 `json:"seconds"`
+	ClientIP  string  `json:"client_ip,omitempty"`
+	RequestID string  `json:"request_id,omitempty"`
+	Caller    string  `json:"caller,omitempty"`
+	Method    string  `json:"method,omitempty"`
+	Route     string  `json:"route,omitempty"`
+	Status    int     `json:"status,omitempty"`
+	// CloseCode and ClosedBy are of a disconnect.
+	CloseCode uint16 `json:"close_code,omitempty"`
+	ClosedBy  string `json:"closed_by,omitempty"`
+}
+
+// access is what a caller may do on the page.
+type access struct {
+	// Caller names the key or certificate, empty if there is none.
+	Caller string   `json:"caller,omitempty"`
+	Scopes []string `json:"scopes"`
+	// AllAudiences reports whether the key is not limited to audiences, as what the page
+	// does requires.
+	AllAudiences bool `json:"all_audiences"`
+}
+
+func (s *Server) opsRoutes(r chi.Router) {
+	if s.o.Ops != nil {
+		s.route(r, http.MethodGet, opsPath, s.opsPage)
+		s.route(r, http.MethodGet, opsFilePath, s.opsPage)
+		s.route(r, http.MethodGet, opsAccessPath, bounded(s.opsAccess))
+	}
+	if s.o.Timelines != nil {
+		s.route(r, http.MethodGet, opsTicketPath, s.keyed(scopeRead, s.opsTicket))
+	}
+}
+
+// opsPage serves the page of the operators and its files. They hold no data, and need
+// no key.
+func (s *Server) opsPage(w http.ResponseWriter, r *http.Request) error {
+	done(r, "ok")
+	s.o.Ops.ServeHTTP(w, r)
+	return nil
+}
+
+// opsAccess serves GET /ops/access. Without a key or certificate the answer is that
+// nothing is allowed, and no refusal: the page asks when it is opened.
+func (s *Server) opsAccess(w http.ResponseWriter, r *http.Request) error {
+	by, err := s.holderOf(r, bearerKey)
+	if err = s.withQuery(r, err); err != nil && !errors.Is(err, errMissingCredential) {
+		return err
+	}
+	answer := access{Caller: by.name, Scopes: append([]string{}, by.key.Scopes...), AllAudiences: len(by.key.Audiences) == 0}
+	if by.certificate {
+		answer.Scopes = []string{scopeConsume, scopeIntrospect, scopeRevoke, scopeRead}
+	}
+	done(r, "read")
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// opsTicket serves GET /ops/tickets/{id}.
+func (s *Server) opsTicket(w http.ResponseWriter, r *http.Request, by keyholder) error {
+	if err := forAllAudiences(by); err != nil {
+		return err
+	}
+	id, err := ticketID(r)
+	if err != nil {
+		return notFound(err) // no ticket is presented
+	}
+	done(r, "read")
+	writeJSON(w, http.StatusOK, s.o.Timelines.Timeline(id))
+	return nil
+}

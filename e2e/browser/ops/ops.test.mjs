@@ -1,0 +1,165 @@
+// What an operator sees and does, with real connections.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { connect, context, enter, issue, keep, lives, open, replay, row, wantAccessible, world } from './harness.mjs';
+
+const live = (page) => page.getByRole('region', { name: 'Live connections' });
+const ticket = (page) => page.getByRole('region', { name: 'One ticket' });
+
+test('the charts move with the traffic, without a key', async () => {
+  const page = await open();
+  await page.getByRole('status').filter({ hasText: /^Ready$/ }).waitFor();
+  await page.getByRole('img', { name: /^Issued\. 0/ }).waitFor();
+  const first = await connect('alice');
+  await replay(first);
+  for (const chart of ['Issued', 'Redeemed', 'Refused', 'Replays', 'Open connections', 'Latency of issuing', 'Latency of redeeming']) {
+    await page.getByRole('img', { name: new RegExp(`^${chart}\\..* at most (?!0[/ ])`) }).waitFor();
+  }
+  await page.getByRole('table', { name: 'Refused, by reason' }).getByRole('row', { name: /^spent/ }).waitFor();
+  await page.getByRole('table', { name: 'Open connections, by door' }).getByRole('row', { name: /^query/ }).waitFor();
+  await page.getByRole('region', { name: 'Dependencies' }).getByText('Keys of an issuer').waitFor();
+});
+
+test('without a key it is read-only', async () => {
+  const { id } = await connect('alice');
+  const page = await open();
+  await live(page).getByText('read', { exact: false }).first().waitFor();
+  assert.equal(await page.getByText(id).count(), 0);
+  assert.equal(await page.getByRole('button', { name: /Cut|Revoke|Show timeline/ }).count(), 0);
+});
+
+test('a key that is wrong, or lacks a scope, or is for one audience', async () => {
+  const { id } = await connect('alice');
+  const page = await open();
+  keep('key', 'wrong-key-canary-0123456789');
+  await page.getByLabel('API key').fill('wrong-key-canary-0123456789');
+  await page.getByRole('button', { name: 'Use key' }).click();
+  await page.getByRole('alert').filter({ hasText: 'internal.api_keys' }).waitFor();
+  assert.equal(await page.getByLabel('API key').inputValue(), '');
+
+  await enter(page, world.keys.reader);
+  await row(page, id).waitFor();
+  assert.equal(await row(page, id).getByRole('button', { name: /Cut|Revoke/ }).count(), 0);
+
+  await page.getByRole('button', { name: 'Forget key' }).click();
+  await page.getByLabel('API key').waitFor();
+  assert.equal(await page.getByText(id).count(), 0);
+
+  await enter(page, world.keys.chat);
+  await live(page).getByText('audiences').first().waitFor();
+  assert.equal(await page.getByText(id).count(), 0);
+});
+
+test('cut closes one connection', async () => {
+  const [cut, other] = [await connect('alice'), await connect('alice')];
+  const page = await open(world.keys.ops);
+  await row(page, cut.id).getByRole('button', { name: /^Cut/ }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await row(page, cut.id).getByRole('button', { name: /^Cut/ }).click();
+  await dialog.getByRole('button', { name: 'Cut connection' }).click();
+  assert.equal(await cut.closed, 4003);
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await row(page, cut.id).waitFor({ state: 'detached' });
+  await lives(other);
+});
+
+test('revoke closes all connections of a user', async () => {
+  const carol = [await connect('carol'), await connect('carol'), await connect('carol')];
+  const bob = await connect('bob');
+  const page = await open(world.keys.ops);
+  await row(page, bob.id).waitFor();
+  await live(page).getByLabel('User').fill('carol');
+  await live(page).getByRole('button', { name: 'Search' }).click();
+  await row(page, bob.id).waitFor({ state: 'detached' });
+  await row(page, carol[1].id).getByRole('button', { name: /^Revoke/ }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText(/^3 connections/).waitFor();
+  await dialog.getByLabel(/^Why/).fill('laptop was stolen');
+  await dialog.getByRole('button', { name: 'Revoke' }).click();
+  for (const { closed } of carol) assert.equal(await closed, 4003);
+  await dialog.getByRole('status').filter({ hasText: 'revocation' }).waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await live(page).getByText('No open connection matches').waitFor();
+  await lives(bob);
+});
+
+test('the way of a ticket, from issue to close', async () => {
+  const page = await open(world.keys.ops);
+  const bob = await connect('bob');
+  await row(page, bob.id).getByRole('button', { name: /^Timeline/ }).click();
+  const events = ticket(page).getByRole('list', { name: 'Events' });
+  for (const what of ['Issued', 'Redeemed', 'Connected']) await events.getByRole('listitem').filter({ hasText: what }).first().waitFor();
+  await replay(bob);
+  bob.socket.close(1000);
+  assert.equal(await bob.closed, 1000);
+  await row(page, bob.id).waitFor({ state: 'detached' });
+  await ticket(page).getByRole('button', { name: 'Show timeline' }).click();
+  await events.getByRole('listitem').filter({ hasText: 'Closed with 1000' }).waitFor();
+  const titles = (await events.getByRole('listitem').allInnerTexts()).map((text) => /Issued|Redeemed|Connected|Replayed|Closed/.exec(text)?.[0]);
+  const order = [...new Set(titles.filter((title) => title))];
+  assert.deepEqual(order.toSorted(), ['Closed', 'Connected', 'Issued', 'Redeemed', 'Replayed']);
+  assert.equal(order[0], 'Issued');
+  assert.ok(order.indexOf('Redeemed') < order.indexOf('Closed'));
+});
+
+test('a ticket in the place of its ID is sent nowhere', async () => {
+  const page = await open(world.keys.ops);
+  const issued = await issue('bob');
+  await ticket(page).getByLabel('Ticket or connection ID').fill(issued.ticket);
+  await ticket(page).getByRole('button', { name: 'Show timeline' }).click();
+  await ticket(page).getByRole('alert').filter({ hasText: 'secret' }).waitFor();
+  assert.equal(await ticket(page).getByLabel('Ticket or connection ID').inputValue(), '');
+});
+
+test('a process that does not answer, and answers again', async () => {
+  const page = await open();
+  await page.getByRole('status').filter({ hasText: /^Ready$/ }).waitFor();
+  await context.setOffline(true);
+  const banner = page.getByRole('alert').filter({ hasText: 'No answer' });
+  await banner.waitFor();
+  await context.setOffline(false);
+  await banner.getByRole('button', { name: 'Try now' }).click();
+  await page.getByRole('status').filter({ hasText: /^Ready$/ }).waitFor();
+  await banner.waitFor({ state: 'hidden' });
+});
+
+test('nothing is asked while the page is hidden', async () => {
+  let asked = 0;
+  const page = await open(undefined, async (page) => {
+    await page.clock.install();
+    page.on('request', (request) => {
+      if (request.url().endsWith('/metrics')) asked++;
+    });
+  });
+  const setHidden = (hidden) =>
+    page.evaluate((hidden) => {
+      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  await page.getByRole('img', { name: /^Issued\./ }).waitFor();
+  await setHidden(true);
+  await page.evaluate(() => fetch('livez')); // what was on its way has been answered by now
+  const before = asked;
+  await page.clock.runFor(60_000);
+  await page.evaluate(() => fetch('livez'));
+  assert.equal(asked, before);
+  const next = page.waitForRequest(/\/metrics$/);
+  await setHidden(false);
+  await next;
+});
+
+test('axe finds nothing', async () => {
+  const bob = await connect('bob');
+  const page = await open();
+  await page.getByRole('table', { name: 'Open connections, by door' }).waitFor();
+  await wantAccessible(page, 'without a key');
+  await enter(page, world.keys.ops);
+  await row(page, bob.id).getByRole('button', { name: /^Timeline/ }).click();
+  await ticket(page).getByRole('list', { name: 'Events' }).waitFor();
+  await wantAccessible(page, 'with a key');
+  await row(page, bob.id).getByRole('button', { name: /^Revoke/ }).click();
+  await page.getByRole('dialog').waitFor();
+  await wantAccessible(page, 'in a dialog');
+});

@@ -1,0 +1,105 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"wsticket/internal/test"
+	"wsticket/internal/testenv"
+)
+
+// recipePackages is the folder with the package.json of the libraries.
+const recipePackages = "recipes"
+
+// recipeHome makes, once, a folder below which programs find the packed client and the
+// libraries.
+var recipeHome = sync.OnceValues(func() (string, error) {
+	home := filepath.Join(scratch, "recipes")
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", "recipes/home.sh", "../client", recipePackages, home)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("recipes/home.sh: %w\n%s", err, out)
+	}
+	return home, nil
+})
+
+// recipeFolder makes a folder with programs, which are files by their names.
+func recipeFolder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	home, err := recipeHome()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(home, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, code := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(code), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// page is a program in the place of a page. It ends by itself when nothing is left to
+// happen: no connection, no timer.
+type page struct {
+	output, warnings *test.Output
+	ended            chan struct{}
+}
+
+// openPage starts a program of a folder.
+func openPage(t *testing.T, dir, file string) page {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	cmd := exec.CommandContext(ctx, testenv.NeedNode(t, recipePackages), "--import", "../browser.mjs", file)
+	p := page{new(test.Output), new(test.Output), make(chan struct{})}
+	cmd.Dir, cmd.Env, cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = dir, []string{}, attributes(), p.output, p.warnings
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	go func() { // ends with the program
+		_ = cmd.Wait()
+		p.output.End()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-p.ended
+		if t.Failed() {
+			t.Logf("%s said:\n%s%s", file, p.output, p.warnings)
+		}
+	})
+	return p
+}
+
+// wantEnd waits until the program has ended, and returns what it printed.
+func (p page) wantEnd(t *testing.T) string {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(test.Patience):
+		t.Fatal("the program does not end: it still tries, or waits")
+	}
+	return p.output.String()
+}
+
+// clientBlock returns the fenced block of docs/client.md with this name.
+func clientBlock(t *testing.T, name string) string {
+	t.Helper()
+	_, code, found := strings.Cut(readFile(t, "../docs/client.md"), "\n```"+name+"\n")
+	code, _, ends := strings.Cut(code, "\n```\n")
+	if !found || !ends {
+		t.Fatalf("docs/client.md has no block %s", name)
+	}
+	return code + "\n"
+}
