@@ -9,12 +9,14 @@ export function signOutStep({ visitor, connection }: Tour): Step {
   const tab = step.part<HTMLAnchorElement>('[data-action="tab"]');
   const back = el("button", { type: "button" });
   let name = "";
+  let inside = false;
   visitor.addEventListener("change", () => {
     name = visitor.name || name;
     tab.href = `#as=${encodeURIComponent(name)}`;
     tab.hidden = !visitor.name;
     back.textContent = `Sign in again as ${name}`;
-    if (visitor.name && step.done) step.rest("Signed in again.");
+    if (visitor.name && !inside && step.done) step.rest("Signed in again.");
+    inside = !!visitor.name;
   });
   step.on(async () => {
     await connection.present().catch(() => {}); // without one there is less to see
@@ -25,6 +27,7 @@ export function signOutStep({ visitor, connection }: Tour): Step {
       step.say("Signed out. This tab had no connection.", "good");
       step.show(back);
     }
+    back.focus(); // the button that had it is off
     step.finish();
   });
   step.on(() => visitor.signIn(name), back);
