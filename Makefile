@@ -8,6 +8,7 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 FUZZTIME  ?= 60s
 COVERAGE  ?= 90
+SCREENSHOTS ?= bin/screenshots
 
 # Pinned versions. golangci-lint has its own module file, so that its
 # dependencies are not ours. govulncheck is pinned here, because its database
@@ -85,6 +86,12 @@ e2e: e2e-servers $(E2E_NPM) ## Tests whole processes: faults, races, leaks, reco
 .PHONY: e2e-fast
 e2e-fast: e2e-fast-servers $(E2E_NPM) ## Runs the same without Traefik, which takes minutes to build, and with a shorter chaos
 	CI=true go test -v -count=1 -timeout 30m -short -tags e2e -skip '^TestEdge/^traefik$$' ./e2e/...
+
+# For a person to look at. The tests that take the pictures look, too, but not at
+# everything.
+.PHONY: screenshots
+screenshots: e2e-fast-servers $(E2E_NPM) ## Takes pictures of the pages, light and dark, wide and narrow, into SCREENSHOTS
+	CI=true go test -count=1 -tags e2e -run '^Test(Demo|Ops)Page$$' ./e2e -screenshots '$(abspath $(SCREENSHOTS))'
 
 # Installs what e2e needs beyond the other tests, if it is missing. No test
 # downloads anything.

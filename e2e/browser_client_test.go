@@ -91,7 +91,7 @@ func newClientScenery(t *testing.T, script string) *clientScenery {
 	t.Cleanup(control.Close)
 	s.world = world{
 		Key: keyHash(t, certificates.ServerCertFile), Pages: app.port, Real: true,
-		API: "https://api.example.test:" + portOf(public), Internal: internal, Operator: key, Issuer: idp.name,
+		API: "https://api.example.test:" + portOf(public), Internal: internal, OpsKey: key, Issuer: idp.name,
 		Control: control.URL,
 	}
 	return s

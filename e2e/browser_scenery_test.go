@@ -40,12 +40,11 @@ type world struct {
 	PageCode  string `json:"pageCode"`  // the page of docs/sessions.md
 
 	Internal string `json:"internal"` // host and port of the internal listener of API
-	Operator string `json:"operator"` // a key that may revoke there
+	OpsKey   string `json:"opsKey"`   // a key that may read and revoke there
 	Issuer   string `json:"issuer"`   // of the bearers
 	Control  string `json:"control"`  // URL that stops and starts API
 
 	Demo        string `json:"demo"`        // URL of the demo page
-	Ops         string `json:"ops"`         // URL of the page of the operators
 	Screenshots string `json:"screenshots"` // folder for pictures, if anywhere
 }
 

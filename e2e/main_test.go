@@ -24,6 +24,8 @@ var (
 	seed = flag.Uint64("seed", 1, "seed of random choices")
 	// workerJob makes the test binary run as a worker of TestHistories.
 	workerJob = flag.String("worker", "", "a job in JSON, for the workers that tests start")
+	// screenshots is where the tests of the pages put pictures, if anywhere.
+	screenshots = flag.String("screenshots", "", "folder for pictures of the pages")
 	// scratch is a folder that is removed when the process ends.
 	scratch string
 )

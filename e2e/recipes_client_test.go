@@ -4,12 +4,10 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,34 +18,51 @@ import (
 // recipePackages is the folder with the package.json of the libraries.
 const recipePackages = "recipes"
 
-// recipeHome makes, once, a folder below which programs find the packed client and the
-// libraries.
-var recipeHome = sync.OnceValues(func() (string, error) {
-	home := filepath.Join(scratch, "recipes")
-	cmd := exec.CommandContext(context.Background(), "/bin/sh", "recipes/home.sh", "../client", recipePackages, home)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("recipes/home.sh: %w\n%s", err, out)
-	}
-	return home, nil
-})
+// recipeHome is a folder below which programs find the packed client and the libraries.
+type recipeHome string
 
-// recipeFolder makes a folder with programs, which are files by their names.
-func recipeFolder(t *testing.T, files map[string]string) string {
+// newRecipeHome installs the client as npm would publish it now.
+func newRecipeHome(t *testing.T) recipeHome {
 	t.Helper()
-	home, err := recipeHome()
+	tools, home := needTools(t, recipePackages), scratchDir(t)
+	writeFiles(t, home, map[string]string{"package.json": `{ "private": true, "type": "module" }`})
+	tools.run(t, home, nil, tools.npm, "install", "--no-audit", "--no-fund", tools.pack(t))
+	for pattern, folder := range map[string]string{"node_modules/[^.]*": "node_modules", "*.js": ".", "*.mjs": "."} {
+		files, err := filepath.Glob(filepath.Join(recipePackages, pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s of %s: %v", pattern, recipePackages, err)
+		}
+		for _, file := range files {
+			target, err := filepath.Abs(file)
+			if err == nil {
+				err = os.Symlink(target, filepath.Join(home, folder, filepath.Base(file)))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return recipeHome(home)
+}
+
+// folder makes a folder with programs, which are files by their names.
+func (home recipeHome) folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(string(home), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(home, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, code := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(code), 0o600); err != nil {
+	writeFiles(t, dir, files)
+	return dir
+}
+
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }
 
 // page is a program in the place of a page. It ends by itself when nothing is left to

@@ -76,13 +76,13 @@ socket.addEventListener("open", () => socket.send("hello"));
 // partysocketTimeout holds back the answer to the first request for a ticket for
 // longer than partysocket waits. It then pretends that the connection was closed with 1000,
 // which is no reason to stop.
-func partysocketTimeout(t *testing.T) {
+func partysocketTimeout(t *testing.T, home recipeHome) {
 	t.Parallel()
 	i := slices.IndexFunc(recipes(), func(r recipe) bool { return r.block == "partysocket" })
 	r := recipes()[i]
-	s := newRecipeSite(t, r.application(t), r.path)
+	s := newRecipeSite(t, r.application(t, home), r.path)
 	s.holdNext()
-	page := r.program(t, s, visit{first: s.idp.bearer(t, "alice")}, "connectionTimeout: 20_000", "connectionTimeout: 2_000")
+	page := r.program(t, home, s, pageUser{first: s.idp.bearer(t, "alice")}, "connectionTimeout: 20_000", "connectionTimeout: 2_000")
 	openPage(t, page, "page.js").output.WaitFor(t, r.exchanged)
 	if asked, _ := s.counted(); asked[0] != 0 {
 		t.Errorf("answers to requests for tickets: %v, want none to the first", asked)
@@ -90,39 +90,39 @@ func partysocketTimeout(t *testing.T) {
 }
 
 // npmApplication echoes.
-func npmApplication(t *testing.T) *upstream {
+func npmApplication(t *testing.T, _ recipeHome) *upstream {
 	t.Helper()
 	return npmWSUpstream(t)
 }
 
-func phoenixApplication(t *testing.T) *upstream {
+func phoenixApplication(t *testing.T, _ recipeHome) *upstream {
 	t.Helper()
 	return nodeApplication(t, recipePackages, "phoenix-upstream.mjs")
 }
 
-func signalRApplication(t *testing.T) *upstream {
+func signalRApplication(t *testing.T, _ recipeHome) *upstream {
 	t.Helper()
 	return nodeApplication(t, recipePackages, "signalr-upstream.mjs")
 }
 
 // graphQLApplication is the one of docs/client.md.
-func graphQLApplication(t *testing.T) *upstream {
+func graphQLApplication(t *testing.T, home recipeHome) *upstream {
 	t.Helper()
 	code := strings.NewReplacer("port: 3000", "port: 0", "./schema.js", "../schema.js").Replace(clientBlock(t, "js graphql-server"))
-	return documentedApplication(t, code+"announce(server);\n", "announce")
+	return documentedApplication(t, home, code+"announce(server);\n", "announce")
 }
 
 // socketIOApplication is the one of docs/frameworks.md.
-func socketIOApplication(t *testing.T) *upstream {
+func socketIOApplication(t *testing.T, home recipeHome) *upstream {
 	t.Helper()
 	before, _, _ := strings.Cut(frameworksBlock(t, "js server"), "server.listen(")
-	return documentedApplication(t, before+"announceHTTP(server);\nserver.listen(0, \"127.0.0.1\");\n", "announceHTTP")
+	return documentedApplication(t, home, before+"announceHTTP(server);\nserver.listen(0, \"127.0.0.1\");\n", "announceHTTP")
 }
 
 // documentedApplication starts the code of a document, which announces itself by a
 // function of recipes/upstream.mjs.
-func documentedApplication(t *testing.T, code, announce string) *upstream {
+func documentedApplication(t *testing.T, home recipeHome, code, announce string) *upstream {
 	t.Helper()
-	dir := recipeFolder(t, map[string]string{"app.js": "import { " + announce + " } from \"../upstream.mjs\";\n" + code})
+	dir := home.folder(t, map[string]string{"app.js": "import { " + announce + " } from \"../upstream.mjs\";\n" + code})
 	return nodeApplication(t, dir, "app.js")
 }

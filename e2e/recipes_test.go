@@ -18,7 +18,7 @@ type recipe struct {
 	block string // its name in docs/client.md
 	path  string // ws.path
 	// application starts what stands behind wsticket.
-	application func(*testing.T) *upstream
+	application func(*testing.T, recipeHome) *upstream
 	// driver is what follows the code of the document: once connected it exchanges
 	// something with the application, and prints exchanged.
 	driver    string
@@ -30,42 +30,32 @@ type recipe struct {
 
 // TestRecipes runs each recipe of docs/client.md with the library as it is published.
 func TestRecipes(t *testing.T) {
-	needRecipes(t)
+	home := newRecipeHome(t)
 	for _, r := range recipes() {
 		t.Run(r.block+" at the door "+string(r.door), func(t *testing.T) {
 			t.Parallel()
-			u := r.application(t)
+			u := r.application(t, home)
 			s := newRecipeSite(t, u, r.path)
-			r.reconnects(t, s, u)
-			r.stops(t, s, "4003 invalid_token", visit{first: "expired", fresh: "expired"}, 401, 401)
-			r.stops(t, s, "1008 insufficient_scope", visit{first: s.idp.bearer(t, "bob"), audience: "admin"}, 403)
+			r.reconnects(t, home, s, u)
+			r.stops(t, home, s, "4003 invalid_token", pageUser{first: "expired", fresh: "expired"}, 401, 401)
+			r.stops(t, home, s, "1008 insufficient_scope", pageUser{first: s.idp.bearer(t, "bob"), audience: "admin"}, 403)
 		})
 	}
-	t.Run("partysocket's own timeout", partysocketTimeout)
+	t.Run("partysocket's own timeout", func(t *testing.T) { partysocketTimeout(t, home) })
 }
 
-// visit is who opens a page.
-type visit struct {
+// pageUser is who opens a page.
+type pageUser struct {
 	first, fresh string // bearers: the one that the page has, and what replaces it if it is refused
 	audience     string // of the tickets; empty: the default
-}
-
-// needRecipes skips or fails the test if there is no client, and no libraries.
-func needRecipes(t *testing.T) {
-	t.Helper()
-	testenv.NeedNode(t, "../client")
-	testenv.NeedNode(t, recipePackages)
-	if _, err := recipeHome(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // reconnects begins with a bearer that is over. Then it breaks connections and ends them
 // politely: the library comes back, with a ticket that it did not have before, until its
 // user is revoked.
-func (r recipe) reconnects(t *testing.T, s *recipeSite, u *upstream) {
+func (r recipe) reconnects(t *testing.T, home recipeHome, s *recipeSite, u *upstream) {
 	t.Helper()
-	p := openPage(t, r.program(t, s, visit{first: "expired", fresh: s.idp.bearer(t, "alice")}), "page.js")
+	p := openPage(t, r.program(t, home, s, pageUser{first: "expired", fresh: s.idp.bearer(t, "alice")}), "page.js")
 	var seen []arrival
 	exchange := func(n int) {
 		t.Helper()
@@ -127,10 +117,10 @@ func (r recipe) wantFresh(t *testing.T, seen []arrival, tickets []presented) {
 }
 
 // stops opens a page that gets no ticket: it stops, says why, and asks no more.
-func (r recipe) stops(t *testing.T, s *recipeSite, want string, v visit, statuses ...int) {
+func (r recipe) stops(t *testing.T, home recipeHome, s *recipeSite, want string, v pageUser, statuses ...int) {
 	t.Helper()
 	s.counted()
-	said := openPage(t, r.program(t, s, v), "page.js").wantEnd(t)
+	said := openPage(t, r.program(t, home, s, v), "page.js").wantEnd(t)
 	if said != "stopped "+want+"\n" {
 		t.Errorf("got %q, want %q", said, want)
 	}
@@ -141,7 +131,7 @@ func (r recipe) stops(t *testing.T, s *recipeSite, want string, v visit, statuse
 
 // program writes the page: the code of the document, in which pairs of texts are replaced,
 // the driver, and what the document leaves to the application.
-func (r recipe) program(t *testing.T, s *recipeSite, v visit, replace ...string) string {
+func (r recipe) program(t *testing.T, home recipeHome, s *recipeSite, v pageUser, replace ...string) string {
 	t.Helper()
 	tickets := clientBlock(t, "js tickets")
 	if v.audience != "" {
@@ -158,7 +148,7 @@ async function accessToken({ fresh }) {
 }
 `, v.first, v.fresh)
 	code := strings.NewReplacer(replace...).Replace(clientBlock(t, "js "+r.block))
-	return recipeFolder(t, map[string]string{
+	return home.folder(t, map[string]string{
 		"tickets.js": s.rebase(tickets),
 		"page.js": s.rebase(code) + r.driver + `
 function stopped(event) {

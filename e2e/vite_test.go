@@ -24,7 +24,7 @@ const clientPackage = "../client"
 // with Vite and React, and opens what Vite builds in Chromium: the component has one
 // ticket and one socket, also where React runs each effect twice.
 func TestViteProject(t *testing.T) {
-	tools := needTools(t)
+	tools := needTools(t, "vite")
 	chromium := testenv.Need(t, "chromium")
 	project := tools.newProject(t)
 
@@ -56,7 +56,7 @@ func TestViteProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := tools.run(t, ".", nil, tools.node, "vite/page.mjs", string(order))
-	var visits []visit
+	var visits []viteVisit
 	if err := json.Unmarshal([]byte(said), &visits); err != nil || len(visits) != len(builds) {
 		t.Fatalf("got %s (%v), want a result for each build", said, err)
 	}
@@ -65,13 +65,13 @@ func TestViteProject(t *testing.T) {
 	}
 }
 
-// visit is what vite/page.mjs tells of a page.
-type visit struct {
+// viteVisit is what vite/page.mjs tells of a page.
+type viteVisit struct {
 	Tickets, Sockets, Effects int
 	Messages, Faults          []string
 }
 
-func (v visit) want(t *testing.T, mode string, effects int) {
+func (v viteVisit) want(t *testing.T, mode string, effects int) {
 	t.Helper()
 	if v.Tickets != 1 || v.Sockets != 1 {
 		t.Errorf("%s: got %d requests for a ticket and %d sockets, want one of each", mode, v.Tickets, v.Sockets)
@@ -91,11 +91,11 @@ func (v visit) want(t *testing.T, mode string, effects int) {
 // they keep.
 type npmTools struct{ node, npm, home string }
 
-func needTools(t *testing.T) npmTools {
+// needTools skips or fails the test if the packages of the client or of a folder are missing.
+func needTools(t *testing.T, folder string) npmTools {
 	t.Helper()
-	for _, folder := range []string{"vite", clientPackage} {
-		testenv.NeedNode(t, folder)
-	}
+	testenv.NeedNode(t, folder)
+	testenv.NeedNode(t, clientPackage)
 	return npmTools{testenv.NeedNode(t, packages), testenv.Need(t, "npm"), scratchDir(t)}
 }
 

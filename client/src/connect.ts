@@ -122,11 +122,14 @@ function open(
 
 /** Constructs the WebSocket that presents a ticket. */
 function construct(source: TicketSource, ticket: Ticket, options: ConnectOptions): SocketLike {
-  const { door = "query", protocols = [] } = options;
+  const {
+    door = "query",
+    protocols = [],
+    WebSocket: Socket = globalThis.WebSocket as unknown as SocketClass,
+  } = options;
   const target = source.address(ticket, options.url);
   if (door === "query") target.search += `${target.search ? "&" : "?"}${ticket.query}`;
   const offered = [door === "subprotocol" ? ticket.protocols : [], protocols].flat();
-  const Socket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketClass);
   try {
     if (door !== "header") return new Socket(target.href, offered as never);
     const headers = { Authorization: `Ticket ${ticket.token}` };

@@ -35,9 +35,7 @@ export interface ErrorDetails {
   readonly few?: boolean | undefined;
   /** What the server says of a ticket whose handshake was refused. */
   readonly receipt?: Receipt | undefined;
-  /** What to change. */
-  readonly hint?: string | undefined;
-  /** What the application's own function has thrown. */
+  /** What the application's own function has thrown, or what to change. */
   readonly cause?: unknown;
 }
 
@@ -59,7 +57,7 @@ export class TicketError extends Error implements Judgement, ErrorDetails {
 
   /** Throw one with the action `stop` in `bearer` to end all attempts. */
   constructor(reason: string, action: Action, details: ErrorDetails = {}) {
-    super(`wsticket: ${reason} ${details.status ?? details.hint ?? ""}`);
+    super(`wsticket: ${reason}`);
     Object.assign(this, { reason, action }, details);
   }
 
@@ -113,11 +111,13 @@ export function judgeReceipt(receipt: Receipt): TicketError {
 
 /** Judges an answer that brings nothing. */
 export function refusal({ ok, status, headers }: Response, problem: unknown): TicketError {
-  const code = `${(problem as { code?: unknown } | undefined)?.code}`;
+  const code = String((problem as { code?: unknown } | undefined)?.code);
   const reason = ok ? "bad_answer" : /^[a-z_]{1,40}$/.test(code) ? code : "refused";
-  const putOff = status === 429 || status === 503;
-  const retryAfter = putOff ? pause(headers.get("Retry-After")) : undefined;
-  return new TicketError(reason, ok || putOff || status >= 500 ? "retry" : "stop", { status, retryAfter });
+  const retryAfter = status === 429 || status === 503 ? pause(headers.get("Retry-After")) : undefined;
+  return new TicketError(reason, ok || retryAfter || status >= 500 ? "retry" : "stop", {
+    status,
+    retryAfter,
+  });
 }
 
 /** Parses Retry-After: seconds or a date (RFC 9110 10.2.3). */

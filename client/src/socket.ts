@@ -230,7 +230,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     this.#queue.length = 0;
     this.#to(wasClean ? "closed" : "refused");
     // A library that reconnects by itself need not read of each end.
-    const loud = !wasClean && (ending?.action === "stop" || this.#options.backoff?.attempts !== 0);
+    const loud = !wasClean && (ending?.action === "stop" || this.#failures > 0);
     if (loud && this.emit("refused", { ...ending, why, cancelable: true }))
       console.warn(`wsticket: refused: ${why}`);
     this.emit("close", { code, reason: text || why, why, wasClean });

@@ -19,7 +19,7 @@ export interface TicketSourceOptions {
    * in: then it stops with `signed_out`. If it throws, it is called again after a pause.
    */
   readonly bearer?: (request: BearerRequest) => Bearer | PromiseLike<Bearer>;
-  /** For session cookies: `include` where the API is on another origin. Default: `omit` with a bearer, else `same-origin`. */
+  /** For session cookies: `include` where the API is on another origin. Default: `same-origin`. */
   readonly credentials?: "omit" | "same-origin" | "include";
   /** The endpoint that tickets are for. Default: the server's first. */
   readonly audience?: string;
@@ -71,7 +71,7 @@ export interface TicketSource {
  */
 export function ticketSource(url: string | URL, options: TicketSourceOptions = {}): TicketSource {
   const endpoint = new URL(url, globalThis.location?.href);
-  const { timeout = 8000, allowHosts = [], fetch = globalThis.fetch } = options;
+  const { timeout = 8000, allowHosts = [], credentials = "same-origin", fetch = globalThis.fetch } = options;
   let renewed: Promise<string> | undefined;
   let over = false; // a failure said that the bearer is
   let readable = false; // an answer was
@@ -115,7 +115,7 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
           body: body ?? null,
           signal,
           headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
-          credentials: options.credentials ?? (token ? "omit" : "same-origin"),
+          credentials,
           redirect: "error",
         }).catch(async () => {
           // A browser does not tell no answer from one that this page may not read, and its error may quote a header.
@@ -159,7 +159,7 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
       target.protocol = target.protocol.replace("http", "ws");
       const hosts = [endpoint.host, ...allowHosts];
       if (!hosts.includes(target.host) || (target.protocol !== "wss:" && endpoint.protocol === "https:"))
-        throw new TicketError("foreign_url", "stop", { hint: `${target.host} is not in allowHosts` });
+        throw new TicketError("foreign_url", "stop", { cause: `${target.host} is not in allowHosts` });
       return target;
     },
   };

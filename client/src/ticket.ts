@@ -44,7 +44,7 @@ export function parseTicket(answer: unknown, user: string | undefined): Ticket {
     id,
     url,
     protocols: ["wsticket.v1", `ticket.${token}`],
-    query: `${url ?? ""}`.split("?")[1] ?? `ticket=${token}`,
+    query: String(url).split("?")[1] ?? `ticket=${token}`,
     user,
     expiresAt,
     connectionExpiresAt,

@@ -1,115 +1,57 @@
 import { act } from "react";
 import { expect, vi } from "vitest";
 import { type TicketSocketOptions, type TicketSource, ticketSource } from "../src/index.ts";
+import type { FakeSocket } from "./fake-socket.ts";
+import { Model, ticketUrl } from "./model.ts";
 
 declare global {
   var IS_REACT_ACT_ENVIRONMENT: boolean;
 }
 globalThis.IS_REACT_ACT_ENVIRONMENT = true;
 
-/** A WebSocket that opens when the test says so. */
-class ScriptedSocket {
-  onopen: ((event: Event) => void) | null = null;
-  onmessage: ((event: Event) => void) | null = null;
-  onerror: ((event: Event) => void) | null = null;
-  onclose: ((event: Event) => void) | null = null;
-  binaryType = "blob";
-  readonly bufferedAmount = 0;
-  readonly protocol = "";
-  /** Neither closed nor closing. */
-  lives = true;
-
-  open(): void {
-    this.onopen?.(new Event("open"));
-  }
-
-  send(): void {}
-
-  close(code = 1000, reason = ""): void {
-    if (!this.lives) return;
-    this.lives = false;
-    this.onclose?.(Object.assign(new Event("close"), { code, reason }));
-  }
-}
-
-/** What a test sees of wsticket and of the network. */
+/** A service in memory whose sockets open when the test says so, for components. */
 export class House {
-  /** The users for whom tickets were asked, in order. */
-  readonly asked: string[] = [];
-  /** How many of these requests were aborted. */
-  aborted = 0;
-  /** Every socket that was made. */
-  readonly sockets: ScriptedSocket[] = [];
+  readonly model: Model = new Model();
   /** Options of TicketSocket that let it use these sockets. */
-  readonly options: TicketSocketOptions;
-  /** What requests get. The default is a ticket. */
-  answer: (user: string, n: number) => Promise<Response> = issued;
+  readonly options: TicketSocketOptions = { WebSocket: this.model.WebSocket };
 
   constructor() {
-    const { sockets } = this;
-    this.options = {
-      WebSocket: class extends ScriptedSocket {
-        constructor() {
-          super();
-          sockets.push(this);
-        }
-      },
+    this.model.onSocket = (socket) => {
+      socket.onclosing = () => socket.serverClose(1005);
     };
   }
 
-  /** A source of a user. */
   source(user: string): TicketSource {
-    return ticketSource("https://api.example.com/ws-ticket", {
-      bearer: () => user,
-      fetch: async (_, init) => {
-        init?.signal?.throwIfAborted();
-        this.asked.push(user);
-        return new Promise((resolve, reject) => {
-          init?.signal?.addEventListener("abort", () => {
-            this.aborted++;
-            reject(new Error("aborted"));
-          });
-          this.answer(user, this.asked.length).then(resolve, reject);
-        });
-      },
-    });
+    return ticketSource(ticketUrl, { bearer: () => user, fetch: this.model.fetch });
   }
 
-  /** Opens the latest socket. */
+  /** The users for whom tickets were asked, in order. */
+  get asked(): (string | undefined)[] {
+    return this.model.mints.map(({ headers }) => headers.get("Authorization")?.replace("Bearer ", ""));
+  }
+
+  get sockets(): readonly FakeSocket[] {
+    return this.model.sockets;
+  }
+
+  /** Waits for the next socket, and opens it. */
   async open(): Promise<void> {
-    await settled(() => this.sockets.at(-1)?.open());
+    const next = () => this.sockets.find(({ readyState }) => readyState === 0);
+    await settled(() => vi.waitFor(() => expect(next()).toBeDefined(), patience));
+    await settled(() => next()?.serverOpen());
   }
 
-  /** Waits until so many sockets are neither closed nor closing. */
+  /** Waits until so many sockets are not closed. */
   async lives(sockets: number): Promise<void> {
-    const living = () => this.sockets.filter((socket) => socket.lives);
+    const living = () => this.sockets.filter(({ alive }) => alive);
     await vi.waitFor(() => expect(living()).toHaveLength(sockets), patience);
   }
 }
 
 /** How long a test waits for something that has to come. */
-export const patience = { timeout: 30_000 };
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+export const patience: { timeout: number } = { timeout: 30_000 };
 
-async function issued(user: string, n: number): Promise<Response> {
-  const id = `${user}-${n}-`;
-  const token = `wst1_${id.padEnd(49, "0")}`;
-  const later = (ms: number) => new Date(Date.now() + ms).toISOString();
-  return Response.json(
-    {
-      ticket: token,
-      ticket_id: id.padEnd(22, "0"),
-      expires_in: 30,
-      expires_at: later(30_000),
-      url: `wss://api.example.com/ws?ticket=${token}`,
-      protocols: ["wsticket.v1", `ticket.${token}`],
-      connection_expires_at: later(3_600_000),
-    },
-    { status: 201 },
-  );
-}
-
-/** Does something and waits until React and every promise that it started are done. */
+/** Does something and waits until React and the promises that it started are done. */
 export async function settled(does: () => unknown = () => {}): Promise<void> {
   await act(async () => {
     await does();

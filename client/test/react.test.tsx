@@ -4,6 +4,7 @@ import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type TicketSocketView, useTicketSocket } from "../src/react.ts";
+import { hang, problem } from "./model.ts";
 import { House, patience, settled } from "./react-house.ts";
 
 type Source = Parameters<typeof useTicketSocket>[0];
@@ -70,12 +71,11 @@ test("the connection ends with the component", async () => {
 });
 
 test("a component that goes while a ticket is asked for opens nothing", async () => {
-  let answer = (_: Response) => {};
-  h.answer = () => new Promise((resolve) => (answer = resolve));
+  h.model.onTicket = hang;
   await render(<Chat source={h.source("alice")} />);
   await render(null);
-  await vi.waitFor(() => expect(h.aborted).toBe(1), patience);
-  await settled(() => answer(Response.json({})));
+  await vi.waitFor(() => expect(h.model.aborted).toBe(1), patience);
+  await settled();
   expect([h.asked.length, h.sockets.length]).toEqual([1, 0]);
 });
 
@@ -135,9 +135,10 @@ test("a component that is hidden has no connection, and a new one when it is sho
 
 test("a refused ticket is a state with a reason", async () => {
   const warned = vi.spyOn(console, "warn").mockImplementation(() => {});
-  h.answer = async () => Response.json({ code: "insufficient_scope" }, { status: 403 });
+  h.model.onTicket = () => problem(403, "insufficient_scope");
   await render(<Chat source={h.source("alice")} />);
-  expect(seen.at(-1)).toMatchObject({ state: "refused", why: "insufficient_scope" });
+  await vi.waitFor(() => expect(box.textContent).toBe("refused"), patience);
+  expect(seen.at(-1)?.why).toBe("insufficient_scope");
   expect([h.asked.length, h.sockets.length]).toEqual([1, 0]);
   warned.mockRestore();
 });

@@ -20,7 +20,7 @@ import (
 // clientPackage is the folder of the TypeScript client.
 const clientPackage = "../../client"
 
-// TestClientPage runs code of docs/client.md in a page: with a socket it comes back while
+// TestClientPage runs the code of README.md and docs/client.md in a page: with a socket it comes back while
 // that can help, and says why it stops; with a source alone it connects once.
 func TestClientPage(t *testing.T) {
 	front := httptest.NewUnstartedServer(nil)
@@ -46,11 +46,14 @@ func TestClientPage(t *testing.T) {
 	front.Start()
 	t.Cleanup(front.Close)
 
-	code := func(language string) string {
-		return strings.ReplaceAll(block(t, "client.md", language), "https://api.example.com", address)
+	code := func(document, language string) string {
+		return strings.ReplaceAll(block(t, document, language), "https://api.example.com", address)
 	}
-	socket := bundle(t, code("ts page"))
-	source := bundle(t, code("ts source")+"open().then((socket) => { socket.onmessage = ({ data }) => console.log(data); });\n")
+	if code(readme, "ts page") != code("client.md", "ts page") {
+		t.Error("the first code of README.md and of docs/client.md differs")
+	}
+	socket := bundle(t, code(readme, "ts page"))
+	source := bundle(t, code("client.md", "ts source")+"open().then((socket) => { socket.onmessage = ({ data }) => console.log(data); });\n")
 	visits := make([]map[string]string, len(cases))
 	for n, c := range cases {
 		visits[n] = map[string]string{"jwt": c.jwt, "code": socket}

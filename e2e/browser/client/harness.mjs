@@ -4,7 +4,7 @@
 //   pages     port at which every host of example.test and other.test has a page
 //   api       wsticket, for pages of app.example.test and app.other.test
 //   control   URL that stops and starts wsticket, and tells its log
-//   internal  its internal listener, and key, which may revoke there
+//   internal  its internal listener, where opsKey may read and revoke
 import assert from 'node:assert/strict';
 
 import { context, harvest, keep, visit, world } from '../browser.mjs';
@@ -49,7 +49,7 @@ export async function connectionsOf(sub) {
   return (await answer.json()).connections;
 }
 
-const operator = { Authorization: `Bearer ${world.operator}`, 'Content-Type': 'application/json' };
+const operator = { Authorization: `Bearer ${world.opsKey}`, 'Content-Type': 'application/json' };
 
 // revoke ends what a user has obtained until now. Bearers have a time in seconds, so the
 // next ones are of another second.

@@ -4,10 +4,11 @@
 //   operator, issuing  the page, and the public listener of the same process
 //   bearers            those of users, by their names
 //   keys               API keys: ops (read and revoke), reader (read), chat (of one audience)
+//   guarded            the page of a process that shows its metrics to keys only
+//   pair, other        the page of one of two processes, and the ID of the other one
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 
-import axe from '../../node/axe.mjs';
 import { WebSocket } from '../../node/websocket.mjs';
 import { context, keep, visit, world } from '../browser.mjs';
 
@@ -29,8 +30,8 @@ const faults = [];
 afterEach(() => assert.deepEqual(faults.splice(0), []));
 
 // open opens the page, with a key if one is given.
-export async function open(key, prepare = async () => {}) {
-  const page = await visit(world.operator, async (page) => {
+export async function open(key, { at = world.operator, prepare = async () => {} } = {}) {
+  const page = await visit(at, async (page) => {
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text());
@@ -86,23 +87,4 @@ export async function lives({ socket }) {
 // row returns the row of a connection.
 export function row(page, id) {
   return page.getByRole('table', { name: 'Live connections' }).getByRole('row').filter({ hasText: id });
-}
-
-// wantAccessible asks axe about a page in light and dark, wide and narrow, in which
-// nothing is wider than the window.
-export async function wantAccessible(page, what) {
-  await page.evaluate(axe);
-  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']]) {
-    await page.setViewportSize({ width, height: 844 });
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    const where = `${what}, ${colorScheme}, ${width} wide`;
-    const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
-    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], where);
-    const [all, window] = await page.evaluate(() => {
-      const { scrollWidth, clientWidth } = document.documentElement;
-      return [scrollWidth, clientWidth];
-    });
-    assert.ok(all <= window, `${where}: ${all} in a window of ${window}`);
-  }
-  await page.setViewportSize({ width: 1280, height: 844 });
 }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { connect, context, enter, issue, keep, lives, open, replay, row, wantAccessible, world } from './harness.mjs';
+import { look } from '../look.mjs';
+import { connect, context, enter, issue, keep, lives, open, replay, row, world } from './harness.mjs';
 
 const live = (page) => page.getByRole('region', { name: 'Live connections' });
 const ticket = (page) => page.getByRole('region', { name: 'One ticket' });
@@ -86,8 +87,8 @@ test('revoke closes all connections of a user', async () => {
 });
 
 test('the way of a ticket, from issue to close', async () => {
-  const page = await open(world.keys.ops);
   const bob = await connect('bob');
+  const page = await open(world.keys.ops);
   await row(page, bob.id).getByRole('button', { name: /^Timeline/ }).click();
   const events = ticket(page).getByRole('list', { name: 'Events' });
   for (const what of ['Issued', 'Redeemed', 'Connected']) await events.getByRole('listitem').filter({ hasText: what }).first().waitFor();
@@ -113,6 +114,35 @@ test('a ticket in the place of its ID is sent nowhere', async () => {
   assert.equal(await ticket(page).getByLabel('Ticket or connection ID').inputValue(), '');
 });
 
+test('where the metrics need a key, the page asks for one', async () => {
+  const page = await open(undefined, { at: world.guarded });
+  const traffic = page.getByRole('region', { name: 'Traffic' });
+  await traffic.getByText('scope read').waitFor();
+  await enter(page, world.keys.reader);
+  await traffic.getByRole('img', { name: /^Issued/ }).waitFor();
+  await page.getByRole('region', { name: 'Dependencies' }).getByText('Keys of an issuer').waitFor();
+});
+
+test('a list without a process that does not answer says so', async () => {
+  const page = await open(world.keys.reader, { at: world.pair });
+  await live(page).getByText('in 2 processes').waitFor();
+  const partial = live(page).getByRole('status').filter({ hasText: 'not complete' });
+  try {
+    // It counts as alive for six seconds, in which the page has to ask.
+    do {
+      process.kill(world.other, 'SIGCONT');
+      await live(page).getByText('in 2 processes').waitFor();
+      process.kill(world.other, 'SIGSTOP');
+      await live(page).getByRole('button', { name: 'Search' }).click();
+      await live(page).getByText('in one process').waitFor();
+    } while (!(await partial.isVisible()));
+  } finally {
+    process.kill(world.other, 'SIGCONT');
+  }
+  await live(page).getByText('in 2 processes').waitFor();
+  await partial.waitFor({ state: 'hidden' });
+});
+
 test('a process that does not answer, and answers again', async () => {
   const page = await open();
   await page.getByRole('status').filter({ hasText: /^Ready$/ }).waitFor();
@@ -120,19 +150,20 @@ test('a process that does not answer, and answers again', async () => {
   const banner = page.getByRole('alert').filter({ hasText: 'No answer' });
   await banner.waitFor();
   await context.setOffline(false);
-  await banner.getByRole('button', { name: 'Try now' }).click();
+  await page.getByRole('button', { name: 'Try now' }).click();
   await page.getByRole('status').filter({ hasText: /^Ready$/ }).waitFor();
   await banner.waitFor({ state: 'hidden' });
 });
 
 test('nothing is asked while the page is hidden', async () => {
   let asked = 0;
-  const page = await open(undefined, async (page) => {
+  const prepare = async (page) => {
     await page.clock.install();
     page.on('request', (request) => {
       if (request.url().endsWith('/metrics')) asked++;
     });
-  });
+  };
+  const page = await open(undefined, { prepare });
   const setHidden = (hidden) =>
     page.evaluate((hidden) => {
       Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
@@ -154,12 +185,12 @@ test('axe finds nothing', async () => {
   const bob = await connect('bob');
   const page = await open();
   await page.getByRole('table', { name: 'Open connections, by door' }).waitFor();
-  await wantAccessible(page, 'without a key');
+  await look(page, 'ops-without-a-key');
   await enter(page, world.keys.ops);
   await row(page, bob.id).getByRole('button', { name: /^Timeline/ }).click();
   await ticket(page).getByRole('list', { name: 'Events' }).waitFor();
-  await wantAccessible(page, 'with a key');
+  await look(page, 'ops');
   await row(page, bob.id).getByRole('button', { name: /^Revoke/ }).click();
   await page.getByRole('dialog').waitFor();
-  await wantAccessible(page, 'in a dialog');
+  await look(page, 'ops-dialog');
 });

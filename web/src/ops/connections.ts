@@ -19,7 +19,7 @@ export function connections(service: Service, follow: (id: string) => void): HTM
 class Connections {
   readonly element: HTMLElement;
   private readonly place = el("div");
-  private readonly summary = el("p", { class: "muted", role: "status" });
+  private readonly summary = el("p", { class: "muted" });
   private readonly stamp = el("span", { class: "muted" });
   private readonly partial = el("p", { class: "banner warn", role: "status", hidden: true });
   private readonly keep = el("input", { type: "checkbox", checked: true });
@@ -92,12 +92,15 @@ class Connections {
   }
 
   private again(): void {
+    set(this.summary, { "aria-live": "polite" }); // what was asked for is announced
     this.load().catch((error: unknown) => this.failed(error));
   }
 
   private async refresh(): Promise<void> {
     const busy = document.querySelector("dialog[open]") !== null;
-    if (this.keep.checked && this.service.may("read") && !busy) await this.load();
+    if (!this.keep.checked || !this.service.may("read") || busy) return;
+    set(this.summary, { "aria-live": "off" });
+    await this.load();
   }
 
   private async load(): Promise<void> {

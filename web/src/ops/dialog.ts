@@ -18,6 +18,7 @@ export interface Question {
 /** Opens the dialog. The focus goes back to where it was. */
 export function confirm({ title, body, action, run, done }: Question): void {
   const before = document.activeElement;
+  const heading = el("h2", { id: "dialog-title" }, title);
   const answer = el("p", { class: "answer", role: "status" });
   const fault = el("p", { class: "fault", role: "alert" });
   const go = el("button", { type: "submit", class: "danger solid" }, action);
@@ -33,6 +34,7 @@ export function confirm({ title, body, action, run, done }: Question): void {
       const text = await run();
       succeeded = true;
       put(content);
+      say(heading, title.replace("?", ""));
       say(answer, text);
       go.remove();
       say(close, "Close");
@@ -56,7 +58,7 @@ export function confirm({ title, body, action, run, done }: Question): void {
     el(
       "form",
       { class: "stack", autocomplete: "off", onsubmit: (event) => void submit(event) },
-      el("h2", { id: "dialog-title" }, title),
+      heading,
       content,
       answer,
       fault,

@@ -32,13 +32,18 @@ export interface Head {
 export function head(again: () => void): Head {
   const badge = el("span", { class: "badge", role: "status" }, "Connecting…");
   const facts = el("dl", { class: "facts" });
-  const banner = el("div", { class: "banner bad", role: "alert", hidden: true });
+  // Only the first line is announced: the other one changes with each attempt.
+  const away = el("p", { role: "alert" });
+  const next = el("p");
+  const retry = el("button", { type: "button", onclick: again }, "Try now");
+  const banner = el("div", { class: "banner bad", hidden: true }, away, next, retry);
   let answered: Date | undefined;
   let last: Snapshot | undefined;
 
   function reached(): void {
     answered = new Date();
     banner.hidden = true;
+    say(away, "");
   }
 
   function drawFacts(): void {
@@ -78,19 +83,11 @@ export function head(again: () => void): Head {
     unreachable(pause) {
       badge.className = "badge bad";
       say(badge, "Unreachable");
-      if (banner.hidden) {
-        const since = answered ? ` since ${moment(answered)}` : "";
-        const retry = el("button", { type: "button", onclick: again }, "Try now");
-        put(
-          banner,
-          el("p", {}, `No answer from ${location.host}${since}. What you see is from before.`),
-          el("p", { class: "pause" }),
-          retry,
-        );
-        banner.hidden = false;
-      }
-      const line = banner.querySelector(".pause");
-      if (line) say(line, `The page tries again, the next time in ${age(Math.round(pause / 1000))}.`);
+      const since = answered ? ` since ${moment(answered)}` : "";
+      banner.hidden = false;
+      if (away.textContent === "")
+        say(away, `No answer from ${location.host}${since}. What you see is from before.`);
+      say(next, `The page tries again, the next time in ${age(Math.round(pause / 1000))}.`);
     },
   };
 }

@@ -35,10 +35,15 @@ export class History {
     return this.kept.at(-1);
   }
 
+  /** The time between the first and the last snapshot, in ms. */
+  get seen(): number {
+    const [first, last] = [this.kept[0], this.last];
+    return first && last ? last.at - first.at : 0;
+  }
+
   /** How far back the charts go now, in ms. */
   get span(): number {
-    const [first, last] = [this.kept[0], this.last];
-    return first && last ? Math.max(shortest, last.at - first.at) : shortest;
+    return Math.max(shortest, this.seen);
   }
 
   /** The values of the snapshots. */

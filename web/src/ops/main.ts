@@ -7,7 +7,7 @@ import { History } from "./history.ts";
 import { keyPanel } from "./keypanel.ts";
 import { parse, snapshot } from "./metrics.ts";
 import { notice } from "./notice.ts";
-import { advice, Refused, Service } from "./service.ts";
+import { advice, Refused, Service, Unreachable } from "./service.ts";
 import { ticket } from "./ticket.ts";
 import { traffic } from "./traffic.ts";
 
@@ -26,6 +26,7 @@ const health = poll(
     const h = (await service.json("readyz?verbose")) as Health;
     top.health(h);
     needs.draw(h);
+    reached();
   },
   healthEvery,
   (error, pause) => failed(error, pause, needs.replace),
@@ -34,13 +35,23 @@ const health = poll(
 const numbers = poll(
   async () => {
     const s = snapshot(parse(await service.text("metrics")), Date.now());
-    history.add(s);
+    if (history.add(s)) charts.another();
     top.numbers(s);
     charts.draw(history);
+    reached();
   },
   metricsEvery,
   (error, pause) => failed(error, pause, charts.replace),
 );
+
+let away = false;
+
+/** Asks for everything as soon as something is answered again: the pauses may be long by now. */
+function reached(): void {
+  if (!away) return;
+  away = false;
+  again();
+}
 
 function again(): void {
   health.now();
@@ -49,18 +60,20 @@ function again(): void {
 
 /** Shows why there is nothing. What there was stays while the process is away. */
 function failed(error: unknown, pause: number, replace: (why: HTMLElement) => void): void {
-  if (!(error instanceof Refused)) top.unreachable(pause);
-  else replace(refusal(error));
+  if (error instanceof Unreachable) {
+    away = true;
+    top.unreachable(pause);
+  } else replace(why(error));
 }
 
-function refusal(error: Refused): HTMLElement {
-  return error.status === 401 && service.access.caller === ""
+function why(error: unknown): HTMLElement {
+  return error instanceof Refused && error.status === 401 && service.access.caller === ""
     ? notice(
         "locked",
         "This service shows its numbers to keys only",
         "Enter one with the scope read at the top of this page.",
       )
-    : notice("fault", "The service refuses to say", advice(error));
+    : notice("fault", "The numbers cannot be shown", advice(error));
 }
 
 service.addEventListener("access", again);

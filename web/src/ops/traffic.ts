@@ -1,6 +1,6 @@
 // The charts.
-import { el, put } from "../look/dom.ts";
-import { count, duration, number } from "../look/format.ts";
+import { el, put, say } from "../look/dom.ts";
+import { clock, count, duration, number } from "../look/format.ts";
 import { ago, type Chart, chart, spark } from "./chart.ts";
 import type { History, Point } from "./history.ts";
 import type { Snapshot } from "./metrics.ts";
@@ -10,8 +10,10 @@ import { notice } from "./notice.ts";
 export interface Traffic {
   element: HTMLElement;
   draw(history: History): void;
+  /** Says that the numbers are of another process than those before. */
+  another(): void;
   /** Shows why there is nothing to draw. */
-  replace(why: HTMLElement | undefined): void;
+  replace(why: HTMLElement): void;
 }
 
 /** Makes them. */
@@ -32,16 +34,12 @@ export function traffic(): Traffic {
   const doors = table("Open connections, by door", "Door", "No connection is open.");
   const tables = el("div", { class: "pair" }, reasons.element, doors.element);
   const content = el("div", { class: "stack" }, grid, tables);
+  const whose = el("p", { class: "muted", role: "status" }, "Of this process, every 2 seconds");
   const place = el("div", {}, notice("loading", "Waiting for the first numbers…"));
   const element = el(
     "section",
     { "aria-labelledby": "traffic" },
-    el(
-      "div",
-      { class: "heading" },
-      el("h2", { id: "traffic" }, "Traffic"),
-      el("p", { class: "muted" }, "Of this process, every 2 seconds"),
-    ),
+    el("div", { class: "heading" }, el("h2", { id: "traffic" }, "Traffic"), whose),
     place,
   );
   return {
@@ -51,8 +49,15 @@ export function traffic(): Traffic {
       drawCharts(charts, history);
       drawTables(reasons, doors, history);
     },
+    another() {
+      const since = clock(new Date());
+      say(
+        whose,
+        `Since ${since} another process answers here, or it was started again. The charts begin anew.`,
+      );
+    },
     replace(why) {
-      if (why) put(place, why);
+      put(place, why);
     },
   };
 }
@@ -93,7 +98,7 @@ function drawTables(reasons: Rows, doors: Rows, history: History): void {
       const of = (s: Snapshot) => s.refused.get(reason) ?? 0;
       return { name: reason, points: history.rates(of), values: [count(history.growth(of)), count(n)] };
     }),
-    [`Last ${ago(history.span)}`, "Since the start"],
+    [`Last ${ago(Math.max(10_000, history.seen))}`, "Since the start"],
     history.span,
   );
   const open = [...last.open].filter(([, n]) => n > 0).sort(([, a], [, b]) => b - a);
