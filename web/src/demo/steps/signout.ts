@@ -1,7 +1,9 @@
 import { el } from "../../look/dom.ts";
+import type { Connection } from "../connection.ts";
 import { facts, Step } from "../step.ts";
 import type { Tour } from "../tour.ts";
 import { signOut } from "../trial.ts";
+import type { Visitor } from "../visitor.ts";
 
 /** Two tabs, and one sign-out that ends both. */
 export function signOutStep({ visitor, connection }: Tour): Step {
@@ -43,5 +45,16 @@ export function signOutStep({ visitor, connection }: Tour): Step {
       back,
     );
   });
+  void step.run(() => comeAsSecondTab(step, visitor, connection));
   return step;
+}
+
+/** Connects at once where another tab has opened this one. The address names the user, which is no secret. */
+async function comeAsSecondTab(step: Step, visitor: Visitor, connection: Connection): Promise<void> {
+  const name = new URLSearchParams(location.hash.slice(1)).get("as");
+  if (!name) return;
+  await visitor.signIn(name);
+  await connection.open("query");
+  step.rest(`This is the second tab, connected as ${name}. Put it beside the first one, and sign out there.`);
+  step.root.scrollIntoView({ block: "center" });
 }

@@ -1,3 +1,4 @@
+import type { Ticket } from "../../../../client/src/index.ts";
 import { el, say } from "../../look/dom.ts";
 import { left, Ticker } from "../clock.ts";
 import { code, facts, Step } from "../step.ts";
@@ -7,8 +8,10 @@ import type { Tour } from "../tour.ts";
 export function ticketStep({ visitor, connection }: Tour): Step {
   const step = new Step("ticket", "What does a ticket look like?");
   const ticker = new Ticker();
+  let mine: Ticket | undefined;
   step.on(async () => {
     const ticket = await visitor.hold();
+    mine = ticket;
     const seconds = left(ticket.expiresAt);
     const bar = el("progress", { max: seconds, value: seconds, "aria-label": "Time that is left" });
     const rest = el("span", { class: "seconds" });
@@ -33,7 +36,7 @@ export function ticketStep({ visitor, connection }: Tour): Step {
     step.finish();
   });
   connection.addEventListener("change", () => {
-    if (connection.opened && !visitor.held && step.done)
+    if (mine && connection.opened?.ticket === mine)
       step.say("The ticket is spent: it has opened a connection.", "plain");
   });
   return step;
