@@ -49,7 +49,8 @@ export interface Ending extends Judgement, ErrorDetails {
 
 /** What happens meanwhile. */
 export interface Watcher {
-  connecting(ticket: Ticket): void;
+  /** The address is without the ticket. */
+  connecting(ticket: Ticket, address: string): void;
   open(socket: SocketLike, ticket: Ticket): void;
   message(data: unknown, origin: string): void;
 }
@@ -66,8 +67,9 @@ export async function connect(
 ): Promise<Ending> {
   try {
     const ticket = await source.next(signal);
-    watch.connecting(ticket);
-    const socket = construct(source, ticket, options);
+    const target = source.address(ticket, options.url);
+    watch.connecting(ticket, target.href);
+    const socket = construct(target, ticket, options);
     const close = await open(socket, ticket, options, signal, watch);
     if (!close.opened && close.code === 1006 && !signal.aborted) {
       const receipt = await source.receipt(ticket.id, signal).catch(() => {});
@@ -100,7 +102,7 @@ function open(
       end(1006, why);
       socket.close();
     };
-    const timer = setTimeout(leave, connectTimeout, "timeout");
+    const timer = setTimeout(leave, Math.min(connectTimeout, 1e9), "timeout");
     signal.addEventListener("abort", () => leave("aborted"));
     const ready = () => {
       clearTimeout(timer);
@@ -121,13 +123,12 @@ function open(
 }
 
 /** Constructs the WebSocket that presents a ticket. */
-function construct(source: TicketSource, ticket: Ticket, options: ConnectOptions): SocketLike {
+function construct(target: URL, ticket: Ticket, options: ConnectOptions): SocketLike {
   const {
     door = "query",
     protocols = [],
     WebSocket: Socket = globalThis.WebSocket as unknown as SocketClass,
   } = options;
-  const target = source.address(ticket, options.url);
   if (door === "query") target.search += `${target.search ? "&" : "?"}${ticket.query}`;
   const offered = [door === "subprotocol" ? ticket.protocols : [], protocols].flat();
   try {

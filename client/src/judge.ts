@@ -55,8 +55,12 @@ export class TicketError extends Error implements Judgement, ErrorDetails {
   declare readonly few?: boolean | undefined;
   declare readonly receipt?: Receipt | undefined;
 
-  /** Throw one with the action `stop` in `bearer` to end all attempts. */
-  constructor(reason: string, action: Action, details: ErrorDetails = {}) {
+  /**
+   * Throw one with the action `stop` in `bearer` to end all attempts.
+   * @param said the reason. What is not one word of at most 40 letters, digits and `_` is not repeated.
+   */
+  constructor(said: string, action: Action, details: ErrorDetails = {}) {
+    const reason = /^\w{1,40}$/.exec(said)?.[0] ?? "refused";
     super(`wsticket: ${reason}`);
     Object.assign(this, { reason, action }, details);
   }
@@ -111,17 +115,10 @@ export function judgeReceipt(receipt: Receipt): TicketError {
 
 /** Judges an answer that brings nothing. */
 export function refusal({ ok, status, headers }: Response, problem: unknown): TicketError {
-  const code = String((problem as { code?: unknown } | undefined)?.code);
-  const reason = ok ? "bad_answer" : /^[a-z_]{1,40}$/.test(code) ? code : "refused";
-  const retryAfter = status === 429 || status === 503 ? pause(headers.get("Retry-After")) : undefined;
-  return new TicketError(reason, ok || retryAfter || status >= 500 ? "retry" : "stop", {
-    status,
-    retryAfter,
-  });
-}
-
-/** Parses Retry-After: seconds or a date (RFC 9110 10.2.3). */
-function pause(value: string | null): number {
-  const ms = Number(value) * 1000 || Date.parse(value ?? "") - Date.now();
-  return ms > 0 ? Math.min(ms, 300_000) : 5000;
+  const { code = "" } = Object(problem) as { code?: string };
+  const after = headers.get("Retry-After") as string; // seconds or a date (RFC 9110 10.2.3)
+  const ms = Number(after) * 1000 || Date.parse(after) - Date.now();
+  const retryAfter = status === 429 || status === 503 ? (ms > 0 ? Math.min(ms, 300_000) : 5000) : undefined;
+  const action = ok || retryAfter || status >= 500 ? "retry" : "stop";
+  return new TicketError(ok ? "bad_answer" : code, action, { status, retryAfter });
 }

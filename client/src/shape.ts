@@ -95,18 +95,11 @@ export abstract class Shape<Events extends SocketEvents = SocketEvents> extends 
 
   /** Fires an event, and returns false if a listener has prevented its default. */
   protected emit(type: keyof Events & string, fields: Record<string, unknown> = {}): boolean {
-    const event = make(type, fields);
-    const go = this.dispatchEvent(event);
-    (this as unknown as Record<string, Handler<Event> | undefined>)[`on${type}`]?.(event);
-    return go;
+    // Libraries copy events by their constructors, so those of a WebSocket are real ones where the runtime has them.
+    const { MessageEvent, CloseEvent } = globalThis;
+    const Real = { message: MessageEvent, close: CloseEvent }[type as string] ?? Event;
+    const event: Event & Record<string, unknown> = new Real(type, fields) as never;
+    for (const name in fields) if (!(name in event)) event[name] = fields[name];
+    return this.dispatchEvent(event);
   }
-}
-
-// Libraries copy events by their constructors, so those of a WebSocket are real ones where the runtime has them.
-function make(type: string, fields: Record<string, unknown>): Event {
-  const { MessageEvent, CloseEvent } = globalThis;
-  const Real = { message: MessageEvent, close: CloseEvent }[type] ?? Event;
-  const event: Event & Record<string, unknown> = new Real(type, fields) as never;
-  for (const name in fields) if (!(name in event)) event[name] = fields[name];
-  return event;
 }

@@ -90,6 +90,9 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     super();
     this.#source = source;
     this.#options = options;
+    // As listeners, so that one that throws stops nothing but itself.
+    for (const type of ["open", "message", "close"] as const)
+      this.addEventListener(type, (event) => this[`on${type}`]?.(event as never));
     this.closed = new Promise((resolve) => this.addEventListener("close", resolve));
     this.ready = new Promise((resolve, reject) => {
       this.addEventListener("open", resolve);
@@ -159,7 +162,11 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
       this.#to("requesting");
       this.#attempt = new AbortController();
       ending = await connect(this.#source, this.#options, this.#attempt.signal, {
-        connecting: (ticket) => this.#connecting(ticket),
+        connecting: ({ id }, address) => {
+          this.id = id;
+          this.url = address;
+          this.#to("connecting");
+        },
         open: (socket, ticket) => this.#open(socket, ticket),
         message: (data, origin) => this.emit("message", { data, origin }),
       });
@@ -169,17 +176,11 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
       if (this.#farewell || delay === undefined) break;
       this.#to("waiting");
       this.emit("reconnecting", { ...ending, why: ending.reason, attempt: this.#failures, delay });
-      await this.#pause(delay, !!ending.retryAfter);
+      if (!this.#farewell) await this.#pause(delay, !!ending.retryAfter);
     }
     clearTimeout(this.#cut);
     over.abort();
     this.#finish(ending);
-  }
-
-  #connecting(ticket: Ticket): void {
-    this.id = ticket.id;
-    this.url = this.#source.address(ticket, this.#options.url).href;
-    this.#to("connecting");
   }
 
   #open(socket: SocketLike, ticket: Ticket): void {

@@ -112,7 +112,7 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
         const token = await bearer(why, signal);
         const answer = await fetch(new URL(path, endpoint), {
           method,
-          body: body ?? null,
+          body: body as BodyInit,
           signal,
           headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
           credentials,
@@ -151,12 +151,17 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
     receipt: (id, signal) => call("GET", `${endpoint.pathname}/${id}`, "connect", signal) as Promise<never>,
     async renew(id, signal) {
       const answer = await call("POST", `connections/${id}/renew`, "renew", signal);
-      return Date.now() + Number(answer["expires_in"]) * 1000;
+      return Date.now() + (answer["expires_in"] as number) * 1000;
     },
     user: () => options.user?.(),
-    address(ticket, url = ticket.url?.split("?")[0]) {
-      if (!url) throw new TicketError("no_url", "stop");
-      const target = new URL(url, ticket.url ?? endpoint);
+    address(ticket, url) {
+      let target: URL;
+      try {
+        const own = ticket.url?.split("?")[0]; // an error may quote it
+        target = new URL(url ?? own ?? "//", own ?? endpoint);
+      } catch {
+        throw new TicketError("no_url", "stop");
+      }
       target.protocol = target.protocol.replace("http", "ws");
       const hosts = [endpoint.host, ...allowHosts];
       if (!hosts.includes(target.host) || (target.protocol !== "wss:" && endpoint.protocol === "https:"))

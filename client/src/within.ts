@@ -12,7 +12,7 @@ export function within<T>(
   const controller = new AbortController();
   const { signal } = controller;
   const stop = () => controller.abort();
-  const timer = setTimeout(stop, ms);
+  const timer = setTimeout(stop, Math.min(ms, 1e9));
   outer?.addEventListener("abort", stop);
   return new Promise<T>((resolve, reject) => {
     signal.addEventListener("abort", () =>

@@ -227,10 +227,11 @@ export function openThenAnswer(...messages: readonly (string | Buffer)[]): Hands
 /** Refuses the handshake with a status; a page sees 1006. */
 export function refuse(status: number): Handshake {
   return ({ stream }) =>
-    void stream.end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+    void stream.resume().end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
 }
 
 /** The handshake is never answered. */
 export function hangHandshake(): Handshake {
-  return () => {};
+  // Without reading, it would not see that the client leaves.
+  return ({ stream }) => void stream.resume().once("end", () => stream.destroy());
 }

@@ -30,10 +30,12 @@ export function record(target: EventTarget): Seen[] {
   return seen;
 }
 
-/** Sockets that are closed when a test is done, so that no timer or connection of one reaches the next. */
-export function openTicketSockets(): { add: (socket: TicketSocket) => TicketSocket } {
+/** Sockets that are closed when a test, or with afterAll a file, is done. */
+export function openTicketSockets(done: (close: () => void) => void = afterEach): {
+  add: (socket: TicketSocket) => TicketSocket;
+} {
   const sockets: TicketSocket[] = [];
-  afterEach(() => {
+  done(() => {
     for (const socket of sockets.splice(0)) socket.close();
   });
   return {

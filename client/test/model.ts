@@ -21,6 +21,8 @@ export class Model {
   onTicket: Answer = () => ticket();
   onReceipt: Answer = () => problem(404, "not_found");
   onRenew: Answer = () => problem(404, "not_found");
+  /** Answers the question whether anybody is there, which is asked without CORS where fetch has failed. */
+  onProbe: Answer = networkError;
   /** Called for each new socket. */
   onSocket: (socket: FakeSocket) => void = (socket) => queueMicrotask(() => socket.serverOpen());
   readonly asked: Asked[] = [];
@@ -85,6 +87,7 @@ export class Model {
   };
 
   #answer(asked: Asked): Promise<Response> {
+    if (asked.init.mode === "no-cors") return this.onProbe(asked);
     if (asked.url.endsWith("/renew")) return this.onRenew(asked);
     return asked.method === "GET" ? this.onReceipt(asked) : this.onTicket(asked);
   }

@@ -143,6 +143,13 @@ test('a list without a process that does not answer says so', async () => {
   await partial.waitFor({ state: 'hidden' });
 });
 
+test('the charts begin anew where another process answers', async () => {
+  const page = await open(undefined, { at: world.pair });
+  await page.getByRole('img', { name: /^Issued\./ }).waitFor();
+  await page.route('**/metrics', (route) => route.continue({ url: new URL('metrics', world.operator).href }));
+  await page.getByRole('region', { name: 'Traffic' }).getByRole('status').filter({ hasText: 'another process' }).waitFor();
+});
+
 test('a process that does not answer, and answers again', async () => {
   const page = await open();
   await page.getByRole('status').filter({ hasText: /^Ready$/ }).waitFor();
