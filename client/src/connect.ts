@@ -41,8 +41,8 @@ export interface ConnectOptions {
 /** How a connection ended, or why it did not open. */
 export interface Ending extends Judgement, ErrorDetails {
   readonly code: number;
-  /** The reason on the wire. */
-  readonly text: string;
+  /** The reason on the wire, if it got that far. */
+  readonly text?: string | undefined;
   /** When it was open (ms); undefined if it never was. */
   readonly opened?: number | undefined;
 }
@@ -69,16 +69,16 @@ export async function connect(
     const ticket = await source.next(signal);
     const target = source.address(ticket, options.url);
     watch.connecting(ticket, target.href);
+    if (signal.aborted) throw new TicketError("aborted", "retry");
     const socket = construct(target, ticket, options);
     const close = await open(socket, ticket, options, signal, watch);
-    if (!close.opened && close.code === 1006 && !signal.aborted) {
+    if (!close.opened && close.code === 1006) {
       const receipt = await source.receipt(ticket.id, signal).catch(() => {});
       if (receipt) throw judgeReceipt(receipt);
     }
     return { ...source.judge(close), ...close };
   } catch (error) {
-    const judgement = source.judge(error);
-    return { ...judgement, code: (error as TicketError).code ?? 1006, text: judgement.reason };
+    return { ...source.judge(error), code: (error as TicketError).code ?? 1006 };
   }
 }
 

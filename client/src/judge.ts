@@ -98,9 +98,9 @@ const words: Record<number, string> = {
 /** Judges an error of a source or a close event. The application's own actions come first. */
 export function judge(failure: unknown, own: Actions = {}): Judgement {
   if (failure instanceof TicketError) return { ...failure, action: own[failure.reason] ?? failure.action };
-  const { code = 1006 } = (failure ?? {}) as Partial<CloseLike>; // of an error of somebody else's
+  const { code = 1006, reason: text = "" }: Partial<CloseLike> = Object(failure); // or somebody else's error
   const reason = words[code] ?? `code_${code}`;
-  return { reason, action: own[code] ?? actions[code] ?? "retry", few: code === 4001 };
+  return { reason, action: own[code] ?? own[text] ?? actions[code] ?? "retry", few: code === 4001 };
 }
 
 /** Says why a handshake was refused of which only 1006 is known. `handshake_pending`: it has not arrived. */

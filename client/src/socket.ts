@@ -79,7 +79,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   #state: State = "requesting";
   #attempt = new AbortController();
   /** What close() asked for. */
-  #farewell: { code: number; text: string; reason: string } | undefined;
+  #farewell: { code: number; text: string | undefined; reason: string } | undefined;
   #cut: ReturnType<typeof setTimeout> | undefined;
   #away = false; // pagehide
   #wake: () => void = () => {};
@@ -136,10 +136,11 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   close(code?: number, reason?: string): void {
     if (this.readyState > 1) return;
     this.inner?.close(code, reason);
-    this.#farewell = { code: code ?? 1005, text: reason ?? "", reason: "done" };
+    this.#farewell = { code: code ?? 1005, text: reason, reason: "done" };
     this.#wake();
+    if (!this.inner) this.#attempt.abort();
     // A peer may not answer the Close frame.
-    this.#cut = setTimeout(() => this.#attempt.abort(), this.inner ? 3000 : 0);
+    this.#cut = setTimeout(() => this.#attempt.abort(), 3000);
   }
 
   /** The only loop: one attempt after the other, until one is the last. */
@@ -159,8 +160,8 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     });
     let ending: Ending | undefined;
     while (!this.#farewell) {
-      this.#to("requesting");
       this.#attempt = new AbortController();
+      this.#to("requesting");
       ending = await connect(this.#source, this.#options, this.#attempt.signal, {
         connecting: ({ id }, address) => {
           this.id = id;
@@ -202,8 +203,8 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     if (opened && Date.now() - opened >= minUptime) this.#failures = this.#few = 0;
     if (few) this.#few++;
     if (action === "stop" || this.#few > 5 || this.#failures >= attempts) return undefined;
-    const pause =
-      Math.random() * (code === 1001 ? drainWindow : Math.min(max, base * 2 ** this.#failures, 1e9));
+    const backoff = Math.min(max, base * 2 ** this.#failures, 1e9);
+    const pause = Math.random() * Math.max(backoff, code === 1001 ? drainWindow : 0);
     if (retryAfter) return retryAfter + pause;
     return this.#failures++ || action !== "refresh" ? pause : 0;
   }

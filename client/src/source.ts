@@ -159,13 +159,13 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
       try {
         const own = ticket.url?.split("?")[0]; // an error may quote it
         target = new URL(url ?? own ?? "//", own ?? endpoint);
+        target.protocol = target.protocol.replace("http", "ws");
       } catch {
         throw new TicketError("no_url", "stop");
       }
-      target.protocol = target.protocol.replace("http", "ws");
       const hosts = [endpoint.host, ...allowHosts];
       if (!hosts.includes(target.host) || (target.protocol !== "wss:" && endpoint.protocol === "https:"))
-        throw new TicketError("foreign_url", "stop", { cause: `${target.host} is not in allowHosts` });
+        throw new TicketError("foreign_url", "stop", { cause: `${target.origin}: see allowHosts` });
       return target;
     },
   };
