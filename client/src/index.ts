@@ -11,7 +11,6 @@ export {
   type Receipt,
   TicketError,
 } from "./judge.ts";
-export { type TicketWebSocket, type TicketWebSocketClass, ticketWebSocket } from "./once.ts";
 export type { CloseEventLike, MessageEventLike, SocketEvents } from "./shape.ts";
 export {
   type ClosedEvent,
@@ -31,3 +30,4 @@ export {
   ticketSource,
 } from "./source.ts";
 export type { Ticket } from "./ticket.ts";
+export { type TicketWebSocket, type TicketWebSocketClass, ticketWebSocket } from "./web-socket.ts";

@@ -57,12 +57,12 @@ export class TicketError extends Error implements Judgement, ErrorDetails {
 
   /**
    * Throw one with the action `stop` in `bearer` to end all attempts.
-   * @param said the reason. What is not one word of at most 40 letters, digits and `_` is not repeated.
+   * @param reason one word of at most 40 letters, digits and `_`. Anything else becomes `refused`.
    */
-  constructor(said: string, action: Action, details: ErrorDetails = {}) {
-    const reason = /^\w{1,40}$/.exec(said)?.[0] ?? "refused";
-    super(`wsticket: ${reason}`);
-    Object.assign(this, { reason, action }, details);
+  constructor(reason: string, action: Action, details: ErrorDetails = {}) {
+    const word = /^\w{1,40}$/.exec(reason)?.[0] ?? "refused"; // it may be of an answer, and hold anything
+    super(`wsticket: ${word}`);
+    Object.assign(this, { reason: word, action }, details);
   }
 
   /** The close code that says the same, for libraries that know close events only. */
@@ -74,7 +74,7 @@ export class TicketError extends Error implements Judgement, ErrorDetails {
 
 // Close codes of PROTOCOL.md 2, held against testdata/vectors/client.json. Any other one is retried: it is the
 // application's own, or of a server that went away.
-const actions: Actions = {
+const closeActions: Actions = {
   1000: "stop",
   1002: "stop",
   1007: "stop",
@@ -84,7 +84,7 @@ const actions: Actions = {
   4008: "refresh",
   4010: "stop",
 };
-const words: Record<number, string> = {
+const closeReasons: Record<number, string> = {
   1000: "done",
   1001: "draining",
   1006: "connection_lost",
@@ -98,9 +98,10 @@ const words: Record<number, string> = {
 /** Judges an error of a source or a close event. The application's own actions come first. */
 export function judge(failure: unknown, own: Actions = {}): Judgement {
   if (failure instanceof TicketError) return { ...failure, action: own[failure.reason] ?? failure.action };
-  const { code = 1006, reason: text = "" }: Partial<CloseLike> = Object(failure); // or somebody else's error
-  const reason = words[code] ?? `code_${code}`;
-  return { reason, action: own[code] ?? own[text] ?? actions[code] ?? "retry", few: code === 4001 };
+  // A close event, or an error that is not ours.
+  const { code = 1006, reason: text = "" }: Partial<CloseLike> = Object(failure);
+  const reason = closeReasons[code] ?? `code_${code}`;
+  return { reason, action: own[code] ?? own[text] ?? closeActions[code] ?? "retry", few: code === 4001 };
 }
 
 /** Says why a handshake was refused of which only 1006 is known. `handshake_pending`: it has not arrived. */

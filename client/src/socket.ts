@@ -17,7 +17,10 @@ export interface TicketSocketOptions extends ConnectOptions {
   readonly backoff?: { readonly base?: number; readonly max?: number; readonly attempts?: number };
   /** Milliseconds that a connection has to last until earlier failures are forgotten. Default: 5000. */
   readonly minUptime?: number;
-  /** Milliseconds over which clients come back when the server drains. Default: 5000, that of `ws.drain_window`. */
+  /**
+   * Milliseconds over which clients come back when the server drains, or those of `backoff` if they are more.
+   * Default: 5000, that of `ws.drain_window`.
+   */
   readonly drainWindow?: number;
   /** Renews the connection before it ends. Default: true. */
   readonly renew?: boolean;
@@ -80,7 +83,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   #attempt = new AbortController();
   /** What close() asked for. */
   #farewell: { code: number; text: string | undefined; reason: string } | undefined;
-  #cut: ReturnType<typeof setTimeout> | undefined;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #away = false; // pagehide
   #wake: () => void = () => {};
   #failures = 0;
@@ -98,7 +101,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
       this.addEventListener("open", resolve);
       this.addEventListener("close", ({ why }) => reject(new TicketError(why, "stop")));
     });
-    this.ready.catch(() => {}); // whoever does not wait for it has the event
+    this.ready.catch(() => {}); // those who do not wait for it have the event
     queueMicrotask(() => void this.#run());
   }
 
@@ -140,13 +143,13 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     this.#wake();
     if (!this.inner) this.#attempt.abort();
     // A peer may not answer the Close frame.
-    this.#cut = setTimeout(() => this.#attempt.abort(), 3000);
+    this.#closeTimer = setTimeout(() => this.#attempt.abort(), 3000);
   }
 
   /** The only loop: one attempt after the other, until one is the last. */
   async #run(): Promise<void> {
-    const over = new AbortController();
-    const on = (type: string, listener: () => void) => globalThis.addEventListener?.(type, listener, over);
+    const ended = new AbortController();
+    const on = (type: string, listener: () => void) => globalThis.addEventListener?.(type, listener, ended);
     on("online", () => this.#wake());
     on("visibilitychange", () => document.hidden || this.#wake());
     // A page that is put away leaves, so that the browser may keep it, and comes back with a new ticket.
@@ -179,8 +182,8 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
       this.emit("reconnecting", { ...ending, why: ending.reason, attempt: this.#failures, delay });
       if (!this.#farewell) await this.#pause(delay, !!ending.retryAfter);
     }
-    clearTimeout(this.#cut);
-    over.abort();
+    clearTimeout(this.#closeTimer);
+    ended.abort();
     this.#finish(ending);
   }
 

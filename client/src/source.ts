@@ -5,6 +5,9 @@ import { within } from "./within.ts";
 /** Why a bearer is asked for: `rejected` means that the last one was refused or is over, so it has to be a fresh one. */
 export type BearerReason = "connect" | "renew" | "rejected";
 
+/** A bearer, or nothing if nobody is signed in. */
+export type Bearer = string | null | undefined;
+
 /** What `bearer` gets. */
 export interface BearerRequest {
   /** Aborted when the answer is not needed any more. */
@@ -39,11 +42,6 @@ export interface TicketSourceOptions {
   readonly fetch?: typeof fetch;
 }
 
-type Answer = Record<string, unknown>;
-
-/** A bearer, or nothing if nobody is signed in. */
-export type Bearer = string | null | undefined;
-
 /** Makes tickets. It keeps none, and may be shared by any number of sockets. */
 export interface TicketSource {
   /** Makes one ticket. A bearer that is refused is replaced by a fresh one, once. @throws TicketError */
@@ -65,6 +63,8 @@ export interface TicketSource {
   address(ticket: Ticket, url?: string | URL): URL;
 }
 
+type Answer = Record<string, unknown>;
+
 /**
  * Returns a source of tickets.
  * @param url the address of POST /ws-ticket, such as `https://api.example.com/ws-ticket`.
@@ -72,17 +72,17 @@ export interface TicketSource {
 export function ticketSource(url: string | URL, options: TicketSourceOptions = {}): TicketSource {
   const endpoint = new URL(url, globalThis.location?.href);
   const { timeout = 8000, allowHosts = [], credentials = "same-origin", fetch = globalThis.fetch } = options;
-  let renewed: Promise<string> | undefined;
-  let over = false; // a failure said that the bearer is
-  let unread = 1; // counts answers that this page may not read, until it may read one
+  let fresh: Promise<string> | undefined; // the bearer that is being fetched after a refused one
+  let bearerIsOver = false; // as a failure has said
+  let unread = 1; // counts answers that this page may not read; 0 for good once it may read one
 
   /** Asks the application for its bearer. All that were refused at the same time get the same fresh one. */
   function bearer(reason: BearerReason, signal: AbortSignal): Promise<string> {
     if (reason !== "rejected") return ask(reason, signal);
-    renewed ??= within(timeout, undefined, (own) => ask(reason, own)).finally(() => {
-      renewed = undefined;
+    fresh ??= within(timeout, undefined, (own) => ask(reason, own)).finally(() => {
+      fresh = undefined;
     });
-    return renewed;
+    return fresh;
   }
 
   /** Returns the bearer, "" if there are only cookies. */
@@ -134,8 +134,8 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
   const request = JSON.stringify(options, ["audience", "scope", "ttl"]);
   const self: TicketSource = {
     async next(signal) {
-      const reason = over ? "rejected" : "connect";
-      over = false;
+      const reason = bearerIsOver ? "rejected" : "connect";
+      bearerIsOver = false;
       const user = self.user();
       const answer = await call("POST", "", reason, signal, request);
       const ticket = parseTicket(answer, user === self.user() ? user : undefined);
@@ -144,7 +144,7 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
     },
     judge(failure) {
       const judgement = judge(failure, options.actions);
-      over ||= judgement.action === "refresh";
+      bearerIsOver ||= judgement.action === "refresh";
       return judgement;
     },
     shouldRetry: (failure) => self.judge(failure).action !== "stop",
