@@ -176,7 +176,7 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
       });
       this.#attempt.abort();
       this.inner = undefined;
-      const delay = this.#next(ending);
+      const delay = this.#delayAfter(ending);
       if (this.#farewell || delay === undefined) break;
       this.#to("waiting");
       this.emit("reconnecting", { ...ending, why: ending.reason, attempt: this.#failures, delay });
@@ -196,14 +196,14 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
   }
 
   /** Returns how long to wait for the next attempt, or undefined if there is none. */
-  #next({ action, few, retryAfter, code, opened }: Ending): number | undefined {
+  #delayAfter({ action, few, retryAfter, code, opened }: Ending): number | undefined {
     const {
       backoff: { base = 500, max = 20_000, attempts = 1e9 } = {},
       minUptime = 5000,
       drainWindow = 5000,
     } = this.#options;
-    if (this.#away && attempts) return 0;
     if (opened && Date.now() - opened >= minUptime) this.#failures = this.#few = 0;
+    if (this.#away && attempts) return 0;
     if (few) this.#few++;
     if (action === "stop" || this.#few > 5 || this.#failures >= attempts) return undefined;
     const backoff = Math.min(max, base * 2 ** this.#failures, 1e9);

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { type State, ticketWebSocket } from "../src/index.ts";
-import { networkError, problem } from "./model.ts";
+import { networkError, problem, ticket } from "./model.ts";
 import { pass, random, worlds } from "./world.ts";
 
 const world = worlds();
@@ -70,4 +70,26 @@ test("a runtime whose URLs cannot be changed, as that of React Native, is told s
   expect(socket.state).toBe("refused");
   expect(events.at(-1)).toMatchObject({ type: "close", why: "no_url" });
   expect(world().model.mints).toHaveLength(1);
+});
+
+test("a connection that lasted makes earlier failures be forgotten, also where the page ends it", async () => {
+  random(0.5);
+  const { model, page } = world();
+  model.onTicket = networkError;
+  const { socket, events } = world().socket();
+  await pass(3_000);
+  model.onTicket = () => ticket();
+  await pass(20_000);
+  expect(socket.state).toBe("open");
+  await pass(6_000);
+  const before = events.length;
+  page.hide();
+  model.onTicket = networkError;
+  await pass(1_000);
+  page.show();
+  await pass(100);
+  expect(events.slice(before).filter(({ type }) => type === "reconnecting")).toMatchObject([
+    { delay: 0 },
+    { why: "network", attempt: 1, delay: 250 },
+  ]);
 });
