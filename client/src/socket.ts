@@ -93,16 +93,19 @@ export class TicketSocket extends Shape<TicketSocketEvents> {
     super();
     this.#source = source;
     this.#options = options;
-    // As listeners, so that one that throws stops nothing but itself.
-    for (const type of ["open", "message", "close"] as const)
-      this.addEventListener(type, (event) => this[`on${type}`]?.(event as never));
     this.closed = new Promise((resolve) => this.addEventListener("close", resolve));
     this.ready = new Promise((resolve, reject) => {
       this.addEventListener("open", resolve);
       this.addEventListener("close", ({ why }) => reject(new TicketError(why, "stop")));
     });
     this.ready.catch(() => {}); // those who do not wait for it have the event
-    queueMicrotask(() => void this.#run());
+    queueMicrotask(() => {
+      // As listeners, so that one that throws stops nothing but itself. They are the last ones, because a subclass
+      // that a library gets has to see an event before the library's handler does.
+      for (const type of ["open", "message", "close"] as const)
+        this.addEventListener(type, (event) => this[`on${type}`]?.(event as never));
+      void this.#run();
+    });
   }
 
   /** What it is doing. `statechange` tells of changes. */

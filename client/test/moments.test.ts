@@ -93,3 +93,22 @@ test("a connection that lasted makes earlier failures be forgotten, also where t
     { why: "network", attempt: 1, delay: 250 },
   ]);
 });
+
+test("a listener of a subclass comes before the handler of the library that makes it", async () => {
+  const { model } = world();
+  const seen: string[] = [];
+  class Mine extends ticketWebSocket(world().source(), { WebSocket: model.WebSocket as never }) {
+    constructor() {
+      super();
+      for (const type of ["open", "message", "close"] as const)
+        this.addEventListener(type, () => seen.push(`listener ${type}`));
+    }
+  }
+  const socket = new Mine();
+  for (const type of ["onopen", "onmessage", "onclose"] as const) socket[type] = () => seen.push(type);
+  await pass();
+  model.last.serverSend("hello");
+  model.last.serverClose(1011);
+  await pass();
+  expect(seen).toEqual(["open", "message", "close"].flatMap((type) => [`listener ${type}`, `on${type}`]));
+});
