@@ -159,6 +159,19 @@ test("replaced by a newer connection: the older one stops", async () => {
   expect(second.state).toBe("open");
 });
 
+test("too many connections: it comes back when there is room", async () => {
+  const full = await serve({ max_connections_per_subject: 1, over_limit: "refuse", accept_then_close: true });
+  const { source } = sourceOf("full", full);
+  const WebSocket = implementations[0]?.[1];
+  const first = sockets.add(new TicketSocket(source, { WebSocket }));
+  await first.ready;
+  const second = sockets.add(new TicketSocket(source, { WebSocket, backoff: quick }));
+  expect(await when(second, "reconnecting")).toMatchObject({ code: 4009, why: "too_many_connections" });
+  first.close();
+  await first.closed;
+  await until(async () => second.state === "open" && (await full.connections("full")).includes(second.id));
+});
+
 test("wsticket dev works without any configuration", async () => {
   const { program, bearer } = await dev();
   const source = ticketSource(`http://${program.public}/ws-ticket`, { bearer: () => bearer });
