@@ -187,13 +187,6 @@ type Options struct {
 	Timelines Timelines
 }
 
-// Route is an endpoint. Pattern is as chi has it. Serve answers a request, or returns
-// an error and has answered nothing: the error is answered as one of this package is.
-type Route struct {
-	Method, Pattern string
-	Serve           func(w http.ResponseWriter, r *http.Request) error
-}
-
 // Server holds the routers. It is safe for concurrent use.
 type Server struct {
 	o         Options

@@ -101,6 +101,13 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// Route is an endpoint. Pattern is as chi has it. Serve answers a request, or returns
+// an error and has answered nothing: the error is answered as one of this package is.
+type Route struct {
+	Method, Pattern string
+	Serve           func(w http.ResponseWriter, r *http.Request) error
+}
+
 // served is Serve, with its outcome in the access log.
 func (a Route) served(w http.ResponseWriter, r *http.Request) error {
 	err := a.Serve(w, r)

@@ -6,8 +6,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -77,6 +79,7 @@ func newClientScenery(t *testing.T, script string) *clientScenery {
 	digest := sha256.Sum256([]byte(key))
 	config := idp.config(t, "memory:")
 	s := &clientScenery{stand: &stand{orders: make(chan func())}}
+	s.stand.gateway = func() *httptest.Server { return newGateway(t, public, certificates) }
 	s.stand.start = func() server {
 		return serve(t, config,
 			"public.listen="+public, "internal.listen="+internal, "public.hosts=api.example.test",
@@ -97,13 +100,36 @@ func newClientScenery(t *testing.T, script string) *clientScenery {
 	return s
 }
 
+// newGateway listens in the place of a wsticket that is away, as a proxy does.
+func newGateway(t *testing.T, addr string, certificates testenv.Certificates) *httptest.Server {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(certificates.ServerCertFile, certificates.ServerKeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	_ = gateway.Listener.Close()
+	gateway.Listener, gateway.TLS = listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	gateway.StartTLS()
+	t.Cleanup(gateway.Close)
+	return gateway
+}
+
 // stand is a wsticket that cases stop and start over HTTP.
 type stand struct {
-	start  func() server
-	orders chan func() // for the goroutine of the test, which alone may fail it
+	start   func() server
+	gateway func() *httptest.Server
+	orders  chan func() // for the goroutine of the test, which alone may fail it
 
 	mu      sync.Mutex
-	servers []server // the last one runs, or has been stopped last
+	servers []server         // the last one runs, or has been stopped last
+	away    *httptest.Server // answers in its place
 }
 
 // obey carries out the orders that come while cases run.
@@ -146,7 +172,13 @@ func (s *stand) do(order string) {
 	last := len(s.servers) - 1
 	switch order {
 	case "start":
+		if s.away != nil {
+			s.away.Close()
+			s.away = nil
+		}
 		s.servers = append(s.servers, s.start())
+	case "gateway":
+		s.away = s.gateway()
 	case "stop": // it drains
 		_ = s.servers[last].cmd.Process.Signal(os.Interrupt)
 		<-s.servers[last].ended

@@ -85,7 +85,6 @@ const actions: Actions = {
   4010: "stop",
 };
 const words: Record<number, string> = {
-  0: "failed", // an error of somebody else's
   1000: "done",
   1001: "draining",
   1006: "connection_lost",
@@ -99,7 +98,7 @@ const words: Record<number, string> = {
 /** Judges an error of a source or a close event. The application's own actions come first. */
 export function judge(failure: unknown, own: Actions = {}): Judgement {
   if (failure instanceof TicketError) return { ...failure, action: own[failure.reason] ?? failure.action };
-  const { code = 0 } = (failure ?? {}) as Partial<CloseLike>;
+  const { code = 1006 } = (failure ?? {}) as Partial<CloseLike>; // of an error of somebody else's
   const reason = words[code] ?? `code_${code}`;
   return { reason, action: own[code] ?? actions[code] ?? "retry", few: code === 4001 };
 }

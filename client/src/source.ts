@@ -74,7 +74,7 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
   const { timeout = 8000, allowHosts = [], credentials = "same-origin", fetch = globalThis.fetch } = options;
   let renewed: Promise<string> | undefined;
   let over = false; // a failure said that the bearer is
-  let readable = false; // an answer was
+  let unread = 1; // counts answers that this page may not read, until it may read one
 
   /** Asks the application for its bearer. All that were refused at the same time get the same fresh one. */
   function bearer(reason: BearerReason, signal: AbortSignal): Promise<string> {
@@ -119,10 +119,11 @@ export function ticketSource(url: string | URL, options: TicketSourceOptions = {
           redirect: "error",
         }).catch(async () => {
           // A browser does not tell no answer from one that this page may not read, and its error may quote a header.
-          const few = !readable && !!(await fetch(endpoint, { mode: "no-cors", signal }).catch(() => {}));
-          throw new TicketError(few ? "cors" : "network", "retry", { few });
+          // Nor does it tell that from a proxy whose server is away, so that only later ones count.
+          const few = unread && (await fetch(endpoint, { mode: "no-cors", signal }).catch(() => {}));
+          throw new TicketError(few ? "cors" : "network", "retry", { few: !!few && unread++ > 3 });
         });
-        readable = true;
+        unread = 0;
         const content: unknown = await answer.json().catch(() => {});
         if (answer.ok && content) return content as Answer;
         if (answer.status !== 401 || !token || why === "rejected") throw refusal(answer, content);

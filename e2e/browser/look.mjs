@@ -39,8 +39,10 @@ export async function wantNoOverflow(page, where) {
   assert.ok(all <= window, `${where} is ${all} wide in a window of ${window}`);
 }
 
-// take takes a picture of the whole page, whose sticky parts are at its top.
+// take takes a picture of the whole page, whose sticky parts are at its top, or of a dialog
+// and what is behind it.
 async function take(page, where) {
   await page.evaluate(() => scrollTo(0, 0));
-  await page.screenshot({ path: `${world.screenshots}/${where}.png`, fullPage: true });
+  const fullPage = (await page.locator('dialog[open]').count()) === 0;
+  await page.screenshot({ path: `${world.screenshots}/${where}.png`, fullPage });
 }

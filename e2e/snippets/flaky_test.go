@@ -93,8 +93,6 @@ func unavailable(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte(`{"status":503,"code":"unavailable"}`))
 }
 
-func tooMany(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }
-
 // closing completes a handshake and closes it with a code.
 func closing(code websocket.StatusCode, reason string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

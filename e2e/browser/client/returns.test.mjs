@@ -31,6 +31,15 @@ test('twenty tabs come back after a restart with fresh tickets, and not at once'
   assert.ok(Math.max(...times) - Math.min(...times) > 50, `they came at ${times}`);
 });
 
+test('a page is loaded while a proxy answers for a wsticket that is away', async () => {
+  await order('kill');
+  await order('gateway');
+  const connection = await (await open()).connect();
+  await connection.until('an attempt', ({ events }) => events.some(({ why }) => why === 'cors'));
+  await order('start');
+  await connection.opened();
+});
+
 test('offline and back', async () => {
   const connection = await (await open()).connect({ backoff: never });
   await connection.opened();

@@ -143,6 +143,13 @@ test('a list without a process that does not answer says so', async () => {
   await partial.waitFor({ state: 'hidden' });
 });
 
+test('the charts begin anew where another process answers', async () => {
+  const page = await open(undefined, { at: world.pair });
+  await page.getByRole('img', { name: /^Issued\./ }).waitFor();
+  await page.route('**/metrics', (route) => route.continue({ url: new URL('metrics', world.operator).href }));
+  await page.getByRole('region', { name: 'Traffic' }).getByRole('status').filter({ hasText: 'another process' }).waitFor();
+});
+
 test('a process that does not answer, and answers again', async () => {
   const page = await open();
   await page.getByRole('status').filter({ hasText: /^Ready$/ }).waitFor();
@@ -189,8 +196,20 @@ test('axe finds nothing', async () => {
   await enter(page, world.keys.ops);
   await row(page, bob.id).getByRole('button', { name: /^Timeline/ }).click();
   await ticket(page).getByRole('list', { name: 'Events' }).waitFor();
+  if (world.screenshots) await traffic(page);
   await look(page, 'ops');
   await row(page, bob.id).getByRole('button', { name: /^Revoke/ }).click();
   await page.getByRole('dialog').waitFor();
   await look(page, 'ops-dialog');
 });
+
+// traffic gives the charts something to show.
+async function traffic(page) {
+  const [bob, alice] = [await connect('bob'), await connect('alice')];
+  for (let asked = 0; asked < 25; asked++) {
+    await page.waitForRequest(/\/metrics$/);
+    for (let tickets = Math.random() * 6; tickets > 1; tickets--) (await connect('alice')).socket.close();
+    if (asked % 3 === 0) await replay(asked % 2 ? bob : alice);
+    if (asked % 4 === 0) await connect('alice');
+  }
+}

@@ -43,7 +43,6 @@ try {
     steps.map((step) => step(tour)),
   );
   follow(tour);
-  await comeAsSecondTab(tour);
 } catch (error) {
   notice(wordsOf(error));
 }
@@ -81,15 +80,6 @@ function follow({ visitor, connection }: Tour): void {
   };
   visitor.addEventListener("change", update);
   connection.addEventListener("change", update);
-}
-
-/** Connects at once where another tab has opened this one. The address names the user, which is no secret. */
-async function comeAsSecondTab({ visitor, connection }: Tour): Promise<void> {
-  const name = new URLSearchParams(location.hash.slice(1)).get("as");
-  if (!name) return;
-  await visitor.signIn(name);
-  await connection.open("query");
-  notice(`This is the second tab, connected as ${name}. Put it beside the first one, and sign out there.`);
 }
 
 function notice(text: string): void {

@@ -81,7 +81,7 @@ type InternalTLS struct {
 type APIKey struct {
 	Name   string   `yaml:"name" help:"Name of the caller, for logs: letters, digits, dots, underscores, hyphens."`
 	SHA256 string   `yaml:"sha256" help:"SHA-256 of the key in lower-case hex: printf %s KEY | sha256sum."`
-	Scopes []string `yaml:"scopes" help:"Any of consume (also to ask at /auth/…), introspect, revoke (/revocations), read (/metrics with client_ca_file)."`
+	Scopes []string `yaml:"scopes" help:"Any of consume (also to ask at /auth/…), introspect, revoke (/revocations, /drain, to cut a connection), read (/connections, the page at /ops, and /metrics with client_ca_file)."`
 	// Not only for consume: introspect shows what is in a ticket.
 	Audiences []string `yaml:"audiences" help:"Audiences of ticket.audiences whose tickets the key is for. Without an audience in its call, the key consumes for the first of ticket.audiences that is here. Empty: all."`
 }

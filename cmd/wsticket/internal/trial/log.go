@@ -80,6 +80,12 @@ func (t *Trial) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
+	t.follow(w, r, seen)
+	return nil
+}
+
+// follow writes the lines behind a number until the page leaves or the process stops.
+func (t *Trial) follow(w http.ResponseWriter, r *http.Request, seen int) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{}) // of the next request, which does not come
 	tick := time.NewTicker(beat)
@@ -88,16 +94,16 @@ func (t *Trial) stream(w http.ResponseWriter, r *http.Request) error {
 		lines, total, grown := t.o.Log.since(seen)
 		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server's is for the whole answer
 		if writeLines(w, lines, total) != nil || control.Flush() != nil {
-			return nil // the page has left
+			return // the page has left
 		}
 		seen = total
 		select {
 		case <-grown:
 		case <-tick.C:
 		case <-r.Context().Done():
-			return nil
+			return
 		case <-t.o.Stopping:
-			return nil
+			return
 		}
 	}
 }

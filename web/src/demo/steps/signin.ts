@@ -6,10 +6,7 @@ import type { Tour } from "../tour.ts";
 export function signInStep({ settings, visitor }: Tour): Step {
   const step = new Step("sign-in", "Nobody is signed in.");
   const name = step.part<HTMLInputElement>("input");
-  step.on(async () => {
-    await visitor.signIn(name.value.trim());
-    step.finish();
-  });
+  step.on(() => visitor.signIn(name.value.trim()));
   visitor.addEventListener("change", () => {
     if (!visitor.name) {
       step.rest("Nobody is signed in.");
@@ -25,6 +22,7 @@ export function signInStep({ settings, visitor }: Tour): Step {
         Kept: `in memory, all ${length} characters: never in a URL, in storage or in a log`,
       }),
     );
+    step.finish();
   });
   return step;
 }
