@@ -222,7 +222,7 @@ describe.each(implementations)("with %s", (name, WebSocket) => {
       const socket = socketOf({ ...first, connectTimeout: 200 });
       const events = record(socket);
       await socket.ready;
-      expect(server.presented.length).toBe(2);
+      expect(server.presented.length).toBeGreaterThanOrEqual(2);
       expect(events.filter(({ type }) => type === "message")).toEqual([]);
     });
 

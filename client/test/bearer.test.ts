@@ -91,6 +91,19 @@ describe("a bearer that is refused", () => {
   });
 });
 
+test("a bearer that is over is asked for afresh once, and then as before", async () => {
+  const { model } = world();
+  const { bearer, reasons } = noting();
+  const { socket } = world().socket({ backoff: { base: 10, max: 10 } }, world().source({ bearer }));
+  for (const code of [4008, 1011, 1011]) {
+    await pass(1_000);
+    expect(socket.state).toBe("open");
+    model.last.serverClose(code);
+  }
+  await pass(1_000);
+  expect(reasons()).toEqual(["connect", "rejected", "connect", "connect"]);
+});
+
 describe("a callback", () => {
   const ends: [string, unknown, string, string][] = [
     ["returns undefined", undefined, "signed_out", "stop"],

@@ -54,6 +54,10 @@ describe.each(states)("while %s", (state) => {
     socket.close(4321, "enough");
     socket.close(4322, "again");
     expect(socket.readyState).toBe(2);
+    await pass();
+    // Only a peer is waited for, and not for long.
+    expect(socket.state).toBe(state === "open" ? "open" : "closed");
+    if (state !== "open") expect(vi.getTimerCount()).toBe(0);
     await pass(4_000);
     expect(await socket.closed).toMatchObject({ code: 4321, reason: "enough", why: "done" });
     expect([socket.state, socket.readyState]).toEqual(["closed", 3]);

@@ -72,6 +72,7 @@ describe("by /renew", () => {
     ["an answer with a time that is none", () => json(200, { expires_in: "long" })],
     ["HTML", () => json(200, "<html>")],
     ["a time that is not later", () => renewed(1)],
+    ["an end that is nearer than before", () => renewed(2)],
     ["the past", () => renewed(-5)],
   ])("%s: the connection goes on to its end, without hammering", async (_, answer) => {
     const { model } = world();

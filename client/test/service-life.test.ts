@@ -68,12 +68,12 @@ describe.concurrent.each(implementations)("a life, with %s", (name, WebSocket) =
       return service.bearer({ sub, ttl: reason === "renew" ? 7200 : 600 });
     };
     const source = ticketSource(service.ticketUrl, { bearer });
-    // The service would end it in ten minutes; to the client it says two seconds.
+    // The service would end it in ten minutes; to the client it says six seconds.
     const hurried = {
       ...source,
       next: async (signal?: AbortSignal) => ({
         ...(await source.next(signal)),
-        connectionExpiresAt: Date.now() + 2_000,
+        connectionExpiresAt: Date.now() + 6_000,
       }),
     };
     const socket = sockets.add(new TicketSocket(hurried, { WebSocket, backoff: quick }));

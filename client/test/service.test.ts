@@ -143,8 +143,8 @@ test("drain: twenty sockets come back after a restart, each with a ticket of its
     expect(new Set(await Promise.all(codes))).toEqual(new Set([1001]));
   });
   await Promise.all(again);
+  await until(async () => (await draining.connections("many")).length === 20);
   expect(new Set(given).size).toBe(given.length);
-  expect(await draining.connections("many")).toHaveLength(20);
 });
 
 test("replaced by a newer connection: the older one stops", async () => {
@@ -157,6 +157,19 @@ test("replaced by a newer connection: the older one stops", async () => {
   await second.ready;
   expect(await first.closed).toMatchObject({ code: 4010, why: "replaced" });
   expect(second.state).toBe("open");
+});
+
+test("too many connections: it comes back when there is room", async () => {
+  const full = await serve({ max_connections_per_subject: 1, over_limit: "refuse", accept_then_close: true });
+  const { source } = sourceOf("full", full);
+  const WebSocket = implementations[0]?.[1];
+  const first = sockets.add(new TicketSocket(source, { WebSocket }));
+  await first.ready;
+  const second = sockets.add(new TicketSocket(source, { WebSocket, backoff: quick }));
+  expect(await when(second, "reconnecting")).toMatchObject({ code: 4009, why: "too_many_connections" });
+  first.close();
+  await first.closed;
+  await until(async () => second.state === "open" && (await full.connections("full")).includes(second.id));
 });
 
 test("wsticket dev works without any configuration", async () => {

@@ -211,7 +211,7 @@ test("a renewal that fails", async () => {
   const source = noted(said);
   const soon: TicketSource = {
     ...source,
-    next: async (signal) => ({ ...(await source.next(signal)), connectionExpiresAt: Date.now() + 1_200 }),
+    next: async (signal) => ({ ...(await source.next(signal)), connectionExpiresAt: Date.now() + 6_000 }),
   };
   const before = server.renewals.taken;
   const socket = sockets.add(new TicketSocket(soon, { WebSocket: implementations[0]?.[1] as never }));
