@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { look, wantNoOverflow } from '../look.mjs';
-import { context, observe, open } from './harness.mjs';
+import { context, observe, open, world } from './harness.mjs';
 
 const step = (page, name) => page.locator(`[data-step="${name}"]`);
 const main = (page, name) => step(page, name).locator('[data-action="main"]');
@@ -127,4 +127,29 @@ test('a phone of 360 pixels', async () => {
     await take(page, name);
     await wantNoOverflow(page, name);
   }
+});
+
+test('another user takes nothing over', async () => {
+  const page = await open();
+  await take(page, 'sign-in');
+  await take(page, 'ticket');
+  await connect(page, 'query');
+  await page.getByLabel('Name').fill('bob');
+  await main(page, 'sign-in').click();
+  await page.locator('[data-part="user"]', { hasText: 'bob' }).waitFor();
+  assert.equal(await badge(page).and(page.locator('.good')).count(), 0);
+  assert.equal(await step(page, 'ticket').getByText(/^wst1_/).count(), 0);
+  await take(page, 'chat');
+  await step(page, 'connect').locator('dd strong', { hasText: 'bob' }).waitFor();
+  await take(page, 'sign-out');
+  await badge(page).and(page.locator('.bad', { hasText: '4003' })).waitFor();
+  assert.ok(await step(page, 'sign-out').getByRole('button', { name: 'Sign in again' }).evaluate((button) => button === document.activeElement));
+});
+
+test('a door that is closed cannot be chosen, and the steps do without it', async () => {
+  const page = await open(world.closed);
+  await take(page, 'sign-in');
+  for (const door of ['query', 'first_message', 'cookie']) assert.ok(await page.locator(`input[value="${door}"]`).isDisabled());
+  for (const name of ['ticket', 'connect', 'again', 'race', 'receipt']) await take(page, name);
+  await wantConnected(page);
 });

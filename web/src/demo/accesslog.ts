@@ -52,6 +52,7 @@ export class AccessLog {
   }
 
   #take(text: string, id: string): void {
+    if (Number(id) <= this.last) this.#lines = []; // wsticket was started again, and counts from one
     this.last = Number(id);
     this.#lines.push({ number: this.last, text, fields: fieldsOf(text) });
     if (this.#lines.length > kept) this.#lines.shift();

@@ -13,7 +13,7 @@ export function signInStep({ settings, visitor }: Tour): Step {
       return;
     }
     const { text, length } = visitor.excerpt;
-    name.value = visitor.name;
+    if (document.activeElement !== name) name.value = visitor.name; // nobody is typing
     step.say(`You are ${visitor.name}, and this page has your bearer.`, "good");
     step.show(
       facts({
