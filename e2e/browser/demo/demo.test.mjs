@@ -59,6 +59,7 @@ test('the tour, by clicks', async () => {
   await wantConnected(page);
   await take(page, 'race');
   await wantOneWinner(page);
+  await takeForReadme(page);
   await twoTabs(page);
   await take(page, 'sign-in');
   await renew(page);
@@ -66,6 +67,17 @@ test('the tour, by clicks', async () => {
   await connect(page, 'query');
   await look(page, 'demo-after-the-tour');
 });
+
+// takeForReadme takes the picture of the README: what logs keep, and the race.
+async function takeForReadme(page) {
+  if (!world.screenshots) return;
+  await page.setViewportSize({ width: 1100, height: 900 });
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  await page.evaluate(() => scrollTo(0, 0));
+  const [logs, race] = await Promise.all(['logs', 'race'].map((name) => step(page, name).boundingBox()));
+  const clip = { x: logs.x - 12, y: logs.y - 12, width: logs.width + 24, height: race.y + race.height - logs.y + 24 };
+  await page.screenshot({ path: `${world.screenshots}/readme.png`, fullPage: true, clip });
+}
 
 // twoTabs opens a second tab, and signs out in the first one. Both connections end.
 async function twoTabs(page) {
