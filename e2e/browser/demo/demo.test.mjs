@@ -135,7 +135,8 @@ test('a phone of 360 pixels', async () => {
   const page = await open();
   await page.setViewportSize({ width: 360, height: 740 });
   await wantNoOverflow(page, 'the page');
-  for (const name of ['sign-in', 'ticket', 'connect', 'chat', 'logs', 'again', 'race']) {
+  await page.getByLabel('Name').fill('m'.repeat(40));
+  for (const name of ['sign-in', 'ticket', 'connect', 'chat', 'logs', 'again', 'race', 'receipt', 'sign-out']) {
     await take(page, name);
     await wantNoOverflow(page, name);
   }
