@@ -54,7 +54,7 @@ func TestDevServesThePage(t *testing.T) {
 	}
 }
 
-// A bearer is for whoever asks, so nobody may ask but a page of this server.
+// Anybody who asks gets a bearer, so nobody may ask but a page of this server.
 func TestTrialIsForItsOwnPage(t *testing.T) {
 	p, _ := trialOf(t)
 	own, body := "http://"+p.public, `{"name":"alice"}`
@@ -98,7 +98,7 @@ func TestTrialIsForItsOwnPage(t *testing.T) {
 	}
 }
 
-// Whoever signs in connects, by a bearer and by a cookie, for as long as was asked for.
+// A user who has signed in connects, by a bearer and by a cookie, for as long as was asked for.
 func TestTrialSignsIn(t *testing.T) {
 	p, ask := trialOf(t, "--ttl", "2h")
 	bearer := signedIn(t, ask, `{"name":"alice","seconds":60}`)

@@ -107,7 +107,7 @@ test('revoke closes all connections of a user', async () => {
   await lives(bob);
 });
 
-test('the way of a ticket, from issue to close', async () => {
+test('the timeline of a ticket, from issue to close', async () => {
   const bob = await connect('bob');
   const page = await open(world.keys.ops);
   await row(page, bob.id).getByRole('button', { name: /^Timeline/ }).click();
@@ -164,7 +164,7 @@ test('a list without a process that does not answer says so', async () => {
   await partial.waitFor({ state: 'hidden' });
 });
 
-test('the charts begin anew where another process answers', async () => {
+test('the charts start over where another process answers', async () => {
   const page = await open(undefined, { at: world.pair });
   await page.getByRole('img', { name: /^Issued\./ }).waitFor();
   await page.route('**/metrics', (route) => route.continue({ url: new URL('metrics', world.operator).href }));

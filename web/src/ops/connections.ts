@@ -11,7 +11,7 @@ import { advice, type Service } from "./service.ts";
 const pageSize = 15;
 const every = 5_000; // ms
 
-/** Makes the section. `follow` shows the way of a ticket. */
+/** Makes the section. `follow` shows the timeline of a ticket. */
 export function connections(service: Service, follow: (id: string) => void): HTMLElement {
   return new Connections(service, follow).element;
 }
@@ -67,7 +67,7 @@ class Connections {
     return rows(this.service, this.follow, () => this.again());
   }
 
-  /** Begins anew, with what the key allows. */
+  /** Starts over, with what the key allows. */
   private access(): void {
     const may = this.service.may("read");
     const { caller, allAudiences } = this.service.access;

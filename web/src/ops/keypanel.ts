@@ -3,7 +3,7 @@ import { el, put, say } from "../look/dom.ts";
 import { advice, Refused, type Service } from "./service.ts";
 
 const readOnly =
-  "The page is read-only. A key with the scope read adds the live connections and the way of each ticket; one with revoke can also cut and revoke. It stays in the memory of this page.";
+  "The page is read-only. A key with the scope read adds the live connections and the timeline of each ticket; one with revoke can also cut and revoke. It stays in the memory of this page.";
 
 /** Makes the panel. */
 export function keyPanel(service: Service): HTMLElement {

@@ -99,7 +99,7 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 }
 
-// Whoever invents tickets displaces nothing but what others have invented.
+// Somebody who invents tickets displaces nothing but what others have invented.
 func TestInventedTicketsHaveTheirOwnRoom(t *testing.T) {
 	t.Parallel()
 	l := newLog(noon, 10, 4)

@@ -1,5 +1,5 @@
 // Package trial has the endpoints of the demo page, which `wsticket dev` serves beside
-// the service itself. They sign in whoever asks, so they answer to pages of this
+// the service itself. They sign in anybody who asks, so they answer to pages of this
 // server and to nobody else; serve has none of them.
 package trial
 

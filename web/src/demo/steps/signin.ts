@@ -18,7 +18,7 @@ export function signInStep({ settings, visitor }: Tour): Step {
     step.show(
       facts({
         Bearer: code(`${text}…`),
-        "Good for": `${age(settings.seconds)}, for whoever has it`,
+        "Good for": `${age(settings.seconds)}, for anybody who has it`,
         Kept: `in memory, all ${length} characters: never in a URL, in storage or in a log`,
       }),
     );

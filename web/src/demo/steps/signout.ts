@@ -41,7 +41,7 @@ export function signOutStep({ visitor, connection }: Tour): Step {
   return step;
 }
 
-/** Keeps the link to the second tab, which is for whoever is signed in. */
+/** Keeps the link to the second tab, which is for the user who is signed in. */
 function offerTab(step: Step, visitor: Visitor): void {
   const tab = step.part<HTMLAnchorElement>('[data-action="tab"]');
   visitor.addEventListener("change", () => {
