@@ -45,6 +45,7 @@ type world struct {
 	Control  string `json:"control"`  // URL that stops and starts API
 
 	Demo        string `json:"demo"`        // URL of the demo page
+	Closed      string `json:"closed"`      // URL of one where doors are closed
 	Screenshots string `json:"screenshots"` // folder for pictures, if anywhere
 }
 

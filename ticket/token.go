@@ -110,7 +110,7 @@ func ParseID(s string) (ID, error) {
 			return "", fmt.Errorf("parse id: alphabet: %w", ErrNotFound)
 		}
 	}
-	return ID(s), nil
+	return ID(strings.Clone(s)), nil // s is a part of a URL: who keeps the ID would keep all of it
 }
 
 // NewID returns a random ID for a connection that no ticket opened, but for

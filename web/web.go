@@ -9,7 +9,6 @@ import (
 	"embed"
 	"encoding/base64"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"time"
@@ -28,6 +27,12 @@ func Demo() http.Handler { return pages("demo") }
 
 // Ops serves the page of the operators in the same way.
 func Ops() http.Handler { return pages("ops") }
+
+// kinds are the types of the files, by their extensions. Those of package mime are what
+// the machine says, and a browser runs no script of another type.
+var kinds = map[string]string{
+	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+}
 
 type file struct {
 	name, kind, tag string
@@ -49,7 +54,7 @@ func pages(folder string) http.Handler {
 		}
 		sum := sha256.Sum256(content)
 		files[entry.Name()] = file{
-			name: entry.Name(), kind: mime.TypeByExtension(path.Ext(entry.Name())),
+			name: entry.Name(), kind: kinds[path.Ext(entry.Name())],
 			tag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, content: content,
 		}
 	}

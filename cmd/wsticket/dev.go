@@ -80,7 +80,7 @@ func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, key cryp
 	defer sockets.Close()
 	// A page that this server would serve has an origin with its port.
 	port := portOf(sockets.Public())
-	cfg.Origins = slices.Concat([]string{"http://localhost:" + port, "http://127.0.0.1:" + port}, c.Origin, cfg.Origins)
+	cfg.Origins = slices.Concat([]string{"http://localhost:" + port, "http://127.0.0.1:" + port, "http://[::1]:" + port}, c.Origin, cfg.Origins)
 	refused, log := &refusals{out: w.Stderr}, new(trial.Log)
 	var s *service.Service // which the page asks only when it serves
 	page := trial.New(trial.Options{

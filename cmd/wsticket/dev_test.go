@@ -165,7 +165,7 @@ func TestDevPrintsWhatIsSet(t *testing.T) {
 	}
 }
 
-// Whoever starts it sees first where the page is.
+// The address of the page is what is printed first.
 func TestDevBeginsWithThePage(t *testing.T) {
 	p := start(t, "dev", "--public", "localhost:0", "--internal", "localhost:0")
 	p.stdout.WaitFor(t, "Ctrl-C here")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func TestDevServesThePage(t *testing.T) {
 	}
 }
 
-// A bearer is for whoever asks, so nobody may ask but a page of this server.
+// Anybody who asks gets a bearer, so nobody may ask but a page of this server.
 func TestTrialIsForItsOwnPage(t *testing.T) {
 	p, _ := trialOf(t)
 	own, body := "http://"+p.public, `{"name":"alice"}`
@@ -97,7 +98,7 @@ func TestTrialIsForItsOwnPage(t *testing.T) {
 	}
 }
 
-// Whoever signs in connects, by a bearer and by a cookie, for as long as was asked for.
+// A user who has signed in connects, by a bearer and by a cookie, for as long as was asked for.
 func TestTrialSignsIn(t *testing.T) {
 	p, ask := trialOf(t, "--ttl", "2h")
 	bearer := signedIn(t, ask, `{"name":"alice","seconds":60}`)
@@ -163,6 +164,10 @@ func TestTrialRaces(t *testing.T) {
 // Where settings leave something out, the page is told.
 func TestTrialWithOtherSettings(t *testing.T) {
 	p, ask := trialOf(t, "--set", "ws.doors=first_message")
+	settings := exchange(t, http.MethodGet, "http://"+p.public+"/demo/settings", "", "Sec-Fetch-Site", "same-origin")
+	if !strings.Contains(settings.body, `"doors":["first_message"]`) {
+		t.Errorf("the settings are %s, want one door", settings.body)
+	}
 	made := issueTo(t, p, signedIn(t, ask, `{"name":"alice"}`), "", "http://"+p.public)
 	for what, a := range map[string]answer{
 		"a race without a door for tickets": ask("/demo/handshakes", fmt.Sprintf(`{"ticket":%q,"count":1}`, made.Ticket)),
@@ -221,23 +226,32 @@ func TestTrialShowsTheLog(t *testing.T) {
 			t.Errorf("the page gets %s: %s", secret, line)
 		}
 	}
-	if _, again := logOf(t, p, "?after="+id)(made.TicketID, "status=101"); again != line {
-		t.Errorf("behind line %s: %q, want %q", id, again, line)
+	for what, request := range map[string][]string{
+		"behind a line":                         {"?after=" + id},
+		"behind a line, when it connects again": {"?after=1", "Last-Event-ID", id},
+		"behind a line of a process before":     {"?after=1000000"},
+	} {
+		if _, again := logOf(t, p, request[0], request[1:]...)(made.TicketID, "status=101"); again != line {
+			t.Errorf("%s: %q, want %q", what, again, line)
+		}
 	}
 	if err := p.stop(t); err != nil {
 		t.Errorf("with pages that read the log, the process ends with %v", err)
 	}
 }
 
-// logOf reads the log as the page does. The function returns the next line with all of
+// logOf reads the log as the page does, with further headers. The function returns the next line with all of
 // the parts, and its number.
-func logOf(t *testing.T, p *process, query string) func(parts ...string) (id, line string) {
+func logOf(t *testing.T, p *process, query string, header ...string) func(parts ...string) (id, line string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.public+"/demo/log"+query, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	for pair := range slices.Chunk(header, 2) {
+		req.Header.Set(pair[0], pair[1])
+	}
 	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
 		t.Fatal(err)

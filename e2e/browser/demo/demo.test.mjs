@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { look, wantNoOverflow } from '../look.mjs';
-import { context, observe, open } from './harness.mjs';
+import { context, observe, open, world } from './harness.mjs';
 
 const step = (page, name) => page.locator(`[data-step="${name}"]`);
 const main = (page, name) => step(page, name).locator('[data-action="main"]');
@@ -59,6 +59,7 @@ test('the tour, by clicks', async () => {
   await wantConnected(page);
   await take(page, 'race');
   await wantOneWinner(page);
+  await takeForReadme(page);
   await twoTabs(page);
   await take(page, 'sign-in');
   await renew(page);
@@ -66,6 +67,17 @@ test('the tour, by clicks', async () => {
   await connect(page, 'query');
   await look(page, 'demo-after-the-tour');
 });
+
+// takeForReadme takes the picture of the README: what logs keep, and the race.
+async function takeForReadme(page) {
+  if (!world.screenshots) return;
+  await page.setViewportSize({ width: 1100, height: 900 });
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  await page.evaluate(() => scrollTo(0, 0));
+  const [logs, race] = await Promise.all(['logs', 'race'].map((name) => step(page, name).boundingBox()));
+  const clip = { x: logs.x - 12, y: logs.y - 12, width: logs.width + 24, height: race.y + race.height - logs.y + 24 };
+  await page.screenshot({ path: `${world.screenshots}/readme.png`, fullPage: true, clip });
+}
 
 // twoTabs opens a second tab, and signs out in the first one. Both connections end.
 async function twoTabs(page) {
@@ -123,8 +135,34 @@ test('a phone of 360 pixels', async () => {
   const page = await open();
   await page.setViewportSize({ width: 360, height: 740 });
   await wantNoOverflow(page, 'the page');
-  for (const name of ['sign-in', 'ticket', 'connect', 'chat', 'logs', 'again', 'race']) {
+  await page.getByLabel('Name').fill('m'.repeat(40));
+  for (const name of ['sign-in', 'ticket', 'connect', 'chat', 'logs', 'again', 'race', 'receipt', 'sign-out']) {
     await take(page, name);
     await wantNoOverflow(page, name);
   }
+});
+
+test('another user takes nothing over', async () => {
+  const page = await open();
+  await take(page, 'sign-in');
+  await take(page, 'ticket');
+  await connect(page, 'query');
+  await page.getByLabel('Name').fill('bob');
+  await main(page, 'sign-in').click();
+  await page.locator('[data-part="user"]', { hasText: 'bob' }).waitFor();
+  assert.equal(await badge(page).and(page.locator('.good')).count(), 0);
+  assert.equal(await step(page, 'ticket').getByText(/^wst1_/).count(), 0);
+  await take(page, 'chat');
+  await step(page, 'connect').locator('dd strong', { hasText: 'bob' }).waitFor();
+  await take(page, 'sign-out');
+  await badge(page).and(page.locator('.bad', { hasText: '4003' })).waitFor();
+  assert.ok(await step(page, 'sign-out').getByRole('button', { name: 'Sign in again' }).evaluate((button) => button === document.activeElement));
+});
+
+test('a door that is closed cannot be chosen, and the steps do without it', async () => {
+  const page = await open(world.closed);
+  await take(page, 'sign-in');
+  for (const door of ['query', 'first_message', 'cookie']) assert.ok(await page.locator(`input[value="${door}"]`).isDisabled());
+  for (const name of ['ticket', 'connect', 'again', 'race', 'receipt']) await take(page, name);
+  await wantConnected(page);
 });

@@ -1,10 +1,11 @@
-// The demo page of ../../browser_demo_test.go, which is at demo in its world.
+// The demo page of ../../browser_demo_test.go, which is at demo in its world, and at closed
+// that of a process with one door.
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 
 import { context, harvest, visit, world } from '../browser.mjs';
 
-export { context };
+export { context, world };
 
 // faults are what the page has done wrong: a policy that was violated, a request to
 // another host, and an error in the console.
@@ -12,9 +13,9 @@ const faults = [];
 
 afterEach(() => assert.deepEqual(faults.splice(0), []));
 
-// open opens the page.
-export async function open() {
-  const page = await visit(world.demo, async (page) => {
+// open opens the page, or that of another process.
+export async function open(address = world.demo) {
+  const page = await visit(address, async (page) => {
     await page.addInitScript(() => {
       addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
         console.error(`policy: ${violatedDirective} ${blockedURI}`),

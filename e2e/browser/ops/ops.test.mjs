@@ -66,6 +66,27 @@ test('cut closes one connection', async () => {
   await lives(other);
 });
 
+test('pages of connections, by keyboard, and one whose connections have closed', async () => {
+  const all = await Promise.all(Array.from({ length: 20 }, () => connect('alice')));
+  const page = await open(world.keys.ops);
+  await hasFocus(page.getByRole('button', { name: 'Forget key' }));
+  const [previous, next] = ['Previous', 'Next'].map((name) => live(page).getByRole('button', { name, exact: true }));
+  await live(page).getByText(/^20 connections/).waitFor();
+  const text = await page.getByRole('table', { name: 'Live connections' }).innerText();
+  const first = all.find(({ id }) => text.includes(id));
+  await next.press('Enter');
+  await row(page, first.id).waitFor({ state: 'detached' });
+  assert.ok(await next.isDisabled());
+  await hasFocus(previous);
+  for (const one of all) if (one !== first) one.socket.close();
+  await row(page, first.id).waitFor();
+});
+
+// hasFocus checks that a button has the focus.
+async function hasFocus(button) {
+  assert.ok(await button.evaluate((element) => element === document.activeElement));
+}
+
 test('revoke closes all connections of a user', async () => {
   const carol = [await connect('carol'), await connect('carol'), await connect('carol')];
   const bob = await connect('bob');
@@ -86,7 +107,7 @@ test('revoke closes all connections of a user', async () => {
   await lives(bob);
 });
 
-test('the way of a ticket, from issue to close', async () => {
+test('the timeline of a ticket, from issue to close', async () => {
   const bob = await connect('bob');
   const page = await open(world.keys.ops);
   await row(page, bob.id).getByRole('button', { name: /^Timeline/ }).click();
@@ -143,7 +164,7 @@ test('a list without a process that does not answer says so', async () => {
   await partial.waitFor({ state: 'hidden' });
 });
 
-test('the charts begin anew where another process answers', async () => {
+test('the charts start over where another process answers', async () => {
   const page = await open(undefined, { at: world.pair });
   await page.getByRole('img', { name: /^Issued\./ }).waitFor();
   await page.route('**/metrics', (route) => route.continue({ url: new URL('metrics', world.operator).href }));

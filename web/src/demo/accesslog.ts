@@ -52,6 +52,7 @@ export class AccessLog {
   }
 
   #take(text: string, id: string): void {
+    if (Number(id) <= this.last) this.#lines = []; // wsticket was started again, and counts from one
     this.last = Number(id);
     this.#lines.push({ number: this.last, text, fields: fieldsOf(text) });
     if (this.#lines.length > kept) this.#lines.shift();
@@ -59,9 +60,10 @@ export class AccessLog {
   }
 }
 
-/** Reads a line, in either of the formats that log.format has. */
+/** Reads a line, in either of the formats that log.format has. A long one may be cut off. */
 function fieldsOf(line: string): Record<string, string> {
   if (line.startsWith("{")) {
+    if (!line.endsWith("}")) return {};
     const parsed: Record<string, unknown> = JSON.parse(line);
     return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, String(value)]));
   }

@@ -1,16 +1,15 @@
 // The connection of the page to the application.
 import { TicketSocket } from "../../../client/src/index.ts";
-import { openSession } from "./trial.ts";
+import { addressOf, type Door, openSession, type Settings } from "./trial.ts";
 import type { Visitor } from "./visitor.ts";
-
-/** How the page shows who it is. */
-export type Door = "query" | "subprotocol" | "first_message" | "cookie";
 
 /** Why there is no connection, or not any more. */
 export interface End {
   code: number;
   /** The reason on the wire, or the one that the receipt of the ticket has. */
   reason: string;
+  /** Whether the client tries again by itself. */
+  again?: boolean;
 }
 
 /** What the application says first. */
@@ -61,16 +60,26 @@ export class Connection extends EventTarget {
   end: End | undefined;
   greeting: Greeting | undefined;
   /** The door of the last connection. */
-  door: Door = "query";
+  door: Door;
   readonly #visitor: Visitor;
-  readonly #address: string;
+  readonly #settings: Settings;
   #socket: Socket | undefined;
 
-  /** Connects the visitor to an address, where no ticket has one. */
-  constructor(visitor: Visitor, address: string) {
+  /** Connects the visitor. The connection ends when the visitor leaves. */
+  constructor(visitor: Visitor, settings: Settings) {
     super();
     this.#visitor = visitor;
-    this.#address = address;
+    this.#settings = settings;
+    this.door = settings.doors[0] ?? "query";
+    visitor.addEventListener("change", () => {
+      if (!visitor.name && this.#socket) this.close();
+    });
+  }
+
+  /** The door of the last connection if that is one for tickets, or else the first one that is open. */
+  get ticketDoor(): TicketDoor {
+    const [first = "query"] = this.#settings.doors.filter((door) => door !== "cookie");
+    return this.door === "cookie" ? first : this.door;
   }
 
   /** Connects by a door, in place of the connection that there is. The error is an {@link End}. */
@@ -79,8 +88,10 @@ export class Connection extends EventTarget {
     return door === "cookie" ? this.#openByCookie() : this.#openByTicket(door);
   }
 
-  /** Returns the connection that there is, or opens one. */
+  /** Returns the connection that there is, or opens one. While the client tries to come back, that is an error. */
   async present(): Promise<Opened> {
+    if (this.end?.again)
+      throw new Error("The connection is lost, and the client tries to come back by itself.");
     return this.opened ?? this.open(this.door);
   }
 
@@ -104,13 +115,15 @@ export class Connection extends EventTarget {
     socket.addEventListener("close", ({ code, reason }) => this.#ended(socket, { code, reason }));
     await firstOpen(socket);
     // Later on the client comes back by itself.
-    socket.addEventListener("reconnecting", ({ code, why }) => this.#is(undefined, { code, reason: why }));
+    socket.addEventListener("reconnecting", ({ code, why }) =>
+      this.#is(undefined, { code, reason: why, again: true }),
+    );
     return { door, ticket: this.#visitor.handed };
   }
 
   async #openByCookie(): Promise<Opened> {
     await openSession(this.#visitor.name);
-    const socket = new WebSocket(this.#address);
+    const socket = new WebSocket(addressOf(this.#settings));
     this.#take(socket);
     return new Promise((resolve, reject) => {
       socket.onopen = () => {

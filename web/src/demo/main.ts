@@ -14,7 +14,7 @@ import { signInStep } from "./steps/signin.ts";
 import { signOutStep } from "./steps/signout.ts";
 import { ticketStep } from "./steps/ticket.ts";
 import type { Tour } from "./tour.ts";
-import { addressOf, settings } from "./trial.ts";
+import { settings } from "./trial.ts";
 import { Visitor } from "./visitor.ts";
 
 try {
@@ -24,7 +24,7 @@ try {
     settings: known,
     visitor,
     log: new AccessLog(),
-    connection: new Connection(visitor, addressOf(known)),
+    connection: new Connection(visitor, known),
   };
   const steps = [
     signInStep,
@@ -73,7 +73,7 @@ function follow({ visitor, connection }: Tour): void {
     const [mood, text] = connection.opened
       ? ["good", "connected"]
       : connection.end
-        ? ["bad", `closed: ${connection.end.code}`]
+        ? ["bad", connection.end.again ? "reconnecting" : `closed: ${connection.end.code}`]
         : ["", "not connected"];
     badge.className = `badge ${mood}`;
     say(badge, text);

@@ -88,12 +88,14 @@ export function find<E extends HTMLElement>(within: ParentNode, selector: string
 /** Says what an error means: one of this page, of the client, or the end of a connection. */
 export function wordsOf(error: unknown): string {
   const { name, message, reason, code } = error as Partial<Error & { reason: string; code: number }>;
-  if (name === "TimeoutError" || name === "TypeError")
+  const away = ["network", "timeout", "bearer_failed"].includes(reason ?? "");
+  if (away || name === "TimeoutError" || name === "TypeError")
     return "wsticket does not answer. Is it still running?";
-  if (reason === "network") return "wsticket does not answer. Is it still running?";
   if (reason === "signed_out") return "Nobody is signed in: see step 1.";
   if (reason === "handshake_pending")
     return "Refused, before the ticket was looked at: it can still be used.";
+  if (reason === "handshake_redeemed")
+    return "The ticket was good, but the application behind wsticket did not take the connection.";
   if (reason) return `Refused: ${reason}${code ? ` (code ${code})` : ""}.`;
   if (code) return `Refused. The browser says ${code} and no more.`;
   return message ?? "It failed.";

@@ -1,6 +1,9 @@
 // The endpoints that only `wsticket dev` has. They stand in for an application's own
 // login and for what a browser cannot do.
 
+/** How the page shows who it is. */
+export type Door = "query" | "subprotocol" | "first_message" | "cookie";
+
 /** What the page has to know beforehand. */
 export interface Settings {
   /** The longest lifetime of a bearer. */
@@ -8,6 +11,8 @@ export interface Settings {
   /** The path of the WebSocket, and the parameter of its query that takes a ticket. */
   path: string;
   parameter: string;
+  /** The doors that are open. */
+  doors: Door[];
 }
 
 /** How a handshake ended: 101 is in, 0 is no answer. */

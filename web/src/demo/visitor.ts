@@ -42,10 +42,10 @@ export class Visitor extends EventTarget {
     };
   }
 
-  /** Signs in for as long as bearers live here. */
+  /** Signs in for as long as bearers live here. Somebody else who was signed in leaves. */
   async signIn(name: string): Promise<void> {
     const { bearer, expires_in } = await signIn(name);
-    if (name !== this.name) this.held = this.handed = undefined;
+    if (this.name && name !== this.name) this.leave();
     this.#bearer = bearer;
     this.name = name;
     this.endsAt = Date.now() + expires_in * 1000;
@@ -55,7 +55,7 @@ export class Visitor extends EventTarget {
   /** Forgets who was signed in. */
   leave(): void {
     this.#bearer = this.name = "";
-    this.held = undefined;
+    this.held = this.handed = undefined;
     this.dispatchEvent(new Event("change"));
   }
 

@@ -1,6 +1,6 @@
 /** How a {@link poll} stands. */
 export interface Polling {
-  /** Runs the task now, unless it runs already. */
+  /** Runs the task now, or once more as soon as it has run. */
   now(): void;
 }
 
@@ -18,6 +18,7 @@ export function poll(
 ): Polling {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let running = false;
+  let again = false;
   let failures = 0;
 
   async function run(): Promise<void> {
@@ -33,7 +34,8 @@ export function poll(
       failed(error, pause);
     }
     running = false;
-    timer = setTimeout(run, pause);
+    timer = setTimeout(run, again ? 0 : pause);
+    again = false;
   }
 
   document.addEventListener("visibilitychange", () => {
@@ -41,5 +43,10 @@ export function poll(
     else void run();
   });
   void run();
-  return { now: () => void run() };
+  return {
+    now() {
+      again = running;
+      void run();
+    },
+  };
 }

@@ -88,7 +88,7 @@ export function revoke(service: Service, c: Connection, done: () => void): void 
       el(
         "p",
         {},
-        "Tickets that nobody has redeemed yet, and bearers that were issued before now, are refused from now on. Whoever signs in again gets in again.",
+        "Tickets that nobody has redeemed yet, and bearers that were issued before now, are refused from now on. The user can sign in again and connect again.",
       ),
       el("p", { class: "muted" }, `Issuer ${c.iss}`),
       el("label", { class: "field", for: "why" }, "Why, for the log (optional)", reason),

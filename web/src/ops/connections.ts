@@ -11,7 +11,7 @@ import { advice, type Service } from "./service.ts";
 const pageSize = 15;
 const every = 5_000; // ms
 
-/** Makes the section. `follow` shows the way of a ticket. */
+/** Makes the section. `follow` shows the timeline of a ticket. */
 export function connections(service: Service, follow: (id: string) => void): HTMLElement {
   return new Connections(service, follow).element;
 }
@@ -67,7 +67,7 @@ class Connections {
     return rows(this.service, this.follow, () => this.again());
   }
 
-  /** Begins anew, with what the key allows. */
+  /** Starts over, with what the key allows. */
   private access(): void {
     const may = this.service.may("read");
     const { caller, allAudiences } = this.service.access;
@@ -114,17 +114,29 @@ class Connections {
   }
 
   private draw(page: Page): void {
+    if (page.connections.length === 0 && this.cursors.length > 1) {
+      this.search(); // all of this page have closed
+      return;
+    }
     this.following = page.next;
     say(this.summary, summaryOf(page));
     say(this.stamp, `As of ${clock(new Date())}`);
     this.partial.hidden = !page.partial;
     say(this.partial, page.partial ? incomplete(page.missing ?? []) : "");
-    set(this.previous, { disabled: this.cursors.length === 1 });
-    set(this.next, { disabled: !page.next });
-    this.pages.hidden = this.cursors.length === 1 && !page.next;
+    this.offerPages(this.cursors.length === 1, !page.next);
     if (page.connections.length === 0) put(this.place, nothing(this.form.filled()));
     else if (this.place.firstChild !== this.table.element) put(this.place, this.table.element);
     this.table.draw(page.connections);
+  }
+
+  private offerPages(first: boolean, last: boolean): void {
+    const focused = document.activeElement;
+    set(this.previous, { disabled: first });
+    set(this.next, { disabled: last });
+    this.pages.hidden = first && last;
+    // A button that is off loses the focus.
+    if (focused === this.next && last) this.previous.focus();
+    if (focused === this.previous && first) this.next.focus();
   }
 
   private failed(error: unknown): void {

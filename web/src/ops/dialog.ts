@@ -42,6 +42,7 @@ export function confirm({ title, body, action, run, done }: Question): void {
     } catch (error) {
       say(fault, advice(error));
       go.disabled = false;
+      go.focus();
     }
   }
 

@@ -19,7 +19,7 @@ export interface TicketEvent {
   closed_by?: string;
 }
 
-/** The way of a ticket. */
+/** What GET /ops/tickets/{id} answers. */
 export interface Timeline {
   started: string;
   since: string;
@@ -99,5 +99,5 @@ export function summaryOf(events: TicketEvent[]): [string, Look] {
   const refusal = reversed.find(refused);
   if (refusal) return [`It was refused: ${refusal.reason}.`, "bad"];
   if (issued) return ["It was issued, and nobody has presented it.", ""];
-  return ["This process saw only a part of its way.", ""];
+  return ["This process saw only a part of it.", ""];
 }

@@ -3,7 +3,7 @@ import { el, put, say } from "../look/dom.ts";
 import { advice, Refused, type Service } from "./service.ts";
 
 const readOnly =
-  "The page is read-only. A key with the scope read adds the live connections and the way of each ticket; one with revoke can also cut and revoke. It stays in the memory of this page.";
+  "The page is read-only. A key with the scope read adds the live connections and the timeline of each ticket; one with revoke can also cut and revoke. It stays in the memory of this page.";
 
 /** Makes the panel. */
 export function keyPanel(service: Service): HTMLElement {
@@ -17,7 +17,6 @@ export function keyPanel(service: Service): HTMLElement {
     spellcheck: "false",
     "aria-describedby": "key-note",
   });
-  const button = el("button", { class: "primary", type: "submit" }, "Use key");
   const note = el("p", { class: "muted", id: "key-note" }, readOnly);
   const fault = el("p", { class: "fault", role: "alert" });
   const form = el(
@@ -25,7 +24,7 @@ export function keyPanel(service: Service): HTMLElement {
     { class: "row", autocomplete: "off", onsubmit: (event) => void enter(event) },
     el("label", { for: "key" }, "API key"),
     input,
-    button,
+    el("button", { class: "primary", type: "submit" }, "Use key"),
   );
   const held = el("div", { class: "row held", hidden: true });
 
@@ -36,15 +35,11 @@ export function keyPanel(service: Service): HTMLElement {
     if (key === "") return say(fault, "Enter a key first.");
     if (!/^[A-Za-z0-9._~+/-]+=*$/.test(key))
       return say(fault, "A key has no blanks and no quotes. Paste the key alone.");
-    button.disabled = true;
     try {
       await service.enter(key);
-      say(fault, "");
     } catch (error) {
       say(fault, advice(error));
       input.focus();
-    } finally {
-      button.disabled = false;
     }
   }
 

@@ -19,7 +19,7 @@ const history = new History();
 const top = head(again);
 const needs = dependencies();
 const charts = traffic();
-const way = ticket(service);
+const one = ticket(service);
 
 const health = poll(
   async () => {
@@ -85,7 +85,7 @@ document.body.append(
     { id: "main", class: "stack", tabindex: -1 },
     el("div", { class: "pair" }, keyPanel(service), needs.element),
     charts.element,
-    connections(service, way.follow),
-    way.element,
+    connections(service, one.follow),
+    one.element,
   ),
 );

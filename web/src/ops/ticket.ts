@@ -1,4 +1,4 @@
-// The way of one ticket, from issue to close.
+// The timeline of one ticket, from issue to close.
 import { type Child, el, put, say } from "../look/dom.ts";
 import { age, clock, duration, moment } from "../look/format.ts";
 import { summaryOf, type TicketEvent, type Timeline, titleOf } from "./events.ts";
@@ -11,7 +11,7 @@ const intro =
 /** The section, and how another one leads to it. */
 export interface TicketSection {
   element: HTMLElement;
-  /** Shows the way of a ticket, and moves there. */
+  /** Shows the timeline of a ticket, and moves there. */
   follow(id: string): void;
 }
 
@@ -50,8 +50,9 @@ export function ticket(service: Service): TicketSection {
     const asked = ++generation;
     say(fault, "");
     try {
-      const way = (await service.json(`ops/tickets/${encodeURIComponent(id)}`)) as Timeline;
-      if (asked === generation) put(place, way.events.length > 0 ? shown(id, way) : unknown(way));
+      const timeline = (await service.json(`ops/tickets/${encodeURIComponent(id)}`)) as Timeline;
+      if (asked === generation)
+        put(place, timeline.events.length > 0 ? shown(id, timeline) : unknown(timeline));
     } catch (error) {
       if (asked === generation && service.may("read"))
         put(place, notice("fault", "The timeline could not be read", advice(error)));
@@ -70,11 +71,18 @@ export function ticket(service: Service): TicketSection {
     );
   }
 
-  const heading = el("h2", { id: "way", tabindex: -1 }, "One ticket");
+  const heading = el("h2", { id: "timeline", tabindex: -1 }, "One ticket");
   service.addEventListener("access", access);
   access();
   return {
-    element: el("section", { class: "card stack", "aria-labelledby": "way" }, heading, form, fault, place),
+    element: el(
+      "section",
+      { class: "card stack", "aria-labelledby": "timeline" },
+      heading,
+      form,
+      fault,
+      place,
+    ),
     follow(id) {
       input.value = id;
       void load(id);
@@ -95,37 +103,37 @@ function faultOf(text: string): string {
   return /^[\w-]{22}$/.test(text) ? "" : "An ID has 22 letters, digits, hyphens and underscores.";
 }
 
-function unknown(way: Timeline): HTMLElement {
+function unknown(timeline: Timeline): HTMLElement {
   return notice(
     "empty",
     "This process saw nothing of it",
-    `${reach(way)} Other processes may know it: the page of each shows what that one saw.`,
+    `${reach(timeline)} Other processes may know it: the page of each shows what that one saw.`,
   );
 }
 
 function reach({ started, since }: Timeline): string {
-  const watched = `It has watched since ${moment(new Date(started))}.`;
+  const watched = `It has recorded since ${moment(new Date(started))}.`;
   return Date.parse(since) > Date.parse(started)
-    ? `${watched} What is from before ${moment(new Date(since))} has made room.`
+    ? `${watched} Events before ${moment(new Date(since))} were dropped.`
     : watched;
 }
 
-function shown(id: string, way: Timeline): HTMLElement {
-  const [text, look] = summaryOf(way.events);
-  const first = Date.parse(way.events[0]?.at ?? "");
+function shown(id: string, timeline: Timeline): HTMLElement {
+  const [text, look] = summaryOf(timeline.events);
+  const first = Date.parse(timeline.events[0]?.at ?? "");
   return el(
     "div",
-    { class: "stack way" },
+    { class: "stack timeline" },
     el(
       "p",
       { class: "row", role: "status" },
       el("code", {}, id),
       el("span", { class: `badge ${look}` }, text),
     ),
-    el("ol", { "aria-label": "Events" }, ...way.events.map((e) => item(e, first))),
-    way.left_out > 0 &&
-      el("p", { class: "muted" }, `${way.left_out} more presentations were refused, and only counted.`),
-    el("p", { class: "muted" }, `What this process saw. ${reach(way)}`),
+    el("ol", { "aria-label": "Events" }, ...timeline.events.map((e) => item(e, first))),
+    timeline.left_out > 0 &&
+      el("p", { class: "muted" }, `${timeline.left_out} more presentations were refused, and only counted.`),
+    el("p", { class: "muted" }, `What this process saw. ${reach(timeline)}`),
   );
 }
 

@@ -53,7 +53,7 @@ export function traffic(): Traffic {
       const since = clock(new Date());
       say(
         whose,
-        `Since ${since} another process answers here, or it was started again. The charts begin anew.`,
+        `Since ${since} another process answers here, or it was started again. The charts start over.`,
       );
     },
     replace(why) {

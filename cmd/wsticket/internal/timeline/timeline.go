@@ -1,5 +1,5 @@
 // Package timeline keeps what this process saw of tickets, so that the page of the
-// operators can show the way of one ticket. It keeps it in memory, with a bound.
+// operators can show the timeline of one ticket. It keeps it in memory, with a bound.
 package timeline
 
 import (

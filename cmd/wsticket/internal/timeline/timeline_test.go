@@ -1,13 +1,21 @@
 package timeline
 
 import (
+	"bufio"
+	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"path"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"wsticket/api"
+	"wsticket/internal/accesslog"
 	"wsticket/ticket"
 )
 
@@ -91,7 +99,7 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 }
 
-// Whoever invents tickets displaces nothing but what others have invented.
+// Somebody who invents tickets displaces nothing but what others have invented.
 func TestInventedTicketsHaveTheirOwnRoom(t *testing.T) {
 	t.Parallel()
 	l := newLog(noon, 10, 4)
@@ -128,6 +136,51 @@ func TestReplaysOfOneTicketAreBounded(t *testing.T) {
 	if all := kinds(got); len(all) != maxOfTicket+1 || all[0] != ticket.EventIssue || all[maxOfTicket] != ticket.EventDisconnect || got.LeftOut != 19 {
 		t.Errorf("got %d events, %d left out; want %d from issue to disconnect, and 19", len(all), got.LeftOut, maxOfTicket+1)
 	}
+}
+
+// What is kept of a request is a copy: the ID and the method are parts of its first
+// line, which may be long and have a ticket in it. It measures the memory of the
+// process, so nothing runs beside it.
+func TestRequestsAreNotKept(t *testing.T) {
+	const requests, size = 256, 64 << 10
+	l := New(noon)
+	sink := func(_ context.Context, e accesslog.Entry) {
+		l.Record(&ticket.Event{
+			Kind: ticket.EventRequest, TicketID: ticket.ID(e.TicketID), Reason: e.Reason,
+			HTTP: ticket.HTTPAnswer{Method: e.Method, Route: e.Route, Status: e.Status},
+		})
+	}
+	h := accesslog.Middleware(nil, sink, nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		id, err := ticket.ParseID(path.Base(r.URL.Path))
+		if err != nil {
+			t.Error(err)
+		}
+		accesslog.NoteOf(r.Context()).TicketID = string(id)
+	}))
+	before := heap()
+	for n := range requests {
+		text := fmt.Sprintf("GET /ws-ticket/%s?%s HTTP/1.1\r\nHost: localhost\r\n\r\n", id(n), strings.Repeat("x", size))
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if grown := heap() - before; grown > requests*size/4 {
+		t.Errorf("%d events keep %d bytes", requests, grown)
+	}
+	if got := l.Timeline(id(0)); len(got.Events) != 1 || got.Events[0].Method != http.MethodGet {
+		t.Errorf("got %+v, want the request", got.Events)
+	}
+}
+
+// heap returns how many bytes of the heap are in use.
+func heap() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what a sync.Pool has goes in two steps
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
 
 func TestManyAtOnce(t *testing.T) {

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -35,10 +36,11 @@ type Log struct {
 
 // Write takes a line, with its line feed.
 func (l *Log) Write(line []byte) (int, error) {
-	kept := bytes.Clone(bytes.TrimRight(line, "\n"))
+	text := bytes.TrimRight(line, "\n")
+	kept := bytes.Clone(text[:min(len(text), maxLine)])
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lines = append(l.lines, kept[:min(len(kept), maxLine)])
+	l.lines = append(l.lines, kept)
 	if len(l.lines) > keptLines {
 		l.lines = l.lines[1:]
 	}
@@ -65,12 +67,17 @@ func (l *Log) since(n int) (lines [][]byte, total int, grown <-chan struct{}) {
 // stream serves GET /demo/log: the lines from now on, or behind a number that the page
 // has got with a line, as server-sent events.
 func (t *Trial) stream(w http.ResponseWriter, r *http.Request) error {
-	_, seen, _ := t.o.Log.since(0)
-	if after := r.Header.Get("Last-Event-ID") + r.URL.Query().Get("after"); after != "" {
+	_, total, _ := t.o.Log.since(0)
+	seen := total
+	// A browser that connects again adds the first to the address that it has.
+	if after := cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after")); after != "" {
 		var err error
 		if seen, err = strconv.Atoi(after); err != nil || seen < 0 {
 			return invalid("after: must be the number of a line")
 		}
+	}
+	if seen > total {
+		seen = 0 // it was the number of a process before this one
 	}
 	select {
 	case t.streams <- struct{}{}:

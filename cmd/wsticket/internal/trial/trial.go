@@ -1,5 +1,5 @@
 // Package trial has the endpoints of the demo page, which `wsticket dev` serves beside
-// the service itself. They sign in whoever asks, so they answer to pages of this
+// the service itself. They sign in anybody who asks, so they answer to pages of this
 // server and to nobody else; serve has none of them.
 package trial
 
@@ -89,10 +89,19 @@ func (t *Trial) isOpen(door ticket.Door) bool {
 // settings serves GET /demo/settings.
 func (t *Trial) settings(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, struct {
-		Seconds   int    `json:"seconds"`
-		Path      string `json:"path"`
-		Parameter string `json:"parameter"`
-	}{int(t.o.TTL / time.Second), t.o.Path, t.o.Parameter})
+		Seconds   int           `json:"seconds"`
+		Path      string        `json:"path"`
+		Parameter string        `json:"parameter"`
+		Doors     []ticket.Door `json:"doors"`
+	}{int(t.o.TTL / time.Second), t.o.Path, t.o.Parameter, t.pageDoors()})
+}
+
+// pageDoors returns the doors that are open and that a page can use, the usual one first.
+func (t *Trial) pageDoors() []ticket.Door {
+	all := []ticket.Door{ticket.DoorQuery, ticket.DoorSubprotocol, ticket.DoorFirstMessage, ticket.DoorCookie}
+	return slices.DeleteFunc(all, func(door ticket.Door) bool {
+		return !t.isOpen(door) || door == ticket.DoorCookie && t.o.Cookie == ""
+	})
 }
 
 // ownPage refuses requests that no page of this server has made. The router has

@@ -1,10 +1,10 @@
 import { el } from "../../look/dom.ts";
 import { clock } from "../../look/format.ts";
-import type { Door, End, Opened } from "../connection.ts";
+import type { End, Opened } from "../connection.ts";
 import { isHandshake } from "../lines.ts";
 import { code, facts, Step, wordsOf } from "../step.ts";
 import type { Tour } from "../tour.ts";
-import { addressOf } from "../trial.ts";
+import { addressOf, type Door } from "../trial.ts";
 
 const ways: Record<Door, string> = {
   query: "with the ticket in the URL",
@@ -16,10 +16,13 @@ const ways: Record<Door, string> = {
 /** Connect by each door. */
 export function connectStep(tour: Tour): Step {
   const { connection } = tour;
-  const step = new Step("connect", "What is in the URL, and whom does the application see?");
+  const question = "What is in the URL, and whom does the application see?";
+  const step = new Step("connect", question);
+  offerDoors(step, tour);
   const show = () => {
     if (connection.opened) showOpened(step, tour, connection.opened);
-    else if (connection.end) step.say(ended(connection.end), "bad");
+    else step.rest(question);
+    if (connection.end) step.say(ended(connection.end), "bad");
   };
   step.on(async () => {
     const door = step.part<HTMLInputElement>("input:checked").value as Door;
@@ -37,6 +40,15 @@ export function connectStep(tour: Tour): Step {
   return step;
 }
 
+/** Lets the visitor choose among the doors that are open. */
+function offerDoors(step: Step, { connection, settings }: Tour): void {
+  for (const choice of step.root.querySelectorAll<HTMLInputElement>("input")) {
+    choice.disabled = !settings.doors.includes(choice.value as Door);
+    choice.checked = choice.value === connection.door;
+    if (choice.disabled) choice.parentElement?.append(" (closed by ws.doors)");
+  }
+}
+
 function showOpened(step: Step, { connection, settings }: Tour, { door, ticket }: Opened): void {
   const user = connection.greeting?.userId;
   step.say(`Connected ${ways[door]}.`, "good");
@@ -46,12 +58,14 @@ function showOpened(step: Step, { connection, settings }: Tour, { door, ticket }
       "Your application": user && el("span", {}, "knows that you are ", el("strong", {}, user)),
       Connection: connection.greeting && code(connection.greeting.connectionId),
       "Ends at":
-        ticket && `${clock(new Date(ticket.connectionExpiresAt))}, with the bearer, unless it is renewed`,
+        ticket &&
+        `${clock(new Date(ticket.connectionExpiresAt))}, with the bearer, unless the client renews it`,
     }),
   );
 }
 
-function ended({ code, reason }: End): string {
+function ended({ code, reason, again }: End): string {
+  if (again) return `The connection was lost: ${code} ${reason}. The client comes back by itself.`;
   return code === 4003
     ? `wsticket has closed the connection: ${code}, ${reason}.`
     : `The connection has ended: ${code} ${reason}`;

@@ -42,7 +42,7 @@ function proxied(path: string, query: string): HTMLElement {
     "warn",
     "A proxy, ticket in the URL",
     entry(`${path}?`, el("mark", {}, query)),
-    "Spent. Whoever reads it has nothing: the next step shows it.",
+    "Spent. It is of no use to anybody who reads it, as the next step shows.",
   );
 }
 

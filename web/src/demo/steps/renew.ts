@@ -1,6 +1,6 @@
 import { TicketSocket } from "../../../../client/src/index.ts";
 import { el, say } from "../../look/dom.ts";
-import { clock } from "../../look/format.ts";
+import { age, clock } from "../../look/format.ts";
 import { left, Ticker } from "../clock.ts";
 import { type Connection, firstOpen } from "../connection.ts";
 import { facts, Step } from "../step.ts";
@@ -35,7 +35,7 @@ class ShortConnection {
   }
 
   /** Connects by the door of the tour. */
-  async open({ door }: Connection): Promise<void> {
+  async open({ ticketDoor: door }: Connection): Promise<void> {
     this.close();
     const { brief } = this.#visitor;
     const source: typeof brief = {
@@ -47,7 +47,7 @@ class ShortConnection {
       },
     };
     // Without `renew: false` the client would do what the button does.
-    const socket = new TicketSocket(source, { door: door === "cookie" ? "query" : door, renew: false });
+    const socket = new TicketSocket(source, { door, renew: false });
     this.#socket = socket;
     await firstOpen(socket);
     const ended = (code: number, why: string) => {
@@ -66,7 +66,8 @@ class ShortConnection {
     const before = this.#until;
     this.#until = await this.#visitor.brief.renew(this.#socket.id);
     this.#step.say("Renewed: the connection goes on, and nobody noticed.", "good");
-    this.#show(`from ${clock(new Date(before))} to ${clock(new Date(this.#until))}`);
+    const seconds = Math.round((this.#until - before) / 1000);
+    this.#show(seconds > 0 ? `by ${age(seconds)}` : "by less than a second: the bearer before was as fresh");
     this.#step.finish();
   }
 

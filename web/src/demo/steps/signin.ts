@@ -13,12 +13,12 @@ export function signInStep({ settings, visitor }: Tour): Step {
       return;
     }
     const { text, length } = visitor.excerpt;
-    name.value = visitor.name;
+    if (document.activeElement !== name) name.value = visitor.name; // nobody is typing
     step.say(`You are ${visitor.name}, and this page has your bearer.`, "good");
     step.show(
       facts({
         Bearer: code(`${text}…`),
-        "Good for": `${age(settings.seconds)}, for whoever has it`,
+        "Good for": `${age(settings.seconds)}, for anybody who has it`,
         Kept: `in memory, all ${length} characters: never in a URL, in storage or in a log`,
       }),
     );

@@ -10,6 +10,12 @@ export function signOutStep({ visitor, connection }: Tour): Step {
   const step = new Step("sign-out", "How long does the other tab stay connected?");
   const back = el("button", { type: "button" });
   let name = "";
+  const leave = (text: string, ...shown: HTMLElement[]) => {
+    step.say(text, "good");
+    step.show(...shown, back);
+    if (document.activeElement === step.main || document.activeElement === document.body)
+      back.focus({ preventScroll: true }); // the button that had it is off
+  };
   offerTab(step, visitor);
   visitor.addEventListener("change", () => {
     if (visitor.name && step.root.contains(back)) step.rest("Signed in again.");
@@ -21,24 +27,21 @@ export function signOutStep({ visitor, connection }: Tour): Step {
     const { opened } = connection;
     await signOut(name);
     if (!opened) {
+      leave("Signed out. This tab had no connection.");
       visitor.leave();
-      step.say("Signed out. This tab had no connection.", "good");
-      step.show(back);
     }
-    back.focus(); // the button that had it is off
     step.finish();
   });
   step.on(() => visitor.signIn(name), back);
   connection.addEventListener("change", () => {
     if (connection.end?.code !== 4003) return;
-    step.say("Signed out. The connection was closed at once.", "good");
-    step.show(how(connection.end), back);
+    leave("Signed out. The connection was closed at once.", how(connection.end));
   });
   void step.run(() => comeAsSecondTab(step, visitor, connection));
   return step;
 }
 
-/** Keeps the link to the second tab, which is for whoever is signed in. */
+/** Keeps the link to the second tab, which is for the user who is signed in. */
 function offerTab(step: Step, visitor: Visitor): void {
   const tab = step.part<HTMLAnchorElement>('[data-action="tab"]');
   visitor.addEventListener("change", () => {
@@ -61,7 +64,7 @@ async function comeAsSecondTab(step: Step, visitor: Visitor, connection: Connect
   const name = new URLSearchParams(location.hash.slice(1)).get("as");
   if (!name) return;
   await visitor.signIn(name);
-  await connection.open("query");
+  await connection.present();
   step.rest(`This is the second tab, connected as ${name}. Put it beside the first one, and sign out there.`);
   step.root.scrollIntoView({ block: "center" });
 }

@@ -7,13 +7,20 @@ import type { Visitor } from "../visitor.ts";
 
 /** Get a ticket and watch its seconds run. */
 export function ticketStep({ visitor, connection }: Tour): Step {
-  const step = new Step("ticket", "What does a ticket look like?");
+  const question = "What does a ticket look like?";
+  const step = new Step("ticket", question);
   const ticker = new Ticker();
   let mine: Ticket | undefined;
   step.on(async () => {
     mine = await visitor.hold();
     show(step, ticker, visitor, mine);
     step.finish();
+  });
+  visitor.addEventListener("change", () => {
+    if (visitor.name) return;
+    mine = undefined;
+    ticker.stop();
+    step.rest(question);
   });
   connection.addEventListener("change", () => {
     if (mine && connection.opened?.ticket === mine)
