@@ -19,7 +19,7 @@ var dist embed.FS
 
 // policy lets a page load its own files, talk to its own server and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-	"form-action 'none'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
+	"form-action 'none'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // Demo serves the demo page: index.html at its own path, and the files that it
 // names below it.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,6 +66,7 @@ func TestTrialIsForItsOwnPage(t *testing.T) {
 	}{
 		"its own page":            {"POST", "/demo/sign-in", body, 200, []string{"Origin", own, "Sec-Fetch-Site", "same-origin"}},
 		"a GET of its own page":   {"GET", "/demo/settings", "", 200, []string{"Sec-Fetch-Site", "same-origin"}},
+		"a GET without either":    {"GET", "/demo/settings", "", 200, nil},
 		"no page":                 {"POST", "/demo/sign-in", body, 403, nil},
 		"another page":            {"POST", "/demo/sign-in", body, 403, []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}},
 		"another port":            {"POST", "/demo/sign-in", body, 403, []string{"Origin", "http://127.0.0.1:1", "Sec-Fetch-Site", "same-site"}},
@@ -102,6 +104,10 @@ func TestTrialIsForItsOwnPage(t *testing.T) {
 func TestTrialSignsIn(t *testing.T) {
 	p, ask := trialOf(t, "--ttl", "2h")
 	bearer := signedIn(t, ask, `{"name":"alice","seconds":60}`)
+	_, port, _ := net.SplitHostPort(p.public)
+	for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
+		issueTo(t, p, bearer, "", "http://"+host+":"+port)
+	}
 	a := send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", bearer, "")
 	var made struct {
 		issued

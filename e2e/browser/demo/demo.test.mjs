@@ -159,6 +159,27 @@ test('another user takes nothing over', async () => {
   assert.ok(await step(page, 'sign-out').getByRole('button', { name: 'Sign in again' }).evaluate((button) => button === document.activeElement));
 });
 
+test('a connection that is lost comes back by itself', async () => {
+  const page = await open();
+  let lose;
+  await page.routeWebSocket(/\/ws\?/, (socket) => {
+    socket.connectToServer();
+    lose = () => socket.close({ code: 1001 });
+  });
+  await take(page, 'sign-in');
+  await take(page, 'connect');
+  await page.route('**/ws-ticket', (route) => route.abort());
+  await lose();
+  const lost = badge(page).and(page.locator('.bad'));
+  await lost.waitFor();
+  await main(page, 'chat').click();
+  await step(page, 'chat').locator('.said[data-mood="bad"]').waitFor();
+  assert.ok(await lost.isVisible());
+  await page.unroute('**/ws-ticket');
+  await wantConnected(page);
+  await take(page, 'chat');
+});
+
 test('a door that is closed cannot be chosen, and the steps do without it', async () => {
   const page = await open(world.closed);
   await take(page, 'sign-in');
