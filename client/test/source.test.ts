@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import * as undici from "undici";
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { TicketError, ticketSource } from "../src/index.ts";
 import * as bad from "./bad-server.ts";
@@ -6,6 +7,11 @@ import { failure } from "./failure.ts";
 import { issued, newTicket } from "./tickets.ts";
 
 const bearer = () => "a-bearer";
+/**
+ * The fetch of Node 20 and 22 loses an abort that comes behind the head of an answer, if memory was collected in
+ * between: the rest of the answer goes on. That of undici 7, which Node 24 has, does not.
+ */
+const fetch = undici.fetch as unknown as typeof globalThis.fetch;
 let server: bad.BadServer;
 let source: ReturnType<typeof ticketSource>;
 beforeAll(async () => {
@@ -96,7 +102,7 @@ describe("answers that are no ticket", () => {
     ["an answer without end", bad.endless()],
   ])("%s ends at the deadline", async (_, step) => {
     server.tickets.set(step);
-    source = ticketSource(server.ticketUrl, { bearer, timeout: 200 });
+    source = ticketSource(server.ticketUrl, { bearer, fetch, timeout: 200 });
     expect(await refused()).toMatchObject({ reason: "timeout", action: "retry" });
   });
 
@@ -264,6 +270,7 @@ describe("an abort", () => {
     ["for the answer", bad.hang()],
     ["for the body", bad.hangInBody()],
   ])("while waiting %s ends the request", async (_, step) => {
+    source = ticketSource(server.ticketUrl, { bearer, fetch });
     const controller = new AbortController();
     const ended = new Promise<void>((resolve) => {
       server.tickets.set((response, at) => {
