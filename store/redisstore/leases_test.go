@@ -32,17 +32,7 @@ func take(tb testing.TB, l *redisstore.Leases, key, id string, limit int, displa
 
 func TestLeases(t *testing.T) {
 	t.Parallel()
-	testLeases(t, testenv.Redis(t).URL())
-}
-
-func TestLeasesCluster(t *testing.T) {
-	t.Parallel()
-	testLeases(t, testenv.Cluster(t).URL())
-}
-
-func TestLeasesSentinel(t *testing.T) {
-	t.Parallel()
-	testLeases(t, testenv.Sentinel(t).URL())
+	onEachTopology(t, testLeases)
 }
 
 func testLeases(t *testing.T, url string) {

@@ -67,17 +67,22 @@ func awaitPeers(tb testing.TB, s *serving, names ...string) {
 
 func TestPeers(t *testing.T) {
 	t.Parallel()
-	testPeers(t, testenv.Redis(t).URL())
+	onEachTopology(t, testPeers)
 }
 
-func TestPeersCluster(t *testing.T) {
-	t.Parallel()
-	testPeers(t, testenv.Cluster(t).URL())
-}
-
-func TestPeersSentinel(t *testing.T) {
-	t.Parallel()
-	testPeers(t, testenv.Sentinel(t).URL())
+// onEachTopology runs a test with a server, a cluster, and a server behind Sentinel.
+func onEachTopology(t *testing.T, run func(t *testing.T, url string)) {
+	t.Helper()
+	for name, url := range map[string]func(*testing.T) string{
+		"server":   func(t *testing.T) string { t.Helper(); return testenv.Redis(t).URL() },
+		"cluster":  func(t *testing.T) string { t.Helper(); return testenv.Cluster(t).URL() },
+		"sentinel": func(t *testing.T) string { t.Helper(); return testenv.Sentinel(t).URL() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, url(t))
+		})
+	}
 }
 
 func testPeers(t *testing.T, url string) {

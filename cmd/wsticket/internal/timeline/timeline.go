@@ -25,7 +25,7 @@ const (
 	maxOfTicket = 32
 )
 
-// opsTicketRoute is that of the page itself, which is no part of a ticket's way.
+// opsTicketRoute is that of the page itself, which says nothing about a ticket.
 const opsTicketRoute = "/ops/tickets/{id}"
 
 // Log keeps events by their tickets. It is safe for concurrent use.
