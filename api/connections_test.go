@@ -177,8 +177,10 @@ func TestDrain(t *testing.T) {
 	}
 	expect(t, "without the scope", ask("", "read-key"), 403, "insufficient_scope")
 	expect(t, "a key with audiences", ask("", "ops-key"), 403, "insufficient_scope")
-	foreign := verified(newRequest(t, http.MethodPost, "/drain", "", "Sec-Fetch-Site", "cross-site"), &x509.Certificate{Subject: pkix.Name{CommonName: "ops"}})
-	expect(t, "a foreign page in the browser of an operator", h.internal(t, foreign), 401, "missing_credential")
+	for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+		foreign := verified(newRequest(t, http.MethodPost, "/drain", "", name, value), &x509.Certificate{Subject: pkix.Name{CommonName: "ops"}})
+		expect(t, "a foreign page in the browser of an operator, by "+name, h.internal(t, foreign), 401, "missing_credential")
+	}
 	expect(t, "a query", h.keyed(t, http.MethodPost, "/drain?delay=5", "revoke-key"), 400, "invalid_request")
 	if len(delays) > 0 {
 		t.Fatalf("a refused request has drained, with %v", delays)

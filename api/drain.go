@@ -26,7 +26,9 @@ func (s *Server) drain(w http.ResponseWriter, r *http.Request) error {
 	if err := s.withQuery(r, err); err != nil {
 		return err
 	}
-	if by.certificate && ofForeignPage(r.Header) {
+	// An operator's browser sends its certificate unasked, and a drain is the one change
+	// that needs neither a body nor a header for which the browser would ask first.
+	if by.certificate && http.NewCrossOriginProtection().Check(r) != nil {
 		return errMissingCredential
 	}
 	if err := forAllAudiences(by); err != nil {
@@ -44,14 +46,6 @@ func (s *Server) drain(w http.ResponseWriter, r *http.Request) error {
 	done(r, "drained")
 	writeJSON(w, http.StatusOK, drained{Connections: how.Total, Closed: how.Closed, Cut: how.Cut})
 	return nil
-}
-
-// ofForeignPage reports whether a browser says that a page of another origin has made
-// the request. An operator's browser sends its certificate unasked, and a drain is the one
-// change that needs neither a body nor a header for which the browser would ask first.
-func ofForeignPage(h http.Header) bool {
-	site := h.Get("Sec-Fetch-Site")
-	return site != "" && site != "same-origin" && site != "none"
 }
 
 // drainDelay reads the body, which may be missing.

@@ -106,17 +106,6 @@ func (f framework) visit(t *testing.T, addr, bearer string, want []string) {
 	}
 }
 
-// frameworksBlock returns the fenced block of docs/frameworks.md with this name.
-func frameworksBlock(t *testing.T, name string) string {
-	t.Helper()
-	_, code, found := strings.Cut(readFile(t, "../docs/frameworks.md"), "\n```"+name+"\n")
-	code, _, ends := strings.Cut(code, "\n```\n")
-	if !found || !ends {
-		t.Fatalf("docs/frameworks.md has no block %s", name)
-	}
-	return code + "\n"
-}
-
 // documentedPath returns the ws.path of a chapter of docs/frameworks.md.
 func documentedPath(t *testing.T, chapter string) string {
 	t.Helper()
@@ -145,7 +134,7 @@ func script(t *testing.T, name, code string) string {
 // once.
 func startSocketIO(t *testing.T) (addr string, output *test.Output) {
 	t.Helper()
-	code := strings.Replace(frameworksBlock(t, "js server"), "server.listen(3000, \"127.0.0.1\");", `
+	code := strings.Replace(docBlock(t, "frameworks.md", "js server"), "server.listen(3000, \"127.0.0.1\");", `
 server.prependListener("upgrade", (request) => console.log(JSON.stringify({ url: request.url })));
 io.on("connection", (socket) => socket.on("leave", () => socket.disconnect(true)));
 server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: server.address().port })));
@@ -169,7 +158,7 @@ globalThis.fetch = async () => {
   globalThis.fetch = issue;
   return Response.json({ ticket: "wst1_none" });
 };
-` + frameworksBlock(t, "js client") + `
+` + docBlock(t, "frameworks.md", "js client") + `
 socket.on("connect_error", () => console.log("connect_error"));
 const texts = ["one", "two"];
 socket.on("hello", async (user) => {
@@ -187,7 +176,7 @@ func startChannels(t *testing.T) (addr string, output *test.Output) {
 	t.Helper()
 	python := testenv.NeedPython(t, "channels", "daphne")
 	dir := t.TempDir()
-	code := frameworksBlock(t, "python channels") + `
+	code := docBlock(t, "frameworks.md", "python channels") + `
 documented = application
 
 async def application(scope, receive, send):
@@ -211,7 +200,7 @@ func channelsClient(t *testing.T) string {
 	t.Helper()
 	return `import WebSocket from "ws";
 const accessToken = process.argv[2];
-` + frameworksBlock(t, "js page") + `
+` + docBlock(t, "frameworks.md", "js page") + `
 const next = (socket) => new Promise((resolve, reject) => {
   socket.once("message", (data) => resolve(data.toString()));
   socket.once("error", reject);

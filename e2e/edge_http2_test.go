@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -148,13 +147,4 @@ func secureTraefik(t testing.TB, print printer, with testenv.Certificates) edgeR
 	})
 	awaitRoutes(t, transportTo(t, with, edgeHost), "https://"+s.Addr(), edgeHost+":"+portOf(s.Addr()))
 	return edgeRunning{s.Addr(), func() string { return s.Log("access.log") }, s.Output}
-}
-
-func readFile(t testing.TB, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

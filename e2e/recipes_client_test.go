@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -106,15 +105,4 @@ func (p page) wantEnd(t *testing.T) string {
 		t.Fatal("the program does not end: it still tries, or waits")
 	}
 	return p.output.String()
-}
-
-// clientBlock returns the fenced block of docs/client.md with this name.
-func clientBlock(t *testing.T, name string) string {
-	t.Helper()
-	_, code, found := strings.Cut(readFile(t, "../docs/client.md"), "\n```"+name+"\n")
-	code, _, ends := strings.Cut(code, "\n```\n")
-	if !found || !ends {
-		t.Fatalf("docs/client.md has no block %s", name)
-	}
-	return code + "\n"
 }

@@ -108,14 +108,14 @@ func signalRApplication(t *testing.T, _ recipeHome) *upstream {
 // graphQLApplication is the one of docs/client.md.
 func graphQLApplication(t *testing.T, home recipeHome) *upstream {
 	t.Helper()
-	code := strings.NewReplacer("port: 3000", "port: 0", "./schema.js", "../schema.js").Replace(clientBlock(t, "js graphql-server"))
+	code := strings.NewReplacer("port: 3000", "port: 0", "./schema.js", "../schema.js").Replace(docBlock(t, "client.md", "js graphql-server"))
 	return documentedApplication(t, home, code+"announce(server);\n", "announce")
 }
 
 // socketIOApplication is the one of docs/frameworks.md.
 func socketIOApplication(t *testing.T, home recipeHome) *upstream {
 	t.Helper()
-	before, _, _ := strings.Cut(frameworksBlock(t, "js server"), "server.listen(")
+	before, _, _ := strings.Cut(docBlock(t, "frameworks.md", "js server"), "server.listen(")
 	return documentedApplication(t, home, before+"announceHTTP(server);\nserver.listen(0, \"127.0.0.1\");\n", "announceHTTP")
 }
 

@@ -133,7 +133,7 @@ func (r recipe) stops(t *testing.T, home recipeHome, s *recipeSite, want string,
 // the driver, and what the document leaves to the application.
 func (r recipe) program(t *testing.T, home recipeHome, s *recipeSite, v pageUser, replace ...string) string {
 	t.Helper()
-	tickets := clientBlock(t, "js tickets")
+	tickets := docBlock(t, "client.md", "js tickets")
 	if v.audience != "" {
 		tickets = strings.Replace(tickets, "bearer:", fmt.Sprintf("audience: %q,\n  bearer:", v.audience), 1)
 	}
@@ -147,7 +147,7 @@ async function accessToken({ fresh }) {
   return bearer;
 }
 `, v.first, v.fresh)
-	code := strings.NewReplacer(replace...).Replace(clientBlock(t, "js "+r.block))
+	code := strings.NewReplacer(replace...).Replace(docBlock(t, "client.md", "js "+r.block))
 	return home.folder(t, map[string]string{
 		"tickets.js": s.rebase(tickets),
 		"page.js": s.rebase(code) + r.driver + `

@@ -49,7 +49,7 @@ describe("pauses between attempts", () => {
     model.onTicket = networkError;
     const { events } = world().socket({ backoff: { base: 1000, max: 1000 } });
     await pass(10_000);
-    const times = model.mints.map(({ at }) => at);
+    const times = model.ticketRequests.map(({ at }) => at);
     for (const [n, delay] of delays(events)
       .slice(0, times.length - 1)
       .entries()) {
@@ -65,7 +65,7 @@ describe("pauses between attempts", () => {
     const ready = expect(socket.ready).rejects.toMatchObject({ reason: "network" });
     await pass(day / 24);
     await ready;
-    expect(model.mints).toHaveLength(4);
+    expect(model.ticketRequests).toHaveLength(4);
     expect(events.at(-1)).toMatchObject({ type: "close", why: "network" });
     expect(socket.state).toBe("refused");
   });
@@ -91,7 +91,7 @@ describe("Retry-After", () => {
     model.onTicket = () => (refusals-- > 0 ? problem(status, code, { "Retry-After": "30" }) : ticket());
     const { socket, events } = world().socket({ backoff: { attempts: 1, base: 100, max: 100 } });
     await pass(29_000);
-    expect(model.mints).toHaveLength(1);
+    expect(model.ticketRequests).toHaveLength(1);
     await pass(10 * 31_000);
     expect(socket.state).toBe("open");
     for (const delay of delays(events)) {
@@ -114,7 +114,7 @@ describe("Retry-After", () => {
     model.onTicket = () => problem(429, "rate_limited", { "Retry-After": "4000000000" });
     world().socket();
     await pass(310_000);
-    expect(model.mints.length).toBeGreaterThan(1);
+    expect(model.ticketRequests.length).toBeGreaterThan(1);
   });
 
   test("is not shortened because the page is shown or the machine comes online", async () => {
@@ -127,7 +127,7 @@ describe("Retry-After", () => {
     page.online(false);
     page.online(true);
     await pass(30_000);
-    expect(model.mints).toHaveLength(1);
+    expect(model.ticketRequests).toHaveLength(1);
   });
 });
 
@@ -198,7 +198,7 @@ describe("deadlines", () => {
     expect(socket.state).toBe("requesting");
     await pass(1);
     expect(events.at(-1)).toMatchObject({ type: "reconnecting", why: "timeout" });
-    expect(model.aborted).toBe(model.mints.length);
+    expect(model.aborted).toBe(model.ticketRequests.length);
   });
 
   test.each(["query", "subprotocol", "first_message", "header"] as const)(
@@ -252,7 +252,7 @@ describe("deadlines", () => {
     const { socket } = world().socket({ connectTimeout: long }, world().source({ timeout: long }));
     await pass(60_000);
     expect(socket.state).toBe("requesting");
-    expect(model.mints).toHaveLength(1);
+    expect(model.ticketRequests).toHaveLength(1);
     model.onTicket = () => ticket();
     const connecting = world().socket({ connectTimeout: long }).socket;
     await pass(60_000);
@@ -265,7 +265,7 @@ describe("deadlines", () => {
     model.onTicket = networkError;
     world().socket({ backoff: { base: 2 ** 33, max: 2 ** 33 } });
     await pass(day);
-    expect(model.mints).toHaveLength(1);
+    expect(model.ticketRequests).toHaveLength(1);
   });
 });
 

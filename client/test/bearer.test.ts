@@ -16,7 +16,7 @@ function noting(answer: (n: number) => string | Promise<string> = () => "a-beare
   };
   return { bearer, requests, reasons: () => requests.map(({ reason }) => reason) };
 }
-const bearers = () => world().model.mints.map(({ headers }) => headers.get("Authorization"));
+const bearers = () => world().model.ticketRequests.map(({ headers }) => headers.get("Authorization"));
 
 describe("a bearer that is refused", () => {
   test("is replaced by a fresh one, once", async () => {
@@ -87,7 +87,7 @@ describe("a bearer that is refused", () => {
     const { socket } = world().socket({}, ticketSource(ticketUrl, { fetch }));
     await pass();
     expect(socket.state).toBe("refused");
-    expect(model.mints).toHaveLength(1);
+    expect(model.ticketRequests).toHaveLength(1);
   });
 });
 
@@ -181,7 +181,7 @@ describe("a callback", () => {
     await pass(1_500);
     late("too-late");
     await pass(100);
-    expect(world().model.mints).toHaveLength(0);
+    expect(world().model.ticketRequests).toHaveLength(0);
   });
 });
 
@@ -203,7 +203,7 @@ test("a page whose origin is not allowed stops after a few times", async () => {
   await pass(3600_000);
   expect(socket.state).toBe("refused");
   expect(events.find(({ type }) => type === "refused")).toMatchObject({ why: "cors" });
-  expect(model.mints.length).toBeLessThanOrEqual(10);
+  expect(model.ticketRequests.length).toBeLessThanOrEqual(10);
 });
 
 test("once an answer was read, a failing network is nothing but that", async () => {

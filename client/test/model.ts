@@ -59,7 +59,7 @@ export class Model {
   }
 
   /** The requests for tickets. */
-  get mints(): Asked[] {
+  get ticketRequests(): Asked[] {
     return this.asked.filter(({ method, url }) => method === "POST" && url.endsWith("/ws-ticket"));
   }
 

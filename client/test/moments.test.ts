@@ -15,7 +15,7 @@ test.each<State>(["requesting", "connecting", "waiting"])(
     await pass(60_000);
     expect(socket.state).toBe("closed");
     expect(model.sockets).toHaveLength(0);
-    expect(model.mints).toHaveLength(state === "requesting" ? 0 : 1);
+    expect(model.ticketRequests).toHaveLength(state === "requesting" ? 0 : 1);
     expect(vi.getTimerCount()).toBe(0);
   },
 );
@@ -69,7 +69,7 @@ test("a runtime whose URLs cannot be changed, as that of React Native, is told s
   await pass(60_000);
   expect(socket.state).toBe("refused");
   expect(events.at(-1)).toMatchObject({ type: "close", why: "no_url" });
-  expect(world().model.mints).toHaveLength(1);
+  expect(world().model.ticketRequests).toHaveLength(1);
 });
 
 test("a connection that lasted makes earlier failures be forgotten, also where the page ends it", async () => {

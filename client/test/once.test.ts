@@ -94,7 +94,7 @@ describe("a ticket that is refused is a close event", () => {
     expect(source.shouldRetry(closes[0])).toBe(again);
     expect(events.map(({ type }) => type)).not.toContain("open");
     // One ticket, one connection; 401 has asked with a fresh bearer before.
-    expect(world().model.mints).toHaveLength(code === 4003 ? 2 : 1);
+    expect(world().model.ticketRequests).toHaveLength(code === 4003 ? 2 : 1);
     expect(world().model.sockets).toHaveLength(0);
     expect(vi.getTimerCount()).toBe(0);
   });

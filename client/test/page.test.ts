@@ -11,12 +11,12 @@ describe("offline", () => {
     const { socket } = world().socket();
     page.online(false);
     await pass(3600_000);
-    const before = model.mints.length;
+    const before = model.ticketRequests.length;
     expect(before).toBeLessThanOrEqual(1);
     model.onTicket = () => ticket();
     page.online(true);
     await pass(1_000);
-    expect(model.mints).toHaveLength(before + 1);
+    expect(model.ticketRequests).toHaveLength(before + 1);
     expect(socket.state).toBe("open");
   });
 
@@ -26,15 +26,15 @@ describe("offline", () => {
     model.onTicket = networkError;
     world().socket({ backoff: { base: 100_000, max: 100_000 } });
     await pass(10_000);
-    expect(model.mints).toHaveLength(1);
+    expect(model.ticketRequests).toHaveLength(1);
     page.online(true);
     await pass(1_000);
-    expect(model.mints).toHaveLength(2);
+    expect(model.ticketRequests).toHaveLength(2);
     // What is left of the first pause does not shorten the second one.
     await pass(95_000);
-    expect(model.mints).toHaveLength(2);
+    expect(model.ticketRequests).toHaveLength(2);
     await pass(5_000);
-    expect(model.mints).toHaveLength(3);
+    expect(model.ticketRequests).toHaveLength(3);
   });
 
   test("online many times in a row makes one attempt", async () => {
@@ -42,11 +42,11 @@ describe("offline", () => {
     model.onTicket = networkError;
     world().socket({ backoff: { base: 500, max: 600_000 } });
     await pass(400_000);
-    const before = model.mints.length;
+    const before = model.ticketRequests.length;
     model.onTicket = hang;
     for (let i = 0; i < 20; i++) page.online(true);
     await pass(1_000);
-    expect(model.mints).toHaveLength(before + 1);
+    expect(model.ticketRequests).toHaveLength(before + 1);
   });
 });
 
@@ -70,10 +70,10 @@ describe("a hidden page", () => {
     await pass(1_000);
     page.visible(false);
     await pass(1_000);
-    expect(model.mints).toHaveLength(1);
+    expect(model.ticketRequests).toHaveLength(1);
     page.visible(true);
     await pass(1_000);
-    expect(model.mints).toHaveLength(2);
+    expect(model.ticketRequests).toHaveLength(2);
   });
 
   test("keeps the connection that it has", async () => {
@@ -95,7 +95,7 @@ describe("a hidden page", () => {
       await pass(100);
     }
     // It is shown thirty times in six seconds, and has pauses of its own.
-    expect(model.mints.length).toBeLessThanOrEqual(40);
+    expect(model.ticketRequests.length).toBeLessThanOrEqual(40);
   });
 });
 
@@ -107,7 +107,7 @@ describe("a page that is put away", () => {
     page.hide();
     await pass(3600_000);
     expect(model.sockets.map(({ readyState }) => readyState >= 2)).toEqual([true]);
-    expect(model.mints).toHaveLength(1);
+    expect(model.ticketRequests).toHaveLength(1);
     page.show();
     await pass(1_000);
     expect(socket.state).toBe("open");

@@ -27,7 +27,9 @@ export class House {
 
   /** The users for whom tickets were asked, in order. */
   get asked(): (string | undefined)[] {
-    return this.model.mints.map(({ headers }) => headers.get("Authorization")?.replace("Bearer ", ""));
+    return this.model.ticketRequests.map(({ headers }) =>
+      headers.get("Authorization")?.replace("Bearer ", ""),
+    );
   }
 
   get sockets(): readonly FakeSocket[] {

@@ -21,8 +21,8 @@ type asker struct {
 	subs   int
 }
 
-// mint asks for a ticket with the bearer of a new user, after a change of it.
-func (a *asker) mint(t *testing.T, change func(*devidp.Bearer), body string, header ...string) {
+// askTicket asks for a ticket with the bearer of a new user, after a change of it.
+func (a *asker) askTicket(t *testing.T, change func(*devidp.Bearer), body string, header ...string) {
 	a.subs++
 	bearer := a.bearer(func(b *devidp.Bearer) {
 		b.Subject = fmt.Sprint("user-", a.subs)
@@ -70,13 +70,13 @@ func TestRefusalsShowWhatWasCompared(t *testing.T) {
 		ask                           func(t *testing.T, a *asker)
 	}
 	changed := func(change func(*devidp.Bearer)) func(*testing.T, *asker) {
-		return func(t *testing.T, a *asker) { a.mint(t, change, "") }
+		return func(t *testing.T, a *asker) { a.askTicket(t, change, "") }
 	}
 	body := func(text string) func(*testing.T, *asker) {
-		return func(t *testing.T, a *asker) { a.mint(t, nil, text) }
+		return func(t *testing.T, a *asker) { a.askTicket(t, nil, text) }
 	}
 	rows := []row{
-		{"an origin", "origin_not_allowed", `"origin":"https://evil.example.com"`, `["` + pageOrigin + `"]`, func(t *testing.T, a *asker) { a.mint(t, nil, "", "Origin", "https://evil.example.com") }},
+		{"an origin", "origin_not_allowed", `"origin":"https://evil.example.com"`, `["` + pageOrigin + `"]`, func(t *testing.T, a *asker) { a.askTicket(t, nil, "", "Origin", "https://evil.example.com") }},
 		{"a host", "host_not_allowed", `"host":"localhost:`, `["127.0.0.1"]`, func(t *testing.T, a *asker) {
 			_, port, _ := strings.Cut(a.public, ":")
 			send(t, http.MethodPost, "http://localhost:"+port+"/ws-ticket", "", "")
@@ -93,13 +93,13 @@ func TestRefusalsShowWhatWasCompared(t *testing.T) {
 		}},
 		{"a limit", "rate_limited", `"limit":"limits.per_subject"`, `["at most 1 in 1h0m0s"]`, func(t *testing.T, a *asker) {
 			for range 2 {
-				a.mint(t, func(b *devidp.Bearer) { b.Subject = "busy" }, "")
+				a.askTicket(t, func(b *devidp.Bearer) { b.Subject = "busy" }, "")
 			}
 		}},
 		{"a ttl out of range", "invalid_request", `"ttl":"1h0m0s"`, `["1s to 30s"]`, body(`{"ttl": 3600}`)},
 		{"an audience of tickets", "insufficient_scope", `"audience":"chat"`, `["default"]`, body(`{"audience": "chat"}`)},
 		{"a scope", "insufficient_scope", `"scope":"admin"`, `["read"]`, body(`{"scope": "admin"}`)},
-		{"a media type", "unsupported_media_type", `"value":"text/plain"`, `["must be application/json"]`, func(t *testing.T, a *asker) { a.mint(t, nil, "{}", "Content-Type", "text/plain") }},
+		{"a media type", "unsupported_media_type", `"value":"text/plain"`, `["must be application/json"]`, func(t *testing.T, a *asker) { a.askTicket(t, nil, "{}", "Content-Type", "text/plain") }},
 		{"a header of the handshake", "handshake", `"header":"Upgrade","fault":"not_websocket","value":"h2c"`, `["websocket"]`, func(t *testing.T, a *asker) { a.handshake(t, "/ws", "Upgrade", "h2c") }},
 		{"a version", "handshake", `"value":"8"`, `["13"]`, func(t *testing.T, a *asker) { a.handshake(t, "/ws", "Sec-WebSocket-Version", "8") }},
 		{"a door", "closed_door", `"door":"query"`, `["subprotocol","header"]`, func(t *testing.T, a *asker) { a.handshake(t, "/ws?ticket=wst1_x") }},

@@ -114,7 +114,7 @@ func TestDevSaysWhyAndWhatToDo(t *testing.T) {
 	get := func(path string, header ...string) answer {
 		return exchange(t, http.MethodGet, "http://"+p.public+path, "", header...)
 	}
-	mint := func(origin string) answer {
+	ask := func(origin string) answer {
 		return exchange(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "", "Authorization", "Bearer "+bearer, "Origin", origin)
 	}
 	got := issue(t, p.public, bearer)
@@ -124,7 +124,7 @@ func TestDevSaysWhyAndWhatToDo(t *testing.T) {
 		status     int
 		do         func() answer
 	}{
-		{"another origin", " may not connect: let it in with --origin ", 403, func() answer { return mint(mine) }},
+		{"another origin", " may not connect: let it in with --origin ", 403, func() answer { return ask(mine) }},
 		{"no bearer", "refused: there is no ticket and no bearer", 401, func() answer { return send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "", "") }},
 		{"a bearer that is none", "refused: the bearer is not accepted (bearer_malformed)", 401, func() answer { return send(t, http.MethodPost, "http://"+p.public+"/ws-ticket", "x", "") }},
 		{"another issuer", "refused: the bearer is of another issuer, https://id.example.com: use", 401, func() answer {
@@ -147,7 +147,7 @@ func TestDevSaysWhyAndWhatToDo(t *testing.T) {
 		t.Error("the terminal shows the bearer where it was refused")
 	}
 	p, bearer = dev("--origin", mine, "--set", "ticket.ttl=45s")
-	if a := mint(mine); a.status != http.StatusCreated || !strings.Contains(a.body, `"expires_in":45`) {
+	if a := ask(mine); a.status != http.StatusCreated || !strings.Contains(a.body, `"expires_in":45`) {
 		t.Errorf("with --origin and --set: %d %s", a.status, a.body)
 	}
 }

@@ -28,23 +28,23 @@ type Certificates struct {
 // that of the server also for names.
 func TLS(tb testing.TB, names ...string) Certificates {
 	tb.Helper()
-	m := &mint{tb: tb, dir: tb.TempDir()}
-	m.ca, m.key, m.caFile, _ = m.issue("ca", &x509.Certificate{
+	a := &authority{tb: tb, dir: tb.TempDir()}
+	a.ca, a.key, a.caFile, _ = a.issue("ca", &x509.Certificate{
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	})
-	c := Certificates{CAFile: m.caFile}
-	_, _, c.ServerCertFile, c.ServerKeyFile = m.issue("server", &x509.Certificate{
+	c := Certificates{CAFile: a.caFile}
+	_, _, c.ServerCertFile, c.ServerKeyFile = a.issue("server", &x509.Certificate{
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: append([]string{"localhost"}, names...),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	})
-	_, _, c.ClientCertFile, c.ClientKeyFile = m.issue("client", &x509.Certificate{
+	_, _, c.ClientCertFile, c.ClientKeyFile = a.issue("client", &x509.Certificate{
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	return c
 }
 
-// mint signs certificates. The first one is that of its authority.
-type mint struct {
+// authority signs certificates, the first one its own.
+type authority struct {
 	tb     testing.TB
 	dir    string
 	ca     *x509.Certificate
@@ -55,38 +55,38 @@ type mint struct {
 
 // issue fills in the common fields of a certificate, signs it, and writes it and
 // its key to files.
-func (m *mint) issue(name string, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, string, string) {
-	m.tb.Helper()
+func (a *authority) issue(name string, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, string, string) {
+	a.tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	m.must(err)
-	m.serial++
-	c.SerialNumber, c.Subject = big.NewInt(m.serial), pkix.Name{CommonName: "wsticket test " + name}
+	a.must(err)
+	a.serial++
+	c.SerialNumber, c.Subject = big.NewInt(a.serial), pkix.Name{CommonName: "wsticket test " + name}
 	c.NotBefore, c.NotAfter = time.Now().Add(-time.Minute), time.Now().Add(time.Hour)
-	parent, signer := m.ca, m.key
+	parent, signer := a.ca, a.key
 	if parent == nil {
 		parent, signer = c, key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
-	m.must(err)
+	a.must(err)
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	m.must(err)
+	a.must(err)
 	parsed, err := x509.ParseCertificate(der)
-	m.must(err)
-	certFile := m.write(name+".crt", "CERTIFICATE", der)
-	return parsed, key, certFile, m.write(name+".key", "PRIVATE KEY", secret)
+	a.must(err)
+	certFile := a.write(name+".crt", "CERTIFICATE", der)
+	return parsed, key, certFile, a.write(name+".key", "PRIVATE KEY", secret)
 }
 
-func (m *mint) write(name, kind string, data []byte) string {
-	m.tb.Helper()
-	file := filepath.Join(m.dir, name)
-	m.must(os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600))
+func (a *authority) write(name, kind string, data []byte) string {
+	a.tb.Helper()
+	file := filepath.Join(a.dir, name)
+	a.must(os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600))
 	return file
 }
 
-func (m *mint) must(err error) {
-	m.tb.Helper()
+func (a *authority) must(err error) {
+	a.tb.Helper()
 	if err != nil {
-		m.tb.Fatalf("certificates: %v", err)
+		a.tb.Fatalf("certificates: %v", err)
 	}
 }
 
