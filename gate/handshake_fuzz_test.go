@@ -71,7 +71,7 @@ func FuzzHandshake(f *testing.F) {
 	}
 	f.Add(test.Handshake("GET http://user@api.example.com/ws HTTP/1.1"), []byte(nil))
 	f.Add(test.Handshake("GET /ws HTTP/1.0"), []byte(nil))
-	for _, target := range []string{"*", "x:y", "http:ws", "http://api.example.com", "http://a<b/ws", "?ticket=x"} {
+	for _, target := range []string{"*", "x:y", "http:ws", "http://api.example.com", "http://a<b/ws", "http://%80/ws", "http://\x80/ws", "?ticket=x"} {
 		f.Add(test.Handshake("GET "+target+" HTTP/1.1"), []byte(nil))
 	}
 	f.Fuzz(func(t *testing.T, raw string, choices []byte) {

@@ -82,6 +82,7 @@ func TestCannotBeRelayed(t *testing.T) {
 		{"no path", test.Handshake("GET x:y?ticket=$T HTTP/1.1"), 400, invalid, false},
 		{"a user in the Host", test.Handshake(query, "Host: app.example@api.example.com"), 400, invalid, false},
 		{"a ticket for a Host", test.Handshake(query, "Host: $T"), 400, invalid, false},
+		{"a Host that is no text", test.Handshake("GET http://%80/ws?ticket=$T HTTP/1.1"), 400, invalid, false},
 		{"two hosts", test.Handshake(query, "Host: a.example,b.example"), 400, invalid, false},
 		{"an absolute URL", test.Handshake("GET http://api.example.com/ws?ticket=$T HTTP/1.1"), switching, "", true},
 		{"a name and a port", test.Handshake(query, "Host: [::1]:8080"), switching, "", true},

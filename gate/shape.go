@@ -46,10 +46,14 @@ func checkShape(r *http.Request) error {
 	return nil
 }
 
-// isHost reports whether a Host can be relayed. net/http accepts more than a name
-// or an address with a port (RFC 9112 3.2): "user@host" is read in different ways.
+// hostCharacters are those of a name or an address with a port (RFC 3986 3.2.2), but for
+// those that separate the elements of a list.
+const hostCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+=:%[]"
+
+// isHost reports whether a Host can be relayed. net/http accepts more: "user@host" is
+// read in different ways, and the host of a target such as http://%80/ws is no text.
 func isHost(host string) bool {
-	return !strings.ContainsAny(host, "@,;\\/?#\"<>") && !holdsCredential(host)
+	return strings.TrimLeft(host, hostCharacters) == "" && !holdsCredential(host)
 }
 
 // checkForwardedShape checks what is left of a handshake that a proxy asks
