@@ -34,6 +34,9 @@ const (
 	// EventRevoke: a pending ticket was revoked by its owner, or with
 	// [ActionRevocation] something was revoked for everybody; Revocation says what.
 	EventRevoke EventKind = "revoke"
+	// EventAdmit: a bearer or session opened a handshake by itself, without a ticket. It
+	// comes before the answer, and after it an EventConnect if the WebSocket is ours.
+	EventAdmit EventKind = "admit"
 	// EventConnect: a WebSocket was opened.
 	EventConnect EventKind = "connect"
 	// EventRenew: its deadline was moved to the end of a fresh bearer, which is in
@@ -152,6 +155,13 @@ type HTTPAnswer struct {
 // goroutines at once and must not block. The nil Sink drops them.
 type Sink func(ctx context.Context, e Event)
 
+// Keeper stores an event before it returns, for admissions that must not happen
+// unrecorded. An error, which wraps [ErrUnavailable], is a refusal. Methods are safe for
+// concurrent use.
+type Keeper interface {
+	Keep(ctx context.Context, e Event) error
+}
+
 // Emit hands e to the sink, if there is one.
 func (s Sink) Emit(ctx context.Context, e Event) {
 	if s != nil {
@@ -169,6 +179,12 @@ type RequestInfo struct {
 	Caller string
 	// ClientIP is the client's address, zero if it is unknown.
 	ClientIP netip.Addr
+	// UserAgent is its User-Agent header as it came. A connection does not keep it, so
+	// that an [EventDisconnect] has none.
+	UserAgent string
+	// TraceID is that of its traceparent header (W3C Trace Context), or a new one if it
+	// had none: 32 hex digits. Empty where nobody traces.
+	TraceID string
 }
 
 type requestKey struct{}
