@@ -49,6 +49,9 @@ const (
 	// EventRequest: an HTTP request was answered, a handshake included. HTTP
 	// says how. This is the line of an access log.
 	EventRequest EventKind = "request"
+	// EventLost is in the audit trail alone: so many events before it were lost, because
+	// the trail could not take them. No sink gets it.
+	EventLost EventKind = "lost"
 )
 
 // Action names what was requested, or what was refused.
@@ -93,6 +96,9 @@ type Event struct {
 	// AfterUpgrade reports whether a handshake was refused after its 101. Its
 	// EventRequest was emitted before, with the status 101.
 	AfterUpgrade bool
+	// Kept reports whether a [Keeper] has stored the event, so that a sink that keeps
+	// events does not do it again.
+	Kept bool
 	// Outcome is one word for the result of a request or a handshake, such as
 	// "issued", "connected" or "refused".
 	Outcome string
@@ -179,8 +185,10 @@ type RequestInfo struct {
 	Caller string
 	// ClientIP is the client's address, zero if it is unknown.
 	ClientIP netip.Addr
-	// UserAgent is its User-Agent header as it came. A connection does not keep it, so
-	// that an [EventDisconnect] has none.
+	// Route is the pattern that the path of the request has matched, empty if none did.
+	Route string
+	// UserAgent is its User-Agent header, cut to 256 bytes and otherwise as it came. A
+	// connection does not keep it, so that an [EventConnect] and what follows has none.
 	UserAgent string
 	// TraceID is that of its traceparent header (W3C Trace Context), or a new one if it
 	// had none: 32 hex digits. Empty where nobody traces.
