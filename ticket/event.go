@@ -2,6 +2,8 @@ package ticket
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -166,6 +168,22 @@ type Sink func(ctx context.Context, e Event)
 // concurrent use.
 type Keeper interface {
 	Keep(ctx context.Context, e Event) error
+}
+
+// Keep stores the event with k before it is emitted, and notes that in e.Kept. Without a
+// Keeper it does nothing. The error wraps [ErrUnavailable], whatever that of the Keeper is.
+func (e *Event) Keep(ctx context.Context, k Keeper) error {
+	if k == nil {
+		return nil
+	}
+	kept := *e
+	kept.Identity.Cookies = Bearer{}
+	err := k.Keep(ctx, kept)
+	if err != nil && !errors.Is(err, ErrUnavailable) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	e.Kept = err == nil
+	return err
 }
 
 // Emit hands e to the sink, if there is one.
