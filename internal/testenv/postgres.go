@@ -115,6 +115,25 @@ func (s *PostgresServer) Exec(url, sql string) string {
 	return strings.TrimSpace(s.run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--dbname="+url, "--command="+sql))
 }
 
+// Fill makes a database refuse new rows in all of its tables, with the error of a full disk,
+// until Empty.
+func (s *PostgresServer) Fill(url string) {
+	s.tb.Helper()
+	s.Exec(url, `CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+		DO $$ DECLARE name text; BEGIN
+			FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+				EXECUTE format('CREATE TRIGGER full_disk BEFORE INSERT ON %I FOR EACH STATEMENT EXECUTE FUNCTION full_disk()', name);
+			END LOOP;
+		END $$`)
+}
+
+// Empty undoes Fill.
+func (s *PostgresServer) Empty(url string) {
+	s.tb.Helper()
+	s.Exec(url, "DROP FUNCTION full_disk CASCADE")
+}
+
 // Freeze suspends all processes of the server: connections stay open, and it answers
 // nothing until Thaw.
 func (s *PostgresServer) Freeze() {
