@@ -152,7 +152,10 @@ func (s *Server) handler(pattern string, e endpoint) http.Handler {
 // requestInfo names a request in events.
 func requestInfo(r *http.Request, clientIP netip.Addr) ticket.RequestInfo {
 	ctx := r.Context()
-	return ticket.RequestInfo{ID: accesslog.RequestID(ctx), Caller: accesslog.NoteOf(ctx).Caller, ClientIP: clientIP}
+	note := accesslog.NoteOf(ctx)
+	return ticket.RequestInfo{
+		ID: accesslog.RequestID(ctx), Caller: note.Caller, ClientIP: clientIP, Route: note.Route, UserAgent: accesslog.UserAgent(ctx),
+	}
 }
 
 // requestContext returns the context of a request with its RequestInfo.
