@@ -70,7 +70,7 @@ func auditQuery(raw string, now time.Time) (ticket.AuditQuery, error) {
 		}},
 		{"event", "must be one of " + kindsText(), func(value string) bool {
 			q.Event = ticket.EventKind(value)
-			return slices.Contains(ticket.EventKinds(), q.Event)
+			return slices.Contains(ticket.AuditKinds(), q.Event)
 		}},
 		{"since", "must be a time as in 2026-11-29T15:04:05Z (RFC 3339; a plus sign is %2B), or an age such as 24h", func(value string) (ok bool) {
 			q.Since, ok = since.Parse(value, now)
@@ -84,7 +84,7 @@ func auditQuery(raw string, now time.Time) (ticket.AuditQuery, error) {
 
 func kindsText() string {
 	var all []string
-	for _, kind := range ticket.EventKinds() {
+	for _, kind := range ticket.AuditKinds() {
 		all = append(all, string(kind))
 	}
 	return strings.Join(all, ", ")

@@ -51,14 +51,6 @@ const (
 	EventRequest EventKind = "request"
 )
 
-// EventKinds returns all of them, in the order of their constants.
-func EventKinds() []EventKind {
-	return []EventKind{
-		EventIssue, EventRedeem, EventRefuse, EventReplay, EventTripwire, EventRecheck, EventFence, EventRevoke,
-		EventAdmit, EventConnect, EventRenew, EventDisconnect, EventLimit, EventRequest,
-	}
-}
-
 // Action names what was requested, or what was refused.
 type Action string
 
