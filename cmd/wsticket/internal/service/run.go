@@ -47,7 +47,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	context.AfterFunc(ctx, func() { s.leave(); close(s.stopping) })
-	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String(),
+	s.log.Info("serving", "version", s.info.Version, "commit", s.info.Commit, "public", l.Public().String(), "internal", l.Internal().String(),
 		"max_connections", s.places.public, "max_connections_per_address", s.places.ofAddress)
 	listeners := s.bounds(l)
 	s.metrics.Listeners(listeners.stats)
