@@ -22,6 +22,11 @@ func (c *serveCmd) Run(ctx context.Context, w world) error {
 		return err
 	}
 	defer s.Close()
+	systemd, err := supervised(s, w.Env)
+	if err != nil {
+		return err
+	}
+	defer systemd.Close()
 	if err := s.Open(ctx, c.Wait); err != nil {
 		return err
 	}

@@ -61,6 +61,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	// As long as the servers: connections that drain can be asked about.
 	serving, leave := context.WithCancel(context.WithoutCancel(ctx))
 	watching.Go(func() { s.live.ServePeers(serving) })
+	watching.Go(func() { s.supervise(serving, s.stopping, l) })
 	if s.webhook != nil {
 		watching.Go(func() { s.webhook.Run(serving) })
 	}

@@ -18,6 +18,7 @@ import (
 	"wsticket/gate"
 	"wsticket/identity"
 	"wsticket/internal/buildinfo"
+	"wsticket/internal/sdnotify"
 	"wsticket/internal/webhook"
 	"wsticket/live"
 	"wsticket/ticket"
@@ -74,7 +75,9 @@ type Service struct {
 	sockets    *ws.Handler
 	api        *api.Server
 	draining   atomic.Bool
-	stopping   chan struct{} // closed when Serve stops
+	stopping   chan struct{}    // closed when Serve stops
+	systemd    *sdnotify.Socket // nil without systemd
+	watchdog   time.Duration
 }
 
 // New builds a service from settings, or returns an error that lists every
