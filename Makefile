@@ -18,6 +18,9 @@ SCREENSHOTS ?= bin/screenshots
 GOLANGCI    = go tool -modfile=tools/go.mod golangci-lint
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VULNDB      = https://vuln.go.dev
+# goreleaser has one, too. Its first build takes minutes, so that `make ci` does
+# without it, and tests check what .goreleaser.yaml names.
+GORELEASER  = go tool -modfile=tools/release/go.mod goreleaser
 
 # npm writes this file last, so it is older than a lock file with other packages.
 NPM_STAMP = node_modules/.package-lock.json
@@ -139,6 +142,20 @@ node:
 # The npm packages of a folder.
 %/$(NPM_STAMP): %/package-lock.json
 	npm ci --prefix $*
+
+##@ Release
+
+.PHONY: snapshot
+snapshot: ## Builds archives, packages, SBOMs and checksums of this commit into dist/ (the first time takes minutes to build goreleaser)
+	$(GORELEASER) release --snapshot --clean --skip=sign
+
+.PHONY: release
+release: check-release ## The same for the tag of this commit, with a signature by RELEASE_KEY
+	$(GORELEASER) release --clean
+
+.PHONY: check-release
+check-release: ## Checks .goreleaser.yaml
+	$(GORELEASER) check
 
 ##@ Check
 
