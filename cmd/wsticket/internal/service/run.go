@@ -60,6 +60,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	// As long as the servers: connections that drain can be asked about.
 	serving, leave := context.WithCancel(context.WithoutCancel(ctx))
 	watching.Go(func() { s.live.ServePeers(serving) })
+	watching.Go(func() { s.supervise(serving, s.stopping, l) })
 	if s.webhook != nil {
 		watching.Go(func() { s.webhook.Run(serving) })
 	}
@@ -74,7 +75,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 
 // logServing says what the service listens on.
 func (s *Service) logServing(l *Listeners) {
-	attrs := []any{"version", s.version, "public", l.Public().String(), "internal", l.Internal().String()}
+	attrs := []any{"version", s.info.Version, "commit", s.info.Commit, "public", l.Public().String(), "internal", l.Internal().String()}
 	if l.health != nil {
 		attrs = append(attrs, "health", l.health.Addr().String())
 	}
