@@ -70,6 +70,7 @@ func (s *Server) internalRouter() http.Handler {
 		s.route(r, http.MethodGet, "/connections", s.keyedQuery(scopeRead, s.connections))
 		s.route(r, http.MethodDelete, "/connections/{id}", s.keyed(scopeRevoke, s.disconnect))
 	}
+	s.route(r, http.MethodGet, auditPath, s.keyedQuery(scopeRead, s.audit))
 	if s.o.Feeds != nil {
 		s.route(r, http.MethodGet, "/endings", s.endings)
 	}
