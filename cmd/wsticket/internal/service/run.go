@@ -56,6 +56,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	watching.Go(func() { s.live.WatchReplays(ctx) })
 	watching.Go(func() { s.live.RecheckSessions(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
+	stopTrail := s.keepTrail(ctx)
 	defer s.follow(ctx)()
 	// As long as the servers: connections that drain can be asked about.
 	serving, leave := context.WithCancel(context.WithoutCancel(ctx))
@@ -69,6 +70,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	leave()
 	stop()
 	watching.Wait()
+	stopTrail()
 	s.log.Info("stopped")
 	return err
 }
