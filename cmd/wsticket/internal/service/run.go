@@ -47,8 +47,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	context.AfterFunc(ctx, func() { s.leave(); close(s.stopping) })
-	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String(),
-		"max_connections", s.places.public, "max_connections_per_address", s.places.ofAddress)
+	s.logServing(l)
 	listeners := s.bounds(l)
 	s.metrics.Listeners(listeners.stats)
 	var watching sync.WaitGroup
@@ -71,6 +70,15 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	watching.Wait()
 	s.log.Info("stopped")
 	return err
+}
+
+// logServing says what the service listens on.
+func (s *Service) logServing(l *Listeners) {
+	attrs := []any{"version", s.version, "public", l.Public().String(), "internal", l.Internal().String()}
+	if l.health != nil {
+		attrs = append(attrs, "health", l.health.Addr().String())
+	}
+	s.log.Info("serving", append(attrs, "max_connections", s.places.public, "max_connections_per_address", s.places.ofAddress)...)
 }
 
 // serveUntil runs all servers until ctx ends or one of them fails, and then
