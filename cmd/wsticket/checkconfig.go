@@ -18,7 +18,7 @@ type checkConfigCmd struct {
 // that serve would refuse to start with. It opens no socket unless it is asked
 // to.
 func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
-	cfg, s, err := build(c.Flags, w)
+	cfg, s, err := build(c.Flags, w, service.Options{})
 	if err != nil {
 		return err
 	}
