@@ -52,10 +52,16 @@ func put(t testing.TB, file, text string) {
 // reload sends SIGHUP and returns the line of the log that says what has changed.
 func (p *reloaded) reload(t testing.TB) string {
 	t.Helper()
+	hangUp(t, p.process)
+	return p.awaitReload(t)
+}
+
+// hangUp sends SIGHUP.
+func hangUp(t testing.TB, p *process) {
+	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	return p.awaitReload(t)
 }
 
 // awaitReload waits for a reload.
@@ -164,9 +170,7 @@ func TestFaultyReload(t *testing.T) {
 	fail := func(change func(), parts ...string) {
 		t.Helper()
 		change()
-		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
+		hangUp(t, p.process)
 		line := p.stderr.WaitFor(t, append(parts, `"level":"ERROR"`, "the settings were not reloaded")...)
 		_, said, err := runIn(t, nil, "check-config", "--config", p.file)
 		if err == nil {
@@ -262,9 +266,7 @@ func TestReloadOfAPipe(t *testing.T) {
 	cmd.Stdin = strings.NewReader(mustRead(t, idp.config(t, "memory:")))
 	p := launchCommand(t, cmd)
 	p.await(t)
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	hangUp(t, p)
 	p.stderr.WaitFor(t, "the settings were not reloaded", "--config", "restart")
 	issue(t, p.public, idp.bearer(t, "alice"))
 }
