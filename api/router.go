@@ -152,7 +152,11 @@ func (s *Server) handler(pattern string, e endpoint) http.Handler {
 // requestInfo names a request in events.
 func requestInfo(r *http.Request, clientIP netip.Addr) ticket.RequestInfo {
 	ctx := r.Context()
-	return ticket.RequestInfo{ID: accesslog.RequestID(ctx), Caller: accesslog.NoteOf(ctx).Caller, ClientIP: clientIP}
+	trace := accesslog.TraceOf(ctx)
+	return ticket.RequestInfo{
+		ID: accesslog.RequestID(ctx), Caller: accesslog.NoteOf(ctx).Caller, ClientIP: clientIP,
+		TraceID: trace.TraceID, SpanID: trace.ID, Sampled: trace.Sampled(),
+	}
 }
 
 // requestContext returns the context of a request with its RequestInfo.

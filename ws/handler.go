@@ -76,8 +76,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) admit(s *handshake) (err error) {
 	request := h.o.Gate.Received(s.r)
 	request.Audience, request.Choose, request.FirstMessage = h.o.Audience, h.choose, true
+	trace := accesslog.TraceOf(s.ctx)
 	s.ctx = ticket.WithRequest(s.ctx, ticket.RequestInfo{
 		ID: accesslog.RequestID(s.ctx), Caller: ticket.RequestOf(s.ctx).Caller, ClientIP: request.ClientIP,
+		TraceID: trace.TraceID, SpanID: trace.ID, Sampled: trace.Sampled(),
 	})
 	s.candidate, err = h.o.Gate.Check(s.ctx, request)
 	s.upgradable = s.candidate.WellFormed && upgrade.Possible(s.w)
