@@ -95,7 +95,7 @@ func requestEvent(e accesslog.Entry) ticket.Event {
 		TicketID: ticket.ID(e.TicketID), Presentation: ticket.Presentation{Door: ticket.Door(e.Door)},
 		Identity: ticket.Identity{Issuer: e.Issuer, Subject: e.Subject},
 		Outcome:  e.Outcome, Reason: e.Reason, Attrs: e.Attrs,
-		HTTP: ticket.HTTPAnswer{Method: e.Method, Path: e.Path, Route: e.Route, Status: e.Status},
+		HTTP: ticket.HTTPAnswer{Method: e.Method, Path: e.Path, Route: e.Route, Scheme: e.Scheme, Status: e.Status},
 	}
 }
 

@@ -149,6 +149,8 @@ type HTTPAnswer struct {
 	// Path has no query, and "[redacted]" for a part that could be a
 	// credential. Route is the pattern that matched, empty if none did.
 	Path, Route string
+	// Scheme is "http", or "https" if it came to this process by TLS.
+	Scheme string
 	// Status is 101 for an upgraded request, and 0 if the handler was
 	// aborted before it answered.
 	Status int

@@ -31,7 +31,9 @@ type Entry struct {
 	Route string
 	// Status is 101 for an upgraded request, and 0 if the handler was aborted
 	// before it answered.
-	Status    int
+	Status int
+	// Scheme is "https" if the request came to this process by TLS, else "http".
+	Scheme    string
 	RequestID string
 	Trace     traceparent.Span
 	// ClientIP is the address that package clientip has determined. It is only
@@ -68,6 +70,9 @@ type Note struct {
 	Attrs []slog.Attr
 	// Route is the pattern that matched.
 	Route string
+	// Issue names the span in which the ticket of the request was issued: the IDs of
+	// its trace and of itself.
+	Issue [24]byte
 }
 
 type contextKey struct{}
@@ -172,7 +177,7 @@ func Middleware(
 			// Handlers may change the request, so it is read before they run.
 			out := &writer{ResponseWriter: w, now: now, sink: sink, record: record{entry: Entry{
 				Start: now(), Method: method(r.Method), Path: CleanPath(r.URL.Path),
-				RequestID: id, Trace: before.Trace, ClientIP: clientip.From(r.Context()),
+				Scheme: scheme(r), RequestID: id, Trace: before.Trace, ClientIP: clientip.From(r.Context()),
 			}}}
 			out.ctx = context.WithValue(r.Context(), contextKey{}, &out.record)
 			w.Header().Set(requestIDHeader, id)
@@ -181,6 +186,13 @@ func Middleware(
 			out.served = true
 		})
 	}
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 const requestIDHeader = "X-Request-Id"

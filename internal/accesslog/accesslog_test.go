@@ -81,7 +81,7 @@ func TestEntryHoldsWhatIsKnown(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	want := accesslog.Entry{
 		Start: time.Date(2026, 11, 23, 0, 0, 1, 0, time.UTC), Took: time.Second,
-		Method: "POST", Path: "/ws-ticket", Route: "/ws-ticket", Status: 201, RequestID: "r-1",
+		Method: "POST", Path: "/ws-ticket", Route: "/ws-ticket", Status: 201, Scheme: "http", RequestID: "r-1",
 		ClientIP: netip.MustParseAddr("192.0.2.1"),
 		TicketID: "id", Door: "query", Outcome: "issued", Reason: "ok",
 		Issuer: "https://id.example", Subject: "alice", Attrs: []slog.Attr{slog.Int("n", 1)},

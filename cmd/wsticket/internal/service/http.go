@@ -20,6 +20,9 @@ func (s *Service) buildGate() error {
 		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: limiter(s.cfg.Limits.PerAddress),
 		HandshakeLimit: limiter(s.cfg.Limits.HandshakesPerSubject), Events: s.events, Logger: s.log,
 	}
+	if s.telemetry != nil {
+		options.Sample = s.telemetry.Sample
+	}
 	if s.tickets != nil {
 		options.Redeemer = s.tickets
 	}
@@ -123,6 +126,9 @@ func (s *Service) events(ctx context.Context, e ticket.Event) {
 		s.live.NoteReplay(ctx, e)
 	}
 	s.post(&e)
+	if s.telemetry != nil && !isProbe(&e) {
+		s.telemetry.Record(ctx, &e)
+	}
 	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {

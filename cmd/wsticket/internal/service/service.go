@@ -14,6 +14,7 @@ import (
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/metrics"
+	"wsticket/cmd/wsticket/internal/telemetry"
 	"wsticket/cmd/wsticket/internal/timeline"
 	"wsticket/gate"
 	"wsticket/identity"
@@ -58,9 +59,10 @@ type Service struct {
 	tls        certificates
 	store      backend
 	places     places
-	webhook    *webhook.Hook // nil without webhook.url
-	outages    *storeWatch   // nil for a store in this process
-	sealKeys   [][]byte      // none: each part draws its own
+	webhook    *webhook.Hook       // nil without webhook.url
+	telemetry  *telemetry.Exporter // nil without telemetry.otlp_endpoint
+	outages    *storeWatch         // nil for a store in this process
+	sealKeys   [][]byte            // none: each part draws its own
 	subjects   subjects
 	verifier   *auth.Verifier
 	sessions   *auth.Sessions // nil without session.lookup_url
@@ -101,7 +103,7 @@ func New(cfg config.Config, o Options) (*Service, error) {
 // and are not reported.
 func (s *Service) build() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }
