@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wsticket/ticket"
@@ -51,6 +52,8 @@ type Feeds struct {
 	r     *Registry
 	store ticket.FeedStore
 	seal  *ticket.Seal
+
+	restarts atomic.Uint64
 
 	mu      sync.Mutex
 	callers map[string]*feedCaller // by tag

@@ -173,6 +173,21 @@ func (m *Metrics) Telemetry(stats func() telemetry.Stats) {
 	m.registry.MustRegister(&c)
 }
 
+// Feeds adds the counts of what backends hear at /endings.
+func (m *Metrics) Feeds(stats func() live.FeedStats) {
+	var c collector
+	open := c.desc("feeds", "Feeds of backends that are open at /endings.")
+	connections := c.desc("feed_connections", "WebSockets of backends that this process watches for their feeds.")
+	restarts := c.desc("feed_restarts_total", "How often the store had lost the entries of a feed.")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- gauge(open, s.Open)
+		out <- gauge(connections, s.Connections)
+		out <- counter(restarts, s.Restarts)
+	}
+	m.registry.MustRegister(&c)
+}
+
 // Places adds the counts of the WebSockets of each user.
 func (m *Metrics) Places(stats func() live.PlaceStats) {
 	var c collector

@@ -39,7 +39,9 @@ func (s *Service) buildLive() error {
 	if redis, ok := s.store.(*redisstore.Store); ok {
 		feeds.Store = redis.Feeds()
 	}
-	s.feeds, err = live.NewFeeds(s.live, feeds)
+	if s.feeds, err = live.NewFeeds(s.live, feeds); err == nil {
+		s.metrics.Feeds(s.feeds.Stats)
+	}
 	return err
 }
 
