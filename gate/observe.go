@@ -89,7 +89,7 @@ func requestEvent(e accesslog.Entry) ticket.Event {
 	return ticket.Event{
 		Kind: ticket.EventRequest, At: e.Start, Duration: e.Took,
 		Request: ticket.RequestInfo{
-			ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP,
+			ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP, UserAgent: e.UserAgent,
 			TraceID: e.Trace.TraceID, SpanID: e.Trace.ID, Sampled: e.Trace.Sampled(),
 		},
 		TicketID: ticket.ID(e.TicketID), Presentation: ticket.Presentation{Door: ticket.Door(e.Door)},

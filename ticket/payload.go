@@ -21,10 +21,10 @@ const usualPayload = 256
 const withSpan = 1
 
 // texts returns the texts of a grant, in the order of the payload.
-func texts(g *Grant) [8]*string {
+func texts(g *Grant) [9]*string {
 	who := &g.Identity
 	return [...]*string{
-		&who.Issuer, &who.Subject, &who.SessionID, &who.TokenID, &who.Scope, &g.Audience, &g.Scope, &g.Origin,
+		&who.Issuer, &who.Subject, &who.SessionID, &who.TokenID, &who.ClientID, &who.Scope, &g.Audience, &g.Scope, &g.Origin,
 	}
 }
 

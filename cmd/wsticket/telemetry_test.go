@@ -9,7 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"wsticket/cmd/wsticket/internal/telemetry/collector"
+	"wsticket/internal/test/collector"
 	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )

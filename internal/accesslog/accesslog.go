@@ -1,7 +1,7 @@
 // Package accesslog reports each HTTP request once, with its outcome, and gives
 // each request an ID.
 //
-// An [Entry] contains no query, no header and no body, so it carries neither a
+// An [Entry] contains no query, no header but User-Agent, and no body, so it carries neither a
 // ticket nor a bearer into a log (ASVS 14.2.1, 16.2.5).
 package accesslog
 
@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"wsticket/internal/clientip"
@@ -39,6 +40,8 @@ type Entry struct {
 	// ClientIP is the address that package clientip has determined. It is only
 	// known if that package's middleware runs before this one.
 	ClientIP netip.Addr
+	// UserAgent is the header of that name, cut to 256 bytes and otherwise as it came.
+	UserAgent string
 	// The handler sets the rest through its [Note].
 	TicketID string
 	Door     string
@@ -119,6 +122,15 @@ func TrustTrace(ctx context.Context) {
 	}
 }
 
+// UserAgent returns the User-Agent of the request, as its [Entry] has it. It is empty if
+// the request did not come through [Middleware].
+func UserAgent(ctx context.Context) string {
+	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
+		return rec.entry.UserAgent
+	}
+	return ""
+}
+
 // Answered reports whether the response has begun or the connection was hijacked,
 // so that it is too late for another response. It is false if the request did not
 // come through [Middleware].
@@ -177,7 +189,7 @@ func Middleware(
 			// Handlers may change the request, so it is read before they run.
 			out := &writer{ResponseWriter: w, now: now, sink: sink, record: record{entry: Entry{
 				Start: now(), Method: method(r.Method), Path: CleanPath(r.URL.Path),
-				Scheme: scheme(r), RequestID: id, Trace: before.Trace, ClientIP: clientip.From(r.Context()),
+				Scheme: scheme(r), RequestID: id, Trace: before.Trace, ClientIP: clientip.From(r.Context()), UserAgent: shortened(r.UserAgent()),
 			}}}
 			out.ctx = context.WithValue(r.Context(), contextKey{}, &out.record)
 			w.Header().Set(requestIDHeader, id)
@@ -193,6 +205,17 @@ func scheme(r *http.Request) string {
 		return "https"
 	}
 	return "http"
+}
+
+const maxUserAgent = 256
+
+// shortened returns at most the first 256 bytes of a header, without the memory of the
+// rest, which may be kept for as long as an event.
+func shortened(text string) string {
+	if len(text) <= maxUserAgent {
+		return text
+	}
+	return strings.Clone(text[:maxUserAgent])
 }
 
 const requestIDHeader = "X-Request-Id"

@@ -18,6 +18,8 @@ import (
 	"wsticket/cmd/wsticket/internal/timeline"
 	"wsticket/gate"
 	"wsticket/identity"
+	"wsticket/internal/buildinfo"
+	"wsticket/internal/sdnotify"
 	"wsticket/internal/webhook"
 	"wsticket/live"
 	"wsticket/ticket"
@@ -26,8 +28,8 @@ import (
 
 // Options are what a Service needs in addition to its settings.
 type Options struct {
-	// Version is that of the program, for the log and the metrics.
-	Version string
+	// Build is that of the program, for the log and the metrics.
+	Build buildinfo.Info
 	// Log is where log lines go. Required.
 	Log io.Writer
 	// ConfigFile is the file that the settings are from, for warnings. It may be
@@ -44,8 +46,8 @@ type Options struct {
 // Service is a service that has been put together. Its methods are for one
 // goroutine.
 type Service struct {
-	cfg     config.Config
-	version string
+	cfg  config.Config
+	info buildinfo.Info
 	// configFile is Options.ConfigFile.
 	configFile string
 	more       ticket.Sink // Options.Events
@@ -75,7 +77,9 @@ type Service struct {
 	sockets    *ws.Handler
 	api        *api.Server
 	draining   atomic.Bool
-	stopping   chan struct{} // closed when Serve stops
+	stopping   chan struct{}    // closed when Serve stops
+	systemd    *sdnotify.Socket // nil without systemd
+	watchdog   time.Duration
 }
 
 // New builds a service from settings, or returns an error that lists every
@@ -84,7 +88,7 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Version, cfg.WS.Paths),
+		cfg: cfg, info: o.Build, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Build, cfg.WS.Paths),
 		timeline: timeline.New(time.Now()),
 		log:      log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}

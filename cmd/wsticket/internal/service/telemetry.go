@@ -31,7 +31,7 @@ func (s *Service) buildTelemetry() error {
 		return err
 	}
 	s.telemetry = telemetry.New(telemetry.Options{
-		Endpoint: cfg.Endpoint, Headers: headers, RootCAs: authorities, SampleRatio: float64(cfg.SampleRatio), Version: s.version,
+		Endpoint: cfg.Endpoint, Headers: headers, RootCAs: authorities, SampleRatio: float64(cfg.SampleRatio), Version: s.info.Version,
 		Metrics: s.metrics.Gatherer(), Interval: cfg.MetricsInterval, Logger: s.log,
 	})
 	s.metrics.Telemetry(s.telemetry.Stats)

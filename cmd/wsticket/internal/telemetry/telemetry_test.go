@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"wsticket/cmd/wsticket/internal/telemetry"
-	"wsticket/cmd/wsticket/internal/telemetry/collector"
+	"wsticket/internal/test/collector"
 	"wsticket/internal/test"
 	"wsticket/ticket"
 )
