@@ -42,6 +42,7 @@ func (c Config) Validate() error {
 	c.validateClaims(&f)
 	c.validateAudiences(&f)
 	c.Webhook.validate(&f)
+	c.Telemetry.validate(&f)
 	f.Check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error (got %q)", c.Log.Level)
 	f.Check(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format", "must be json or text (got %q)", c.Log.Format)
 	f.Check(slices.Contains([]string{"false", "true", "hash"}, c.Log.Subject), "log.subject", "must be false, true or hash (got %q)", c.Log.Subject)

@@ -19,6 +19,9 @@ func (s *generation) buildGate() error {
 		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: s.rates.address,
 		HandshakeLimit: s.rates.handshakes, Keeper: s.keeper(), Events: s.events, Logger: s.log,
 	}
+	if s.telemetry != nil {
+		options.Sample = s.telemetry.Sample
+	}
 	if s.tickets != nil {
 		options.Redeemer = s.tickets
 	}
@@ -123,6 +126,9 @@ func (s *Service) events(ctx context.Context, e ticket.Event) {
 	}
 	s.post(&e)
 	s.keep(ctx, &e)
+	if s.telemetry != nil && !isProbe(&e) {
+		s.telemetry.Record(ctx, &e)
+	}
 	e.Attrs = s.current().subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {

@@ -70,6 +70,9 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	if s.webhook != nil {
 		watching.Go(func() { s.webhook.Run(serving) })
 	}
+	if s.telemetry != nil {
+		watching.Go(func() { s.telemetry.Run(serving) })
+	}
 	watching.Go(func() { s.live.KeepPlaces(serving) })
 	err := s.serveUntil(ctx, listeners)
 	leave()

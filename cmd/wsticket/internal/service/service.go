@@ -17,6 +17,7 @@ import (
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/metrics"
+	"wsticket/cmd/wsticket/internal/telemetry"
 	"wsticket/cmd/wsticket/internal/timeline"
 	"wsticket/gate"
 	"wsticket/internal/buildinfo"
@@ -69,9 +70,10 @@ type Service struct {
 	database   audit.Store  // nil without database.url
 	trail      *audit.Trail // likewise
 	places     places
-	webhook    *webhook.Hook // nil without webhook.url
-	outages    *storeWatch   // nil for a store in this process
-	ownSealKey []byte        // where no file has keys
+	webhook    *webhook.Hook       // nil without webhook.url
+	telemetry  *telemetry.Exporter // nil without telemetry.otlp_endpoint
+	outages    *storeWatch         // nil for a store in this process
+	ownSealKey []byte              // where no file has keys
 	rates      rates
 	sessions   *auth.Sessions // nil without session.lookup_url
 	live       *live.Registry
@@ -119,7 +121,7 @@ func (s *Service) current() *generation { return s.now.Load() }
 // and are not reported.
 func (s *generation) buildAll() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }
@@ -133,6 +135,7 @@ func (s *Service) register() {
 	s.metrics.Gate(func() gate.Stats { return s.current().gate.Stats() })
 	s.metrics.Revocations(s.live.RevocationStats)
 	s.metrics.Places(s.live.PlaceStats)
+	s.metrics.Feeds(s.feeds.Stats)
 	s.metrics.Sockets(s.sockets.Stats, s.live.Stats)
 	s.metrics.Reloads(s.reloadStats)
 }

@@ -65,6 +65,7 @@ type postedEvent struct {
 	Outcome    string            `json:"outcome,omitempty"`
 	Reason     string            `json:"reason,omitempty"`
 	RequestID  string            `json:"request_id,omitempty"`
+	TraceID    string            `json:"trace_id,omitempty"`
 	Caller     string            `json:"caller,omitempty"`
 	ClientIP   string            `json:"client_ip,omitempty"`
 	Details    map[string]string `json:"details,omitempty"`
@@ -99,7 +100,7 @@ func posted(e *ticket.Event) postedEvent {
 		Kind: e.Kind, Action: e.Action, At: e.At.UTC(), DurationMS: e.Duration.Milliseconds(), TicketID: e.TicketID,
 		Issuer: e.Identity.Issuer, Subject: e.Identity.Subject, SessionID: e.Identity.SessionID,
 		Audience: e.Presentation.Audience, Door: e.Presentation.Door,
-		Outcome: e.Outcome, Reason: e.Reason, RequestID: e.Request.ID, Caller: e.Request.Caller, Details: ticket.Details(e.Attrs),
+		Outcome: e.Outcome, Reason: e.Reason, RequestID: e.Request.ID, TraceID: e.Request.TraceID, Caller: e.Request.Caller, Details: ticket.Details(e.Attrs),
 	}
 	if client := cmp.Or(e.Presentation.ClientIP, e.Request.ClientIP); client.IsValid() {
 		p.ClientIP = client.String()
