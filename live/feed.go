@@ -54,6 +54,8 @@ type Feeds struct {
 	store ticket.FeedStore
 	seal  atomic.Pointer[ticket.Seal]
 
+	restarts atomic.Uint64
+
 	mu      sync.Mutex
 	callers map[string]*feedCaller // by tag
 }

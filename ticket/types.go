@@ -13,6 +13,9 @@ type Identity struct {
 	// SessionID and TokenID are the bearer's sid and jti, empty if absent.
 	SessionID string
 	TokenID   string
+	// ClientID is the client that the bearer was made for: its client_id or azp. It is
+	// for the audit trail, and decides nothing. Empty if absent.
+	ClientID string
 	// Audience is the bearer's own, not that of a ticket.
 	Audience []string
 	// Scope is space-separated, as in RFC 6749 3.3.
@@ -88,6 +91,8 @@ type Grant struct {
 	// the ticket, zero if the store does not say. Whoever admits the grant must know
 	// the stream up to there.
 	Head Position
+	// Issue is the span that the ticket was issued in, if that was recorded.
+	Issue SpanRef `json:"-"`
 }
 
 // Receipt is what the owner of a ticket may read about it.

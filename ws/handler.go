@@ -103,8 +103,11 @@ func (h *Handler) serve(g *gate.Gate, w http.ResponseWriter, r *http.Request) {
 func (h *Handler) admit(s *handshake) (err error) {
 	request := s.gate.Received(s.r)
 	request.Audience, request.Choose, request.FirstMessage = h.o.Audience, h.choose, true
+	trace := accesslog.TraceOf(s.ctx)
 	s.ctx = ticket.WithRequest(s.ctx, ticket.RequestInfo{
 		ID: accesslog.RequestID(s.ctx), Caller: ticket.RequestOf(s.ctx).Caller, ClientIP: request.ClientIP,
+		TraceID: trace.TraceID, SpanID: trace.ID, Sampled: trace.Sampled(),
+		Route: s.note.Route, UserAgent: accesslog.UserAgent(s.ctx),
 	})
 	s.candidate, err = s.gate.Check(s.ctx, request)
 	s.upgradable = s.candidate.WellFormed && upgrade.Possible(s.w)

@@ -121,6 +121,7 @@ func (h *Handler) outbound(s *handshake, protocols []string, extensions bool) (*
 		out.Header.Del("Sec-Websocket-Extensions")
 	}
 	out.Header["X-Request-Id"] = []string{accesslog.RequestID(s.ctx)}
+	accesslog.TraceOf(s.ctx).Set(out.Header)
 	return out, nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/service"
@@ -11,6 +12,10 @@ import (
 type checkConfigCmd struct {
 	config.Flags
 
+	Kubernetes bool          `help:"Say what a pod of Kubernetes has to have for these settings: times, hooks and probes; with MANIFEST, check it. Files that the settings name need not be here."`
+	Delay      time.Duration `placeholder:"TIME" default:"5s" help:"With --kubernetes and without MANIFEST: the --delay that preStop gives to drain (default: 5s)."`
+	Manifest   string        `arg:"" optional:"" help:"With --kubernetes: file with objects of Kubernetes, - for standard input. Its ConfigMap with the key wsticket.yaml is the configuration, unless --config names another."`
+
 	Online bool `help:"Also ask the store, the issuers, the application and the lookup of sessions, and say what they answer. It changes nothing there."`
 }
 
@@ -18,6 +23,12 @@ type checkConfigCmd struct {
 // that serve would refuse to start with. It opens no socket unless it is asked
 // to.
 func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
+	if c.Kubernetes {
+		return c.kubernetes(w)
+	}
+	if c.Manifest != "" {
+		return usageError{fmt.Errorf("%q is a manifest, which needs --kubernetes; a configuration is named by --config", c.Manifest)}
+	}
 	cfg, s, err := build(c.Flags, w, service.Options{})
 	if err != nil {
 		return err

@@ -183,7 +183,10 @@ func TestFaultyReload(t *testing.T) {
 	fail(func() { put(t, p.file, strings.Replace(good, "https://app.example.com", "app", 1)+"tickets: {}\n") }, "origins", "tickets")
 	fail(func() { put(t, p.file, "{") }, "not YAML")
 	fail(func() { put(t, p.file, good); put(t, idp.seal, "secret-marker\n") }, "ticket.seal_key_file", "line 1")
-	fail(func() { put(t, idp.seal, seal); put(t, p.file, strings.Replace(good, idp.public, idp.public+".gone", 1)) }, "issuers[0].public_key_file")
+	fail(func() {
+		put(t, idp.seal, seal)
+		put(t, p.file, strings.Replace(good, idp.public, idp.public+".gone", 1))
+	}, "issuers[0].public_key_file")
 	if err := os.Remove(p.file); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/service"
+	"wsticket/internal/buildinfo"
 )
 
 type serveCmd struct {
@@ -28,6 +29,11 @@ func (c *serveCmd) Run(ctx context.Context, w world) error {
 		return err
 	}
 	defer s.Close()
+	systemd, err := supervised(s, w.Env)
+	if err != nil {
+		return err
+	}
+	defer systemd.Close()
 	if err := s.Open(ctx, c.Wait); err != nil {
 		return err
 	}
@@ -61,7 +67,7 @@ func (c *serveCmd) loader(w world) func(check func(config.Config) error) (config
 // lists every fault. It is all that check-config does.
 func build(flags config.Flags, w world, o service.Options) (config.Config, *service.Service, error) {
 	var s *service.Service
-	o.Version, o.Log, o.ConfigFile = version, w.Stderr, config.FileName(flags.Config, w.Env)
+	o.Build, o.Log, o.ConfigFile = buildinfo.Read(), w.Stderr, config.FileName(flags.Config, w.Env)
 	cfg, err := flags.Load(w.Env, func(cfg config.Config) (err error) {
 		s, err = service.New(cfg, o)
 		return err

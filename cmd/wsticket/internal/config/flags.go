@@ -29,6 +29,19 @@ type Flags struct {
 func (f Flags) Load(env []string, check func(Config) error) (Config, error) {
 	name := FileName(f.Config, env)
 	cfg, err := read(name, env, f.settings())
+	return checked(name, cfg, err, check)
+}
+
+// LoadText is Load with the text of a file that is in another one. Only env and the
+// flags override it. Names of files in it have to be absolute.
+func (f Flags) LoadText(name, text string, env []string, check func(Config) error) (Config, error) {
+	cfg := Default()
+	err := cfg.set(layers{fileName: name, file: []byte(text), env: env, set: f.settings()})
+	return checked(name, cfg, err, check)
+}
+
+// checked adds what check finds to the faults of reading.
+func checked(name string, cfg Config, err error, check func(Config) error) (Config, error) {
 	if errors.Is(err, errNoFile) {
 		return Config{}, err
 	}

@@ -5,7 +5,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"wsticket/audit"
 	"wsticket/auth"
+	"wsticket/cmd/wsticket/internal/telemetry"
 	"wsticket/gate"
 	"wsticket/internal/bounded"
 	"wsticket/internal/webhook"
@@ -159,6 +161,36 @@ func (m *Metrics) Webhook(stats func() webhook.Stats) {
 	m.registry.MustRegister(&c)
 }
 
+// Telemetry adds the counts of what a collector gets.
+func (m *Metrics) Telemetry(stats func() telemetry.Stats) {
+	var c collector
+	spans := c.desc("telemetry_spans_total", "Spans for the collector by outcome: sent, or dropped because it did not take them in time.", "outcome")
+	exports := c.desc("telemetry_metric_exports_total", "Exports of all metrics to the collector by outcome: sent or failed.", "outcome")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- counter(spans, s.SpansSent, "sent")
+		out <- counter(spans, s.SpansDropped, "dropped")
+		out <- counter(exports, s.MetricsSent, "sent")
+		out <- counter(exports, s.MetricsFailed, "failed")
+	}
+	m.registry.MustRegister(&c)
+}
+
+// Feeds adds the counts of what backends hear at /endings.
+func (m *Metrics) Feeds(stats func() live.FeedStats) {
+	var c collector
+	open := c.desc("feeds", "Feeds of backends that are open at /endings.")
+	connections := c.desc("feed_connections", "WebSockets of backends that this process watches for their feeds.")
+	restarts := c.desc("feed_restarts_total", "How often the store had lost the entries of a feed.")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- gauge(open, s.Open)
+		out <- gauge(connections, s.Connections)
+		out <- counter(restarts, s.Restarts)
+	}
+	m.registry.MustRegister(&c)
+}
+
 // Places adds the counts of the WebSockets of each user.
 func (m *Metrics) Places(stats func() live.PlaceStats) {
 	var c collector
@@ -171,6 +203,37 @@ func (m *Metrics) Places(stats func() live.PlaceStats) {
 		out <- counter(over, s.Refused, "refused")
 		out <- counter(over, s.Displaced, "displaced")
 		out <- counter(failed, s.Failed)
+	}
+	m.registry.MustRegister(&c)
+}
+
+// Audit adds the counts of the trail.
+func (m *Metrics) Audit(stats func() audit.Stats) {
+	var c collector
+	stored := c.desc("audit_events_stored_total", "Events that are in the database.")
+	lost := c.desc("audit_events_lost_total", "Events that are not in the database, by reason: queue_full, or stopped, which is when the process stopped before the database took them.", "reason")
+	queued := c.desc("audit_queue_events", "Events that wait for the database.")
+	limit := c.desc("audit_queue_limit", "How many may wait: audit.queue.")
+	batches := c.desc("audit_batch_duration_seconds", "How long the database took to store a batch of events.")
+	failing := c.desc("audit_failing_seconds", "For how long the database has not taken a batch that waits, 0 while all is well.")
+	failure := c.desc("audit_last_failure_timestamp_seconds", "When the database did not take a batch for the last time, 0 if it always has.")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- counter(stored, s.Stored)
+		out <- counter(lost, s.LostFull, "queue_full")
+		out <- counter(lost, s.LostStopped, "stopped")
+		out <- gauge(queued, s.Queued)
+		out <- gauge(limit, s.Queue)
+		out <- prometheus.MustNewConstSummary(batches, s.Batches, s.Writing.Seconds(), nil)
+		seconds, last := 0.0, 0.0
+		if !s.FailingSince.IsZero() {
+			seconds = time.Since(s.FailingSince).Seconds()
+		}
+		if !s.LastFailure.IsZero() {
+			last = float64(s.LastFailure.UnixMilli()) / 1000
+		}
+		out <- prometheus.MustNewConstMetric(failing, prometheus.GaugeValue, seconds)
+		out <- prometheus.MustNewConstMetric(failure, prometheus.GaugeValue, last)
 	}
 	m.registry.MustRegister(&c)
 }

@@ -7,6 +7,10 @@ import (
 	"wsticket/live"
 )
 
+// RestTimeout is how long requests in progress have when the service stops, after
+// ws.drain_window.
+const RestTimeout = shutdownTimeout
+
 // leave makes /readyz say that the service stops, and clients of an application that
 // vanishes hear the same.
 func (s *Service) leave() {

@@ -17,7 +17,10 @@ func (s *generation) buildGate() error {
 		Origins: s.cfg.Origins, AllowMissingOrigin: s.cfg.WS.AllowMissingOrigin, Hosts: s.cfg.Public.AllowedHosts(),
 		Audiences:      s.cfg.Ticket.AudienceOptions(),
 		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: s.rates.address,
-		HandshakeLimit: s.rates.handshakes, Events: s.events, Logger: s.log,
+		HandshakeLimit: s.rates.handshakes, Keeper: s.keeper(), Events: s.events, Logger: s.log,
+	}
+	if s.telemetry != nil {
+		options.Sample = s.telemetry.Sample
 	}
 	if s.tickets != nil {
 		options.Redeemer = s.tickets
@@ -84,6 +87,9 @@ func (s *generation) apiOptions() api.Options {
 // dependencies returns how everything is that the service needs of others.
 func (s *Service) dependencies() []api.Dependency {
 	all := []api.Dependency{s.storeDependency()}
+	if s.trail != nil {
+		all = append(all, s.databaseDependency())
+	}
 	for _, keys := range s.current().verifier.KeyStates() {
 		d := api.Dependency{Name: keys.Issuer, Kind: "keys", State: api.DependencyOK, Since: keys.Since}
 		if keys.Err != nil {
@@ -109,7 +115,8 @@ func (s *Service) storeDependency() api.Dependency {
 	return d
 }
 
-// events passes an event to the metrics, the watch over the store, the webhook and the log.
+// events passes an event to the metrics, the watch over the store, the webhook, the trail and
+// the log.
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
 	s.timeline.Record(&e)
@@ -118,6 +125,10 @@ func (s *Service) events(ctx context.Context, e ticket.Event) {
 		s.live.NoteReplay(ctx, e)
 	}
 	s.post(&e)
+	s.keep(ctx, &e)
+	if s.telemetry != nil && !isProbe(&e) {
+		s.telemetry.Record(ctx, &e)
+	}
 	e.Attrs = s.current().subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {

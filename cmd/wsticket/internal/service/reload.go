@@ -17,10 +17,9 @@ import (
 
 // reloads is what a service needs to reload, and how it went.
 type reloads struct {
-	load      func(check func(config.Config) error) (config.Config, error) // nil: there are none
-	asked     <-chan os.Signal
-	reloading func() (done func())
-	watched   watched
+	load    func(check func(config.Config) error) (config.Config, error) // nil: there are none
+	asked   <-chan os.Signal
+	watched watched
 
 	*reloadCounts
 }
@@ -34,10 +33,7 @@ type reloadCounts struct {
 }
 
 func newReloads(o Options, cfg config.Config) reloads {
-	r := reloads{load: o.Load, asked: o.Reload, reloading: o.Reloading, reloadCounts: &reloadCounts{last: time.Now()}}
-	if r.reloading == nil {
-		r.reloading = func() func() { return func() {} }
-	}
+	r := reloads{load: o.Load, asked: o.Reload, reloadCounts: &reloadCounts{last: time.Now()}}
 	if r.load != nil {
 		r.watched.begin(o.ConfigFile, cfg.Files())
 	}
@@ -63,7 +59,7 @@ func (s *Service) reloadStats() metrics.ReloadStats {
 }
 
 // watchReloads reloads when it is asked to, and when a file has changed, until ctx ends.
-func (s *Service) watchReloads(ctx context.Context) {
+func (s *Service) watchReloads(ctx context.Context, l *Listeners) {
 	if s.reloads.load == nil {
 		return
 	}
@@ -79,10 +75,10 @@ func (s *Service) watchReloads(ctx context.Context) {
 			return
 		case <-s.reloads.asked:
 			s.reloads.watched.take()
-			s.reload(ctx, "signal", "SIGHUP")
+			s.reload(ctx, l, "signal", "SIGHUP")
 		case <-looks:
 			if changed := s.reloads.watched.look(); len(changed) > 0 {
-				s.reload(ctx, "files", strings.Join(changed, ", "))
+				s.reload(ctx, l, "files", strings.Join(changed, ", "))
 			}
 		}
 	}
@@ -90,8 +86,9 @@ func (s *Service) watchReloads(ctx context.Context) {
 
 // reload loads the settings and uses them. It logs how that went, and counts it.
 // because is the attribute of the log that says what asked for it.
-func (s *Service) reload(ctx context.Context, because ...any) {
-	defer s.reloads.reloading()()
+func (s *Service) reload(ctx context.Context, l *Listeners, because ...any) {
+	s.tell(s.systemd.Reloading())
+	defer func() { s.tell(s.systemd.Ready(s.serving(l))) }()
 	before := s.current()
 	restart, err := s.tryReload(ctx)
 	s.reloads.count(err)

@@ -13,11 +13,15 @@ import (
 	"time"
 
 	"wsticket/api"
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/metrics"
+	"wsticket/cmd/wsticket/internal/telemetry"
 	"wsticket/cmd/wsticket/internal/timeline"
 	"wsticket/gate"
+	"wsticket/internal/buildinfo"
+	"wsticket/internal/sdnotify"
 	"wsticket/internal/webhook"
 	"wsticket/live"
 	"wsticket/ticket"
@@ -26,8 +30,8 @@ import (
 
 // Options are what a Service needs in addition to its settings.
 type Options struct {
-	// Version is that of the program, for the log and the metrics.
-	Version string
+	// Build is that of the program, for the log and the metrics.
+	Build buildinfo.Info
 	// Log is where log lines go. Required.
 	Log io.Writer
 	// ConfigFile is the file that the settings are from, for warnings. It may be
@@ -43,9 +47,6 @@ type Options struct {
 	Load func(check func(config.Config) error) (config.Config, error)
 	// Reload is a request for a reload, such as SIGHUP. Nil: there are none.
 	Reload <-chan os.Signal
-	// Reloading is called when a reload begins, and what it returns when the reload is
-	// over. It may be nil.
-	Reloading func() (done func())
 	// Trial are further endpoints of the public listener. Default: none.
 	Trial []api.Route
 }
@@ -53,8 +54,8 @@ type Options struct {
 // Service is a service that has been put together. Its methods are for one
 // goroutine.
 type Service struct {
-	cfg     config.Config
-	version string
+	cfg  config.Config
+	info buildinfo.Info
 	// configFile is Options.ConfigFile.
 	configFile string
 	more       ticket.Sink // Options.Events
@@ -66,10 +67,13 @@ type Service struct {
 	metrics    *metrics.Metrics
 	timeline   *timeline.Log
 	store      backend
+	database   audit.Store  // nil without database.url
+	trail      *audit.Trail // likewise
 	places     places
-	webhook    *webhook.Hook // nil without webhook.url
-	outages    *storeWatch   // nil for a store in this process
-	ownSealKey []byte        // where no file has keys
+	webhook    *webhook.Hook       // nil without webhook.url
+	telemetry  *telemetry.Exporter // nil without telemetry.otlp_endpoint
+	outages    *storeWatch         // nil for a store in this process
+	ownSealKey []byte              // where no file has keys
 	rates      rates
 	sessions   *auth.Sessions // nil without session.lookup_url
 	live       *live.Registry
@@ -79,7 +83,9 @@ type Service struct {
 	reloads    reloads
 	started    atomic.Bool
 	draining   atomic.Bool
-	stopping   chan struct{} // closed when Serve stops
+	stopping   chan struct{}    // closed when Serve stops
+	systemd    *sdnotify.Socket // nil without systemd
+	watchdog   time.Duration
 }
 
 // New builds a service from settings, or returns an error that lists every
@@ -88,7 +94,7 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Version, cfg.WS.Paths),
+		cfg: cfg, info: o.Build, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Build, cfg.WS.Paths),
 		timeline: timeline.New(time.Now()), rates: newRates(cfg.Limits), ownSealKey: make([]byte, ticket.SealKeyLen),
 		log: log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}
@@ -115,7 +121,7 @@ func (s *Service) current() *generation { return s.now.Load() }
 // and are not reported.
 func (s *generation) buildAll() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }
@@ -129,6 +135,7 @@ func (s *Service) register() {
 	s.metrics.Gate(func() gate.Stats { return s.current().gate.Stats() })
 	s.metrics.Revocations(s.live.RevocationStats)
 	s.metrics.Places(s.live.PlaceStats)
+	s.metrics.Feeds(s.feeds.Stats)
 	s.metrics.Sockets(s.sockets.Stats, s.live.Stats)
 	s.metrics.Reloads(s.reloadStats)
 }

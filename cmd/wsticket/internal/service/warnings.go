@@ -72,6 +72,8 @@ func warnOfIssuer(w *warnings, key string, issuer config.Issuer) {
 func (s *generation) warnOfURLs(w *warnings) {
 	w.add(isPlain(s.cfg.Session.LookupURL), "session.lookup_url", "session cookies go unencrypted to the application: use https://, or an application on loopback")
 	w.add(isPlain(s.cfg.Webhook.URL), "webhook.url", "events, which name users, go unencrypted: use https://, or a receiver on loopback")
+	w.add(isPlain(s.cfg.Telemetry.Endpoint) && s.cfg.Telemetry.HeadersFile != "", "telemetry.otlp_endpoint",
+		"the headers of telemetry.headers_file go unencrypted: use https://, or a collector on loopback")
 	w.add(isPlain(s.cfg.WS.Upstream), "ws.upstream", "messages and identity headers go unencrypted to the application: use https://, unix:, or an application on loopback")
 }
 
