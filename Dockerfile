@@ -1,7 +1,8 @@
 # An image that contains one static binary and the certificates of the public
 # authorities (for issuers' keys over https). It has no shell and no packages.
 #
-#   docker build --build-arg VERSION=$(git describe --tags --always) -t wsticket .
+#   docker build --build-arg VERSION=$(git describe --tags --always) \
+#     --build-arg COMMIT=$(git rev-parse HEAD) -t wsticket .
 
 # The release that go.mod names. docs/operations.md says how to pin it by its digest.
 FROM golang:1.26.9 AS build
@@ -9,9 +10,10 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
-    -ldflags "-s -w -X main.version=${VERSION}" -o /out/wsticket ./cmd/wsticket
+ARG VERSION=dev COMMIT COMMIT_DATE
+RUN stamp=wsticket/internal/buildinfo && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+    -ldflags "-s -w -X $stamp.version=$VERSION -X $stamp.commit=$COMMIT -X $stamp.date=$COMMIT_DATE" \
+    -o /out/wsticket ./cmd/wsticket
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -3,6 +3,8 @@
 # Node.js, which their targets install if they are missing.
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT    ?= $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
+COMMIT_DATE ?= $(shell TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 ARGS      ?=
 BENCH     ?= .
 BENCHTIME ?= 1s
@@ -16,10 +18,19 @@ SCREENSHOTS ?= bin/screenshots
 GOLANGCI    = go tool -modfile=tools/go.mod golangci-lint
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VULNDB      = https://vuln.go.dev
+# goreleaser has one, too. Its first build takes minutes, so that `make ci` does
+# without it, and tests check what .goreleaser.yaml names.
+GORELEASER  = go tool -modfile=tools/release/go.mod goreleaser
 
 # npm writes this file last, so it is older than a lock file with other packages.
 NPM_STAMP = node_modules/.package-lock.json
 E2E_NPM   = $(addsuffix /$(NPM_STAMP),e2e/node e2e/vite e2e/recipes client)
+
+# What a program knows of its build comes from here alone, so that a build from a
+# tarball has the same bits as one in a clone. Dockerfile and .goreleaser.yaml say the
+# same.
+STAMP   = wsticket/internal/buildinfo
+LDFLAGS = -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT) -X $(STAMP).date=$(COMMIT_DATE)
 
 .DEFAULT_GOAL := help
 # Each target uses every core on its own.
@@ -38,10 +49,10 @@ run: build ## Runs everything in one process: keys, bearer, store, echo (ARGS="-
 	bin/wsticket dev $(ARGS)
 
 .PHONY: build
-build: ## Builds bin/wsticket and bin/wsticket-bench: static, with VERSION in them
+build: ## Builds bin/wsticket and bin/wsticket-bench: static, with VERSION and COMMIT in them
 	@mkdir -p bin
 	@echo "building bin/wsticket: the first time this takes a minute or two, because Go compiles every dependency" >&2
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/wsticket ./cmd/wsticket-bench
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/wsticket ./cmd/wsticket-bench
 
 # The pages are committed as they are built, so that `make build` needs no Node.
 .PHONY: web
@@ -132,7 +143,28 @@ node:
 %/$(NPM_STAMP): %/package-lock.json
 	npm ci --prefix $*
 
+##@ Release
+
+.PHONY: snapshot
+snapshot: ## Builds archives, packages, SBOMs and checksums of this commit into dist/ (the first time takes minutes to build goreleaser)
+	$(GORELEASER) release --snapshot --clean --skip=sign
+
+.PHONY: release
+release: check-release ## The same for the tag of this commit, with a signature by RELEASE_KEY
+	$(GORELEASER) release --clean
+
+.PHONY: check-release
+check-release: ## Checks .goreleaser.yaml
+	$(GORELEASER) check
+
 ##@ Check
+
+.PHONY: reproducible
+reproducible: export VERSION := $(VERSION)
+reproducible: export COMMIT := $(COMMIT)
+reproducible: export COMMIT_DATE := $(COMMIT_DATE)
+reproducible: ## Builds in two folders, and fails unless both have the same bits (FRESH=1 compiles everything twice)
+	@sh tools/reproducible.sh
 
 .PHONY: fmt
 fmt: ## Formats the code: gofumpt, and imports in three groups

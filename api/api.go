@@ -150,6 +150,8 @@ type Options struct {
 	// Feeds serves GET /endings, and notes what POST /consume grants. Nil: there is no
 	// such path.
 	Feeds Feeds
+	// Trail serves GET /audit. Nil: the answer is 404 and says so.
+	Trail AuditTrail
 	// Drain serves POST /drain. It closes all WebSockets after a delay, and returns
 	// when they are closed. Nil: there is no such path.
 	Drain Drain

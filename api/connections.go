@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"wsticket/gate"
@@ -65,59 +64,22 @@ func (s *Server) connections(w http.ResponseWriter, r *http.Request, by keyholde
 // connectionQuery returns what a query asks for. Without a filter it must say so, so
 // that a variable that is empty by mistake does not list everybody.
 func connectionQuery(raw string) (q live.Query, err error) {
-	fields, err := url.ParseQuery(raw)
-	if err != nil {
-		return q, badRequest("query: not a form")
-	}
 	all := false
-	for _, p := range []struct {
-		name, rule string
-		set        func(value string) bool
-	}{
+	err = readQuery(raw, []expected{
 		{"iss", "must not be empty", notEmpty(&q.Issuer)},
 		{"sub", "must not be empty", notEmpty(&q.Subject)},
 		{"sid", "must not be empty", notEmpty(&q.SessionID)},
-		{"limit", "must be a whole number of 1 to " + strconv.Itoa(live.MaxPage), func(value string) bool {
-			q.Limit, err = strconv.Atoi(value)
-			return err == nil && q.Limit > 0 && q.Limit <= live.MaxPage
-		}},
+		{"limit", "must be a whole number of 1 to " + strconv.Itoa(live.MaxPage), wholeUpTo(&q.Limit, live.MaxPage)},
 		{"cursor", "must be next of the page before", func(value string) bool {
 			q.After, err = ticket.ParseID(value)
 			return err == nil
 		}},
 		{"all", "must be true", func(value string) bool { all = value == "true"; return all }},
-	} {
-		values, there := fields[p.name]
-		delete(fields, p.name)
-		if there && (len(values) > 1 || !p.set(values[0])) {
-			return q, badParameter(p.name, p.rule+", and stand once")
-		}
+	})
+	if err == nil && !all && q.Issuer == "" && q.Subject == "" && q.SessionID == "" {
+		err = badRequest("query: iss, sub or sid, or all=true for everybody's")
 	}
-	for name := range fields {
-		return q, badParameter(name, "")
-	}
-	if !all && q.Issuer == "" && q.Subject == "" && q.SessionID == "" {
-		return q, badRequest("query: iss, sub or sid, or all=true for everybody's")
-	}
-	return q, nil
-}
-
-// notEmpty sets a text that must not be empty.
-func notEmpty(into *string) func(string) bool {
-	return func(value string) bool {
-		*into = value
-		return value != ""
-	}
-}
-
-// badParameter returns the error of a parameter that breaks its rule; without a rule,
-// that of one that is not known.
-func badParameter(name, rule string) error {
-	detail := "query: an unknown parameter; known are iss, sub, sid, limit, cursor and all"
-	if rule != "" {
-		detail = name + ": " + rule
-	}
-	return ticket.WithAttrs(badRequest(detail), gate.ParameterAttr(name))
+	return q, err
 }
 
 // disconnect serves DELETE /connections/{id}.

@@ -95,7 +95,7 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 				_, _ = w.Write([]byte("<title>" + path.Base(r.URL.Path) + "</title>"))
 			}),
 			Timelines: timelines(func(ticket.ID) api.Timeline {
-				return api.Timeline{Started: noon(), Since: noon(), Events: []api.TimelineEvent{}}
+				return api.Timeline{Source: api.TimelineOfProcess, Started: noon(), Since: noon(), Events: []api.TimelineEvent{}}
 			}),
 			Keys: keyring(keys), KeySet: []byte(keySet),
 		},
@@ -235,7 +235,7 @@ func (f renews) Renew(_ context.Context, id ticket.ID, who ticket.Identity) (tim
 // timelines is a function as api.Timelines.
 type timelines func(id ticket.ID) api.Timeline
 
-func (f timelines) Timeline(id ticket.ID) api.Timeline { return f(id) }
+func (f timelines) Timeline(_ context.Context, id ticket.ID) api.Timeline { return f(id) }
 
 // authenticate is a function as a gate.Authenticator.
 type authenticate func(text string) (ticket.Identity, error)

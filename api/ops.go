@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -19,29 +20,49 @@ const (
 	opsTicketPath = "/ops/tickets/{id}"
 )
 
-// Timelines knows what this process saw of tickets.
+// Timelines knows what happened to tickets.
 type Timelines interface {
 	// Timeline returns what is known of a ticket or connection, without events if that
-	// is nothing.
-	Timeline(id ticket.ID) Timeline
+	// is nothing. It ends with its context.
+	Timeline(ctx context.Context, id ticket.ID) Timeline
 }
 
-// Timeline is what a process saw of one ticket, from its issue to the end of its
-// connection. It has what the access log has, and no secret.
+// The values of Timeline.Source.
+const (
+	// TimelineOfDatabase: all processes that share its database.
+	TimelineOfDatabase = "database"
+	// TimelineOfProcess: the process that answers, because there is no database.
+	TimelineOfProcess = "process"
+	// TimelineWithoutDatabase: that process, because its database does not answer.
+	TimelineWithoutDatabase = "process_only"
+)
+
+// Timeline is what is known of one ticket, from its issue to the end of its connection.
+// It has what the access log or the audit trail has, and no secret.
 type Timeline struct {
-	// Started is since when the process watches.
-	Started time.Time `json:"started"`
+	// Source says who has seen it: [TimelineOfDatabase], [TimelineOfProcess] or
+	// [TimelineWithoutDatabase].
+	Source string `json:"source"`
+	// Started is since when a process watches. Zero for a database.
+	Started time.Time `json:"started,omitzero"`
 	// Since is since when everything is there. It is after Started once events were
-	// dropped to make room for others.
-	Since time.Time `json:"since"`
-	// LeftOut is how many presentations were refused in addition to those in Events.
+	// dropped to make room for others. Zero for a database.
+	Since time.Time `json:"since,omitzero"`
+	// LeftOut is how many presentations a process has refused in addition to those in
+	// Events.
 	LeftOut int `json:"left_out"`
+	// Gap reports whether a database has more events than there are here. They are
+	// between the first and the last of Events.
+	Gap bool `json:"gap,omitempty"`
 	// Events are in the order of their times.
 	Events []TimelineEvent `json:"events"`
 }
 
 // TimelineEvent is a [ticket.Event] as a [Timeline] has it.
 type TimelineEvent struct {
+	// Instance is the process of an event in a database; see [ticket.AuditRecord].
+	Instance string `json:"instance,omitempty"`
+
 	At     time.Time        `json:"at"`
 	Kind   ticket.EventKind `json:"kind"`
 	Action ticket.Action    `json:"action,omitempty"`
@@ -70,6 +91,8 @@ type access struct {
 	// AllAudiences reports whether the key is not limited to audiences, as what the page
 	// does requires.
 	AllAudiences bool `json:"all_audiences"`
+	// Trail reports whether there is an audit trail to search.
+	Trail bool `json:"trail"`
 }
 
 func (s *Server) opsRoutes(r chi.Router) {
@@ -98,7 +121,7 @@ func (s *Server) opsAccess(w http.ResponseWriter, r *http.Request) error {
 	if err = s.withQuery(r, err); err != nil && !errors.Is(err, errMissingCredential) {
 		return err
 	}
-	answer := access{Caller: by.name, Scopes: append([]string{}, by.key.Scopes...), AllAudiences: len(by.key.Audiences) == 0}
+	answer := access{Caller: by.name, Scopes: append([]string{}, by.key.Scopes...), AllAudiences: len(by.key.Audiences) == 0, Trail: s.o.Trail != nil}
 	if by.certificate {
 		answer.Scopes = []string{scopeConsume, scopeIntrospect, scopeRevoke, scopeRead}
 	}
@@ -117,6 +140,6 @@ func (s *Server) opsTicket(w http.ResponseWriter, r *http.Request, by keyholder)
 		return notFound(err) // no ticket is presented
 	}
 	done(r, "read")
-	writeJSON(w, http.StatusOK, s.o.Timelines.Timeline(id))
+	writeJSON(w, http.StatusOK, s.o.Timelines.Timeline(r.Context(), id))
 	return nil
 }

@@ -42,9 +42,9 @@ func TestOpsAccess(t *testing.T) {
 	for _, row := range []struct {
 		rule, key, want string
 	}{
-		{"no key", "", `{"scopes":[],"all_audiences":true}`},
-		{"a key to read", "read-key", `{"caller":"key:for-read","scopes":["read"],"all_audiences":true}`},
-		{"a key of one audience", "ops-key", `{"caller":"key:ops","scopes":["revoke","read"],"all_audiences":false}`},
+		{"no key", "", `{"scopes":[],"all_audiences":true,"trail":false}`},
+		{"a key to read", "read-key", `{"caller":"key:for-read","scopes":["read"],"all_audiences":true,"trail":false}`},
+		{"a key of one audience", "ops-key", `{"caller":"key:ops","scopes":["revoke","read"],"all_audiences":false,"trail":false}`},
 	} {
 		r := newRequest(t, http.MethodGet, "/ops/access", "")
 		if row.key != "" {
@@ -55,7 +55,7 @@ func TestOpsAccess(t *testing.T) {
 		}
 	}
 	w := h.internal(t, verified(newRequest(t, http.MethodGet, "/ops/access", ""), &x509.Certificate{Subject: pkix.Name{CommonName: "ops"}}))
-	if want := `{"caller":"cert:ops","scopes":["consume","introspect","revoke","read"],"all_audiences":true}`; w.Body.String() != want {
+	if want := `{"caller":"cert:ops","scopes":["consume","introspect","revoke","read"],"all_audiences":true,"trail":false}`; w.Body.String() != want {
 		t.Errorf("a certificate: got %s, want %s", w.Body, want)
 	}
 	expect(t, "a wrong key", h.keyed(t, http.MethodGet, "/ops/access", "wrong"), 401, "invalid_token")
@@ -71,13 +71,13 @@ func TestOpsTicket(t *testing.T) {
 	h := newHouse(t, func(o *parts) {
 		o.Timelines = timelines(func(id ticket.ID) api.Timeline {
 			asked = id
-			return api.Timeline{Started: noon(), Since: noon().Add(time.Minute), LeftOut: 2, Events: []api.TimelineEvent{
+			return api.Timeline{Source: api.TimelineOfProcess, Started: noon(), Since: noon().Add(time.Minute), LeftOut: 2, Events: []api.TimelineEvent{
 				{At: noon(), Kind: ticket.EventDisconnect, Reason: "ok", Seconds: 1.5, CloseCode: 4003, ClosedBy: ticket.ByServer},
 			}}
 		})
 	})
 	w := h.keyed(t, http.MethodGet, "/ops/tickets/"+idA, "read-key")
-	want := `{"started":"2026-11-23T12:00:00Z","since":"2026-11-23T12:01:00Z","left_out":2,"events":[` +
+	want := `{"source":"process","started":"2026-11-23T12:00:00Z","since":"2026-11-23T12:01:00Z","left_out":2,"events":[` +
 		`{"at":"2026-11-23T12:00:00Z","kind":"disconnect","reason":"ok","seconds":1.5,"close_code":4003,"closed_by":"relay"}]}`
 	if w.Code != 200 || w.Body.String() != want || asked != idA {
 		t.Errorf("got %d %s of %s, want %s", w.Code, w.Body, asked, want)

@@ -40,7 +40,9 @@ const (
 	errMediaType   failure = "unsupported_media_type"
 	errNoRoute     failure = "no_route"
 	errMethod      failure = "method_not_allowed"
-	errNotReady    failure = "not_ready"
+	// errNoTrail: the service has no audit trail that could be read.
+	errNoTrail  failure = "no_audit_trail"
+	errNotReady failure = "not_ready"
 	// errUnknownKey: an unknown API key.
 	errUnknownKey failure = "unknown_key"
 	// errClientName: a client certificate without a name of ClientNames.
@@ -103,6 +105,7 @@ var refusals = slices.Concat(gate.Table{
 	{Err: errNoRoute, Refusal: gate.NewRefusal("not_found")},
 	{Err: errMethod, Refusal: gate.NewRefusal("method_not_allowed")},
 	{Err: errNotFound, Refusal: gate.NewRefusal("not_found")},
+	{Err: errNoTrail, Refusal: gate.NewRefusal("not_found")},
 
 	{Err: errMissingCredential, Refusal: gate.NewRefusal("missing_credential").Challenging(gate.ChallengeBearer)},
 	{Err: errUntrusted, Refusal: gate.NewRefusal("missing_credential").Challenging(gate.ChallengeBearer)},

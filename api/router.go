@@ -70,6 +70,7 @@ func (s *Server) internalRouter() http.Handler {
 		s.route(r, http.MethodGet, "/connections", s.keyedQuery(scopeRead, s.connections))
 		s.route(r, http.MethodDelete, "/connections/{id}", s.keyed(scopeRevoke, s.disconnect))
 	}
+	s.route(r, http.MethodGet, auditPath, s.keyedQuery(scopeRead, s.audit))
 	if s.o.Feeds != nil {
 		s.route(r, http.MethodGet, "/endings", s.endings)
 	}
@@ -152,7 +153,10 @@ func (s *Server) handler(pattern string, e endpoint) http.Handler {
 // requestInfo names a request in events.
 func requestInfo(r *http.Request, clientIP netip.Addr) ticket.RequestInfo {
 	ctx := r.Context()
-	return ticket.RequestInfo{ID: accesslog.RequestID(ctx), Caller: accesslog.NoteOf(ctx).Caller, ClientIP: clientIP}
+	note := accesslog.NoteOf(ctx)
+	return ticket.RequestInfo{
+		ID: accesslog.RequestID(ctx), Caller: note.Caller, ClientIP: clientIP, Route: note.Route, UserAgent: accesslog.UserAgent(ctx),
+	}
 }
 
 // requestContext returns the context of a request with its RequestInfo.

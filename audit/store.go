@@ -5,21 +5,36 @@ package audit
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
+	"wsticket/migrations"
 	"wsticket/ticket"
 )
 
-// ErrCursor is the error of [Store.Search] for a cursor that no page had.
-var ErrCursor = errors.New("no cursor of this trail")
+var (
+	// ErrCursor is the error of [Store.Search] for a cursor that no page had.
+	ErrCursor = errors.New("no cursor of this trail")
+	// ErrGap is the error of [Store.Append] for records that do not continue their chain.
+	ErrGap = errors.New("records do not continue the chain")
+	// ErrText is the error of [Store.Append] for a text that a database cannot hold: it is
+	// not UTF-8, or has a NUL.
+	ErrText = errors.New("a text is not UTF-8 or has a NUL")
+)
+
+// KeepChain is how long the chain of a process is known after its last record was
+// removed, so that a process without events for so long can go on with it.
+const KeepChain = 90 * 24 * time.Hour
 
 // Store is a database with the tables of package migrations. Its methods are safe for
 // concurrent use, and end with their context. Every error means that nothing is known to
-// be stored.
+// be stored; except for [ErrCursor], [ErrGap] and [ErrText] it wraps
+// [ticket.ErrUnavailable]. None has the password of the database.
 type Store interface {
 	// Append stores records of one instance, in the order of Seq without a gap, in one
 	// transaction. A record that is there already (same Instance and Seq) stays as it is,
-	// so that a batch may be appended again after an error.
+	// so that a batch may be appended again after an error. The first of an instance has
+	// Seq 1. At is kept in whole milliseconds.
 	Append(ctx context.Context, records []ticket.AuditRecord) error
 	// Search returns what a query selects. The error wraps [ErrCursor] where the cursor
 	// is none.
@@ -31,8 +46,8 @@ type Store interface {
 	ReadChain(ctx context.Context, instance string, after uint64, limit int) ([]ticket.AuditRecord, error)
 	// Prune removes records that are older than a time, at most limit of them and from the
 	// beginning of each chain only, and moves Chain.Pruned in the same transaction. A
-	// chain of which nothing is left goes with its last record. It returns how many were
-	// removed; fewer than limit means that nothing is left to remove.
+	// chain of which nothing is left is forgotten [KeepChain] after that. It returns how
+	// many records were removed; fewer than limit means that nothing is left to remove.
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// PutRevocations stores revocations. One that is there (same ID) stays as it is.
@@ -41,6 +56,13 @@ type Store interface {
 	Revocations(ctx context.Context, now time.Time) ([]ticket.Revocation, error)
 	// PruneRevocations removes those that have expired at a time, at most limit.
 	PruneRevocations(ctx context.Context, now time.Time, limit int) (int, error)
+
+	// Migrate brings the tables to the version of this program, and CheckSchema returns an
+	// error that wraps migrations.ErrPending or migrations.ErrNewer where they have another.
+	Migrate(ctx context.Context, log *slog.Logger) error
+	CheckSchema(ctx context.Context) error
+	// Schema returns how far the tables were migrated. It changes nothing.
+	Schema(ctx context.Context) (migrations.State, error)
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
@@ -58,7 +80,7 @@ type Chain struct {
 	PrunedSeq  uint64
 	PrunedHash []byte
 	// LastSeq and LastHash are of the newest record, so that a chain that was cut off at
-	// its end shows.
+	// its end shows. Where nothing is left they are those of the removed record.
 	LastSeq  uint64
 	LastHash []byte
 }

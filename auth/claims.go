@@ -91,6 +91,18 @@ func (c claims) text(name string) (string, error) {
 	return text, nil
 }
 
+// client returns the client that the token was made for: client_id (RFC 9068 2.2), else
+// azp (OpenID Connect Core 2), else nothing. It decides nothing, so that one that cannot
+// be shown is no reason to refuse the token.
+func (c claims) client() string {
+	for _, name := range []string{"client_id", "azp"} {
+		if text, err := c.text(name); err == nil && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
 // texts reads a claim that is absent, a text or a list of texts, such as aud.
 func (c claims) texts(name string) ([]string, error) {
 	switch value := c[name].(type) {

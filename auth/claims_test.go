@@ -228,13 +228,13 @@ func TestConfiguredClaimNames(t *testing.T) {
 			"Cognito",
 			auth.ClaimNames{Audience: "client_id", Session: "origin_jti"},
 			goodClaims().with("aud", nil, "client_id", "ws", "origin_jti", "s-1", "scope", "openid chat"),
-			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, SessionID: "s-1", Scope: "openid chat"},
+			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, SessionID: "s-1", ClientID: "ws", Scope: "openid chat"},
 		},
 		{
 			"Clerk",
 			auth.ClaimNames{Audience: "azp"},
 			goodClaims().with("aud", nil, "azp", "ws", "sid", "sess_1"),
-			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, SessionID: "sess_1"},
+			ticket.Identity{Subject: "u-1", Audience: []string{"ws"}, SessionID: "sess_1", ClientID: "ws"},
 		},
 		{
 			"Entra",

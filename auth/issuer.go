@@ -157,7 +157,7 @@ func (i *issuer) subject(c claims) (ticket.Identity, error) {
 	if err != nil || subject == "" {
 		return ticket.Identity{}, ticket.WithAttrs(refusedSubject, slog.String("claim", i.names.Subject))
 	}
-	identity := ticket.Identity{Issuer: i.name, Subject: subject, Audience: audience, Claims: c.pick(i.claims)}
+	identity := ticket.Identity{Issuer: i.name, Subject: subject, Audience: audience, ClientID: c.client(), Claims: c.pick(i.claims)}
 	if identity.SessionID, err = c.text(i.names.Session); err != nil {
 		return ticket.Identity{}, err
 	}

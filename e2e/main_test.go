@@ -26,6 +26,8 @@ var (
 	workerJob = flag.String("worker", "", "a job in JSON, for the workers that tests start")
 	// screenshots is where the tests of the pages put pictures, if anywhere.
 	screenshots = flag.String("screenshots", "", "folder for pictures of the pages")
+	// previous is a program of another version, for TestRollingRestart.
+	previous = flag.String("previous", "", "a wsticket of another version, which TestRollingRestart upgrades")
 	// scratch is a folder that is removed when the process ends.
 	scratch string
 )

@@ -20,6 +20,7 @@ const admitTimeout = 5 * time.Second
 // come in 5 s is [ticket.ErrUnavailable]. Whose credential is good may be beyond
 // Options.HandshakeLimit: that is a [*LimitError].
 func (g *Gate) Admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
+	start := g.o.Now()
 	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
 	defer cancel()
 	grant, err := g.admit(ctx, c)
@@ -29,6 +30,9 @@ func (g *Gate) Admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
 	}
 	if err == nil {
 		err = g.limitHandshake(grant.Identity)
+	}
+	if err == nil && c.credential.kind != kindTicket {
+		err = g.admitted(ctx, grant, c.Presentation, start)
 	}
 	if err != nil && (c.credential.kind != kindTicket || errors.Is(err, ErrLimited)) {
 		g.Refused(ctx, ticket.Event{
@@ -43,6 +47,20 @@ func (g *Gate) Admit(ctx context.Context, c Candidate) (ticket.Grant, error) {
 		return ticket.Grant{}, err
 	}
 	return grant, nil
+}
+
+// admitted emits the event of an admission by a bearer or a session, after the Keeper, if
+// there is one, has stored it. That of a ticket is its redemption.
+func (g *Gate) admitted(ctx context.Context, grant ticket.Grant, p ticket.Presentation, start time.Time) error {
+	e := ticket.Event{
+		Kind: ticket.EventAdmit, Action: ticket.ActionAuthenticate, At: start, Duration: g.o.Now().Sub(start),
+		Request: ticket.RequestOf(ctx), TicketID: grant.ID, Identity: grant.Identity, Presentation: p, Reason: ticket.Reason(nil),
+	}
+	if err := e.Keep(ctx, g.o.Keeper); err != nil {
+		return fmt.Errorf("admit: %w", err)
+	}
+	g.o.Events.Emit(ctx, e)
+	return nil
 }
 
 // limitHandshake counts a handshake of a user with Options.HandshakeLimit.

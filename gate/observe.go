@@ -70,7 +70,7 @@ const requestIDChars = "-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 func requestEvent(e accesslog.Entry) ticket.Event {
 	return ticket.Event{
 		Kind: ticket.EventRequest, At: e.Start, Duration: e.Took,
-		Request:  ticket.RequestInfo{ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP},
+		Request:  ticket.RequestInfo{ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP, UserAgent: e.UserAgent},
 		TicketID: ticket.ID(e.TicketID), Presentation: ticket.Presentation{Door: ticket.Door(e.Door)},
 		Identity: ticket.Identity{Issuer: e.Issuer, Subject: e.Subject},
 		Outcome:  e.Outcome, Reason: e.Reason, Attrs: e.Attrs,

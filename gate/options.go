@@ -95,7 +95,12 @@ type Options struct {
 	// Default: no limit.
 	HandshakeLimit Limiter
 
-	// Events gets what is refused here. Default: none.
+	// Keeper stores each admission by a bearer or a session before [Gate.Admit] returns
+	// its grant. If it cannot, the handshake is refused with [ticket.ErrUnavailable].
+	// Redemptions are the Redeemer's. Default: nothing is stored.
+	Keeper ticket.Keeper
+	// Events gets what is refused here, and each admission by a bearer or a session.
+	// Default: none.
 	Events ticket.Sink
 	// Logger is warned the first time that a trusted proxy reports a client by
 	// something that is no address. Default: none.

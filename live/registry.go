@@ -168,6 +168,7 @@ func (r *Registry) Add(ctx context.Context, c *Connection) error {
 	r.running.Add(1)
 	c.mu.Lock()
 	c.registry, c.start, c.state = r, r.o.Now(), StateOpen
+	c.Request.UserAgent = "" // which takes memory for as long as the connection lives
 	c.Grant = shared(c.Grant)
 	grant := c.Grant
 	older, late := r.enter(c)
@@ -192,7 +193,7 @@ func (r *Registry) Add(ctx context.Context, c *Connection) error {
 // shared returns a grant in which the texts that many grants have take their memory
 // once: each was decoded from a record or a bearer of its own.
 func shared(g ticket.Grant) ticket.Grant {
-	for _, text := range []*string{&g.Identity.Issuer, &g.Identity.Scope, &g.Audience, &g.Scope, &g.Origin, &g.Head.Epoch} {
+	for _, text := range []*string{&g.Identity.Issuer, &g.Identity.ClientID, &g.Identity.Scope, &g.Audience, &g.Scope, &g.Origin, &g.Head.Epoch} {
 		*text = unique.Make(*text).Value()
 	}
 	return g

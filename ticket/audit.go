@@ -54,6 +54,15 @@ type AuditRecord struct {
 	Hash []byte `json:"hash,omitempty"`
 }
 
+// AuditKinds returns the kinds of the events that the audit trail keeps: all but
+// [EventRequest], which is the access log.
+func AuditKinds() []EventKind {
+	return []EventKind{
+		EventIssue, EventRedeem, EventRefuse, EventReplay, EventTripwire, EventRecheck, EventFence, EventRevoke,
+		EventAdmit, EventConnect, EventRenew, EventDisconnect, EventLimit,
+	}
+}
+
 // AuditQuery selects records of the audit trail. Empty fields select everything.
 type AuditQuery struct {
 	Subject  string

@@ -2,6 +2,8 @@ package ticket
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -49,6 +51,9 @@ const (
 	// EventRequest: an HTTP request was answered, a handshake included. HTTP
 	// says how. This is the line of an access log.
 	EventRequest EventKind = "request"
+	// EventLost is in the audit trail alone: so many events before it were lost, because
+	// the trail could not take them. No sink gets it.
+	EventLost EventKind = "lost"
 )
 
 // Action names what was requested, or what was refused.
@@ -93,6 +98,9 @@ type Event struct {
 	// AfterUpgrade reports whether a handshake was refused after its 101. Its
 	// EventRequest was emitted before, with the status 101.
 	AfterUpgrade bool
+	// Kept reports whether a [Keeper] has stored the event, so that a sink that keeps
+	// events does not do it again.
+	Kept bool
 	// Outcome is one word for the result of a request or a handshake, such as
 	// "issued", "connected" or "refused".
 	Outcome string
@@ -162,6 +170,22 @@ type Keeper interface {
 	Keep(ctx context.Context, e Event) error
 }
 
+// Keep stores the event with k before it is emitted, and notes that in e.Kept. Without a
+// Keeper it does nothing. The error wraps [ErrUnavailable], whatever that of the Keeper is.
+func (e *Event) Keep(ctx context.Context, k Keeper) error {
+	if k == nil {
+		return nil
+	}
+	kept := *e
+	kept.Identity.Cookies = Bearer{}
+	err := k.Keep(ctx, kept)
+	if err != nil && !errors.Is(err, ErrUnavailable) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	e.Kept = err == nil
+	return err
+}
+
 // Emit hands e to the sink, if there is one.
 func (s Sink) Emit(ctx context.Context, e Event) {
 	if s != nil {
@@ -179,8 +203,10 @@ type RequestInfo struct {
 	Caller string
 	// ClientIP is the client's address, zero if it is unknown.
 	ClientIP netip.Addr
-	// UserAgent is its User-Agent header as it came. A connection does not keep it, so
-	// that an [EventDisconnect] has none.
+	// Route is the pattern that the path of the request has matched, empty if none did.
+	Route string
+	// UserAgent is its User-Agent header, cut to 256 bytes and otherwise as it came. A
+	// connection does not keep it, so that an [EventConnect] and what follows has none.
 	UserAgent string
 	// TraceID is that of its traceparent header (W3C Trace Context), or a new one if it
 	// had none: 32 hex digits. Empty where nobody traces.

@@ -17,10 +17,10 @@ import (
 const usualPayload = 256
 
 // texts returns the texts of a grant, in the order of the payload.
-func texts(g *Grant) [8]*string {
+func texts(g *Grant) [9]*string {
 	who := &g.Identity
 	return [...]*string{
-		&who.Issuer, &who.Subject, &who.SessionID, &who.TokenID, &who.Scope, &g.Audience, &g.Scope, &g.Origin,
+		&who.Issuer, &who.Subject, &who.SessionID, &who.TokenID, &who.ClientID, &who.Scope, &g.Audience, &g.Scope, &g.Origin,
 	}
 }
 

@@ -14,7 +14,7 @@ func TestPayloadKeepsTheGrant(t *testing.T) {
 		"what there must be": {Identity: Identity{Issuer: "i", Subject: "s", ExpiresAt: end}, Audience: "default", ConnectionExpiresAt: end},
 		"all that there can be": {
 			Identity: Identity{
-				Issuer: "https://id.example.com", Subject: "alice", SessionID: "sid", TokenID: "jti",
+				Issuer: "https://id.example.com", Subject: "alice", SessionID: "sid", TokenID: "jti", ClientID: "client",
 				Audience: []string{"ws", "", "other"}, Scope: "chat feed", ExpiresAt: end,
 				Claims: map[string]any{"email": "alice@example.com", "groups": []any{"a", "b"}, "n": 1.5, "none": nil},
 			},

@@ -19,15 +19,23 @@ func Printable(text string) string {
 	if MayHoldToken(text) || mayHoldJWT(Unescape(text)) {
 		return redacted
 	}
-	end, more := len(text), ""
-	if end > maxValue {
-		end, more = maxValue, "…"
-		// Broken text may have no start of a character at all.
-		for end > maxValue-utf8.UTFMax && !utf8.RuneStart(text[end]) {
-			end--
-		}
+	if short := cut(text, maxValue); len(short) < len(text) {
+		return Escape(short) + "…"
 	}
-	return Escape(text[:end]) + more
+	return Escape(text)
+}
+
+// cut returns at most limit bytes of text, and no part of a character.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	end := limit
+	// Broken text may have no start of a character at all.
+	for end > limit-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }
 
 // Escape returns text with an escape, as in Go, in place of everything that a

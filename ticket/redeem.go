@@ -30,21 +30,31 @@ func (s *Service) Redeem(ctx context.Context, token Token, p Presentation) (Gran
 	id := token.ID()
 	p = s.bind(p)
 	grant, retried, err := s.redeem(ctx, token, id, p, start)
-	s.emit(ctx, Event{
+	e := Event{
 		Action: ActionRedeem, At: start, TicketID: id, Identity: grant.Identity,
 		Presentation: p, Retried: retried, Err: err,
-	})
+	}
+	if err == nil && s.keeper != nil {
+		e = s.completed(ctx, e)
+		if e.Err = e.Keep(ctx, s.keeper); e.Err != nil {
+			grant, err = Grant{}, fmt.Errorf("redeem: %w", e.Err)
+		}
+	}
+	s.emit(ctx, e)
 	return grant, err
 }
 
 // emit completes an event of this service and hands it on.
 func (s *Service) emit(ctx context.Context, e Event) {
-	if s.events == nil {
-		return
+	if s.events != nil {
+		s.events.Emit(ctx, s.completed(ctx, e))
 	}
+}
+
+func (s *Service) completed(ctx context.Context, e Event) Event {
 	e.Kind, e.Reason, e.Attrs = kindOf(e.Action, e.Err), Reason(e.Err), AttrsOf(e.Err)
 	e.Duration, e.Request = s.now().Sub(e.At), RequestOf(ctx)
-	s.events.Emit(ctx, e)
+	return e
 }
 
 func kindOf(action Action, err error) EventKind {

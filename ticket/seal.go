@@ -16,7 +16,7 @@ const maxSealKeys = 4
 // payloadSealed is the first byte of a payload that is AES-256-GCM over the
 // result of encodePayload, under a key that HKDF-SHA-256 derives from the token
 // and a seal key. A change of either needs another byte.
-const payloadSealed = 3
+const payloadSealed = 4
 
 // sealer encrypts what a store holds, so that whoever can read or write there
 // learns and forges nothing. A payload opens only with the token, which no store

@@ -47,6 +47,10 @@ type Options struct {
 	// Revocations say which tickets and bearers are void. A ticket that is void is
 	// refused when it is redeemed, and spent. Default: none are.
 	Revocations Revocations
+	// Keeper stores each redemption before Redeem returns its grant, so that nobody is
+	// admitted whose admission is not recorded. If it cannot, Redeem returns its error and
+	// no grant, and the ticket stays spent. Default: nothing is stored.
+	Keeper Keeper
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Events gets each issue, redemption and revocation, also those that are
@@ -67,6 +71,7 @@ type Service struct {
 	retry     time.Duration
 	now       func() time.Time
 	events    Sink
+	keeper    Keeper
 }
 
 // New returns a Service. The error joins an [*OptionError] for each fault.
@@ -85,7 +90,7 @@ func New(o Options) (*Service, error) {
 	}
 	return &Service{
 		store: o.Store, ttl: o.TTL, audiences: o.Audiences.Clone(),
-		sealer: seal, revoked: o.Revocations, pending: newPending(o.MaxPending), retry: o.RetryWindow, now: o.Now, events: o.Events,
+		sealer: seal, revoked: o.Revocations, pending: newPending(o.MaxPending), retry: o.RetryWindow, now: o.Now, events: o.Events, keeper: o.Keeper,
 	}, nil
 }
 

@@ -13,6 +13,9 @@ type Identity struct {
 	// SessionID and TokenID are the bearer's sid and jti, empty if absent.
 	SessionID string
 	TokenID   string
+	// ClientID is the client that the bearer was made for: its client_id or azp. It is
+	// for the audit trail, and decides nothing. Empty if absent.
+	ClientID string
 	// Audience is the bearer's own, not that of a ticket.
 	Audience []string
 	// Scope is space-separated, as in RFC 6749 3.3.

@@ -78,6 +78,7 @@ func (h *Handler) admit(s *handshake) (err error) {
 	request.Audience, request.Choose, request.FirstMessage = h.o.Audience, h.choose, true
 	s.ctx = ticket.WithRequest(s.ctx, ticket.RequestInfo{
 		ID: accesslog.RequestID(s.ctx), Caller: ticket.RequestOf(s.ctx).Caller, ClientIP: request.ClientIP,
+		Route: s.note.Route, UserAgent: accesslog.UserAgent(s.ctx),
 	})
 	s.candidate, err = h.o.Gate.Check(s.ctx, request)
 	s.upgradable = s.candidate.WellFormed && upgrade.Possible(s.w)

@@ -35,8 +35,9 @@ func (h *Handler) takesRenewals(s *handshake) taker {
 	if s.candidate.Presentation.Door != ticket.DoorFirstMessage {
 		return nil
 	}
-	ctx := ticket.WithRequest(context.Background(), ticket.RequestOf(s.ctx))
-	r := &renewals{h: h, ctx: ctx, id: s.grant.ID, subject: s.grant.Identity.Subject, presentation: s.candidate.Presentation}
+	request := ticket.RequestOf(s.ctx)
+	request.UserAgent = "" // which takes memory for as long as the connection lives
+	r := &renewals{h: h, ctx: ticket.WithRequest(context.Background(), request), id: s.grant.ID, subject: s.grant.Identity.Subject, presentation: s.candidate.Presentation}
 	return r.take
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wsticket/cmd/wsticket-bench/internal/load"
+	"wsticket/internal/buildinfo"
 )
 
 type command struct {
@@ -70,7 +71,7 @@ func (c *command) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	r := report{Version: version, URL: s.base.String(), Server: s.what, Callers: c.Callers}
+	r := report{Version: buildinfo.Read().Version, URL: s.base.String(), Server: s.what, Callers: c.Callers}
 	fault := c.storms(ctx, generator, &r)
 	switch {
 	case len(r.Storms) == 0:

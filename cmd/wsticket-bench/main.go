@@ -13,10 +13,6 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// version is set by the linker, which can only set a package variable: see the
-// Makefile.
-var version = "dev"
-
 func main() {
 	// Never undone: a second signal while the report is written must not turn
 	// the exit status into the signal's.

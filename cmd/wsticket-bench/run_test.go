@@ -47,7 +47,7 @@ func TestRunningServer(t *testing.T) {
 func TestOwnServer(t *testing.T) {
 	t.Setenv("WSTICKET_STORE_URL", "is ignored")
 	r, status := benchJSON(t, "--wsticket", built(t, "wsticket"), "--count", "50")
-	if status != 0 || r.Server != "own server (memory store)" || r.Callers != 4 || r.Version != version || r.Interrupted {
+	if status != 0 || r.Server != "own server (memory store)" || r.Callers != 4 || r.Version == "" || r.Interrupted {
 		t.Errorf("wsticket-bench = %d, %+v", status, r)
 	}
 	checkStorms(t, r, "issue", "redeem", "connect")

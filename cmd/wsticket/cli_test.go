@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"wsticket/internal/buildinfo"
 	"wsticket/internal/test"
 )
 
@@ -47,6 +49,11 @@ func TestVersion(t *testing.T) {
 	out, _, err := runIn(t, nil, "version")
 	if err != nil || !strings.HasPrefix(out, "wsticket dev (go1.") {
 		t.Errorf("version = %q, %v", out, err)
+	}
+	out, _, err = runIn(t, nil, "version", "--json")
+	var got buildinfo.Info
+	if json.Unmarshal([]byte(out), &got) != nil || got != buildinfo.Read() || err != nil {
+		t.Errorf("version --json = %q, %v, want %+v", out, err, buildinfo.Read())
 	}
 }
 

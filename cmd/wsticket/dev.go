@@ -23,6 +23,7 @@ import (
 	"wsticket/cmd/wsticket/internal/devidp"
 	"wsticket/cmd/wsticket/internal/service"
 	"wsticket/cmd/wsticket/internal/trial"
+	"wsticket/internal/buildinfo"
 	"wsticket/internal/limit"
 	"wsticket/ticket"
 )
@@ -92,7 +93,7 @@ func (c *devCmd) serve(ctx context.Context, w world, cfg config.Config, key cryp
 		Address: sockets.Public().String(), Path: devPath(cfg.WS), Parameter: cfg.WS.TicketParameter, Doors: cfg.OpenDoors(), AcceptThenClose: cfg.WS.AcceptThenClose,
 	})
 	s, err = service.New(cfg, service.Options{
-		Version: version, Log: io.MultiWriter(w.Stderr, log), Events: refused.take, Home: page.Home(), Trial: page.Routes(),
+		Build: buildinfo.Read(), Log: io.MultiWriter(w.Stderr, log), Events: refused.take, Home: page.Home(), Trial: page.Routes(),
 	})
 	if err != nil {
 		return err

@@ -101,21 +101,40 @@ func TestExampleFile(t *testing.T) {
 	}
 }
 
-// TestSecurityPage checks that the tests which docs/security.md names exist.
-func TestSecurityPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/security.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestSecurityPages checks that the tests which docs/security.md and docs/asvs.md name
+// exist.
+func TestSecurityPages(t *testing.T) {
 	named := map[string]bool{}
-	for _, name := range regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`").FindAllStringSubmatch(string(page), -1) {
-		named[name[1]] = true
+	for page, least := range map[string]int{"security.md": 150, "asvs.md": 90} {
+		text := mustRead(t, "../../docs/"+page)
+		found := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`").FindAllStringSubmatch(text, -1)
+		if len(found) < least {
+			t.Errorf("%s: only %d tests found", page, len(found))
+		}
+		for _, name := range found {
+			named[name[1]] = true
+		}
+		// Tests of the client are named by file, and by what they are called.
+		for _, name := range regexp.MustCompile("`(client/test/[a-z-]+\\.test\\.tsx?)`(?: \"([^\"]+)\")?").FindAllStringSubmatch(text, -1) {
+			if source, err := os.ReadFile("../../" + name[1]); err != nil || !strings.Contains(string(source), `("`+name[2]) {
+				t.Errorf("%s: there is no test %s %q: %v", page, name[1], name[2], err)
+			}
+		}
 	}
-	if len(named) < 80 {
-		t.Fatalf("only %d tests found", len(named))
+	for name := range tests(t) {
+		delete(named, name)
 	}
+	for name := range named {
+		t.Errorf("there is no test %s", name)
+	}
+}
+
+// tests returns the names of all tests and fuzz targets of the repository.
+func tests(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
-	err = filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -126,14 +145,12 @@ func TestSecurityPage(t *testing.T) {
 		}
 		source, err := os.ReadFile(path)
 		for _, name := range function.FindAllStringSubmatch(string(source), -1) {
-			delete(named, name[1])
+			names[name[1]] = true
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range named {
-		t.Errorf("there is no test %s", name)
-	}
+	return names
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/coder/websocket"
+
 	"wsticket/internal/test"
 	"wsticket/internal/testenv"
 )
@@ -40,6 +42,7 @@ issuers:
   - {issuer: "https://id.example.com", audience: [ws], algorithms: [EdDSA], jwks_url: "`+keys.URL+`", insecure_allow_private_network: true}
 `)
 	p := start(t, "serve", "--config", file)
+	p.stderr.WaitFor(t, `"msg":"serving"`, `"health":"`+p.health+`"`)
 	for path, want := range map[string]int{"/livez": 200, "/startupz": 503, "/readyz": 503} {
 		if got := probe(t, p.health, path); got != want {
 			t.Errorf("%s without keys = %d, want %d", path, got, want)
@@ -91,6 +94,58 @@ func TestDrainIsVisible(t *testing.T) {
 	_, _ = first.CloseNow(), second.CloseNow()
 	if err := p.stop(t); err != nil {
 		t.Errorf("serve ended with %v, want exit status 0\n%s", err, p.stderr)
+	}
+}
+
+// TestDelayOfADrain: from the beginning of the delay probes see that the service leaves.
+// Balancers do not yet, so that handshakes are still accepted. An application that goes
+// away in that time stops as well: its clients get 1001 as if we had closed.
+func TestDelayOfADrain(t *testing.T) {
+	t.Parallel()
+	vanish := make(chan struct{})
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.CloseNow() }()
+		_ = conn.Write(r.Context(), websocket.MessageText, []byte("{}"))
+		select {
+		case <-vanish:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(application.Close)
+	idp := newProvider(t)
+	config, key := idp.operated(t)
+	p := start(t, "serve", "--config", config, "--set", "health.listen=127.0.0.1:0", "--set", "ws.upstream="+application.URL)
+	before, _, _ := dial(t, issue(t, p.public, idp.bearer(t, "alice")).URL, nil)
+	drained := make(chan error, 1)
+	go func() {
+		_, _, err := runIn(t, nil, "drain", "--url", "http://"+p.internal, "--key-file", key, "--delay", "10m")
+		drained <- err
+	}()
+	for name, addr := range map[string]string{"health": p.health, "internal": p.internal} {
+		test.Wait(t, "readiness fails at "+name, func() bool { return probe(t, addr, "/readyz") == 503 })
+		if live, started := probe(t, addr, "/livez"), probe(t, addr, "/startupz"); live != 200 || started != 200 {
+			t.Errorf("%s: /livez = %d and /startupz = %d in the delay, want 200", name, live, started)
+		}
+	}
+	late, _, _ := dial(t, issue(t, p.public, idp.bearer(t, "bob")).URL, nil)
+	if late == nil {
+		t.Fatal("a handshake in the delay is refused")
+	}
+	close(vanish)
+	for name, conn := range map[string]*websocket.Conn{"before": before, "in the delay": late} {
+		if code := codeOf(t, conn); code != websocket.StatusGoingAway {
+			t.Errorf("connected %s: closed with %d, want 1001", name, code)
+		}
+	}
+	if err := p.stop(t); err != nil {
+		t.Errorf("serve ended with %v, want exit status 0\n%s", err, p.stderr)
+	}
+	if err := <-drained; err != nil {
+		t.Errorf("drain = %v, want that it was done", err)
 	}
 }
 

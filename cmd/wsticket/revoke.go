@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"wsticket/internal/since"
 )
 
 type revokeCmd struct {
@@ -53,11 +55,8 @@ func (c *revokeCmd) before(now time.Time) (string, error) {
 	if c.Before == "" {
 		return "", nil
 	}
-	if ago, err := time.ParseDuration(c.Before); err == nil && ago >= 0 {
-		return now.Add(-ago).UTC().Format(time.RFC3339Nano), nil
-	}
-	at, err := time.Parse(time.RFC3339, c.Before)
-	if err != nil {
+	at, ok := since.Parse(c.Before, now)
+	if !ok {
 		return "", usageError{fmt.Errorf("--before: must be a time such as 2026-11-29T08:00:00Z or a time ago such as 10m (got %q)", c.Before)}
 	}
 	return at.Format(time.RFC3339Nano), nil

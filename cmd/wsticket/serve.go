@@ -6,6 +6,7 @@ import (
 
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/service"
+	"wsticket/internal/buildinfo"
 )
 
 type serveCmd struct {
@@ -21,6 +22,11 @@ func (c *serveCmd) Run(ctx context.Context, w world) error {
 		return err
 	}
 	defer s.Close()
+	systemd, err := supervised(s, w.Env)
+	if err != nil {
+		return err
+	}
+	defer systemd.Close()
 	if err := s.Open(ctx, c.Wait); err != nil {
 		return err
 	}
@@ -40,7 +46,7 @@ func (c *serveCmd) Run(ctx context.Context, w world) error {
 func build(flags config.Flags, w world) (config.Config, *service.Service, error) {
 	var s *service.Service
 	cfg, err := flags.Load(w.Env, func(cfg config.Config) (err error) {
-		s, err = service.New(cfg, service.Options{Version: version, Log: w.Stderr, ConfigFile: config.FileName(flags.Config, w.Env)})
+		s, err = service.New(cfg, service.Options{Build: buildinfo.Read(), Log: w.Stderr, ConfigFile: config.FileName(flags.Config, w.Env)})
 		return err
 	})
 	if err != nil && s != nil {

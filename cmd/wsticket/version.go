@@ -1,18 +1,20 @@
 package main
 
 import (
-	"fmt"
-	"runtime"
+	"encoding/json"
+
+	"wsticket/internal/buildinfo"
 )
 
-// version is set by the linker, which can only set package variables: see the
-// Makefile.
-var version = "dev"
+type versionCmd struct {
+	JSON bool `help:"Print it as JSON: version, commit, commit_date, dirty, go and platform."`
+}
 
-type versionCmd struct{}
-
-// Run prints the version and what built it.
-func (versionCmd) Run(w world) error {
-	_, err := fmt.Fprintf(w.Stdout, "wsticket %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return err
+// Run prints the version, the commit that it is from, and what built it.
+func (c *versionCmd) Run(w world) error {
+	info := buildinfo.Read()
+	if c.JSON {
+		return json.NewEncoder(w.Stdout).Encode(info)
+	}
+	return say(w.Stdout, "wsticket %s", info)
 }

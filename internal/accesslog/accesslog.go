@@ -1,7 +1,7 @@
 // Package accesslog reports each HTTP request once, with its outcome, and gives
 // each request an ID.
 //
-// An [Entry] contains no query, no header and no body, so it carries neither a
+// An [Entry] contains no query, no header but User-Agent, and no body, so it carries neither a
 // ticket nor a bearer into a log (ASVS 14.2.1, 16.2.5).
 package accesslog
 
@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"wsticket/internal/clientip"
@@ -34,6 +35,8 @@ type Entry struct {
 	// ClientIP is the address that package clientip has determined. It is only
 	// known if that package's middleware runs before this one.
 	ClientIP netip.Addr
+	// UserAgent is the header of that name, cut to 256 bytes and otherwise as it came.
+	UserAgent string
 	// The handler sets the rest through its [Note].
 	TicketID string
 	Door     string
@@ -65,6 +68,8 @@ type Note struct {
 	Attrs []slog.Attr
 	// Route is the pattern that matched.
 	Route string
+	// Told reports whether something else than the entry has told of a refusal.
+	Told bool
 }
 
 type contextKey struct{}
@@ -90,6 +95,15 @@ func NoteOf(ctx context.Context) *Note {
 func RequestID(ctx context.Context) string {
 	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
 		return rec.entry.RequestID
+	}
+	return ""
+}
+
+// UserAgent returns the User-Agent of the request, as its [Entry] has it. It is empty if
+// the request did not come through [Middleware].
+func UserAgent(ctx context.Context) string {
+	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
+		return rec.entry.UserAgent
 	}
 	return ""
 }
@@ -148,7 +162,7 @@ func Middleware(
 			// Handlers may change the request, so it is read before they run.
 			out := &writer{ResponseWriter: w, now: now, sink: sink, record: record{entry: Entry{
 				Start: now(), Method: method(r.Method), Path: CleanPath(r.URL.Path),
-				RequestID: id, ClientIP: clientip.From(r.Context()),
+				RequestID: id, ClientIP: clientip.From(r.Context()), UserAgent: shortened(r.UserAgent()),
 			}}}
 			out.ctx = context.WithValue(r.Context(), contextKey{}, &out.record)
 			w.Header().Set(requestIDHeader, id)
@@ -157,6 +171,17 @@ func Middleware(
 			out.served = true
 		})
 	}
+}
+
+const maxUserAgent = 256
+
+// shortened returns at most the first 256 bytes of a header, without the memory of the
+// rest, which may be kept for as long as an event.
+func shortened(text string) string {
+	if len(text) <= maxUserAgent {
+		return text
+	}
+	return strings.Clone(text[:maxUserAgent])
 }
 
 const requestIDHeader = "X-Request-Id"

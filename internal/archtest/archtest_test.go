@@ -22,7 +22,7 @@ func TestDependencies(t *testing.T) {
 			return isIn(path, "github.com/redis") || isIn(path, "wsticket/store/redisstore")
 		}},
 		{"no program links test code", "./cmd/...", func(path string) bool {
-			return isIn(path, "testing", "wsticket/internal/test", "wsticket/internal/testenv", "wsticket/store/storetest", "wsticket/store/internal/fixture")
+			return isIn(path, "testing", "wsticket/internal/test", "wsticket/internal/testenv", "wsticket/store/storetest", "wsticket/audit/audittest", "wsticket/store/internal/fixture")
 		}},
 	}
 	for _, test := range tests {

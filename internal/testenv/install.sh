@@ -12,7 +12,8 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin
 wanted='redis-server redis-server redis
 openssl openssl openssl
 curl curl curl
-nginx nginx nginx'
+nginx nginx nginx
+postgres postgresql postgresql'
 node='node nodejs node
 npm npm node'
 built=
@@ -93,10 +94,16 @@ quietly() {
 	}
 }
 
+# there reports whether a program is where the tests look for it. Debian has a folder
+# for each version of PostgreSQL.
+there() {
+	command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1
+}
+
 # The list has a file descriptor of its own, so that commands in the loop cannot
 # read it from standard input.
 while read -r program deb formula <&3; do
-	if command -v "$program" >/dev/null 2>&1; then
+	if there "$program"; then
 		continue
 	fi
 	if command -v apt-get >/dev/null 2>&1; then
@@ -108,7 +115,7 @@ while read -r program deb formula <&3; do
 	else
 		fail "$program is missing, and there is neither apt-get nor brew; install it by hand"
 	fi
-	command -v "$program" >/dev/null 2>&1 || fail "$program is installed but not in PATH"
+	there "$program" || fail "$program is installed but not in PATH"
 done 3<<LIST
 $wanted
 LIST

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +21,9 @@ import (
 func Need(tb testing.TB, program string) string {
 	tb.Helper()
 	// First what we have built, which has the version that the tests need.
-	for _, dir := range []string{built(), "", "/usr/local/sbin/", "/usr/sbin/"} {
+	dirs := []string{built(), "", "/usr/local/sbin/", "/usr/sbin/"}
+	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin/") // the pattern is valid
+	for _, dir := range slices.Concat(dirs, versions) {
 		if path, err := exec.LookPath(dir + program); err == nil {
 			return path
 		}

@@ -32,6 +32,12 @@ type process struct {
 // running its cleanups, the program gets the signal end.
 func start(tb testing.TB, dir string, end syscall.Signal, program string, args ...string) *process {
 	tb.Helper()
+	return startAs(tb, dir, attributes(end), program, args...)
+}
+
+// startAs is start with attributes of the process: who it runs as.
+func startAs(tb testing.TB, dir string, attr *syscall.SysProcAttr, program string, args ...string) *process {
+	tb.Helper()
 	log, err := os.OpenFile(logFile(dir), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		tb.Fatalf("start %s: %v", program, err)
@@ -39,7 +45,7 @@ func start(tb testing.TB, dir string, end syscall.Signal, program string, args .
 	defer log.Close() //nolint:errcheck // the server has a descriptor of its own
 	cmd := exec.CommandContext(lasting(tb), program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	cmd.SysProcAttr = attributes(end)
+	cmd.SysProcAttr = attr
 	if err := cmd.Start(); err != nil {
 		tb.Fatalf("start %s: %v", program, err)
 	}

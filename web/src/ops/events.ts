@@ -3,6 +3,7 @@
 /** An event as GET /ops/tickets/{id} has it. */
 export interface TicketEvent {
   at: string;
+  instance?: string;
   kind: string;
   action?: string;
   outcome?: string;
@@ -21,9 +22,13 @@ export interface TicketEvent {
 
 /** What GET /ops/tickets/{id} answers. */
 export interface Timeline {
-  started: string;
-  since: string;
+  /** The trail of all processes, or what this process saw, or that because the database does not answer. */
+  source: "database" | "process" | "process_only";
+  /** Of a process: since when it watches, and since when everything is there. */
+  started?: string;
+  since?: string;
   left_out: number;
+  gap?: boolean;
   events: TicketEvent[];
 }
 
@@ -37,6 +42,8 @@ export function titleOf(e: TicketEvent): [string, Look] {
       return ["Issued", "good"];
     case "redeem":
       return ["Redeemed", "good"];
+    case "admit":
+      return ["Admitted by a bearer or session", "good"];
     case "connect":
       return ["Connected", "good"];
     case "renew":
@@ -99,5 +106,5 @@ export function summaryOf(events: TicketEvent[]): [string, Look] {
   const refusal = reversed.find(refused);
   if (refusal) return [`It was refused: ${refusal.reason}.`, "bad"];
   if (issued) return ["It was issued, and nobody has presented it.", ""];
-  return ["This process saw only a part of it.", ""];
+  return ["Only a part of it is known.", ""];
 }

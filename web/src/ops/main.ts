@@ -10,6 +10,7 @@ import { notice } from "./notice.ts";
 import { advice, Refused, Service, Unreachable } from "./service.ts";
 import { ticket } from "./ticket.ts";
 import { traffic } from "./traffic.ts";
+import { trail } from "./trail.ts";
 
 const metricsEvery = 2_000; // ms
 const healthEvery = 5_000;
@@ -87,5 +88,6 @@ document.body.append(
     charts.element,
     connections(service, one.follow),
     one.element,
+    trail(service, one.follow),
   ),
 );

@@ -20,9 +20,11 @@ export interface Access {
   scopes: readonly string[];
   /** Whether the key is for all audiences, which connections and tickets need. */
   allAudiences: boolean;
+  /** Whether the process has an audit trail. */
+  trail: boolean;
 }
 
-const nobody: Access = { caller: "", scopes: [], allAudiences: true };
+const nobody: Access = { caller: "", scopes: [], allAudiences: true, trail: false };
 const deadline = 8_000; // ms; the process itself takes two seconds for a list
 
 /** Talks to the process. The key is in a field of this object and nowhere else, and is gone with the page. */
@@ -46,9 +48,15 @@ export class Service extends EventTarget {
       caller?: string;
       scopes: string[];
       all_audiences: boolean;
+      trail: boolean;
     };
     this.#key = key;
-    this.#become({ caller: answer.caller ?? "", scopes: answer.scopes, allAudiences: answer.all_audiences });
+    this.#become({
+      caller: answer.caller ?? "",
+      scopes: answer.scopes,
+      allAudiences: answer.all_audiences,
+      trail: answer.trail,
+    });
   }
 
   /** Forgets the key, for a reason if it was not the user's wish. */

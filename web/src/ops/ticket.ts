@@ -104,18 +104,28 @@ function faultOf(text: string): string {
 }
 
 function unknown(timeline: Timeline): HTMLElement {
-  return notice(
-    "empty",
-    "This process saw nothing of it",
-    `${reach(timeline)} Other processes may know it: the page of each shows what that one saw.`,
-  );
+  return timeline.source === "database"
+    ? notice(
+        "empty",
+        "The trail has nothing of it",
+        "An event is there a moment after it has happened, and until audit.retention has passed.",
+      )
+    : notice(
+        "empty",
+        "This process saw nothing of it",
+        `${origin(timeline)} Other processes may know it: the page of each shows what that one saw.`,
+      );
 }
 
-function reach({ started, since }: Timeline): string {
-  const watched = `It has recorded since ${moment(new Date(started))}.`;
-  return Date.parse(since) > Date.parse(started)
-    ? `${watched} Events before ${moment(new Date(since))} were dropped.`
-    : watched;
+/** Says where a timeline comes from, and how far back it goes. */
+function origin({ source, started = "", since = "" }: Timeline): string {
+  if (source === "database") return "From the audit trail: what all processes saw that share its database.";
+  const all = [
+    source === "process_only" && "The database does not answer, so that this is not from the audit trail.",
+    `What this process saw. It has recorded since ${moment(new Date(started))}.`,
+    Date.parse(since) > Date.parse(started) && `Events before ${moment(new Date(since))} were dropped.`,
+  ];
+  return all.filter((part) => part).join(" ");
 }
 
 function shown(id: string, timeline: Timeline): HTMLElement {
@@ -133,7 +143,17 @@ function shown(id: string, timeline: Timeline): HTMLElement {
     el("ol", { "aria-label": "Events" }, ...timeline.events.map((e) => item(e, first))),
     timeline.left_out > 0 &&
       el("p", { class: "muted" }, `${timeline.left_out} more presentations were refused, and only counted.`),
-    el("p", { class: "muted" }, `What this process saw. ${reach(timeline)}`),
+    timeline.gap &&
+      el(
+        "p",
+        {},
+        "It has more events than these, the first and the last: ",
+        el("code", {}, `wsticket audit search --limit 0 --ticket-id=${id}`),
+        " prints all of them.",
+      ),
+    timeline.source === "process_only"
+      ? el("p", { class: "banner warn" }, origin(timeline))
+      : el("p", { class: "muted" }, origin(timeline)),
   );
 }
 
@@ -169,6 +189,7 @@ function facts(e: TicketEvent): Child[] {
     ["by", e.closed_by === "relay" ? "wsticket" : e.closed_by === "upstream" ? "application" : e.closed_by],
     ["caller", e.caller],
     ["request", e.request_id],
+    ["process", e.instance?.slice(0, 8)],
     ["", took],
   ];
   return all

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"wsticket/internal/buildinfo"
 	"wsticket/store/redisstore"
 	"wsticket/ticket"
 )
@@ -37,9 +38,9 @@ type Metrics struct {
 	secEvents  *prometheus.CounterVec
 }
 
-// New returns Metrics of a program of that version, whose WebSocket has these
+// New returns Metrics of that build of a program, whose WebSocket has these
 // routes.
-func New(version string, sockets []string) *Metrics {
+func New(info buildinfo.Info, sockets []string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), sockets: sockets}
 	m.actions = m.counter("actions_total", "Issues, redemptions, revocations and renewals by reason; ok and retried are the successful ones.", "action", "reason")
 	m.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -65,12 +66,12 @@ func New(version string, sockets []string) *Metrics {
 		// From a page that is left at once to a day.
 		Buckets: []float64{1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600},
 	}, []string{"by"})
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "wsticket_build_info", Help: "Always 1; the version is in the label.",
-		ConstLabels: prometheus.Labels{"version": version},
+	self := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "wsticket_build_info", Help: "Always 1; the labels have the version, and the commit, which is empty if it is not known.",
+		ConstLabels: prometheus.Labels{"version": info.Version, "commit": info.Commit},
 	})
-	build.Set(1)
-	m.registry.MustRegister(m.durations, m.lasted, build,
+	self.Set(1)
+	m.registry.MustRegister(m.durations, m.lasted, self,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()
 	return m

@@ -47,8 +47,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	context.AfterFunc(ctx, func() { s.leave(); close(s.stopping) })
-	s.log.Info("serving", "version", s.version, "public", l.Public().String(), "internal", l.Internal().String(),
-		"max_connections", s.places.public, "max_connections_per_address", s.places.ofAddress)
+	s.logServing(l)
 	listeners := s.bounds(l)
 	s.metrics.Listeners(listeners.stats)
 	var watching sync.WaitGroup
@@ -57,10 +56,12 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	watching.Go(func() { s.live.WatchReplays(ctx) })
 	watching.Go(func() { s.live.RecheckSessions(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
+	stopTrail := s.keepTrail(ctx)
 	defer s.follow(ctx)()
 	// As long as the servers: connections that drain can be asked about.
 	serving, leave := context.WithCancel(context.WithoutCancel(ctx))
 	watching.Go(func() { s.live.ServePeers(serving) })
+	watching.Go(func() { s.supervise(serving, s.stopping, l) })
 	if s.webhook != nil {
 		watching.Go(func() { s.webhook.Run(serving) })
 	}
@@ -69,8 +70,18 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	leave()
 	stop()
 	watching.Wait()
+	stopTrail()
 	s.log.Info("stopped")
 	return err
+}
+
+// logServing says what the service listens on.
+func (s *Service) logServing(l *Listeners) {
+	attrs := []any{"version", s.info.Version, "commit", s.info.Commit, "public", l.Public().String(), "internal", l.Internal().String()}
+	if l.health != nil {
+		attrs = append(attrs, "health", l.health.Addr().String())
+	}
+	s.log.Info("serving", append(attrs, "max_connections", s.places.public, "max_connections_per_address", s.places.ofAddress)...)
 }
 
 // serveUntil runs all servers until ctx ends or one of them fails, and then

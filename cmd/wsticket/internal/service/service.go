@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"wsticket/api"
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/metrics"
 	"wsticket/cmd/wsticket/internal/timeline"
 	"wsticket/gate"
 	"wsticket/identity"
+	"wsticket/internal/buildinfo"
+	"wsticket/internal/sdnotify"
 	"wsticket/internal/webhook"
 	"wsticket/live"
 	"wsticket/ticket"
@@ -25,8 +28,8 @@ import (
 
 // Options are what a Service needs in addition to its settings.
 type Options struct {
-	// Version is that of the program, for the log and the metrics.
-	Version string
+	// Build is that of the program, for the log and the metrics.
+	Build buildinfo.Info
 	// Log is where log lines go. Required.
 	Log io.Writer
 	// ConfigFile is the file that the settings are from, for warnings. It may be
@@ -43,8 +46,8 @@ type Options struct {
 // Service is a service that has been put together. Its methods are for one
 // goroutine.
 type Service struct {
-	cfg     config.Config
-	version string
+	cfg  config.Config
+	info buildinfo.Info
 	// configFile is Options.ConfigFile.
 	configFile string
 	more       ticket.Sink // Options.Events
@@ -57,6 +60,8 @@ type Service struct {
 	timeline   *timeline.Log
 	tls        certificates
 	store      backend
+	database   audit.Store  // nil without database.url
+	trail      *audit.Trail // likewise
 	places     places
 	webhook    *webhook.Hook // nil without webhook.url
 	outages    *storeWatch   // nil for a store in this process
@@ -73,7 +78,9 @@ type Service struct {
 	sockets    *ws.Handler
 	api        *api.Server
 	draining   atomic.Bool
-	stopping   chan struct{} // closed when Serve stops
+	stopping   chan struct{}    // closed when Serve stops
+	systemd    *sdnotify.Socket // nil without systemd
+	watchdog   time.Duration
 }
 
 // New builds a service from settings, or returns an error that lists every
@@ -82,7 +89,7 @@ type Service struct {
 func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
-		cfg: cfg, version: o.Version, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Version, cfg.WS.Paths),
+		cfg: cfg, info: o.Build, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Build, cfg.WS.Paths),
 		timeline: timeline.New(time.Now()),
 		log:      log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}
@@ -101,7 +108,7 @@ func New(cfg config.Config, o Options) (*Service, error) {
 // and are not reported.
 func (s *Service) build() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }

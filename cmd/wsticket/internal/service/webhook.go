@@ -3,7 +3,6 @@ package service
 import (
 	"cmp"
 	"encoding/json"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -97,7 +96,7 @@ func posted(e *ticket.Event) postedEvent {
 		Kind: e.Kind, Action: e.Action, At: e.At.UTC(), DurationMS: e.Duration.Milliseconds(), TicketID: e.TicketID,
 		Issuer: e.Identity.Issuer, Subject: e.Identity.Subject, SessionID: e.Identity.SessionID,
 		Audience: e.Presentation.Audience, Door: e.Presentation.Door,
-		Outcome: e.Outcome, Reason: e.Reason, RequestID: e.Request.ID, Caller: e.Request.Caller, Details: details(e.Attrs),
+		Outcome: e.Outcome, Reason: e.Reason, RequestID: e.Request.ID, Caller: e.Request.Caller, Details: ticket.Details(e.Attrs),
 	}
 	if client := cmp.Or(e.Presentation.ClientIP, e.Request.ClientIP); client.IsValid() {
 		p.ClientIP = client.String()
@@ -117,19 +116,4 @@ func closedOf(c ticket.Closed) *postedClosed {
 		p.FromClient, p.FromUpstream = &postedTraffic{c.FromClient.Messages, c.FromClient.Bytes}, &postedTraffic{c.FromUpstream.Messages, c.FromUpstream.Bytes}
 	}
 	return p
-}
-
-// details are what the log says in addition, without what is for debugging.
-func details(attrs []slog.Attr) map[string]string {
-	all := make(map[string]string)
-	for _, a := range attrs {
-		switch value := a.Value.Resolve(); {
-		case a.Key == ticket.ExpectedKey:
-		case value.Kind() == slog.KindTime:
-			all[a.Key] = value.Time().UTC().Format(time.RFC3339Nano)
-		default:
-			all[a.Key] = value.String()
-		}
-	}
-	return all
 }

@@ -3,6 +3,7 @@
 package timeline
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -73,8 +74,8 @@ func isRefusal(e *ticket.Event) bool {
 }
 
 // Timeline implements [api.Timelines].
-func (l *Log) Timeline(id ticket.ID) api.Timeline {
-	t := api.Timeline{Started: l.started, Events: []api.TimelineEvent{}}
+func (l *Log) Timeline(_ context.Context, id ticket.ID) api.Timeline {
+	t := api.Timeline{Source: api.TimelineOfProcess, Started: l.started, Events: []api.TimelineEvent{}}
 	l.mu.Lock()
 	t.Since, t.LeftOut = l.known.since, l.known.tickets[id].leftOut+l.unknown.tickets[id].leftOut
 	if l.unknown.since.After(t.Since) && !l.known.has(id) {

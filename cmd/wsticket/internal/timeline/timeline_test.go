@@ -52,8 +52,8 @@ func TestTheWayOfOneTicket(t *testing.T) {
 	// Sinks are called by many goroutines, so an earlier event may come later.
 	l.Record(event(1, ticket.EventIssue, 1))
 	l.Record(event(2, ticket.EventIssue, 3))
-	got := l.Timeline(id(1))
-	want := api.Timeline{Started: noon, Since: noon, Events: []api.TimelineEvent{
+	got := l.Timeline(t.Context(), id(1))
+	want := api.Timeline{Source: api.TimelineOfProcess, Started: noon, Since: noon, Events: []api.TimelineEvent{
 		{At: noon.Add(time.Second), Kind: "request", Outcome: "issued", Reason: "ok", Seconds: 0.002, ClientIP: "192.0.2.7", RequestID: "r1", Method: "POST", Route: "/ws-ticket", Status: 201},
 		{At: noon.Add(time.Second), Kind: "issue", Reason: "ok"},
 		{
@@ -64,7 +64,7 @@ func TestTheWayOfOneTicket(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
 	}
-	if got := l.Timeline(id(9)); got.Events == nil || len(got.Events) != 0 {
+	if got := l.Timeline(t.Context(), id(9)); got.Events == nil || len(got.Events) != 0 {
 		t.Errorf("an unknown ticket: got %+v, want an empty list", got.Events)
 	}
 }
@@ -77,7 +77,7 @@ func TestWhatIsNoPartOfIt(t *testing.T) {
 	look.HTTP.Route, kept.Outcome = "/ops/tickets/{id}", "kept"
 	l.Record(look)
 	l.Record(kept)
-	if got := kinds(l.Timeline(id(1))); got != nil || len(l.known.entries)+len(l.unknown.entries) != 0 {
+	if got := kinds(l.Timeline(t.Context(), id(1))); got != nil || len(l.known.entries)+len(l.unknown.entries) != 0 {
 		t.Errorf("got %v, want nothing: no ticket, the page's own look, a session that goes on", got)
 	}
 }
@@ -93,7 +93,7 @@ func TestEventsAreBounded(t *testing.T) {
 		t.Errorf("got %d events of %d tickets, want the last 10, of 6", len(l.known.entries), len(l.known.tickets))
 	}
 	for n, want := range map[int]int{0: 0, 6: 0, 7: 1, 8: 2, 11: 2, 12: 1} {
-		if got := l.Timeline(id(n)); len(got.Events) != want || !got.Since.Equal(noon.Add(14*time.Second)) {
+		if got := l.Timeline(t.Context(), id(n)); len(got.Events) != want || !got.Since.Equal(noon.Add(14*time.Second)) {
 			t.Errorf("ticket %d: got %d events since %v, want %d since 12:00:14", n, len(got.Events), got.Since, want)
 		}
 	}
@@ -112,13 +112,13 @@ func TestInventedTicketsHaveTheirOwnRoom(t *testing.T) {
 		answer.Reason = "not_found"
 		l.Record(answer)
 	}
-	if got := kinds(l.Timeline(id(1))); len(got) != 1 || len(l.unknown.entries) != 4 {
+	if got := kinds(l.Timeline(t.Context(), id(1))); len(got) != 1 || len(l.unknown.entries) != 4 {
 		t.Errorf("got %v and %d invented events, want the issue and 4", got, len(l.unknown.entries))
 	}
-	if got := l.Timeline(id(1099)); len(got.Events) != 2 {
+	if got := l.Timeline(t.Context(), id(1099)); len(got.Events) != 2 {
 		t.Errorf("the last of them: got %d events, want 2", len(got.Events))
 	}
-	if gone, kept := l.Timeline(id(1000)), l.Timeline(id(1)); !gone.Since.After(noon) || !kept.Since.Equal(noon) {
+	if gone, kept := l.Timeline(t.Context(), id(1000)), l.Timeline(t.Context(), id(1)); !gone.Since.After(noon) || !kept.Since.Equal(noon) {
 		t.Errorf("got everything since %v of a displaced one and %v of ours, want later than noon and noon", gone.Since, kept.Since)
 	}
 }
@@ -132,7 +132,7 @@ func TestReplaysOfOneTicketAreBounded(t *testing.T) {
 		l.Record(event(1, ticket.EventReplay, n+1))
 	}
 	l.Record(event(1, ticket.EventDisconnect, 60))
-	got := l.Timeline(id(1))
+	got := l.Timeline(t.Context(), id(1))
 	if all := kinds(got); len(all) != maxOfTicket+1 || all[0] != ticket.EventIssue || all[maxOfTicket] != ticket.EventDisconnect || got.LeftOut != 19 {
 		t.Errorf("got %d events, %d left out; want %d from issue to disconnect, and 19", len(all), got.LeftOut, maxOfTicket+1)
 	}
@@ -169,7 +169,7 @@ func TestRequestsAreNotKept(t *testing.T) {
 	if grown := heap() - before; grown > requests*size/4 {
 		t.Errorf("%d events keep %d bytes", requests, grown)
 	}
-	if got := l.Timeline(id(0)); len(got.Events) != 1 || got.Events[0].Method != http.MethodGet {
+	if got := l.Timeline(t.Context(), id(0)); len(got.Events) != 1 || got.Events[0].Method != http.MethodGet {
 		t.Errorf("got %+v, want the request", got.Events)
 	}
 }
@@ -192,7 +192,7 @@ func TestManyAtOnce(t *testing.T) {
 			for n := range 500 {
 				l.Record(event(worker*1000+n, ticket.EventIssue, n))
 				l.Record(event(n, ticket.EventReplay, n))
-				if got := l.Timeline(id(n)); len(got.Events) > maxOfTicket+8 {
+				if got := l.Timeline(t.Context(), id(n)); len(got.Events) > maxOfTicket+8 {
 					t.Errorf("got %d events of one ticket", len(got.Events))
 				}
 			}

@@ -1,0 +1,140 @@
+// Package postgres is an [audit.Store] in PostgreSQL 13 or newer.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"wsticket/audit"
+	"wsticket/internal/maskurl"
+	"wsticket/migrations"
+)
+
+// Settings of a connection that the URL does not name itself.
+const (
+	maxConns       = 8                // pool_max_conns
+	connectTimeout = 5 * time.Second  // connect_timeout
+	lifetime       = 30 * time.Minute // pool_max_conn_lifetime: after a failover, the old server is left
+	// statementTimeout ends what a client that has gone has asked for.
+	statementTimeout = "15s" // statement_timeout
+)
+
+var _ audit.Store = (*Store)(nil)
+
+// Store is a database in PostgreSQL. Its methods are safe for concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// Open returns the database of a URL, postgres://user:password@host:port/name?…, with the
+// parameters of libpq and of pgx, such as sslmode, connect_timeout, statement_timeout,
+// search_path, pool_max_conns and default_query_exec_mode. With exec as the latter it works
+// behind a PgBouncer that gives a connection away after each transaction. It connects when
+// it is used. The error does not have the password.
+func Open(ctx context.Context, text string) (*Store, error) {
+	config, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, audit.Failed("postgres", "open", err)
+	}
+	return &Store{pool}, nil
+}
+
+// Parse reads a URL as [Open] does. The error says what is wrong with it.
+func Parse(text string) (*pgxpool.Config, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("not a URL") // which the error would show
+	}
+	query := u.Query()
+	switch {
+	case u.Scheme != "postgres" && u.Scheme != "postgresql":
+		return nil, errors.New("must begin with postgres://")
+	case strings.Trim(u.Path, "/") == "" && !query.Has("dbname"):
+		return nil, errors.New("must name the database: postgres://user:password@host:port/name")
+	}
+	config, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		// The whole error repeats the URL.
+		if inner := errors.Unwrap(err); inner != nil {
+			err = inner
+		}
+		return nil, errors.New(maskurl.HideQuoted(strings.ReplaceAll(err.Error(), text, maskurl.Hide(text))))
+	}
+	if !query.Has("pool_max_conns") {
+		config.MaxConns = maxConns
+	}
+	if !query.Has("pool_max_conn_lifetime") {
+		config.MaxConnLifetime = lifetime
+	}
+	settings := config.ConnConfig
+	if !query.Has("connect_timeout") {
+		settings.ConnectTimeout = connectTimeout
+	}
+	if settings.RuntimeParams["application_name"] == "" {
+		settings.RuntimeParams["application_name"] = "wsticket"
+	}
+	// PgBouncer refuses the parameter, and no other mode works behind it.
+	if !query.Has("statement_timeout") && settings.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		settings.RuntimeParams["statement_timeout"] = statementTimeout
+	}
+	return config, nil
+}
+
+// Host returns where the database is, for messages.
+func (s *Store) Host() string {
+	c := s.pool.Config().ConnConfig
+	return fmt.Sprintf("%s:%d", c.Host, c.Port)
+}
+
+// Migrate implements [audit.Store].
+func (s *Store) Migrate(ctx context.Context, log *slog.Logger) error {
+	return s.schema("migrate", func(db *sql.DB) error { return migrations.Up(ctx, db, migrations.Postgres, log) })
+}
+
+// CheckSchema implements [audit.Store].
+func (s *Store) CheckSchema(ctx context.Context) error {
+	return s.schema("check the schema", func(db *sql.DB) error { return migrations.Check(ctx, db, migrations.Postgres) })
+}
+
+// Schema implements [audit.Store].
+func (s *Store) Schema(ctx context.Context) (state migrations.State, err error) {
+	err = s.schema("read the schema", func(db *sql.DB) error {
+		state, err = migrations.Status(ctx, db, migrations.Postgres)
+		return err
+	})
+	return state, err
+}
+
+// schema works on connections without a limit of time: an index takes as long as it takes.
+func (s *Store) schema(op string, do func(*sql.DB) error) error {
+	settings := s.pool.Config().ConnConfig
+	delete(settings.RuntimeParams, "statement_timeout")
+	db := stdlib.OpenDB(*settings)
+	defer db.Close() //nolint:errcheck // what counts is done
+	return failed(op, do(db))
+}
+
+// Ping implements [audit.Store].
+func (s *Store) Ping(ctx context.Context) error { return failed("ping", s.pool.Ping(ctx)) }
+
+// Close implements [audit.Store]. It waits for calls in progress.
+func (s *Store) Close() error {
+	s.pool.Close()
+	return nil
+}
+
+func failed(op string, err error) error { return audit.Failed("postgres", op, err) }

@@ -1,0 +1,215 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"wsticket/audit"
+	"wsticket/audit/audittest"
+	"wsticket/audit/postgres"
+	"wsticket/internal/testenv"
+	"wsticket/migrations"
+	"wsticket/ticket"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func open(tb testing.TB, url string) *postgres.Store {
+	tb.Helper()
+	s, err := postgres.Open(tb.Context(), url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+func migrated(tb testing.TB, url string) *postgres.Store {
+	tb.Helper()
+	s := open(tb, url)
+	if err := s.Migrate(tb.Context(), quiet); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t)
+	audittest.Run(t, func(tb testing.TB) audit.Store { return migrated(tb, server.NewDatabase()) })
+}
+
+// The mode that works behind PgBouncer does the same.
+func TestWithoutPreparedStatements(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t)
+	audittest.Run(t, func(tb testing.TB) audit.Store { return migrated(tb, server.NewDatabase()+"&default_query_exec_mode=exec") })
+}
+
+// The database has the settings that its operator can see and change in the URL.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	for more, want := range map[string]string{
+		"": "wsticket 15s 8 5s",
+		"?statement_timeout=7s&application_name=trail&pool_max_conns=3&connect_timeout=2": "trail 7s 3 2s",
+		"?default_query_exec_mode=exec": "wsticket  8 5s",
+	} {
+		c, err := postgres.Parse("postgres://user@host/name" + more)
+		if err != nil {
+			t.Fatal(err)
+		}
+		params := c.ConnConfig.RuntimeParams
+		if got := fmt.Sprint(params["application_name"], " ", params["statement_timeout"], " ", c.MaxConns, " ", c.ConnConfig.ConnectTimeout); got != want {
+			t.Errorf("%q: %s, want %s", more, got, want)
+		}
+	}
+}
+
+// A database that goes away in the middle of a batch has all of it or nothing, and the batch
+// may be appended again.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t)
+	s := migrated(t, server.NewDatabase())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	const size, batches = 100, 200
+	stopped := make(chan struct{})
+	refused := 0
+	for b := range batches {
+		batch := audittest.Records("one", uint64(b*size+1), size)
+		if b == batches/4 {
+			go func() {
+				defer close(stopped)
+				server.Restart()
+			}()
+		}
+		for {
+			err := s.Append(ctx, batch)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, ticket.ErrUnavailable) || ctx.Err() != nil {
+				t.Fatalf("append: %v", err)
+			}
+			refused++
+		}
+		if b == batches/2 {
+			<-stopped // so that the restart is within the test
+		}
+	}
+	<-stopped
+	got, err := s.ReadChain(ctx, "one", 0, size*batches+1)
+	if err != nil || len(got) != size*batches {
+		t.Errorf("%d records, %v, want %d", len(got), err, size*batches)
+	}
+	for i := range got {
+		if got[i].Seq != uint64(i+1) {
+			t.Fatalf("record %d has Seq %d", i, got[i].Seq)
+		}
+	}
+	t.Logf("%d calls were refused", refused)
+}
+
+// A server that does not answer holds nobody longer than its context, and answers again.
+func TestFrozen(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t)
+	s := migrated(t, server.NewDatabase())
+	server.Freeze()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	batch := audittest.Records("one", 1, 10)
+	if err := s.Append(ctx, batch); !errors.Is(err, ticket.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("append: %v, want ErrUnavailable and DeadlineExceeded", err)
+	}
+	server.Thaw()
+	if err := s.Append(t.Context(), batch); err != nil {
+		t.Error(err)
+	}
+	if got, err := s.ReadChain(t.Context(), "one", 0, 100); err != nil || len(got) != len(batch) {
+		t.Errorf("%d records, %v, want each once", len(got), err)
+	}
+}
+
+// A full database refuses, and goes on as soon as there is room.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t)
+	url := server.NewDatabase()
+	s := migrated(t, url)
+	server.Fill(url)
+	if err := s.Append(t.Context(), audittest.Records("one", 1, 10)); !errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("append: %v, want ErrUnavailable", err)
+	}
+	if err := s.PutRevocations(t.Context(), []ticket.Revocation{{ID: "1"}}); !errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("revoke: %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Search(t.Context(), ticket.AuditQuery{Limit: 1}); err != nil {
+		t.Errorf("search: %v", err)
+	}
+	server.Empty(url)
+	if err := s.Append(t.Context(), audittest.Records("one", 1, 10)); err != nil {
+		t.Error(err)
+	}
+}
+
+// No error has the password, and each says what is wrong.
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2-canary"
+	server := testenv.Postgres(t)
+	for name, url := range map[string]string{
+		"no server":         "postgres://user:" + secret + "@127.0.0.1:1/db?sslmode=disable",
+		"no TLS":            "postgres://user:" + secret + "@" + server.Addr() + "/postgres?sslmode=require",
+		"no user":           "postgres://user:" + secret + "@" + server.Addr() + "/postgres?sslmode=disable",
+		"no database":       "postgres://postgres:" + secret + "@" + server.Addr() + "/nobody?sslmode=disable",
+		"unknown parameter": "postgres://postgres:" + secret + "@" + server.Addr() + "/postgres?sslmode=disable&nonsense=1",
+	} {
+		s := open(t, url)
+		for op, err := range map[string]error{"Ping": s.Ping(t.Context()), "Migrate": s.Migrate(t.Context(), quiet)} {
+			if !errors.Is(err, ticket.ErrUnavailable) || strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: %s: %v, want ErrUnavailable without the password", name, op, err)
+			}
+		}
+	}
+	for _, url := range []string{
+		"", "postgres://", "mysql://u:" + secret + "@h/db", "postgres://u:" + secret + "@h", "postgres://u:" + secret + "@h:port/db", "postgres://u:" + secret + "%zz@h/db",
+		"postgres://u:" + secret + "@h/db?sslmode=" + secret, "postgres://u:" + secret + "@h/db?connect_timeout=x", "postgres://u:" + secret + "@h/db?pool_max_conns=x",
+		"postgres://u:" + secret + "@h/db?default_query_exec_mode=x", "host=h password=" + secret, "postgres://u@h/db?sslrootcert=/missing&password=" + secret,
+	} {
+		_, err := postgres.Open(t.Context(), url)
+		if err == nil || strings.Contains(err.Error(), "u:"+secret) || strings.Contains(err.Error(), "password="+secret) {
+			t.Errorf("%q: %v, want an error without the password", url, err)
+		}
+	}
+}
+
+// A database without tables is found out, and so is one that is newer.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t)
+	url := server.NewDatabase()
+	s := open(t, url)
+	if err := s.CheckSchema(t.Context()); !errors.Is(err, migrations.ErrPending) || errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("an empty database: %v, want ErrPending", err)
+	}
+	if err := s.Migrate(t.Context(), quiet); err != nil {
+		t.Fatal(err)
+	}
+	server.Exec(url, "INSERT INTO wsticket_migrations (version_id, is_applied) VALUES (999, true)")
+	for name, err := range map[string]error{"CheckSchema": s.CheckSchema(t.Context()), "Migrate": s.Migrate(t.Context(), quiet)} {
+		if !errors.Is(err, migrations.ErrNewer) {
+			t.Errorf("%s: %v, want ErrNewer", name, err)
+		}
+	}
+}
