@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/yannh/kubeconform/pkg/validator"
@@ -21,7 +23,8 @@ import (
 )
 
 // Where the schemas come from: files of Go modules, which are read and not
-// compiled. The sums are those of go.sum.
+// compiled. The sums are as in a
+// go.sum.
 const (
 	kubernetesVersion = "1.37.2"
 	kubernetesModule  = "k8s.io/kubernetes@v" + kubernetesVersion
@@ -30,6 +33,9 @@ const (
 	gatewaySum        = "h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc="
 )
 
+// downloadTimeout bounds the download of one of them.
+const downloadTimeout = 10 * time.Minute
+
 // operatorKinds are kinds of the Prometheus operator, whose module with the CRDs is
 // in no registry of ours. They are read strictly into its own Go types instead.
 var operatorKinds = map[string]func() any{
@@ -37,20 +43,28 @@ var operatorKinds = map[string]func() any{
 	"PodMonitor":     func() any { return new(monitoring.PodMonitor) },
 }
 
+// schemas is the folder of the schemas, for all tests of this process.
+var schemas string
+
+func TestMain(m *testing.M) {
+	m.Run()
+	_ = os.RemoveAll(schemas)
+}
+
 // conform returns kubeconform with the schemas of Kubernetes and the Gateway API.
 var conform = sync.OnceValues(func() (validator.Validator, error) {
-	dir, err := os.MkdirTemp("", "schemas") // for all tests of this process
-	if err != nil {
+	var err error
+	if schemas, err = os.MkdirTemp("", "schemas"); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(writeCore(dir), writeGateway(dir)); err != nil {
+	if err := errors.Join(writeCore(schemas), writeGateway(schemas)); err != nil {
 		return nil, err
 	}
 	skip := map[string]struct{}{}
 	for kind := range operatorKinds {
 		skip[kind] = struct{}{}
 	}
-	return validator.New([]string{filepath.Join(dir, "{{.ResourceKind}}{{.KindSuffix}}.json")},
+	return validator.New([]string{filepath.Join(schemas, "{{.ResourceKind}}{{.KindSuffix}}.json")},
 		validator.Opts{Strict: true, KubernetesVersion: kubernetesVersion, SkipKinds: skip})
 })
 
@@ -94,7 +108,9 @@ func checkObjects(t *testing.T, text string) (lines []string, err error) {
 // moduleDir returns the folder of a module's files. It is downloaded if it is not
 // there, and has to have the sum.
 func moduleDir(module, sum string) (string, error) {
-	out, err := exec.Command("go", "mod", "download", "-json", module).Output()
+	ctx, cancel := context.WithTimeout(context.Background(), downloadTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "mod", "download", "-json", module).Output()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w: %s", module, err, out)
 	}
