@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wsticket/api"
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/gate"
 	"wsticket/internal/limit"
@@ -18,26 +19,29 @@ import (
 // Config is all that can be set. The `yaml` tags are the keys that users
 // know; `help` is their line in docs/configuration.md, which is generated.
 type Config struct {
-	Health   Health   `yaml:"health"`
-	Public   Public   `yaml:"public"`
-	Internal Internal `yaml:"internal"`
-	Ticket   Ticket   `yaml:"ticket"`
-	Store    Store    `yaml:"store"`
-	Issuers  []Issuer `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
-	Session  Session  `yaml:"session"`
-	Origins  []string `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
-	WS       WS       `yaml:"ws"`
-	Guard    Guard    `yaml:"guard"`
-	Limits   Limits   `yaml:"limits"`
-	Identity Identity `yaml:"identity"`
-	Webhook  Webhook  `yaml:"webhook"`
-	Log      Log      `yaml:"log"`
+	Health    Health    `yaml:"health"`
+	Public    Public    `yaml:"public"`
+	Internal  Internal  `yaml:"internal"`
+	Ticket    Ticket    `yaml:"ticket"`
+	Store     Store     `yaml:"store"`
+	Issuers   []Issuer  `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
+	Session   Session   `yaml:"session"`
+	Origins   []string  `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
+	WS        WS        `yaml:"ws"`
+	Guard     Guard     `yaml:"guard"`
+	Limits    Limits    `yaml:"limits"`
+	Identity  Identity  `yaml:"identity"`
+	Webhook   Webhook   `yaml:"webhook"`
+	Telemetry Telemetry `yaml:"telemetry"`
+	Audit     Audit     `yaml:"audit"`
+	Log       Log       `yaml:"log"`
+	Reload    Reload    `yaml:"reload"`
 }
 
 // Health is about probes, which the internal listener answers, too.
 type Health struct {
 	Listen        string   `yaml:"listen" help:"Address of a third listener that answers /livez, /startupz and /readyz and nothing else, by plain HTTP, for probes that cannot reach the internal one, such as a kubelet's. Port 0 picks a free one. Empty: there is none."`
-	ReadyRequires []string `yaml:"ready_requires" help:"What /readyz requires, apart from a service that has started and does not stop: store (it answers now), keys (every issuer has some). Empty: neither, so that an outage that all processes share does not take all of them out of service."`
+	ReadyRequires []string `yaml:"ready_requires" help:"What /readyz requires, apart from a service that has started and does not stop: store (it answers now), keys (every issuer has some), database (it answers now). Empty: none of them, so that an outage that all processes share does not take all of them out of service."`
 }
 
 // Public is the listener that clients reach.
@@ -232,8 +236,25 @@ type Identity struct {
 type Webhook struct {
 	URL        string   `yaml:"url" help:"URL that gets chosen events as they happen, in signed POST requests (https). Empty: there is none. See docs/webhook.md."`
 	SecretFile string   `yaml:"secret_file" help:"File with the text, at least 32 characters, that signs these requests. Required with url."`
-	Events     []string `yaml:"events" help:"Kinds of events to send: any of issue, redeem, refuse, replay, tripwire, recheck, fence, revoke, connect, renew, disconnect, limit. They name the user, whatever log.subject says."`
+	Events     []string `yaml:"events" help:"Kinds of events to send: any of issue, redeem, refuse, replay, tripwire, recheck, fence, revoke, admit, connect, renew, disconnect, limit. They name the user, whatever log.subject says."`
 	Insecure   bool     `yaml:"insecure_allow_private_network" help:"Allow a url with http, and with a loopback or private address."`
+}
+
+// Audit is how events get into the trail of database.url.
+type Audit struct {
+	Required  bool          `yaml:"required" help:"Whether nobody is admitted whose admission is not stored: a ticket is redeemed, and a bearer or session accepted, only when its event is in the database, at most 2s later. Otherwise the answer is 503, and the ticket is spent. Needs database.url."`
+	WhenFull  string        `yaml:"when_full" help:"What becomes of an event for which queue has no room, because the database is slow or away: drop (it is lost), or block (its request waits, up to 1s, and then it is lost). What is lost is counted, and the trail has a record of how many were."`
+	Queue     int           `yaml:"queue" help:"Events that wait for the database at most, up to 262144. 8192 take about 6 MiB."`
+	Retention time.Duration `yaml:"retention" help:"How long records are kept, 1h or more. 0s: for ever."`
+}
+
+// Telemetry is what a collector gets.
+type Telemetry struct {
+	Endpoint        string        `yaml:"otlp_endpoint" help:"URL of a collector that takes OTLP over HTTP, such as http://localhost:4318: it gets spans and metrics. /v1/traces and /v1/metrics are appended. Empty: nothing is sent. See docs/observability.md."`
+	SampleRatio     Ratio         `yaml:"sample_ratio" help:"Part of the requests whose spans are sent, 0 to 1. A trusted proxy and a caller with a key decide themselves, by the sampled flag of their traceparent."`
+	HeadersFile     string        `yaml:"headers_file" help:"File with the headers that the collector requires, one per line, such as Authorization: Bearer abc."`
+	CAFile          string        `yaml:"ca_file" help:"PEM certificate authorities of the collector. Empty: those of the system."`
+	MetricsInterval time.Duration `yaml:"metrics_interval" help:"How often the metrics of /metrics are sent, 1s to 1h. 0s: never."`
 }
 
 // Log is what is logged, on standard error.
@@ -242,6 +263,11 @@ type Log struct {
 	Format string `yaml:"format" help:"json or text."`
 	// Subject is text, because it is not only a switch.
 	Subject string `yaml:"subject" help:"Whether the lines of issued and redeemed tickets name the user: false, true (iss and sub), or hash (sub_hash, a digest under the first key of ticket.seal_key_file)."`
+}
+
+// Reload is how settings change while the service runs.
+type Reload struct {
+	Watch time.Duration `yaml:"watch" help:"How often the configuration file, and every key and certificate file that it names, is looked at. A change that two looks in a row see is taken without a restart, as SIGHUP does. 0s switches it off; otherwise 1s to 1h. docs/reload.md lists what is taken."`
 }
 
 // Default returns the lowest layer.
@@ -265,8 +291,11 @@ func Default() Config {
 			PerAddress:      limit.Rate{Events: gate.DefaultPerAddress, Per: time.Second},
 			Unauthenticated: ws.DefaultUnauthenticated, UnauthenticatedPerAddress: ws.DefaultUnauthenticatedPerAddress,
 		},
-		Identity: Identity{Headers: preset("x-auth-request")},
-		Webhook:  Webhook{Events: []string{string(ticket.EventReplay), string(ticket.EventTripwire), string(ticket.EventFence), string(ticket.EventRevoke)}},
-		Log:      Log{Level: "info", Format: "json", Subject: "false"},
+		Identity:  Identity{Headers: preset("x-auth-request")},
+		Webhook:   Webhook{Events: []string{string(ticket.EventReplay), string(ticket.EventTripwire), string(ticket.EventFence), string(ticket.EventRevoke)}},
+		Telemetry: Telemetry{SampleRatio: 0.1, MetricsInterval: time.Minute},
+		Audit:     Audit{WhenFull: string(audit.Drop), Queue: audit.DefaultQueue},
+		Log:       Log{Level: "info", Format: "json", Subject: "false"},
+		Reload:    Reload{Watch: 5 * time.Second},
 	}
 }
