@@ -68,6 +68,8 @@ type Note struct {
 	Attrs []slog.Attr
 	// Route is the pattern that matched.
 	Route string
+	// Told reports whether something else than the entry has told of a refusal.
+	Told bool
 }
 
 type contextKey struct{}

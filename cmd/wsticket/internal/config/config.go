@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wsticket/api"
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/gate"
 	"wsticket/internal/limit"
@@ -23,6 +24,7 @@ type Config struct {
 	Internal Internal `yaml:"internal"`
 	Ticket   Ticket   `yaml:"ticket"`
 	Store    Store    `yaml:"store"`
+	Database Database `yaml:"database"`
 	Issuers  []Issuer `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
 	Session  Session  `yaml:"session"`
 	Origins  []string `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
@@ -31,13 +33,14 @@ type Config struct {
 	Limits   Limits   `yaml:"limits"`
 	Identity Identity `yaml:"identity"`
 	Webhook  Webhook  `yaml:"webhook"`
+	Audit    Audit    `yaml:"audit"`
 	Log      Log      `yaml:"log"`
 }
 
 // Health is about probes, which the internal listener answers, too.
 type Health struct {
 	Listen        string   `yaml:"listen" help:"Address of a third listener that answers /livez, /startupz and /readyz and nothing else, by plain HTTP, for probes that cannot reach the internal one, such as a kubelet's. Port 0 picks a free one. Empty: there is none."`
-	ReadyRequires []string `yaml:"ready_requires" help:"What /readyz requires, apart from a service that has started and does not stop: store (it answers now), keys (every issuer has some). Empty: neither, so that an outage that all processes share does not take all of them out of service."`
+	ReadyRequires []string `yaml:"ready_requires" help:"What /readyz requires, apart from a service that has started and does not stop: store (it answers now), keys (every issuer has some), database (it answers now). Empty: none of them, so that an outage that all processes share does not take all of them out of service."`
 }
 
 // Public is the listener that clients reach.
@@ -232,8 +235,16 @@ type Identity struct {
 type Webhook struct {
 	URL        string   `yaml:"url" help:"URL that gets chosen events as they happen, in signed POST requests (https). Empty: there is none. See docs/webhook.md."`
 	SecretFile string   `yaml:"secret_file" help:"File with the text, at least 32 characters, that signs these requests. Required with url."`
-	Events     []string `yaml:"events" help:"Kinds of events to send: any of issue, redeem, refuse, replay, tripwire, recheck, fence, revoke, connect, renew, disconnect, limit. They name the user, whatever log.subject says."`
+	Events     []string `yaml:"events" help:"Kinds of events to send: any of issue, redeem, refuse, replay, tripwire, recheck, fence, revoke, admit, connect, renew, disconnect, limit. They name the user, whatever log.subject says."`
 	Insecure   bool     `yaml:"insecure_allow_private_network" help:"Allow a url with http, and with a loopback or private address."`
+}
+
+// Audit is how events get into the trail of database.url.
+type Audit struct {
+	Required  bool          `yaml:"required" help:"Whether nobody is admitted whose admission is not stored: a ticket is redeemed, and a bearer or session accepted, only when its event is in the database, at most 2s later. Otherwise the answer is 503, and the ticket is spent. Needs database.url."`
+	WhenFull  string        `yaml:"when_full" help:"What becomes of an event for which queue has no room, because the database is slow or away: drop (it is lost), or block (its request waits, up to 1s, and then it is lost). What is lost is counted, and the trail has a record of how many were."`
+	Queue     int           `yaml:"queue" help:"Events that wait for the database at most, up to 262144. 8192 take about 6 MiB."`
+	Retention time.Duration `yaml:"retention" help:"How long records are kept, 1h or more. 0s: for ever."`
 }
 
 // Log is what is logged, on standard error.
@@ -267,6 +278,7 @@ func Default() Config {
 		},
 		Identity: Identity{Headers: preset("x-auth-request")},
 		Webhook:  Webhook{Events: []string{string(ticket.EventReplay), string(ticket.EventTripwire), string(ticket.EventFence), string(ticket.EventRevoke)}},
+		Audit:    Audit{WhenFull: string(audit.Drop), Queue: audit.DefaultQueue},
 		Log:      Log{Level: "info", Format: "json", Subject: "false"},
 	}
 }

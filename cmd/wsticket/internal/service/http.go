@@ -18,7 +18,7 @@ func (s *Service) buildGate() error {
 		Origins: s.cfg.Origins, AllowMissingOrigin: s.cfg.WS.AllowMissingOrigin, Hosts: s.cfg.Public.AllowedHosts(),
 		Audiences:      s.cfg.Ticket.AudienceOptions(),
 		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: limiter(s.cfg.Limits.PerAddress),
-		HandshakeLimit: limiter(s.cfg.Limits.HandshakesPerSubject), Events: s.events, Logger: s.log,
+		HandshakeLimit: limiter(s.cfg.Limits.HandshakesPerSubject), Keeper: s.keeper(), Events: s.events, Logger: s.log,
 	}
 	if s.tickets != nil {
 		options.Redeemer = s.tickets
@@ -63,6 +63,10 @@ func (s *Service) apiOptions() api.Options {
 		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home, Trial: s.trial,
 		Ops: web.Ops(), Timelines: s.timeline,
 	}
+	if s.database != nil {
+		reader := auditReader{s.database}
+		options.Trail, options.Timelines = reader, timelines{trail: reader, process: s.timeline, log: s.log}
+	}
 	if s.live != nil {
 		options.Revoker = s.live
 	}
@@ -89,6 +93,9 @@ func (s *Service) apiOptions() api.Options {
 // dependencies returns how everything is that the service needs of others.
 func (s *Service) dependencies() []api.Dependency {
 	all := []api.Dependency{s.storeDependency()}
+	if s.trail != nil {
+		all = append(all, s.databaseDependency())
+	}
 	for _, keys := range s.verifier.KeyStates() {
 		d := api.Dependency{Name: keys.Issuer, Kind: "keys", State: api.DependencyOK, Since: keys.Since}
 		if keys.Err != nil {
@@ -114,7 +121,8 @@ func (s *Service) storeDependency() api.Dependency {
 	return d
 }
 
-// events passes an event to the metrics, the watch over the store, the webhook and the log.
+// events passes an event to the metrics, the watch over the store, the webhook, the trail and
+// the log.
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
 	s.timeline.Record(&e)
@@ -123,6 +131,7 @@ func (s *Service) events(ctx context.Context, e ticket.Event) {
 		s.live.NoteReplay(ctx, e)
 	}
 	s.post(&e)
+	s.keep(ctx, &e)
 	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {

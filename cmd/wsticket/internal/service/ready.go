@@ -42,8 +42,12 @@ func (s *Service) ready(ctx context.Context) error {
 }
 
 func (s *Service) requires(ctx context.Context, name string) error {
-	if name == config.RequireStore {
+	switch name {
+	case config.RequireStore:
 		return s.store.Ping(ctx)
+	case config.RequireDatabase:
+		return s.database.Ping(ctx)
+	default:
+		return s.verifier.Ready(ctx)
 	}
-	return s.verifier.Ready(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wsticket/api"
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/metrics"
@@ -59,6 +60,8 @@ type Service struct {
 	timeline   *timeline.Log
 	tls        certificates
 	store      backend
+	database   audit.Store  // nil without database.url
+	trail      *audit.Trail // likewise
 	places     places
 	webhook    *webhook.Hook // nil without webhook.url
 	outages    *storeWatch   // nil for a store in this process
@@ -105,7 +108,7 @@ func New(cfg config.Config, o Options) (*Service, error) {
 // and are not reported.
 func (s *Service) build() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildDatabase(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }
@@ -120,5 +123,8 @@ func (s *Service) Close() {
 	}
 	if s.store != nil {
 		_ = s.store.Close()
+	}
+	if s.database != nil {
+		_ = s.database.Close()
 	}
 }

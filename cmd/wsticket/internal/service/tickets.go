@@ -15,7 +15,7 @@ func (s *Service) buildSealKeys() (err error) {
 func (s *Service) buildTickets() error {
 	options := ticket.Options{
 		TTL: s.cfg.Ticket.TTL, Audiences: s.cfg.Ticket.AudienceOptions(),
-		SealKeys: s.sealKeys, RetryWindow: s.cfg.Ticket.RetryWindow, Events: s.events,
+		SealKeys: s.sealKeys, RetryWindow: s.cfg.Ticket.RetryWindow, Keeper: s.keeper(), Events: s.events,
 		MaxPending: s.cfg.Limits.TicketsPerSubject,
 	}
 	if s.store != nil {
