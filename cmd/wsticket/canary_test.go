@@ -8,6 +8,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"wsticket/internal/test"
+	"wsticket/internal/test/collector"
 	"wsticket/internal/testenv"
 )
 
@@ -21,14 +23,17 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 			redis := testenv.Redis(t, "--requirepass", password)
 			idp := newProvider(t)
 			config := idp.config(t, "redis://:"+password+"@"+redis.Addr())
+			spans := collector.New(t)
 			hook, settings := newHookReceiver(t, "issue, redeem, refuse, replay, tripwire, fence, revoke, connect, disconnect, limit")
 			c := &canary{
-				process: startWithKeys(t, config, append(settings, "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose,
+				collector: spans,
+				process: startWithKeys(t, config, append(settings, "--set", "telemetry.otlp_endpoint="+spans.URL, "--set", "telemetry.sample_ratio=1",
+					"--set", "telemetry.headers_file="+test.WriteFile(t, "headers", "Authorization: Bearer "+collectorKey), "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose,
 					"--set", "session.cookie=sid", "--set", "session.jwt=true", "--set", everyDoor)...),
 				hook: hook, bearer: idp.bearer(t, "alice"), completes: acceptThenClose == "true",
 			}
 			c.secrets = map[string]string{
-				"the password": password, "the secret of the webhook": webhookSecret, "the bearer": c.bearer,
+				"the password": password, "the secret of the webhook": webhookSecret, "the key of the collector": collectorKey, "the bearer": c.bearer,
 				"the bearer's signature": c.bearer[strings.LastIndex(c.bearer, ".")+1:],
 			}
 			c.doors(t)
@@ -44,11 +49,14 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 	}
 }
 
+const collectorKey = "canary-collector-key"
+
 // canary is one such run.
 type canary struct {
 	*process
 
 	hook      *hookReceiver
+	collector *collector.Collector
 	bearer    string
 	completes bool              // a refused handshake
 	secrets   map[string]string // what it is, and its text
@@ -129,6 +137,9 @@ func (c *canary) wrongWays(t *testing.T) {
 		}
 		c.dialAnyway(t, "ws://"+c.public+target)
 	}
+	for _, text := range []string{token, c.bearer, "00-" + token} {
+		exchange(t, http.MethodPost, base+"/ws-ticket", "", "Authorization", "Bearer "+c.bearer+"x", "Traceparent", text, "Tracestate", "a="+text, "Baggage", "a="+text)
+	}
 	send(t, http.MethodPost, base+"/ws-ticket", c.bearer+"x", "")
 	send(t, http.MethodPost, base+"/ws-ticket", "", `{"audience":"`+token+`"}`)
 	send(t, http.MethodPost, base+"/ws-ticket", c.bearer, `{"`+c.bearer+`":1}`)
@@ -152,9 +163,12 @@ func (c *canary) dialAnyway(t *testing.T, url string) {
 // search ends the process and searches everything that it has written.
 func (c *canary) search(t *testing.T) {
 	t.Helper()
-	metrics := send(t, http.MethodGet, "http://"+c.internal+"/metrics", "", "").body
+	metrics := exchange(t, http.MethodGet, "http://"+c.internal+"/metrics", "", "Accept", "application/openmetrics-text").body
 	_ = c.stop(t)
-	written := map[string]string{"standard output": c.stdout.String(), "the log": c.stderr.String(), "the metrics": metrics, "the webhook": c.hook.sent()}
+	written := map[string]string{"standard output": c.stdout.String(), "the log": c.stderr.String(), "the metrics": metrics, "the webhook": c.hook.sent(), "the telemetry": c.collector.Bodies()}
+	if !strings.Contains(metrics, `# {trace_id="`) || len(c.collector.Spans("wsticket.redeem")) == 0 || c.collector.Metric("wsticket_actions_total") == nil {
+		t.Error("exemplars, spans or exported metrics are missing: the search would prove nothing")
+	}
 	if !strings.Contains(written["the webhook"], `"kind":"connect"`) || !strings.Contains(written["the webhook"], `"kind":"refuse"`) {
 		t.Error("the webhook lacks events: the search would prove nothing")
 	}
