@@ -32,6 +32,7 @@ type cli struct {
 	Revoke      revokeCmd      `cmd:"" help:"Log somebody out: void bearers and tickets, and end connections, in every process of a running service."`
 	Connections connectionsCmd `cmd:"" help:"List the open connections of a running service, or cut one."`
 	Drain       drainCmd       `cmd:"" help:"Close the connections of a running service, before it is stopped."`
+	Migrate     migrateCmd     `cmd:"" help:"Make or change the tables of the database, or say which it has."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
