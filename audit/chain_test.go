@@ -61,7 +61,9 @@ func FuzzHash(f *testing.F) {
 func someRecord(data []byte) ticket.AuditRecord {
 	c := test.NewChoices(data)
 	word := func() string { return c.Pick("", "a", "aa", "\x00", "a\x00", "\x00\x00\x00\x00\x00\x00\x00\x01a") }
-	number := func() uint64 { return binary.BigEndian.Uint64([]byte{0, 0, 0, 0, 0, 0, byte(c.Below(2)), byte(c.Below(256))}) }
+	number := func() uint64 {
+		return binary.BigEndian.Uint64([]byte{0, 0, 0, 0, 0, 0, byte(c.Below(2)), byte(c.Below(256))})
+	}
 	r := ticket.AuditRecord{
 		Instance: word(), Seq: number(), At: time.UnixMilli(int64(number())).UTC(), Event: ticket.EventKind(word()), Action: ticket.Action(word()),
 		Outcome: word(), Reason: word(), Issuer: word(), Subject: word(), SessionID: word(), ClientID: word(), TokenID: word(),

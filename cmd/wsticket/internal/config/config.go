@@ -24,6 +24,7 @@ type Config struct {
 	Internal Internal `yaml:"internal"`
 	Ticket   Ticket   `yaml:"ticket"`
 	Store    Store    `yaml:"store"`
+	Database Database `yaml:"database"`
 	Issuers  []Issuer `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
 	Session  Session  `yaml:"session"`
 	Origins  []string `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`

@@ -108,7 +108,7 @@ func New(cfg config.Config, o Options) (*Service, error) {
 // and are not reported.
 func (s *Service) build() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildStore(), s.buildDatabase(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }
@@ -123,5 +123,8 @@ func (s *Service) Close() {
 	}
 	if s.store != nil {
 		_ = s.store.Close()
+	}
+	if s.database != nil {
+		_ = s.database.Close()
 	}
 }
