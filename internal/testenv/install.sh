@@ -12,6 +12,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin
 wanted='redis-server redis-server redis
 openssl openssl openssl
 curl curl curl
+jq jq jq
 nginx nginx nginx
 postgres postgresql postgresql'
 node='node nodejs node
