@@ -77,6 +77,25 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// What is said of a connection before there is one.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"postgres://h/d":                                     "h:5432 false",
+		"postgres://h:1/d?sslmode=disable":                   "h:1 false",
+		"postgres://h/d?sslmode=require":                     "h:5432 false",
+		"postgres://h/d?sslmode=verify-full":                 "h:5432 true",
+		"postgres://h/d?sslmode=verify-ca":                   "h:5432 true",
+		"postgres://a,b:6432/d?sslmode=verify-full":          "a:5432,b:6432 true",
+		"postgres:///d?host=/run/postgresql&sslmode=disable": "/run/postgresql:5432 true",
+	} {
+		s := open(t, url)
+		if got := fmt.Sprint(s.Host(), " ", s.Verified()); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
 // A database that goes away in the middle of a batch has all of it or nothing, and the batch
 // may be appended again.
 func TestRestart(t *testing.T) {
