@@ -22,7 +22,7 @@ func (s *Server) forward(c contract) endpoint {
 		if err != nil {
 			return err
 		}
-		s.o.Gate.KeepRequestID(w, r)
+		s.o.Gate.TrustCaller(w, r)
 		q, err := c.read(r)
 		if err != nil {
 			return err

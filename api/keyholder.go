@@ -76,6 +76,7 @@ func (s *Server) holderOf(r *http.Request, key func(http.Header) (ticket.Bearer,
 		return keyholder{}, err
 	}
 	accesslog.NoteOf(r.Context()).Caller = by.name
+	accesslog.TrustTrace(r.Context())
 	return by, nil
 }
 

@@ -153,9 +153,10 @@ func (s *Server) handler(pattern string, e endpoint) http.Handler {
 // requestInfo names a request in events.
 func requestInfo(r *http.Request, clientIP netip.Addr) ticket.RequestInfo {
 	ctx := r.Context()
-	note := accesslog.NoteOf(ctx)
+	note, trace := accesslog.NoteOf(ctx), accesslog.TraceOf(ctx)
 	return ticket.RequestInfo{
 		ID: accesslog.RequestID(ctx), Caller: note.Caller, ClientIP: clientIP, Route: note.Route, UserAgent: accesslog.UserAgent(ctx),
+		TraceID: trace.TraceID, SpanID: trace.ID, Sampled: trace.Sampled(),
 	}
 }
 

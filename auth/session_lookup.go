@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"wsticket/internal/accesslog"
 	"wsticket/internal/httpclient"
 	"wsticket/internal/netcause"
 	"wsticket/ticket"
@@ -53,6 +54,7 @@ func (l *lookup) get(ctx context.Context, cookies string) ([]byte, error) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "wsticket")
 	req.Header.Set("Cookie", cookies)
+	accesslog.TraceOf(ctx).Set(req.Header)
 	resp, err := l.client.Do(req)
 	if err != nil {
 		return nil, l.unreachable(err)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"wsticket/auth"
+	"wsticket/internal/accesslog"
+	"wsticket/internal/traceparent"
 	"wsticket/ticket"
 )
 
@@ -175,6 +177,30 @@ func TestLookupRequest(t *testing.T) {
 	}
 	if seen.Method != http.MethodGet || seen.RequestURI != "/session?for=ws" || seen.ContentLength != 0 {
 		t.Errorf("got %s %s with %d bytes, want a GET of the URL", seen.Method, seen.RequestURI, seen.ContentLength)
+	}
+}
+
+// TestLookupInATrace: the application is part of the request's trace, and gets nothing
+// else of its caller.
+func TestLookupInATrace(t *testing.T) {
+	t.Parallel()
+	var seen http.Header
+	a := newApplication(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = r.Header.Clone()
+		says(200, `{"sub":"u-1"}`)(w, r)
+	})
+	s := a.sessions(t, nil)
+	const line = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	r.Header = http.Header{"Traceparent": {line}, "Tracestate": {"a=1"}, "Baggage": {"user=alice"}}
+	begin := func(r *http.Request) accesslog.Given { return accesslog.Given{Trace: traceparent.Pass(r.Header)} }
+	accesslog.Middleware(nil, nil, begin)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := s.Authenticate(r.Context(), ticket.NewBearer(cookie)); err != nil {
+			t.Error(err)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+	if seen.Get("Traceparent") != line || seen.Get("Tracestate") != "" || seen.Get("Baggage") != "" {
+		t.Errorf("got %v, want the traceparent alone", seen)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wsticket/internal/accesslog"
+	"wsticket/internal/traceparent"
 	"wsticket/internal/unread"
 	"wsticket/ticket"
 )
@@ -21,7 +22,7 @@ import (
 // A request whose body is not read is answered at once, and ends its connection:
 // it does not wait for a body that never comes.
 func (g *Gate) Observe(events ticket.Sink, now func() time.Time) func(http.Handler) http.Handler {
-	report := accesslog.Middleware(now, func(ctx context.Context, e accesslog.Entry) { events.Emit(ctx, requestEvent(e)) }, g.proxyRequestID)
+	report := accesslog.Middleware(now, func(ctx context.Context, e accesslog.Entry) { events.Emit(ctx, requestEvent(e)) }, g.given)
 	return func(next http.Handler) http.Handler {
 		observed := unread.Middleware(g.StoreClientAddr(report(next)))
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,13 +35,30 @@ func (g *Gate) Observe(events ticket.Sink, now func() time.Time) func(http.Handl
 	}
 }
 
-// KeepRequestID makes the X-Request-Id of r the ID of the request, if it can be
-// kept. It is for a peer that has proved after [Gate.Observe] that it is a proxy.
-// The answer must not have begun.
-func (g *Gate) KeepRequestID(w http.ResponseWriter, r *http.Request) {
+// TrustCaller makes the X-Request-Id of r the ID of the request, if it can be kept, and
+// has the request recorded as its traceparent says. It is for a peer that has proved
+// after [Gate.Observe] that it is a proxy. The answer must not have begun.
+func (g *Gate) TrustCaller(w http.ResponseWriter, r *http.Request) {
+	accesslog.TrustTrace(r.Context())
 	if id := requestIDOf(r.Header); id != "" {
 		accesslog.KeepRequestID(w, r, id)
 	}
+}
+
+// given returns the ID and the trace of a request that arrives. Anybody may say which
+// trace it is part of, because that only ties lines of logs together. Whether it is
+// recorded is for trusted proxies to say, else for [Options].Sample.
+func (g *Gate) given(r *http.Request) accesslog.Given {
+	given := accesslog.Given{RequestID: g.proxyRequestID(r)}
+	if g.o.Sample == nil {
+		given.Trace = traceparent.Pass(r.Header)
+		return given
+	}
+	given.Trace = traceparent.Begin(r.Header, g.o.Sample)
+	if g.Trusts(r) {
+		given.Trace = given.Trace.Trusting()
+	}
+	return given
 }
 
 // proxyRequestID returns the ID that a trusted proxy has given to a request. That of
@@ -70,11 +88,14 @@ const requestIDChars = "-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 func requestEvent(e accesslog.Entry) ticket.Event {
 	return ticket.Event{
 		Kind: ticket.EventRequest, At: e.Start, Duration: e.Took,
-		Request:  ticket.RequestInfo{ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP, UserAgent: e.UserAgent},
+		Request: ticket.RequestInfo{
+			ID: e.RequestID, Caller: e.Caller, ClientIP: e.ClientIP, UserAgent: e.UserAgent,
+			TraceID: e.Trace.TraceID, SpanID: e.Trace.ID, Sampled: e.Trace.Sampled(),
+		},
 		TicketID: ticket.ID(e.TicketID), Presentation: ticket.Presentation{Door: ticket.Door(e.Door)},
 		Identity: ticket.Identity{Issuer: e.Issuer, Subject: e.Subject},
 		Outcome:  e.Outcome, Reason: e.Reason, Attrs: e.Attrs,
-		HTTP: ticket.HTTPAnswer{Method: e.Method, Path: e.Path, Route: e.Route, Status: e.Status},
+		HTTP: ticket.HTTPAnswer{Method: e.Method, Path: e.Path, Route: e.Route, Scheme: e.Scheme, Status: e.Status},
 	}
 }
 

@@ -68,8 +68,52 @@ func observed(t *testing.T, j *judge, peer string, ids []string, proved bool) (a
 	}
 	j.Observe(events.Record, time.Now)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if proved {
-			j.KeepRequestID(w, r)
+			j.TrustCaller(w, r)
 		}
 	})).ServeHTTP(w, r)
 	return w.Header().Get("X-Request-Id"), events.AwaitLike(t, ticket.Event{Kind: ticket.EventRequest}).Request.ID
+}
+
+// TestTraceOfARequest: anybody may say which trace a request is part of, and trusted
+// proxies alone whether it is recorded.
+func TestTraceOfARequest(t *testing.T) {
+	const trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	const stranger, proxy = "192.0.2.2:1", "192.0.2.1:1"
+	always, never := func() bool { return true }, func() bool { return false }
+	for _, row := range []struct {
+		rule, peer, sent string
+		sample           func() bool
+		proved           bool
+		known, sampled   bool
+	}{
+		{"nobody records", stranger, "01", nil, false, true, true},
+		{"nobody records, and nobody sends a trace", stranger, "", nil, false, false, false},
+		{"a stranger wants it", stranger, "01", never, false, true, false},
+		{"a stranger does not", stranger, "00", always, false, true, true},
+		{"a proxy wants it", proxy, "01", never, false, true, true},
+		{"a proxy does not", proxy, "00", always, false, true, false},
+		{"a proxy that has not decided", proxy, "", always, false, false, true},
+		{"a caller that turns out to be no stranger", stranger, "01", never, true, true, true},
+	} {
+		j := newJudge(t, func(o *gate.Options) {
+			o.TrustedProxies, o.Sample = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}, row.sample
+		})
+		var events test.Events
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		if r.RemoteAddr = row.peer; row.sent != "" {
+			r.Header.Set("Traceparent", "00-"+trace+"-"+span+"-"+row.sent)
+		}
+		j.Observe(events.Record, time.Now)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if row.proved {
+				j.TrustCaller(w, r)
+			}
+		})).ServeHTTP(httptest.NewRecorder(), r)
+		got := events.AwaitLike(t, ticket.Event{Kind: ticket.EventRequest}).Request
+		if (got.TraceID == trace) != row.known || (got.TraceID == "") != (row.sent == "" && row.sample == nil) {
+			t.Errorf("%s: got the trace %q", row.rule, got.TraceID)
+		}
+		if got.Sampled != row.sampled || (got.SpanID == "") != (row.sample == nil) || got.SpanID == span {
+			t.Errorf("%s: got %+v, want sampled %v", row.rule, got, row.sampled)
+		}
+	}
 }

@@ -76,6 +76,12 @@ type Options struct {
 	// reach needs the check against DNS rebinding.
 	Hosts []string
 
+	// Sample decides whether the span of a request is recorded that no trusted proxy
+	// has decided about: it reports true as often as that should be. Each request then
+	// has a span of its own (W3C Trace Context). Default: nobody records spans, and
+	// what a caller says about its trace is passed on unchanged.
+	Sample func() bool
+
 	// TrustedProxies are those whose X-Forwarded-* headers are believed.
 	TrustedProxies []netip.Prefix
 	// ForwardAuthPeers are the proxies that may ask about handshakes without a key

@@ -58,6 +58,7 @@ func (k *feedKeeper) follow(ctx context.Context) {
 			continue
 		}
 		if batch.Restarted && at != (ticket.Position{}) {
+			k.feeds.restarts.Add(1)
 			k.offer()
 		}
 		at = batch.Next

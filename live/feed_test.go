@@ -189,3 +189,20 @@ func TestFeedsAreBounded(t *testing.T) {
 	last.Close()
 	h.open(t, "key:a", "")
 }
+
+// TestFeedStats counts what is open, and what is watched for it.
+func TestFeedStats(t *testing.T) {
+	t.Parallel()
+	h := newFeedHouse(t, nil)
+	first, second := h.open(t, "key:chat", ""), h.open(t, "key:chat", "")
+	h.grant(t, "key:chat", feedGrant(feedTicket, time.Hour))
+	h.kept(t, 1)
+	if got := h.Stats(); got != (live.FeedStats{Open: 2, Connections: 1}) {
+		t.Errorf("got %+v", got)
+	}
+	first.Close()
+	second.Close()
+	if got := h.Stats(); got != (live.FeedStats{}) {
+		t.Errorf("after the end: got %+v", got)
+	}
+}

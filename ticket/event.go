@@ -95,6 +95,9 @@ type Event struct {
 	Presentation Presentation
 	// Retried: see [EventRedeem].
 	Retried bool
+	// Issue is the span that the ticket of an EventRedeem was issued in, zero if it
+	// is not known.
+	Issue SpanRef
 	// AfterUpgrade reports whether a handshake was refused after its 101. Its
 	// EventRequest was emitted before, with the status 101.
 	AfterUpgrade bool
@@ -154,6 +157,8 @@ type HTTPAnswer struct {
 	// Path has no query, and "[redacted]" for a part that could be a
 	// credential. Route is the pattern that matched, empty if none did.
 	Path, Route string
+	// Scheme is "http", or "https" if it came to this process by TLS.
+	Scheme string
 	// Status is 101 for an upgraded request, and 0 if the handler was
 	// aborted before it answered.
 	Status int
@@ -208,9 +213,16 @@ type RequestInfo struct {
 	// UserAgent is its User-Agent header, cut to 256 bytes and otherwise as it came. A
 	// connection does not keep it, so that an [EventConnect] and what follows has none.
 	UserAgent string
-	// TraceID is that of its traceparent header (W3C Trace Context), or a new one if it
-	// had none: 32 hex digits. Empty where nobody traces.
+	// TraceID is the trace that it is part of (W3C Trace Context), 32 hex digits: that
+	// of its traceparent header, or a new one. Empty where the caller has sent none and
+	// nobody here records spans.
 	TraceID string
+	// SpanID is that of the request itself, 16 hex digits, empty where nobody here
+	// records spans.
+	SpanID string
+	// Sampled reports whether the request is recorded: here if it has a SpanID, else by
+	// its caller.
+	Sampled bool
 }
 
 type requestKey struct{}

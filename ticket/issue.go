@@ -40,10 +40,11 @@ func (s *Service) issue(ctx context.Context, req Request, now time.Time) (Ticket
 	token := newToken()
 	id := token.ID()
 	rec := Record{IssuedAt: now, ExpiresAt: now.Add(lifetime), Owner: s.sealer.tag(req.Identity)}
+	grant.Issue = spanOf(RequestOf(ctx))
 	if rec.Payload, err = s.sealGrant(token, id, rec, grant); err != nil {
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
-	if err := s.pending.add(id, rec.Owner, now, rec.ExpiresAt); err != nil {
+	if err := s.pending.add(id, req.Identity, s.maxPending, now, rec.ExpiresAt); err != nil {
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
 	if err := s.store.Create(ctx, id, rec, lifetime); err != nil {

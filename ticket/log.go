@@ -20,7 +20,7 @@ func LogSink(to *slog.Logger) Sink {
 }
 
 func logEvent(ctx context.Context, to *slog.Logger, e *Event) {
-	attrs := make([]slog.Attr, 0, 12) // has room for all, so that it stays on the stack
+	attrs := make([]slog.Attr, 0, 14) // has room for all, so that it stays on the stack
 	switch firstMessage := e.Presentation.Door == DoorFirstMessage; {
 	case e.Kind == EventRequest:
 		to.LogAttrs(ctx, slog.LevelInfo, "request", appendFacts(ctx, to, appendRequest(attrs, e), e)...)
@@ -49,6 +49,7 @@ func appendRequest(attrs []slog.Attr, e *Event) []slog.Attr {
 	attrs = append(attrs,
 		word("method", e.HTTP.Method), word("path", e.HTTP.Path), slog.Int("status", e.HTTP.Status),
 		slog.Duration("took", e.Duration), word("request_id", e.Request.ID))
+	attrs = appendWords(attrs, "trace_id", e.Request.TraceID)
 	attrs = appendAddr(attrs, e.Request.ClientIP)
 	if e.HTTP.Route != e.HTTP.Path {
 		attrs = appendWords(attrs, "route", e.HTTP.Route)
@@ -60,7 +61,7 @@ func appendRequest(attrs []slog.Attr, e *Event) []slog.Attr {
 // appendPresentation adds the request, the ticket and the presentation of an
 // event.
 func appendPresentation(attrs []slog.Attr, e *Event) []slog.Attr {
-	attrs = appendWords(attrs, "request_id", e.Request.ID, "caller", e.Request.Caller,
+	attrs = appendWords(attrs, "request_id", e.Request.ID, "trace_id", e.Request.TraceID, "caller", e.Request.Caller,
 		"ticket_id", string(e.TicketID), "door", string(e.Presentation.Door))
 	return appendAddr(attrs, e.Presentation.ClientIP)
 }
@@ -79,7 +80,7 @@ func appendReplay(attrs []slog.Attr, e *Event) []slog.Attr {
 // ticket.
 func appendRevocation(attrs []slog.Attr, e *Event) []slog.Attr {
 	v := e.Revocation
-	attrs = appendWords(attrs, "request_id", e.Request.ID, "caller", e.Request.Caller, "ticket_id", string(e.TicketID),
+	attrs = appendWords(attrs, "request_id", e.Request.ID, "trace_id", e.Request.TraceID, "caller", e.Request.Caller, "ticket_id", string(e.TicketID),
 		"revocation", v.ID, "by", v.Kind(), "action", string(v.Action), "source", v.Source, "why", v.Reason, "reason", e.Reason)
 	if v.TicketID != "" || v.Before.IsZero() {
 		return attrs

@@ -10,11 +10,15 @@ import (
 // A payload is a grant as it is sealed. Millions of them may be in memory, and
 // each redemption reads one, so it is short and needs no parser: the expiry and the
 // bearer's iat (0 if it has none) in Unix milliseconds, the texts, the cookies of a session, the number of the bearer's audiences and these,
-// each text after its length, and then the claims as JSON, if there are any.
-// Numbers are varints.
+// each text after its length, then the span of the issue after withSpan, if it was
+// recorded, and then the claims as JSON, if there are any. Numbers are varints.
 
 // usualPayload is a size in bytes. A longer payload takes another allocation.
 const usualPayload = 256
+
+// withSpan comes before the span of the issue. No JSON begins with it, so that payloads
+// from before there were spans read the same.
+const withSpan = 1
 
 // texts returns the texts of a grant, in the order of the payload.
 func texts(g *Grant) [9]*string {
@@ -34,6 +38,9 @@ func encodePayload(g Grant) ([]byte, error) {
 	b = binary.AppendVarint(b, int64(len(g.Identity.Audience)))
 	for _, text := range g.Identity.Audience {
 		b = appendText(b, text)
+	}
+	if g.Issue != (SpanRef{}) {
+		b = append(append(b, withSpan), g.Issue[:]...)
 	}
 	if len(g.Identity.Claims) == 0 {
 		return b, nil
@@ -73,6 +80,9 @@ func decodePayload(id ID, data []byte) (Grant, error) {
 	for n := p.number(); n > 0 && !p.broken; n-- {
 		g.Identity.Audience = append(g.Identity.Audience, p.text())
 	}
+	if len(p.rest) > 0 && p.rest[0] == withSpan {
+		g.Issue = p.span()
+	}
 	if p.broken || len(p.rest) > 0 && json.Unmarshal(p.rest, &g.Identity.Claims) != nil {
 		return Grant{}, fmt.Errorf("decode payload: %w", ErrCorrupt)
 	}
@@ -94,6 +104,16 @@ func (p *parts) number() int64 {
 	}
 	p.rest = p.rest[size:]
 	return n
+}
+
+func (p *parts) span() SpanRef {
+	if len(p.rest) < 1+len(SpanRef{}) {
+		p.rest, p.broken = nil, true
+		return SpanRef{}
+	}
+	span := SpanRef(p.rest[1:])
+	p.rest = p.rest[1+len(span):]
+	return span
 }
 
 func (p *parts) text() string {

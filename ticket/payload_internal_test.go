@@ -19,6 +19,7 @@ func TestPayloadKeepsTheGrant(t *testing.T) {
 				Claims: map[string]any{"email": "alice@example.com", "groups": []any{"a", "b"}, "n": 1.5, "none": nil},
 			},
 			Audience: "chat", Scope: "chat", Origin: "https://app.example.com", ConnectionExpiresAt: end,
+			Issue: SpanRef{0: 1, 23: 2},
 		},
 		"text of any bytes and any length": {
 			Identity: Identity{Issuer: "\x00\xff{", Subject: strings.Repeat("é", 10_000), ExpiresAt: end}, ConnectionExpiresAt: end,
@@ -43,6 +44,32 @@ func TestPayloadKeepsTheGrant(t *testing.T) {
 	}
 }
 
+// A ticket that was issued by a version without spans is redeemed by one that has them.
+func TestSpanOfTheIssue(t *testing.T) {
+	who := Identity{Issuer: "i", Subject: "s", ExpiresAt: time.UnixMilli(1)}
+	plain, err := encodePayload(Grant{Identity: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant, err := decodePayload("id", append(plain, 1))
+	if err == nil {
+		t.Errorf("half a span: got %+v, want an error", grant)
+	}
+	span := SpanRef{0: 1, 23: 2}
+	grant, err = decodePayload("id", append(append(plain, 1), span[:]...))
+	if err != nil || grant.Issue != span || grant.Issue.TraceID()[0] != 1 || grant.Issue.SpanID()[7] != 2 {
+		t.Errorf("got %+v, %v, want the span", grant, err)
+	}
+	for _, r := range []RequestInfo{
+		{}, {TraceID: strings.Repeat("a", 32), Sampled: true}, {TraceID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)},
+		{TraceID: strings.Repeat("x", 32), SpanID: strings.Repeat("b", 16), Sampled: true}, {TraceID: "aa", SpanID: "bb", Sampled: true},
+	} {
+		if got := spanOf(r); got != (SpanRef{}) {
+			t.Errorf("%+v: got %x, want none", r, got)
+		}
+	}
+}
+
 func TestClaimsThatCannotBeTold(t *testing.T) {
 	if _, err := encodePayload(Grant{Identity: Identity{Claims: map[string]any{"f": func() {}}}}); err == nil {
 		t.Error("got no error for a claim that is a function")
@@ -55,6 +82,7 @@ func FuzzDecodePayload(f *testing.F) {
 	for _, grant := range []Grant{
 		{Identity: Identity{Issuer: "i", Subject: "s"}, Audience: "default"},
 		{Identity: Identity{Audience: []string{"a", "b"}, Claims: map[string]any{"c": 1.0}}},
+		{Issue: SpanRef{1, 2, 3}},
 	} {
 		data, err := encodePayload(grant)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"wsticket/gate"
 	"wsticket/internal/test"
+	"wsticket/internal/traceparent"
 	"wsticket/store/memstore"
 	"wsticket/ticket"
 	"wsticket/ws"
@@ -84,6 +85,9 @@ var outboundSeeds = []struct {
 	{nil, "X_User: mallory\r\nX-User: mallory\r\nx_USER: mallory\r\nX.User: mallory\r\nX-Email: mallory"},
 	{nil, "CF-Connecting-IP: 1.1.1.1\r\nTrue-Client-IP: 1.1.1.1\r\nX_Real_IP: 1.1.1.1\r\nX-Forwarded_For: 1.1.1.1"},
 	{nil, "X-Request-Id: $T"},
+	{nil, "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\ntracestate: a=1\r\ntracestate: b=2"},
+	{nil, "traceparent: cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-$T\r\nTracestate: $T"},
+	{nil, "Traceparent: $T\r\nTraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\nTracestate: a=$T"},
 	{nil, "X-Wsticket-Key: k\r\nX-Wsticket-Assertion: a"},
 	{[]byte{1}, "X-Request-Id: $U"},
 	{nil, "Proxy: http://evil.example"},
@@ -343,6 +347,11 @@ func checkNames(s hostile, r strictRequest) error {
 	return nil
 }
 
+func isTraceparent(text string) bool {
+	_, ok := traceparent.Parse(text)
+	return ok && len(text) == 55
+}
+
 // checkOurs checks what we have verified or set.
 func checkOurs(s hostile, r strictRequest, answer http.Header) error {
 	client, _, _ := net.SplitHostPort(s.peer)
@@ -365,6 +374,12 @@ func checkOurs(s hostile, r strictRequest, answer http.Header) error {
 		if got := r.values(name); len(got) > 1 || name == "X-Wsticket-Id" && (len(got) != 1 || len(got[0]) != 22) {
 			return errors.New(name + ": " + strings.Join(got, " | "))
 		}
+	}
+	if got := r.values("Traceparent"); len(got) > 1 || len(got) == 1 && !isTraceparent(got[0]) {
+		return errors.New("the trace is " + strings.Join(got, " | "))
+	}
+	if got := r.values("Tracestate"); len(got) > 0 && len(r.values("Traceparent")) == 0 {
+		return errors.New("the state of no trace is " + strings.Join(got, " | "))
 	}
 	if got := r.values("X-Forwarded-For"); s.trusted && (len(got) != 1 || !strings.Contains(got[0], behindProxy) || !strings.HasSuffix(got[0], ", "+client)) {
 		return errors.New("the chain of proxies is " + strings.Join(got, " | "))

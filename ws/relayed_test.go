@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wsticket/gate"
+	"wsticket/internal/traceparent"
 	"wsticket/live"
 	"wsticket/ticket"
 	"wsticket/ws"
@@ -69,6 +70,40 @@ func relayed(t *testing.T, u *upstream, change func(*setup)) *fixture {
 			change(s)
 		}
 	})
+}
+
+// TestTraceOfTheApplication: the application is part of the trace, under our span if we
+// record spans, and gets none that is malformed.
+func TestTraceOfTheApplication(t *testing.T) {
+	const trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	for _, row := range []struct {
+		rule   string
+		sent   []string
+		sample func() bool
+		want   string // with * for a span of ours
+		state  string
+	}{
+		{"nobody records", []string{"Traceparent: 00-" + trace + "-" + span + "-01", "Tracestate: a=1"}, nil, "00-" + trace + "-" + span + "-01", "a=1"},
+		{"nobody records, and the trace is none", []string{"Traceparent: 00-x", "Tracestate: a=1"}, nil, "", ""},
+		{"we do", []string{"Traceparent: 00-" + trace + "-" + span + "-00", "Tracestate: a=1"}, func() bool { return true }, "00-" + trace + "-*-01", "a=1"},
+		{"we do not this time", []string{"Traceparent: 00-" + trace + "-" + span + "-01"}, func() bool { return false }, "00-" + trace + "-*-00", ""},
+	} {
+		app := newUpstream(t)
+		f := relayed(t, app, func(s *setup) { s.gate.Sample = row.sample })
+		f.send(t, strings.ReplaceAll(request(query, row.sent...), "$T", f.issue(nil).Token.Reveal())).echoes(t, "hello")
+		seen := <-app.seen
+		got := seen.Header.Get("Traceparent")
+		if before, after, ours := strings.Cut(row.want, "*"); ours {
+			if p, ok := traceparent.Parse(got); !ok || p.SpanID == span || !strings.HasPrefix(got, before) || !strings.HasSuffix(got, after) {
+				t.Errorf("%s: got %q, want %q", row.rule, got, row.want)
+			}
+		} else if got != row.want {
+			t.Errorf("%s: got %q, want %q", row.rule, got, row.want)
+		}
+		if got := seen.Header.Get("Tracestate"); got != row.state {
+			t.Errorf("%s: got the state %q, want %q", row.rule, got, row.state)
+		}
+	}
 }
 
 // echoes checks that the application is at the other end.

@@ -6,6 +6,7 @@
 package accesslog
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"wsticket/internal/clientip"
+	"wsticket/internal/traceparent"
 )
 
 // Entry is what is logged about one request.
@@ -30,8 +32,11 @@ type Entry struct {
 	Route string
 	// Status is 101 for an upgraded request, and 0 if the handler was aborted
 	// before it answered.
-	Status    int
+	Status int
+	// Scheme is "https" if the request came to this process by TLS, else "http".
+	Scheme    string
 	RequestID string
+	Trace     traceparent.Span
 	// ClientIP is the address that package clientip has determined. It is only
 	// known if that package's middleware runs before this one.
 	ClientIP netip.Addr
@@ -70,6 +75,9 @@ type Note struct {
 	Route string
 	// Told reports whether something else than the entry has told of a refusal.
 	Told bool
+	// Issue names the span in which the ticket of the request was issued: the IDs of
+	// its trace and of itself.
+	Issue [24]byte
 }
 
 type contextKey struct{}
@@ -97,6 +105,23 @@ func RequestID(ctx context.Context) string {
 		return rec.entry.RequestID
 	}
 	return ""
+}
+
+// TraceOf returns where the request is in a trace. It is zero if the request did not
+// come through [Middleware].
+func TraceOf(ctx context.Context) traceparent.Span {
+	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
+		return rec.entry.Trace
+	}
+	return traceparent.Span{}
+}
+
+// TrustTrace has the request recorded as its caller wants it, who has proved to be
+// no stranger. It does nothing if the request did not come through [Middleware].
+func TrustTrace(ctx context.Context) {
+	if rec, ok := ctx.Value(contextKey{}).(*record); ok {
+		rec.entry.Trace = rec.entry.Trace.Trusting()
+	}
 }
 
 // UserAgent returns the User-Agent of the request, as its [Entry] has it. It is empty if
@@ -134,15 +159,21 @@ func KeepClient(ctx context.Context, addr netip.Addr) {
 	}
 }
 
+// Given is what is known of a request before it is served.
+type Given struct {
+	RequestID string
+	Trace     traceparent.Span
+}
+
 // Middleware gives each request an ID, which it also sets as X-Request-Id of the
 // response, and calls sink once for each request: when the handler returns or
 // panics, or when it hijacks the connection. Panics are passed on. The sink must
 // not block. If now is nil, time.Now is used. If sink is nil, nothing is reported.
 //
-// The ID is the one that given returns. If that is empty, or given is nil, it is a
-// new random one.
+// given returns what is known of a request before. If it has no ID, or given is nil,
+// that is a new random one.
 func Middleware(
-	now func() time.Time, sink func(context.Context, Entry), given func(*http.Request) string,
+	now func() time.Time, sink func(context.Context, Entry), given func(*http.Request) Given,
 ) func(http.Handler) http.Handler {
 	if now == nil {
 		now = time.Now
@@ -151,18 +182,16 @@ func Middleware(
 		sink = func(context.Context, Entry) {}
 	}
 	if given == nil {
-		given = func(*http.Request) string { return "" }
+		given = func(*http.Request) Given { return Given{} }
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			id := given(r)
-			if id == "" {
-				id = rand.Text()
-			}
+			before := given(r)
+			id := cmp.Or(before.RequestID, rand.Text())
 			// Handlers may change the request, so it is read before they run.
 			out := &writer{ResponseWriter: w, now: now, sink: sink, record: record{entry: Entry{
 				Start: now(), Method: method(r.Method), Path: CleanPath(r.URL.Path),
-				RequestID: id, ClientIP: clientip.From(r.Context()), UserAgent: shortened(r.UserAgent()),
+				Scheme: scheme(r), RequestID: id, Trace: before.Trace, ClientIP: clientip.From(r.Context()), UserAgent: shortened(r.UserAgent()),
 			}}}
 			out.ctx = context.WithValue(r.Context(), contextKey{}, &out.record)
 			w.Header().Set(requestIDHeader, id)
@@ -171,6 +200,13 @@ func Middleware(
 			out.served = true
 		})
 	}
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 const maxUserAgent = 256

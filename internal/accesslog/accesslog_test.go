@@ -18,6 +18,7 @@ import (
 
 	"wsticket/internal/accesslog"
 	"wsticket/internal/clientip"
+	"wsticket/internal/traceparent"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,7 +81,7 @@ func TestEntryHoldsWhatIsKnown(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	want := accesslog.Entry{
 		Start: time.Date(2026, 11, 23, 0, 0, 1, 0, time.UTC), Took: time.Second,
-		Method: "POST", Path: "/ws-ticket", Route: "/ws-ticket", Status: 201, RequestID: "r-1",
+		Method: "POST", Path: "/ws-ticket", Route: "/ws-ticket", Status: 201, Scheme: "http", RequestID: "r-1",
 		ClientIP: netip.MustParseAddr("192.0.2.1"),
 		TicketID: "id", Door: "query", Outcome: "issued", Reason: "ok",
 		Issuer: "https://id.example", Subject: "alice", Attrs: []slog.Attr{slog.Int("n", 1)},
@@ -139,7 +140,9 @@ func TestAnswered(t *testing.T) {
 }
 
 // sentID takes every ID.
-func sentID(r *http.Request) string { return r.Header.Get("X-Request-Id") }
+func sentID(r *http.Request) accesslog.Given {
+	return accesslog.Given{RequestID: r.Header.Get("X-Request-Id"), Trace: traceparent.Pass(r.Header)}
+}
 
 // The ID is the one that is given, else a new one; answer and entry have the same.
 func TestRequestID(t *testing.T) {
@@ -320,5 +323,35 @@ func TestWithoutMiddleware(t *testing.T) {
 	accesslog.KeepRequestID(w, request(t, http.MethodGet, "/"), "r-1")
 	if got := w.Header().Get("X-Request-Id"); got != "" {
 		t.Errorf("kept %q, want nothing set", got)
+	}
+}
+
+// The entry has the trace of the request, which a caller that is no stranger may have
+// recorded.
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	const line = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	never := func(r *http.Request) accesslog.Given {
+		return accesslog.Given{Trace: traceparent.Begin(r.Header, func() bool { return false })}
+	}
+	for _, trusted := range []bool{false, true} {
+		var l log
+		r := request(t, http.MethodGet, "/")
+		r.Header.Set("Traceparent", line)
+		accesslog.Middleware(nil, l.sink, never)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if trusted {
+				accesslog.TrustTrace(r.Context())
+			}
+			if got := accesslog.TraceOf(r.Context()); got.Sampled() != trusted {
+				t.Errorf("trusted %v: got %+v in the context", trusted, got)
+			}
+		})).ServeHTTP(httptest.NewRecorder(), r)
+		if got := l.one(t).Trace; got.Sampled() != trusted || got.TraceID != line[3:35] || got.Parent != line[36:52] {
+			t.Errorf("trusted %v: got the entry %+v", trusted, got)
+		}
+	}
+	accesslog.TrustTrace(t.Context())
+	if got := accesslog.TraceOf(t.Context()); got != (traceparent.Span{}) {
+		t.Errorf("without the middleware: got %+v", got)
 	}
 }

@@ -19,22 +19,24 @@ import (
 // Config is all that can be set. The `yaml` tags are the keys that users
 // know; `help` is their line in docs/configuration.md, which is generated.
 type Config struct {
-	Health   Health   `yaml:"health"`
-	Public   Public   `yaml:"public"`
-	Internal Internal `yaml:"internal"`
-	Ticket   Ticket   `yaml:"ticket"`
-	Store    Store    `yaml:"store"`
-	Database Database `yaml:"database"`
-	Issuers  []Issuer `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
-	Session  Session  `yaml:"session"`
-	Origins  []string `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
-	WS       WS       `yaml:"ws"`
-	Guard    Guard    `yaml:"guard"`
-	Limits   Limits   `yaml:"limits"`
-	Identity Identity `yaml:"identity"`
-	Webhook  Webhook  `yaml:"webhook"`
-	Audit    Audit    `yaml:"audit"`
-	Log      Log      `yaml:"log"`
+	Health    Health    `yaml:"health"`
+	Public    Public    `yaml:"public"`
+	Internal  Internal  `yaml:"internal"`
+	Ticket    Ticket    `yaml:"ticket"`
+	Store     Store     `yaml:"store"`
+	Database  Database  `yaml:"database"`
+	Issuers   []Issuer  `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
+	Session   Session   `yaml:"session"`
+	Origins   []string  `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
+	WS        WS        `yaml:"ws"`
+	Guard     Guard     `yaml:"guard"`
+	Limits    Limits    `yaml:"limits"`
+	Identity  Identity  `yaml:"identity"`
+	Webhook   Webhook   `yaml:"webhook"`
+	Telemetry Telemetry `yaml:"telemetry"`
+	Audit     Audit     `yaml:"audit"`
+	Log       Log       `yaml:"log"`
+	Reload    Reload    `yaml:"reload"`
 }
 
 // Health is about probes, which the internal listener answers, too.
@@ -247,12 +249,26 @@ type Audit struct {
 	Retention time.Duration `yaml:"retention" help:"How long records are kept, 1h or more. 0s: for ever."`
 }
 
+// Telemetry is what a collector gets.
+type Telemetry struct {
+	Endpoint        string        `yaml:"otlp_endpoint" help:"URL of a collector that takes OTLP over HTTP, such as http://localhost:4318: it gets spans and metrics. /v1/traces and /v1/metrics are appended. Empty: nothing is sent. See docs/observability.md."`
+	SampleRatio     Ratio         `yaml:"sample_ratio" help:"Part of the requests whose spans are sent, 0 to 1. A trusted proxy and a caller with a key decide themselves, by the sampled flag of their traceparent."`
+	HeadersFile     string        `yaml:"headers_file" help:"File with the headers that the collector requires, one per line, such as Authorization: Bearer abc."`
+	CAFile          string        `yaml:"ca_file" help:"PEM certificate authorities of the collector. Empty: those of the system."`
+	MetricsInterval time.Duration `yaml:"metrics_interval" help:"How often the metrics of /metrics are sent, 1s to 1h. 0s: never."`
+}
+
 // Log is what is logged, on standard error.
 type Log struct {
 	Level  string `yaml:"level" help:"debug, info, warn or error. debug adds what refused values were compared with (expected), and the lines of probes and scrapes."`
 	Format string `yaml:"format" help:"json or text."`
 	// Subject is text, because it is not only a switch.
 	Subject string `yaml:"subject" help:"Whether the lines of issued and redeemed tickets name the user: false, true (iss and sub), or hash (sub_hash, a digest under the first key of ticket.seal_key_file)."`
+}
+
+// Reload is how settings change while the service runs.
+type Reload struct {
+	Watch time.Duration `yaml:"watch" help:"How often the configuration file, and every key and certificate file that it names, is looked at. A change that two looks in a row see is taken without a restart, as SIGHUP does. 0s switches it off; otherwise 1s to 1h. docs/reload.md lists what is taken."`
 }
 
 // Default returns the lowest layer.
@@ -276,9 +292,11 @@ func Default() Config {
 			PerAddress:      limit.Rate{Events: gate.DefaultPerAddress, Per: time.Second},
 			Unauthenticated: ws.DefaultUnauthenticated, UnauthenticatedPerAddress: ws.DefaultUnauthenticatedPerAddress,
 		},
-		Identity: Identity{Headers: preset("x-auth-request")},
-		Webhook:  Webhook{Events: []string{string(ticket.EventReplay), string(ticket.EventTripwire), string(ticket.EventFence), string(ticket.EventRevoke)}},
-		Audit:    Audit{WhenFull: string(audit.Drop), Queue: audit.DefaultQueue},
-		Log:      Log{Level: "info", Format: "json", Subject: "false"},
+		Identity:  Identity{Headers: preset("x-auth-request")},
+		Webhook:   Webhook{Events: []string{string(ticket.EventReplay), string(ticket.EventTripwire), string(ticket.EventFence), string(ticket.EventRevoke)}},
+		Telemetry: Telemetry{SampleRatio: 0.1, MetricsInterval: time.Minute},
+		Audit:     Audit{WhenFull: string(audit.Drop), Queue: audit.DefaultQueue},
+		Log:       Log{Level: "info", Format: "json", Subject: "false"},
+		Reload:    Reload{Watch: 5 * time.Second},
 	}
 }

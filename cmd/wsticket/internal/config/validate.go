@@ -43,9 +43,11 @@ func (c Config) Validate() error {
 	c.validateAudiences(&f)
 	c.validateDatabase(&f)
 	c.Webhook.validate(&f)
+	c.Telemetry.validate(&f)
 	f.Check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error (got %q)", c.Log.Level)
 	f.Check(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format", "must be json or text (got %q)", c.Log.Format)
 	f.Check(slices.Contains([]string{"false", "true", "hash"}, c.Log.Subject), "log.subject", "must be false, true or hash (got %q)", c.Log.Subject)
+	f.Check(c.Reload.Watch == 0 || c.Reload.Watch >= time.Second && c.Reload.Watch <= time.Hour, "reload.watch", "must be 0s, or 1s..1h (got %s)", c.Reload.Watch)
 	return ByKey(f.Err())
 }
 

@@ -26,6 +26,7 @@ type Metrics struct {
 	actions    *prometheus.CounterVec
 	durations  *prometheus.HistogramVec
 	requests   *prometheus.CounterVec
+	answers    *prometheus.HistogramVec
 	handshakes *prometheus.CounterVec
 	outages    *prometheus.CounterVec
 	sockets    []string // routes of the WebSocket
@@ -50,6 +51,12 @@ func New(info buildinfo.Info, sockets []string) *Metrics {
 		Buckets: []float64{.00001, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
 	}, []string{"action"})
 	m.requests = m.counter("http_requests_total", "Requests by route, method, status and internal reason.", "route", "method", "status", "reason")
+	m.answers = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "wsticket_http_request_duration_seconds",
+		Help: "Time to the answer by route. That of a WebSocket ends with its 101, and has that of the application in it where it is relayed.",
+		// From a refusal that asks nobody to the longest time that an application has.
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"route"})
 	m.handshakes = m.counter("handshakes_total",
 		"WebSocket handshakes by door (none if refused before the credential was checked), outcome and internal reason. One that is accepted is counted again when it is settled.",
 		"door", "outcome", "reason")
@@ -71,7 +78,7 @@ func New(info buildinfo.Info, sockets []string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": info.Version, "commit": info.Commit},
 	})
 	self.Set(1)
-	m.registry.MustRegister(m.durations, m.lasted, self,
+	m.registry.MustRegister(m.durations, m.answers, m.lasted, self,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()
 	return m
@@ -83,10 +90,14 @@ func (m *Metrics) counter(name, help string, labels ...string) *prometheus.Count
 	return c
 }
 
-// Handler serves the series in the format of Prometheus.
+// Handler serves the series in the format of Prometheus, or in that of OpenMetrics with
+// exemplars, if the scraper asks for it.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
+
+// Gatherer returns the series themselves.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
 // Record counts an event.
 func (m *Metrics) Record(e *ticket.Event) {
@@ -122,10 +133,22 @@ func (m *Metrics) action(e *ticket.Event) {
 		reason = "retried"
 	}
 	m.actions.WithLabelValues(string(e.Action), reason).Inc()
-	m.durations.WithLabelValues(string(e.Action)).Observe(e.Duration.Seconds())
+	observe(m.durations.WithLabelValues(string(e.Action)), e)
 	if outage, ok := errors.AsType[*redisstore.OutageError](e.Err); ok {
 		m.outages.WithLabelValues(string(outage.Kind())).Inc()
 	}
+}
+
+// observe adds the duration of an event, with the trace of its request where that is
+// recorded. Its ID is 32 hex digits, so that an exemplar is far below the 128 characters
+// that OpenMetrics allows.
+func observe(histogram prometheus.Observer, e *ticket.Event) {
+	with, ok := histogram.(prometheus.ExemplarObserver)
+	if !ok || !e.Request.Sampled {
+		histogram.Observe(e.Duration.Seconds())
+		return
+	}
+	with.ObserveWithExemplar(e.Duration.Seconds(), prometheus.Labels{"trace_id": e.Request.TraceID})
 }
 
 // Where issuers send logout tokens and security events.
@@ -138,6 +161,7 @@ const (
 // path of the WebSocket, or at an endpoint of forward auth.
 func (m *Metrics) request(e *ticket.Event) {
 	m.requests.WithLabelValues(e.HTTP.Route, e.HTTP.Method, strconv.Itoa(e.HTTP.Status), e.Reason).Inc()
+	observe(m.answers.WithLabelValues(e.HTTP.Route), e)
 	switch post := e.HTTP.Method == http.MethodPost; {
 	case post && e.HTTP.Route == logoutRoute:
 		m.logouts.WithLabelValues(e.Outcome).Inc()

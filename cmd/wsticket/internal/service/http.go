@@ -6,19 +6,21 @@ import (
 
 	"wsticket/api"
 	"wsticket/gate"
-	"wsticket/internal/limit"
 	"wsticket/ticket"
 	"wsticket/web"
 )
 
 // buildGate builds the gate.
-func (s *Service) buildGate() error {
+func (s *generation) buildGate() error {
 	options := gate.Options{
 		Doors: s.cfg.OpenDoors(), TicketParameter: s.cfg.WS.TicketParameter,
 		Origins: s.cfg.Origins, AllowMissingOrigin: s.cfg.WS.AllowMissingOrigin, Hosts: s.cfg.Public.AllowedHosts(),
 		Audiences:      s.cfg.Ticket.AudienceOptions(),
-		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: limiter(s.cfg.Limits.PerAddress),
-		HandshakeLimit: limiter(s.cfg.Limits.HandshakesPerSubject), Keeper: s.keeper(), Events: s.events, Logger: s.log,
+		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: s.rates.address,
+		HandshakeLimit: s.rates.handshakes, Keeper: s.keeper(), Events: s.events, Logger: s.log,
+	}
+	if s.telemetry != nil {
+		options.Sample = s.telemetry.Sample
 	}
 	if s.tickets != nil {
 		options.Redeemer = s.tickets
@@ -36,29 +38,25 @@ func (s *Service) buildGate() error {
 		options.Doors = slices.DeleteFunc(options.Doors, func(d ticket.Door) bool { return d == ticket.DoorCookie })
 	}
 	var err error
-	if s.gate, err = gate.New(options); err == nil {
-		s.metrics.Gate(s.gate.Stats)
-	}
+	s.gate, err = gate.New(options)
 	return err
 }
 
-func limiter(r limit.Rate) *gate.RateLimiter { return gate.NewRateLimiter(r.Events, r.Per) }
-
 // buildAPI builds the HTTP routers.
-func (s *Service) buildAPI() error {
+func (s *generation) buildAPI() error {
 	var err error
 	s.api, err = api.New(s.apiOptions())
 	return err
 }
 
-func (s *Service) apiOptions() api.Options {
+func (s *generation) apiOptions() api.Options {
 	options := api.Options{
 		TicketOptions: api.TicketOptions{
 			Gate: s.gate, PublicURL: s.cfg.Public.URL, WSPaths: s.cfg.WS.Paths,
-			CORSHeaders: s.cfg.Public.CORSHeaders, SubjectLimit: limiter(s.cfg.Limits.PerSubject), Events: s.events, Logger: s.log,
+			CORSHeaders: s.cfg.Public.CORSHeaders, SubjectLimit: s.rates.subject, Events: s.events, Logger: s.log,
 		},
 		WebSocket: s.sockets, Keys: s.keys,
-		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
+		KeyLimit: s.rates.keys, GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
 		ClientNames: s.cfg.Internal.TLS.ClientNames,
 		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home, Trial: s.trial,
 		Ops: web.Ops(), Timelines: s.timeline,
@@ -96,7 +94,7 @@ func (s *Service) dependencies() []api.Dependency {
 	if s.trail != nil {
 		all = append(all, s.databaseDependency())
 	}
-	for _, keys := range s.verifier.KeyStates() {
+	for _, keys := range s.current().verifier.KeyStates() {
 		d := api.Dependency{Name: keys.Issuer, Kind: "keys", State: api.DependencyOK, Since: keys.Since}
 		if keys.Err != nil {
 			d.State, d.Cause = api.DependencyFailing, keys.Err.Error()
@@ -132,7 +130,10 @@ func (s *Service) events(ctx context.Context, e ticket.Event) {
 	}
 	s.post(&e)
 	s.keep(ctx, &e)
-	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
+	if s.telemetry != nil && !isProbe(&e) {
+		s.telemetry.Record(ctx, &e)
+	}
+	e.Attrs = s.current().subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {
 		log = s.logProbe
