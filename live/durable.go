@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +17,9 @@ const (
 	// storePause is the time between two attempts to store what could not be stored.
 	storePause = time.Second
 )
+
+// ErrLog is wrapped by the error of [Registry.Sync] if [Options.Durable] cannot be read.
+var ErrLog = errors.New("stored revocations cannot be read")
 
 // RevocationLog stores revocations. Its methods are safe for concurrent use and end with
 // their context. Errors wrap [ticket.ErrUnavailable].
@@ -48,7 +52,7 @@ func (r *Registry) load(ctx context.Context) error {
 			return nil
 		}
 		if !pause(ctx, retryPause) {
-			return fmt.Errorf("read stored revocations: %w", err)
+			return fmt.Errorf("%w: %w", ErrLog, err)
 		}
 	}
 }

@@ -149,8 +149,8 @@ func TestDurableUnread(t *testing.T) {
 	b := newBench(t, live.Options{Issuers: issuers(), Durable: log})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := b.Sync(ctx); !errors.Is(err, ticket.ErrUnavailable) {
-		t.Errorf("Sync: %v, want ErrUnavailable", err)
+	if err := b.Sync(ctx); !errors.Is(err, ticket.ErrUnavailable) || !errors.Is(err, live.ErrLog) {
+		t.Errorf("Sync: %v, want ErrLog and ErrUnavailable", err)
 	}
 	log.away.Store(false)
 	if err := b.Sync(t.Context()); err != nil {

@@ -33,6 +33,7 @@ type cli struct {
 	Connections connectionsCmd `cmd:"" help:"List the open connections of a running service, or cut one."`
 	Audit       auditCmd       `cmd:"" help:"Read the audit trail: search it, follow it, check that nobody has changed it."`
 	Drain       drainCmd       `cmd:"" help:"Close the connections of a running service, before it is stopped."`
+	Migrate     migrateCmd     `cmd:"" help:"Make or change the tables of the database, or say which it has."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
