@@ -153,7 +153,7 @@ func TestRequiredWithFaults(t *testing.T) {
 		trail := run(t, audit.Options{Store: d})
 		var mu sync.Mutex
 		stored := make(map[string]bool)
-		var stop, all = make(chan struct{}), sync.WaitGroup{}
+		stop, all := make(chan struct{}), sync.WaitGroup{}
 		for c := range 4 {
 			all.Go(func() {
 				for n := 0; ; n++ {

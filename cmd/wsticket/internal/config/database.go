@@ -3,6 +3,7 @@ package config
 import (
 	"path/filepath"
 	"strings"
+	"time"
 
 	"wsticket/ticket"
 )
@@ -11,6 +12,23 @@ import (
 type Database struct {
 	URL     Secret `yaml:"url" help:"Database of the audit trail, and of what was revoked: sqlite:PATH, a file on this machine that its processes may share; sqlite: alone, in memory, for trials; or postgres://user:password@host:5432/name for several machines. Empty: none, and events are in the log and the webhook alone. The environment variable WSTICKET_DATABASE_URL_FILE names a file that contains it. See docs/audit.md."`
 	Migrate bool   `yaml:"migrate" help:"Make and change the tables at the start, which one of several processes does that start together. Otherwise run wsticket migrate up before a new version."`
+}
+
+// Audit is how events get into the trail of database.url.
+type Audit struct {
+	Required  bool          `yaml:"required" help:"Whether nobody is admitted whose admission is not stored: a ticket is redeemed, and a bearer or session accepted, only when its event is in the database, at most 2s later. Otherwise the answer is 503, and the ticket is spent. Needs database.url."`
+	WhenFull  string        `yaml:"when_full" help:"What becomes of an event for which queue has no room, because the database is slow or away: drop (it is lost), or block (its request waits, up to 1s, and then it is lost). What is lost is counted, and the trail has a record of how many were."`
+	Queue     int           `yaml:"queue" help:"Events that wait for the database at most, up to 262144. 8192 take about 6 MiB."`
+	Retention time.Duration `yaml:"retention" help:"How long records are kept, 1h or more. 0s: for ever."`
+}
+
+// Telemetry is what a collector gets.
+type Telemetry struct {
+	Endpoint        string        `yaml:"otlp_endpoint" help:"URL of a collector that takes OTLP over HTTP, such as http://localhost:4318: it gets spans and metrics. /v1/traces and /v1/metrics are appended. Empty: nothing is sent. See docs/observability.md."`
+	SampleRatio     Ratio         `yaml:"sample_ratio" help:"Part of the requests whose spans are sent, 0 to 1. A trusted proxy and a caller with a key decide themselves, by the sampled flag of their traceparent."`
+	HeadersFile     string        `yaml:"headers_file" help:"File with the headers that the collector requires, one per line, such as Authorization: Bearer abc."`
+	CAFile          string        `yaml:"ca_file" help:"PEM certificate authorities of the collector. Empty: those of the system."`
+	MetricsInterval time.Duration `yaml:"metrics_interval" help:"How often the metrics of /metrics are sent, 1s to 1h. 0s: never."`
 }
 
 // schemeSQLite begins the URL of a file.
