@@ -8,8 +8,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"wsticket/internal/test/collector"
 	"wsticket/internal/test"
+	"wsticket/internal/test/collector"
 	"wsticket/internal/testenv"
 )
 

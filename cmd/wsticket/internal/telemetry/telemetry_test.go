@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"wsticket/cmd/wsticket/internal/telemetry"
-	"wsticket/internal/test/collector"
 	"wsticket/internal/test"
+	"wsticket/internal/test/collector"
 	"wsticket/ticket"
 )
 
@@ -263,4 +263,3 @@ func TestSlowCollector(t *testing.T) {
 		t.Errorf("got %+v, want the span dropped", got)
 	}
 }
-
