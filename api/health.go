@@ -42,7 +42,7 @@ type Dependency struct {
 	// Name tells dependencies of one kind apart, such as the issuer whose keys
 	// are needed.
 	Name string
-	// Kind is "store" or "keys".
+	// Kind is "store", "database" or "keys".
 	Kind string
 	// State is [DependencyOK], [DependencyFailing] or [DependencyUnknown].
 	State string

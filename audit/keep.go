@@ -31,6 +31,9 @@ func (t *Trail) Keep(ctx context.Context, e ticket.Event) error {
 }
 
 func (t *Trail) keep(ctx context.Context, e *ticket.Event) error {
+	if !e.Audited() {
+		return nil
+	}
 	if since, _, _ := t.health.state(); !since.IsZero() && time.Since(since) > keepTimeout {
 		return errKeepFailing // and whoever comes next need not wait for it
 	}

@@ -134,6 +134,12 @@ func (q *queue) await(ctx context.Context) bool {
 	}
 }
 
+// waits reports whether there is anything to take.
+func (q *queue) waits() bool {
+	waiting, _ := q.state()
+	return waiting
+}
+
 func (q *queue) state() (waiting, ready bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -101,7 +101,7 @@ func New(o Options) (*Trail, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Trail{o: o, queue: newQueue(o.Queue), head: Head{Instance: o.Instance, Hash: FirstHash(o.Instance)}}, nil
+	return &Trail{o: o, queue: newQueue(o.Queue), head: newHead(o.Instance)}, nil
 }
 
 func (o Options) withDefaults() Options {

@@ -184,7 +184,16 @@ func (w *walk) refresh(ctx context.Context) error {
 	return nil
 }
 
+// fault adds a fault, to the one before if they are the same.
 func (w *walk) fault(kind FaultKind, first, last uint64) {
+	if n := len(w.faults); n > 0 && w.faults[n-1].Kind == kind && w.faults[n-1].Last+1 == first {
+		w.faults[n-1].Last = last
+		return
+	}
+	if len(w.faults) > maxFaults {
+		w.report.More++
+		return
+	}
 	w.faults = append(w.faults, Fault{kind, w.known.Instance, first, last})
 }
 

@@ -2,7 +2,9 @@ package audit
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -21,20 +23,17 @@ func (t *Trail) Run(ctx context.Context) {
 	var retention sync.WaitGroup
 	retention.Go(func() { t.retain(ctx) })
 	defer retention.Wait()
-	for t.queue.await(ctx) {
-		if !t.writeNext(late) {
-			break
-		}
+	going := true // until the database has had its last chance
+	for going && t.queue.await(ctx) {
+		going = t.writeNext(late)
 	}
-	for waiting, _ := t.queue.state(); waiting; waiting, _ = t.queue.state() {
-		if !t.writeNext(late) {
-			break
-		}
+	for going && t.queue.waits() {
+		going = t.writeNext(late)
 	}
 	if left := t.queue.close(t.batch); left > 0 {
 		t.o.Logger.Error("audit: events are lost: the database did not take them before the end", "events", left)
 	}
-	t.o.Logger.Info("audit: chain head", "instance", t.head.Instance, "seq", t.head.Seq, "hash", hex.EncodeToString(t.head.Hash))
+	t.o.Logger.Info("audit: chain head", headAttrs(t.head)...)
 }
 
 // outlasting returns a context that ends a time after ctx does.
@@ -64,10 +63,27 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 			return false
 		}
 		t.health.failed(t.o.Logger, start, err)
+		if errors.Is(err, ErrGap) {
+			t.begin()
+			records = t.records(lost)
+		}
 		if !sleep(ctx, pause) {
 			return false
 		}
 	}
+}
+
+// begin begins a chain of another name, because the database does not have this one any
+// more: it was restored from a backup, or emptied.
+func (t *Trail) begin() {
+	t.o.Logger.Error("audit: the database has lost this chain, and a new one begins", headAttrs(t.head)...)
+	t.head = newHead(rand.Text())
+}
+
+func newHead(instance string) Head { return Head{Instance: instance, Hash: FirstHash(instance)} }
+
+func headAttrs(h Head) []any {
+	return []any{"instance", h.Instance, "seq", h.Seq, "hash", hex.EncodeToString(h.Hash)}
 }
 
 func (t *Trail) append(ctx context.Context, records []ticket.AuditRecord) error {

@@ -50,7 +50,7 @@ func (v *Verifier) Explain(ctx context.Context, bearer ticket.Bearer) ([]Explana
 
 func (v *Verifier) explain(ctx context.Context, i *issuer, t token, c claims) Explanation {
 	now := v.now()
-	e := Explanation{Field: i.field, Issuer: i.name, Unverified: i.keys.set(now) == nil && !v.started()}
+	e := Explanation{Field: i.field, Issuer: i.name, Unverified: i.keys.set(now) == nil && !v.isStarted()}
 	if c.issuer() != i.name {
 		e.Err = otherIssuer(c, []string{i.name})
 	} else if e.Unverified {
@@ -74,11 +74,11 @@ func (i *issuer) expiry(t token, c claims, now time.Time) (time.Time, error) {
 	return identity.ExpiresAt, err
 }
 
-// started reports whether keys are fetched.
-func (v *Verifier) started() bool {
+// isStarted reports whether keys are fetched.
+func (v *Verifier) isStarted() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.stop != nil
+	return v.started
 }
 
 // setting returns the field of the Options that decides the check that failed.

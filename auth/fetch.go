@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"wsticket/internal/httpclient"
@@ -27,6 +29,12 @@ type fetcher struct {
 	issuer       string
 	jwksURL      string // empty: found by discovery, each time anew
 	algorithms   map[string]algorithm
+}
+
+// same reports whether both fetch the same keys from the same place.
+func (f fetcher) same(other fetcher) bool {
+	return f.issuer == other.issuer && f.jwksURL == other.jwksURL && f.allowPrivate == other.allowPrivate &&
+		slices.Equal(slices.Sorted(maps.Keys(f.algorithms)), slices.Sorted(maps.Keys(other.algorithms)))
 }
 
 // shownURL returns where the keys come from, as far as it may be shown.

@@ -118,6 +118,12 @@ type Options struct {
 	Logger *slog.Logger
 	// Network is how keys are fetched. Default: the network of the system.
 	Network Network
+	// Replaces is the Verifier that the new one takes the place of while a program
+	// runs. Both share the fetched keys of issuers whose keys come from the same place,
+	// so that an issuer that is away does not matter; the Network is that of the old
+	// one for them. Bearers are verified anew. Start the new one, use it in place of
+	// the old one, and then close that. Default: there was none.
+	Replaces *Verifier
 }
 
 // Network replaces parts of the network that keys are fetched over, for a

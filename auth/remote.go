@@ -45,17 +45,59 @@ type remoteKeys struct {
 	early   chan struct{}   // holds one request for a fetch after demandPause
 	waiting chan struct{}   // holds one for each request that waits for a fetch
 
-	mu     sync.Mutex
-	flight chan struct{} // closed when the fetch under way, or requested, ends
-	tried  time.Time     // when the last fetch began
-	closed bool
-	state  fetchState
+	mu      sync.Mutex
+	holders int                // Verifiers that have not given them up
+	stop    context.CancelFunc // ends run; nil before start
+	done    chan struct{}      // closed when run has ended
+	flight  chan struct{}      // closed when the fetch under way, or requested, ends
+	tried   time.Time          // when the last fetch began
+	closed  bool
+	state   fetchState
 }
 
 // generation is a key set and when it was last fetched.
 type generation struct {
 	keys *keySet
 	at   time.Time
+}
+
+// start begins to fetch, once.
+func (r *remoteKeys) start(ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stop != nil {
+		return
+	}
+	ctx, r.stop = context.WithCancel(ctx)
+	r.done = make(chan struct{})
+	go func() { // ends with the last release
+		defer close(r.done)
+		r.run(ctx)
+	}()
+}
+
+// share counts one more Verifier, unless all have given the keys up.
+func (r *remoteKeys) share() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.holders == 0 {
+		return false
+	}
+	r.holders++
+	return true
+}
+
+// release counts one Verifier less. After the last one it ends the fetching, and
+// returns what is closed then; nil if nothing has to be waited for.
+func (r *remoteKeys) release() (done <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holders--
+	if r.holders > 0 || r.stop == nil {
+		return nil
+	}
+	r.stop()
+	return r.done
 }
 
 // run fetches at once, and then at intervals and on request until ctx ends.

@@ -35,6 +35,7 @@ type bubble struct {
 	fetches atomic.Int64
 	answer  atomic.Value // func(http.ResponseWriter)
 	claims  object
+	options auth.Options // of v
 }
 
 // inBubble runs a test with a Verifier of one issuer whose key server answers
@@ -62,7 +63,7 @@ func inBubbleWith(t *testing.T, set string, change func(*auth.IssuerOptions), te
 			JWKSURL: "http://id.example.com/jwks", InsecureAllowPrivateNetwork: true,
 		}
 		change(&issuer)
-		v := mustNew(t, auth.Options{
+		b.options = auth.Options{
 			Issuers: []auth.IssuerOptions{issuer},
 			Logger:  slog.New(slog.NewJSONHandler(&b.log, nil)),
 			Network: auth.Network{LookupIP: publicIP, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -74,11 +75,12 @@ func inBubbleWith(t *testing.T, set string, change func(*auth.IssuerOptions), te
 					return nil, ctx.Err()
 				}
 			}},
-		})
+		}
+		v := mustNew(t, b.options)
 		b.v = v
 		b.claims = goodClaims().with("iat", time.Now().Unix(), "exp", time.Now().Add(500*time.Hour).Unix())
 		test(b)
-		v.Close()
+		b.v.Close()
 		_ = server.Close()
 		synctest.Wait()
 	})

@@ -167,18 +167,23 @@ func newStaticSet(keys []*key, algs map[string]algorithm) (*keySet, error) {
 	return newKeySet(keys), errors.Join(wrong...)
 }
 
-// newRemoteKeys returns keys that [Verifier.Start] begins to fetch.
+// newRemoteKeys returns keys that [Verifier.Start] begins to fetch, or those that the
+// Verifier before fetches already.
 func (v *Verifier) newRemoteKeys(o Options, options IssuerOptions, algs map[string]algorithm) *remoteKeys {
 	f := fetcher{
 		network: o.Network, allowPrivate: options.InsecureAllowPrivateNetwork,
 		issuer: options.Issuer, jwksURL: options.JWKSURL, algorithms: algs,
 	}
 	first := make(chan struct{})
-	return &remoteKeys{
+	keys := &remoteKeys{
 		fetcher: f, now: o.Now, maxAge: options.JWKSMaxAge,
 		log:   o.Logger.With(slog.String("issuer", options.Issuer)),
 		first: first, flight: first, wake: make(chan struct{}, 1), early: make(chan struct{}, 1),
-		waiting: make(chan struct{}, maxWaiting),
-		state:   fetchState{since: o.Now(), err: errNotFetched, counts: make(map[string]uint64)},
+		waiting: make(chan struct{}, maxWaiting), holders: 1,
+		state: fetchState{since: o.Now(), err: errNotFetched, counts: make(map[string]uint64)},
 	}
+	if shared := o.Replaces.shared(keys); shared != nil {
+		return shared
+	}
+	return keys
 }

@@ -23,11 +23,10 @@ type Verifier struct {
 	now     func() time.Time
 	began   time.Time // when New made it
 
-	running sync.WaitGroup // the goroutines that fetch keys
-
-	mu     sync.Mutex
-	stop   context.CancelFunc // ends them; nil before Start
-	closed bool
+	mu      sync.Mutex
+	started bool
+	closed  bool
+	closing sync.Once
 }
 
 // New returns a Verifier, or an error that joins a [ticket.OptionError] for
@@ -50,6 +49,7 @@ func New(o Options) (*Verifier, error) {
 		v.issuers[options.Issuer], v.ordered = i, append(v.ordered, i)
 	}
 	if err := faults.Err(); err != nil {
+		v.Close() // gives up keys that it shares
 		return nil, err
 	}
 	return v, nil
@@ -79,16 +79,17 @@ func (v *Verifier) Start(ctx context.Context) error {
 	return nil
 }
 
-// run starts the goroutines, once. It reports whether the Verifier is open.
+// run starts the goroutines that do not run yet. It reports whether the Verifier is
+// open.
 func (v *Verifier) run(ctx context.Context) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.stop != nil || v.closed {
-		return !v.closed
+	if v.closed {
+		return false
 	}
-	ctx, v.stop = context.WithCancel(ctx)
+	v.started = true
 	for _, keys := range v.remote() {
-		v.running.Go(func() { keys.run(ctx) })
+		keys.start(ctx)
 	}
 	return true
 }
@@ -104,16 +105,38 @@ func (v *Verifier) remote() []*remoteKeys {
 	return all
 }
 
-// Close ends the fetching of keys and returns when no goroutine is left. Keys
-// that are there serve until they are too old.
+// Close ends the fetching of keys that no other Verifier shares (see
+// [Options].Replaces), and returns when these goroutines are gone. Keys that are there
+// serve until they are too old.
 func (v *Verifier) Close() {
 	v.mu.Lock()
 	v.closed = true
-	if v.stop != nil {
-		v.stop()
-	}
 	v.mu.Unlock()
-	v.running.Wait()
+	v.closing.Do(func() {
+		var ended []<-chan struct{}
+		for _, keys := range v.remote() {
+			if done := keys.release(); done != nil {
+				ended = append(ended, done)
+			}
+		}
+		for _, done := range ended {
+			<-done
+		}
+	})
+}
+
+// shared returns the keys that this Verifier fetches from the same place, so that
+// another one need not fetch them again; nil if there are none. The caller releases
+// them.
+func (v *Verifier) shared(wanted *remoteKeys) *remoteKeys {
+	if v == nil || v.issuers[wanted.fetcher.issuer] == nil {
+		return nil
+	}
+	keys, ok := v.issuers[wanted.fetcher.issuer].keys.(*remoteKeys)
+	if !ok || keys.maxAge != wanted.maxAge || !keys.fetcher.same(wanted.fetcher) || !keys.share() {
+		return nil
+	}
+	return keys
 }
 
 // Authenticate returns the identity that the bearer proves. The caller owns

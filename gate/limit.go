@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"wsticket/internal/clientip"
@@ -35,9 +36,12 @@ const limitKeys = 100_000
 // IPv6 network cannot have as many clients as it has addresses: the /56 of a
 // client may have four times the events of its /64, and its /48 sixteen times. Its
 // limits are those of one process. It is safe for concurrent use; nil allows
-// everything.
-type RateLimiter struct {
-	rate      limit.Rate
+// everything, and has no rate to set.
+type RateLimiter struct{ rates atomic.Pointer[rates] }
+
+// rates is a rate, and what was counted against it.
+type rates struct {
+	limit.Rate
 	limiter   *limit.Limiter[string]
 	addresses *limit.Addresses
 }
@@ -45,8 +49,27 @@ type RateLimiter struct {
 // NewRateLimiter returns a RateLimiter for events in each period. Zero events:
 // no limit.
 func NewRateLimiter(events int, per time.Duration) *RateLimiter {
+	l := new(RateLimiter)
+	l.rates.Store(newRates(events, per))
+	return l
+}
+
+func newRates(events int, per time.Duration) *rates {
 	rate := limit.Rate{Events: events, Per: per}
-	return &RateLimiter{rate, limit.New[string](rate, limitKeys, nil), limit.NewAddresses(rate, limitKeys, nil)}
+	return &rates{rate, limit.New[string](rate, limitKeys, nil), limit.NewAddresses(rate, limitKeys, nil)}
+}
+
+// SetRate changes the rate. A key that has used half of its events has half of the new
+// ones left. Zero events: no limit.
+func (l *RateLimiter) SetRate(events int, per time.Duration) {
+	before := l.rates.Load()
+	next := newRates(events, per)
+	if next.Rate == before.Rate {
+		return
+	}
+	next.limiter.Inherit(before.limiter)
+	next.addresses.Inherit(before.addresses)
+	l.rates.Store(next)
 }
 
 // Allow counts an event of key, unless it is one too many.
@@ -54,7 +77,7 @@ func (l *RateLimiter) Allow(key string) (retryAfter time.Duration, ok bool) {
 	if l == nil {
 		return 0, true
 	}
-	return l.limiter.Allow(key)
+	return l.rates.Load().limiter.Allow(key)
 }
 
 // Limit counts an event of key with l. If it is one too many, the error is a
@@ -70,8 +93,9 @@ func Limit(l Limiter, key string) error {
 // the error says for logs what the limit is.
 func exceeded(l Limiter, after time.Duration) error {
 	err := &LimitError{RetryAfter: after}
-	if rates, ok := l.(*RateLimiter); ok && rates != nil {
-		err.Events, err.Per = rates.rate.Events, rates.rate.Per
+	if limiter, ok := l.(*RateLimiter); ok && limiter != nil {
+		rates := limiter.rates.Load()
+		err.Events, err.Per = rates.Events, rates.Per
 		return ticket.WithAttrs(err, rates.atMost(1))
 	}
 	return err
@@ -79,8 +103,8 @@ func exceeded(l Limiter, after time.Duration) error {
 
 // atMost says how many events there may be, of a network that has a number of
 // times those of one key.
-func (l *RateLimiter) atMost(times int) slog.Attr {
-	return ticket.Expected(fmt.Sprintf("at most %d in %s", l.rate.Events*times, l.rate.Per))
+func (r *rates) atMost(times int) slog.Attr {
+	return ticket.Expected(fmt.Sprintf("at most %d in %s", r.Events*times, r.Per))
 }
 
 // limitPerAddress names the limit of addresses in logs, by its key in the
@@ -92,19 +116,20 @@ const limitPerAddress = "limits.per_address"
 // larger networks, too, and an address of a proxy may have sixteen times the events
 // of one client: see [Gate.IsProxy].
 func (g *Gate) LimitAddress(addr netip.Addr) error {
-	rates, ok := g.o.AddressLimit.(*RateLimiter)
+	limiter, ok := g.o.AddressLimit.(*RateLimiter)
 	if !ok {
 		return LimitedBy(limitPerAddress, Limit(g.o.AddressLimit, limit.AddrKey(addr)))
 	}
-	if rates == nil {
+	if limiter == nil {
 		return nil
 	}
+	rates := limiter.rates.Load()
 	after, network, ok := rates.addresses.Allow(g.limited(addr))
 	if ok {
 		return nil
 	}
 	times := limit.Times(network)
-	err := ticket.WithAttrs(&LimitError{RetryAfter: after, Events: rates.rate.Events * times, Per: rates.rate.Per}, rates.atMost(times))
+	err := ticket.WithAttrs(&LimitError{RetryAfter: after, Events: rates.Events * times, Per: rates.Per}, rates.atMost(times))
 	return LimitedBy(limitPerAddress, err, NetworkAttr(network))
 }
 

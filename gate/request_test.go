@@ -293,3 +293,27 @@ func TestWithMessage(t *testing.T) {
 		t.Errorf("Doors = %q, want those of a handshake", doors)
 	}
 }
+
+func TestSetRate(t *testing.T) {
+	limiter := gate.NewRateLimiter(2, time.Hour)
+	g := newJudge(t, func(o *gate.Options) { o.AddressLimit = limiter })
+	addr := netip.MustParseAddr("192.0.2.1")
+	wants := func(rule string, want bool) {
+		t.Helper()
+		if err := g.LimitAddress(addr); (err == nil) != want {
+			t.Errorf("%s: got %v, want it allowed: %t", rule, err, want)
+		}
+	}
+	wants("the first", true)
+	limiter.SetRate(2, time.Hour) // which changes nothing
+	wants("the second", true)
+	wants("the third", false)
+	limiter.SetRate(0, 0)
+	wants("without a limit", true)
+	limiter.SetRate(1, time.Minute)
+	wants("with a limit again", true)
+	err := g.LimitAddress(addr)
+	if limited, ok := errors.AsType[*gate.LimitError](err); !ok || limited.Events != 1 || limited.Per != time.Minute {
+		t.Errorf("got %v, want the new limit in the error", err)
+	}
+}

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,7 @@ type FeedOptions struct {
 type Feeds struct {
 	r     *Registry
 	store ticket.FeedStore
-	seal  *ticket.Seal
+	seal  atomic.Pointer[ticket.Seal]
 
 	restarts atomic.Uint64
 
@@ -82,13 +83,22 @@ func NewFeeds(r *Registry, o FeedOptions) (*Feeds, error) {
 	if o.Store == nil {
 		o.Store = &memoryFeeds{now: r.o.Now}
 	}
-	return &Feeds{r: r, store: o.Store, seal: seal, callers: make(map[string]*feedCaller)}, nil
+	f := &Feeds{r: r, store: o.Store, callers: make(map[string]*feedCaller)}
+	f.seal.Store(seal)
+	return f, nil
+}
+
+// feedTag names the feed of a caller in a store. It does not depend on the seal keys,
+// so that a feed goes on while they change.
+func feedTag(caller string) string {
+	digest := sha256.Sum256([]byte("wsticket feed 1\n" + caller))
+	return base64.RawURLEncoding.EncodeToString(digest[:16])
 }
 
 // caller returns what is known of a caller. There are as many as API keys and client
 // certificates.
 func (f *Feeds) caller(name string) *feedCaller {
-	tag := f.seal.Tag(purposeFeed, name)
+	tag := feedTag(name)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.callers[tag]
@@ -157,7 +167,7 @@ func (f *Feeds) append(ctx context.Context, c *feedCaller, e feedEntry) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	if _, err := c.stream.Append(ctx, f.seal.Seal(purposeFeed, text)); err != nil {
+	if _, err := c.stream.Append(ctx, f.seal.Load().Seal(purposeFeed, text)); err != nil {
 		return err
 	}
 	return nil
@@ -165,7 +175,7 @@ func (f *Feeds) append(ctx context.Context, c *feedCaller, e feedEntry) error {
 
 // entry returns the entry of a caller; false for one that is not ours.
 func (f *Feeds) entry(c *feedCaller, sealed []byte) (e feedEntry, ok bool) {
-	text, err := f.seal.Open(purposeFeed, sealed)
+	text, err := f.seal.Load().Open(purposeFeed, sealed)
 	if err != nil || json.Unmarshal(text, &e) != nil || e.Caller != c.name {
 		return feedEntry{}, false
 	}
@@ -181,7 +191,7 @@ type cursor struct {
 
 func (f *Feeds) cursorOf(c *feedCaller, at ticket.Position) string {
 	text, _ := json.Marshal(cursor{c.name, at}) // never fails
-	return base64.RawURLEncoding.EncodeToString(f.seal.Seal(purposeCursor, text))
+	return base64.RawURLEncoding.EncodeToString(f.seal.Load().Seal(purposeCursor, text))
 }
 
 // parseCursor returns the place that a cursor names. An empty one is the beginning.
@@ -194,7 +204,7 @@ func (f *Feeds) parseCursor(c *feedCaller, since string) (ticket.Position, error
 		return ticket.Position{}, ErrCursor
 	}
 	var at cursor
-	text, err := f.seal.Open(purposeCursor, sealed)
+	text, err := f.seal.Load().Open(purposeCursor, sealed)
 	if err != nil || json.Unmarshal(text, &at) != nil || at.Caller != c.name {
 		return ticket.Position{}, ErrCursor
 	}

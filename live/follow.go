@@ -27,8 +27,6 @@ const (
 
 // follower is how far a process has read the stream.
 type follower struct {
-	seal *ticket.Seal
-
 	mu       sync.Mutex
 	at       ticket.Position
 	moved    chan struct{} // closed when one of the following changes
@@ -45,9 +43,7 @@ type follower struct {
 	mark ticket.Position // of what is read before something is offered; only step uses it
 }
 
-func (f *follower) begin(seal *ticket.Seal) {
-	f.seal, f.moved, f.owing = seal, make(chan struct{}), true
-}
+func (f *follower) begin() { f.moved, f.owing = make(chan struct{}), true }
 
 // await returns when the stream was read up to head. The error wraps
 // [ticket.ErrUnavailable].

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -50,6 +51,7 @@ const (
 type places struct {
 	leases   Leases
 	wake     chan struct{} // there are places to release
+	moved    chan struct{} // there are places with other keys
 	mu       sync.Mutex
 	held     map[*Connection]heldPlace
 	released []heldPlace
@@ -64,13 +66,39 @@ func newPlaces(leases Leases) *places {
 	if leases == nil {
 		leases = newOwnLeases()
 	}
-	return &places{leases: leases, wake: make(chan struct{}, 1), held: make(map[*Connection]heldPlace)}
+	return &places{leases: leases, wake: make(chan struct{}, 1), moved: make(chan struct{}, 1), held: make(map[*Connection]heldPlace)}
 }
 
 func (p *places) hold(c *Connection, place heldPlace) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.held[c] = place
+}
+
+// holders lists the connections that hold a place.
+func (p *places) holders() []*Connection {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.held))
+}
+
+// move puts the place of a connection under another key, if it still has one. The place
+// under the key before is released after the one under the new key is kept.
+func (p *places) move(c *Connection, key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	place, ok := p.held[c]
+	if !ok || place.key == key {
+		return
+	}
+	p.held[c] = heldPlace{key, place.name}
+	if len(p.released) < maxReleases {
+		p.released = append(p.released, place)
+	}
+	select {
+	case p.moved <- struct{}{}:
+	default: // it is known
+	}
 }
 
 // release gives up the place of a connection, if it has one. It does not block.
@@ -103,7 +131,7 @@ func (r *Registry) takePlace(ctx context.Context, c *Connection, grant ticket.Gr
 	}
 	limited, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	key := r.peerSeal.Tag(purposeSubject, grant.Identity.Issuer, grant.Identity.Subject)
+	key := r.placeKey(grant)
 	name, displaced, err := r.places.leases.Take(limited, key, string(grant.ID), r.o.MaxPerSubject, r.o.ReplaceOldest)
 	switch {
 	case err != nil:
@@ -116,6 +144,16 @@ func (r *Registry) takePlace(ctx context.Context, c *Connection, grant ticket.Gr
 	}
 	r.places.hold(c, heldPlace{key, name})
 	return r.displace(ctx, displaced)
+}
+
+// placeKey names the subject of a grant among the places: without telling the name to a
+// store, and by the name itself in this process, where seal keys may change.
+func (r *Registry) placeKey(grant ticket.Grant) string {
+	who := grant.Identity
+	if r.o.Leases == nil {
+		return who.Issuer + "\n" + who.Subject
+	}
+	return r.seal().Tag(purposeSubject, who.Issuer, who.Subject)
 }
 
 // permitHere takes a place for a connection and looks at the revocations then, because one
@@ -177,6 +215,9 @@ func (r *Registry) KeepPlaces(ctx context.Context) {
 			defer cancel()
 			r.places.releaseAll(last)
 			return
+		case <-r.places.moved:
+			r.places.keepAll(ctx)
+			r.places.releaseAll(ctx)
 		case <-r.places.wake:
 			r.places.releaseAll(ctx)
 		case <-ticker.C:

@@ -90,7 +90,7 @@ func (r *Registry) ask(ctx context.Context, kind string, data any) (answers, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	got, missing, err := r.o.Peers.Ask(ctx, r.peerSeal.Seal(purposeQuestion, plain))
+	got, missing, err := r.o.Peers.Ask(ctx, r.seal().Seal(purposeQuestion, plain))
 	if err != nil {
 		return answers{}, fmt.Errorf("ask: %w", err)
 	}
@@ -103,7 +103,7 @@ func (r *Registry) openAnswers(q question, got map[string][]byte, missing []stri
 	all := answers{By: make(map[string]json.RawMessage, len(got)), Missing: slices.Clone(missing)}
 	for node, sealed := range got {
 		var a answer
-		plain, err := r.peerSeal.Open(purposeAnswer, sealed)
+		plain, err := r.seal().Open(purposeAnswer, sealed)
 		if err != nil || json.Unmarshal(plain, &a) != nil || a.ID != q.ID || a.Node != node {
 			all.Missing = append(all.Missing, node)
 			continue
@@ -118,7 +118,7 @@ func (r *Registry) openAnswers(q question, got map[string][]byte, missing []stri
 // by one, or that is old.
 func (r *Registry) answerSealed(ctx context.Context, sealed []byte) []byte {
 	var q question
-	plain, err := r.peerSeal.Open(purposeQuestion, sealed)
+	plain, err := r.seal().Open(purposeQuestion, sealed)
 	if err != nil || json.Unmarshal(plain, &q) != nil || r.o.Now().Sub(q.At).Abs() > questionLife {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (r *Registry) answerSealed(ctx context.Context, sealed []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	return r.peerSeal.Seal(purposeAnswer, encoded)
+	return r.seal().Seal(purposeAnswer, encoded)
 }
 
 // answer answers a question about the connections of this process.

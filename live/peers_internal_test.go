@@ -155,7 +155,7 @@ func TestOldQuestionsAreNotAnswered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.answerSealed(t.Context(), r.peerSeal.Seal(purposeQuestion, plain)); (got != nil) != want {
+		if got := r.answerSealed(t.Context(), r.seal().Seal(purposeQuestion, plain)); (got != nil) != want {
 			t.Errorf("of %s ago: got an answer %t, want %t", age, got != nil, want)
 		}
 	}

@@ -42,8 +42,8 @@ type Issuer struct {
 // [ticket.ErrInvalidRequest], and [ticket.DetailOf] it says what to change.
 func (r *Registry) Prepare(v ticket.Revocation) (ticket.Revocation, error) {
 	now := r.o.Now()
-	if v.Issuer == "" && v.TicketID == "" && len(r.o.Issuers) == 1 {
-		v.Issuer = r.o.Issuers[0].Name
+	if issuers := r.settings.Load().issuers; v.Issuer == "" && v.TicketID == "" && len(issuers) == 1 {
+		v.Issuer = issuers[0].Name
 	}
 	if err := r.checkSelector(v); err != nil {
 		return v, err
@@ -113,20 +113,21 @@ func (r *Registry) checkSelector(v ticket.Revocation) error {
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
-// isIssuer reports whether there may be bearers of an issuer.
+// isIssuer reports whether there may be bearers or connections of an issuer.
 func (r *Registry) isIssuer(name string) bool {
-	return len(r.o.Issuers) == 0 && len(name) <= maxSelector ||
-		slices.ContainsFunc(r.o.Issuers, func(i Issuer) bool { return i.Name == name })
+	s := r.settings.Load()
+	return len(s.issuers) == 0 && len(name) <= maxSelector || slices.ContainsFunc(s.all(), ofName(name))
 }
 
 // issuer returns what is known of the issuer that a selector names. For a ticket it
 // has the longest times of all.
 func (r *Registry) issuer(s ticket.Selector) Issuer {
-	if len(r.o.Issuers) == 0 {
+	settings := r.settings.Load()
+	if len(settings.issuers) == 0 {
 		return Issuer{s.Issuer, DefaultLeeway, DefaultMaxLifetime}
 	}
 	var found Issuer
-	for _, known := range r.o.Issuers {
+	for _, known := range settings.all() {
 		if s.TicketID != "" || known.Name == s.Issuer {
 			found.Leeway, found.MaxLifetime = max(found.Leeway, known.Leeway), max(found.MaxLifetime, known.MaxLifetime)
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"hash/maphash"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,7 +90,7 @@ type Registry struct {
 	pace      pacer
 	cuts      atomic.Int64 // connections that Shutdown has cut
 	node      string       // the name of this process among Peers
-	peerSeal  *ticket.Seal
+	settings  atomic.Pointer[settings]
 
 	mu      sync.Mutex
 	stopped bool
@@ -124,12 +125,13 @@ func New(o Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &Registry{o: o, node: rand.Text(), seed: maphash.MakeSeed(), peerSeal: seal, revoked: newRevokedSet(), sessions: newRechecks(), replays: make(chan ticket.Event, maxReplays), places: newPlaces(o.Leases)}
+	r := &Registry{o: o, node: rand.Text(), seed: maphash.MakeSeed(), revoked: newRevokedSet(), sessions: newRechecks(), replays: make(chan ticket.Event, maxReplays), places: newPlaces(o.Leases)}
 	for i := range r.shards {
 		r.shards[i].init()
 	}
 	r.deadlines = newDeadlines(o.Now, o.ExpiryNotice, r.endDue)
-	r.follower.begin(seal)
+	r.settings.Store(&settings{seal: seal, issuers: slices.Clone(o.Issuers), audiences: o.Audiences.Clone()})
+	r.follower.begin()
 	r.stopping, r.stop = context.WithCancel(context.Background())
 	return r, nil
 }

@@ -120,7 +120,7 @@ func (r *Registry) renewed(had ticket.Grant, who ticket.Identity) (ticket.Grant,
 
 // permit returns nil if an identity may have what was granted.
 func (r *Registry) permit(had ticket.Grant, who ticket.Identity) error {
-	if audience, ok := r.o.Audiences.Find(had.Audience); ok {
+	if audience, ok := r.settings.Load().audiences.Find(had.Audience); ok {
 		if err := audience.Permit(who); err != nil {
 			return err
 		}

@@ -126,14 +126,14 @@ func (r *Registry) append(ctx context.Context, all []ticket.Revocation) (ticket.
 	}
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	return r.o.Stream.Append(ctx, r.follower.seal.Seal(purposeRevocation, plain))
+	return r.o.Stream.Append(ctx, r.seal().Seal(purposeRevocation, plain))
 }
 
 // receive takes an entry of the stream. One that does not open was written by somebody
 // without the seal keys, or is damaged.
 func (r *Registry) receive(ctx context.Context, entry []byte) {
 	var all []ticket.Revocation
-	plain, err := r.follower.seal.Open(purposeRevocation, entry)
+	plain, err := r.seal().Open(purposeRevocation, entry)
 	if err == nil {
 		err = json.Unmarshal(plain, &all)
 	}

@@ -186,11 +186,11 @@ func readVersions(ctx context.Context, db *sql.DB, d Dialect) (map[int64]time.Ti
 	if err := db.QueryRowContext(ctx, exists).Scan(&n); err != nil || n == 0 {
 		return nil, err
 	}
-	rows, err := db.QueryContext(ctx, "SELECT version_id, "+at+" FROM "+table) //nolint:gosec // all of it is constant
+	rows, err := db.QueryContext(ctx, "SELECT version_id, "+at+" FROM "+table)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
 	all := make(map[int64]time.Time)
 	for rows.Next() {
 		var version, seconds int64

@@ -1,7 +1,6 @@
 package migrations
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,23 +24,7 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// A process of TestProcessesMigrateOnce runs this binary with the database to migrate.
-const migrateEnv = "WSTICKET_TEST_MIGRATE"
-
-func TestMain(m *testing.M) {
-	if file := os.Getenv(migrateEnv); file != "" {
-		db, err := sql.Open("sqlite", sqliteURL(file))
-		if err == nil {
-			err = Up(context.Background(), db, SQLite, slog.New(slog.DiscardHandler))
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func sqliteURL(file string) string {
 	return "file:" + file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_txlock=immediate"
@@ -126,29 +108,6 @@ func TestReplicasMigrateOnce(t *testing.T) {
 	}
 }
 
-// Ten processes do, too, with a file that none of them has made before.
-func TestProcessesMigrateOnce(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "test.db")
-	var running sync.WaitGroup
-	for range 10 {
-		running.Go(func() {
-			cmd := exec.CommandContext(t.Context(), os.Args[0])
-			cmd.Env = append(os.Environ(), migrateEnv+"="+file)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, out)
-			}
-		})
-	}
-	running.Wait()
-	db, err := sql.Open("sqlite", sqliteURL(file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	checkOnce(t, db, SQLite)
-}
-
 func checkOnce(t *testing.T, db *sql.DB, dialect Dialect) {
 	t.Helper()
 	var rows, versions int
@@ -182,7 +141,7 @@ func TestNewerSchema(t *testing.T) {
 }
 
 // future has the migrations of a later program.
-func future(t *testing.T) fs.FS {
+func future(t *testing.T) fstest.MapFS {
 	t.Helper()
 	all := fstest.MapFS{}
 	for _, name := range sources(t) {
@@ -212,7 +171,7 @@ func TestFailedMigration(t *testing.T) {
 	t.Parallel()
 	for dialect, open := range databases(t) {
 		db := open()
-		all := future(t).(fstest.MapFS)
+		all := future(t)
 		all[string(dialect)+"/01000_broken.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE half (n integer);\nSELECT no_such_function_here();\n")}
 		if err := up(t.Context(), db, dialect, all, quiet); err == nil {
 			t.Errorf("%s: a broken migration succeeds", dialect)

@@ -109,6 +109,10 @@ func auditDetails(e *Event) map[string]string {
 	if e.AfterUpgrade {
 		add("after_upgrade", "true")
 	}
+	if e.HTTP.Status != 0 {
+		add("method", e.HTTP.Method)
+		add("status", strconv.Itoa(e.HTTP.Status))
+	}
 	add("fault", e.Closed.Fault)
 	add("fault_by", e.Closed.FaultBy)
 	if e.Closed.Relayed {

@@ -44,7 +44,7 @@ func (s *Service) issue(ctx context.Context, req Request, now time.Time) (Ticket
 	if rec.Payload, err = s.sealGrant(token, id, rec, grant); err != nil {
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
-	if err := s.pending.add(id, rec.Owner, now, rec.ExpiresAt); err != nil {
+	if err := s.pending.add(id, req.Identity, s.maxPending, now, rec.ExpiresAt); err != nil {
 		return Ticket{}, fmt.Errorf("issue: %w", err)
 	}
 	if err := s.store.Create(ctx, id, rec, lifetime); err != nil {

@@ -17,7 +17,7 @@ const maxMaxPending = 10_000
 // pending counts the tickets of each subject that this process has issued and that it
 // has not seen end. It is safe for concurrent use; nil counts nothing.
 type pending struct {
-	most int
+	key *sealKey // makes tags of subjects, whichever keys seal tickets meanwhile
 
 	mu    sync.Mutex
 	byID  map[ID]pendingTicket
@@ -30,27 +30,26 @@ type pendingTicket struct {
 	until time.Time
 }
 
-func newPending(most int) *pending {
-	if most == 0 {
-		return nil
-	}
-	return &pending{most: most, byID: make(map[ID]pendingTicket), of: make(map[Owner]int)}
+func newPending(key *sealKey) *pending {
+	return &pending{key: key, byID: make(map[ID]pendingTicket), of: make(map[Owner]int)}
 }
 
-// add counts a ticket, or returns [ErrTooManyTickets].
-func (p *pending) add(id ID, owner Owner, now, until time.Time) error {
+// add counts a ticket, or returns [ErrTooManyTickets] if the subject has the most that
+// it may have.
+func (p *pending) add(id ID, who Identity, most int, now, until time.Time) error {
 	if p == nil {
 		return nil
 	}
+	owner := p.key.owner(who)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.queue) > 0 && (len(p.queue) >= maxPending || p.overLocked(p.queue[0], now)) {
 		p.endLocked(p.queue[0])
 		p.queue = p.queue[1:]
 	}
-	if p.of[owner] >= p.most {
+	if p.of[owner] >= most {
 		return WithAttrs(ErrTooManyTickets, slog.String("limit", "limits.tickets_per_subject"),
-			Expected(fmt.Sprintf("at most %d pending tickets of a subject", p.most)))
+			Expected(fmt.Sprintf("at most %d pending tickets of a subject", most)))
 	}
 	p.byID[id] = pendingTicket{owner, until}
 	p.of[owner]++

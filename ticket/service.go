@@ -53,6 +53,10 @@ type Options struct {
 	Keeper Keeper
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+	// Replaces is the Service that the new one takes the place of while a program runs,
+	// with other SealKeys perhaps. Both count the tickets of MaxPending together, if
+	// both have it. Default: there was none.
+	Replaces *Service
 	// Events gets each issue, redemption and revocation, also those that are
 	// refused, before the answer is returned. Default: none.
 	Events Sink
@@ -62,16 +66,17 @@ type Options struct {
 // keeps no state of its own but the counts of MaxPending: any number of them may
 // share a store.
 type Service struct {
-	store     Store
-	ttl       time.Duration
-	audiences Audiences
-	sealer    sealer
-	revoked   Revocations
-	pending   *pending
-	retry     time.Duration
-	now       func() time.Time
-	events    Sink
-	keeper    Keeper
+	store      Store
+	ttl        time.Duration
+	audiences  Audiences
+	sealer     sealer
+	revoked    Revocations
+	pending    *pending // nil without maxPending
+	maxPending int
+	retry      time.Duration
+	now        func() time.Time
+	events     Sink
+	keeper     Keeper
 }
 
 // New returns a Service. The error joins an [*OptionError] for each fault.
@@ -88,10 +93,18 @@ func New(o Options) (*Service, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Service{
+	s := &Service{
 		store: o.Store, ttl: o.TTL, audiences: o.Audiences.Clone(),
-		sealer: seal, revoked: o.Revocations, pending: newPending(o.MaxPending), retry: o.RetryWindow, now: o.Now, events: o.Events, keeper: o.Keeper,
-	}, nil
+		sealer: seal, revoked: o.Revocations, maxPending: o.MaxPending, retry: o.RetryWindow, now: o.Now, events: o.Events, keeper: o.Keeper,
+	}
+	switch before := o.Replaces; {
+	case o.MaxPending == 0:
+	case before != nil && before.pending != nil:
+		s.pending = before.pending
+	default:
+		s.pending = newPending(seal.keys[0])
+	}
+	return s, nil
 }
 
 // Audiences returns a copy of those of the service.

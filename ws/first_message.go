@@ -82,12 +82,13 @@ func (h *Handler) authenticateByMessage(s *handshake, x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if s.candidate, err = h.o.Gate.WithMessage(s.candidate, text); err != nil {
+	s.gate = h.gate() // which may be another one by now
+	if s.candidate, err = s.gate.WithMessage(s.candidate, text); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithDeadline(s.ctx, x.until.Add(redeemGrace))
 	defer cancel()
-	s.grant, err = h.o.Gate.Admit(ctx, s.candidate)
+	s.grant, err = s.gate.Admit(ctx, s.candidate)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 
 	"wsticket/gate"
 	"wsticket/internal/accesslog"
@@ -27,11 +28,35 @@ type Handler struct {
 	relay           *relay.Relay // nil if there is an Endpoint
 	unauthenticated *limit.Places
 	choose          func(gate.Offer) (subprotocol string, err error)
-	observed        http.Handler // serve, behind the access log
+	entrance        atomic.Pointer[entrance]
+}
+
+// entrance is where handshakes come in.
+type entrance struct {
+	gate     *gate.Gate
+	observed http.Handler // serve, behind the access log
+}
+
+// UseGate judges handshakes that come from now on by another gate, and what clients
+// send on connections that are open. Handshakes that are under way stay with theirs until a first message comes.
+// It has to have the doors and audiences of the one before.
+func (h *Handler) UseGate(g *gate.Gate) {
+	serve := func(w http.ResponseWriter, r *http.Request) { h.serve(g, w, r) }
+	h.entrance.Store(&entrance{g, g.Observe(h.o.Events, h.o.Now)(http.HandlerFunc(serve))})
+}
+
+// gate returns the one that judges now.
+func (h *Handler) gate() *gate.Gate { return h.entrance.Load().gate }
+
+// BoundUnauthenticated changes [Options].Unauthenticated and
+// UnauthenticatedPerAddress. Connections that wait already stay.
+func (h *Handler) BoundUnauthenticated(all, perAddress int) {
+	h.unauthenticated.Bound(all, perAddress)
 }
 
 // handshake is one that is under way.
 type handshake struct {
+	gate *gate.Gate
 	w    http.ResponseWriter
 	r    *http.Request
 	ctx  context.Context // the request's, with its RequestInfo
@@ -47,10 +72,12 @@ type handshake struct {
 // ServeHTTP admits the handshake, runs the Endpoint, and returns when the
 // connection is closed; or it refuses the handshake with a problem (RFC 9457).
 // If it relays to an Upstream, it returns when the tunnel is established.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.observed.ServeHTTP(w, r) }
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.entrance.Load().observed.ServeHTTP(w, r)
+}
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
-	s := &handshake{w: w, r: r, ctx: r.Context(), note: accesslog.NoteOf(r.Context())}
+func (h *Handler) serve(g *gate.Gate, w http.ResponseWriter, r *http.Request) {
+	s := &handshake{gate: g, w: w, r: r, ctx: r.Context(), note: accesslog.NoteOf(r.Context())}
 	leave, ok := h.o.Live.Enter()
 	if !ok {
 		h.refuse(s, errStopping)
@@ -74,7 +101,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 // checked before must be checked before, because a spent ticket is not given
 // back.
 func (h *Handler) admit(s *handshake) (err error) {
-	request := h.o.Gate.Received(s.r)
+	request := s.gate.Received(s.r)
 	request.Audience, request.Choose, request.FirstMessage = h.o.Audience, h.choose, true
 	trace := accesslog.TraceOf(s.ctx)
 	s.ctx = ticket.WithRequest(s.ctx, ticket.RequestInfo{
@@ -82,7 +109,7 @@ func (h *Handler) admit(s *handshake) (err error) {
 		TraceID: trace.TraceID, SpanID: trace.ID, Sampled: trace.Sampled(),
 		Route: s.note.Route, UserAgent: accesslog.UserAgent(s.ctx),
 	})
-	s.candidate, err = h.o.Gate.Check(s.ctx, request)
+	s.candidate, err = s.gate.Check(s.ctx, request)
 	s.upgradable = s.candidate.WellFormed && upgrade.Possible(s.w)
 	switch {
 	case err != nil:
@@ -92,7 +119,7 @@ func (h *Handler) admit(s *handshake) (err error) {
 	case s.candidate.Presentation.Door == ticket.DoorFirstMessage:
 		return nil
 	}
-	s.grant, err = h.o.Gate.Admit(s.ctx, s.candidate)
+	s.grant, err = s.gate.Admit(s.ctx, s.candidate)
 	return err
 }
 
@@ -118,7 +145,7 @@ func (h *Handler) register(s *handshake) (*live.Connection, error) {
 		// To whoever presents it, it looks like any other wrong ticket.
 		return nil, ticket.WithAttrs(ticket.ErrVoided, ticket.AttrsOf(err)...)
 	case errors.Is(err, ticket.ErrTooManyConnections):
-		h.o.Gate.Refused(s.ctx, ticket.Event{
+		s.gate.Refused(s.ctx, ticket.Event{
 			Action: ticket.ActionHandshake, TicketID: s.grant.ID, Identity: s.grant.Identity, Presentation: c.Presentation,
 		}, err)
 		return nil, err

@@ -155,7 +155,7 @@ func New(o Options) (*Handler, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	h.observed = o.Gate.Observe(o.Events, o.Now)(http.HandlerFunc(h.serve))
+	h.UseGate(o.Gate)
 	return h, nil
 }
 

@@ -55,7 +55,7 @@ var refusals = slices.Concat(gate.Table{
 // refuse answers a handshake with an error, and notes it for the access log.
 func (h *Handler) refuse(s *handshake, err error) {
 	answer := refusals.Of(err)
-	if answer.Code == codeMissing && h.o.Gate.TakesBearers() {
+	if answer.Code == codeMissing && s.gate.TakesBearers() {
 		answer = answer.Challenging(gate.ChallengeTicket, gate.ChallengeBearer)
 	}
 	s.note.Outcome, s.note.Reason, s.note.Attrs = answer.Outcome, answer.Reason, answer.Attrs

@@ -99,7 +99,7 @@ func (h *Handler) ask(s *handshake, protocols []string, extensions bool) (*relay
 // header, or of any other that only we set or read. Then everything is set that is
 // ours, so that nothing can replace or remove it.
 func (h *Handler) outbound(s *handshake, protocols []string, extensions bool) (*http.Request, error) {
-	out := h.relay.Outbound(h.o.Gate.WithoutCredentials(s.r), h.o.Gate.Trusts(s.r))
+	out := h.relay.Outbound(s.gate.WithoutCredentials(s.r), s.gate.Trusts(s.r))
 	for _, name := range h.o.Upstream.Identity.Names() {
 		out.Header.Del(withDashes.Replace(name)) // Outbound leaves no other spelling
 	}

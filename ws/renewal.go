@@ -78,7 +78,7 @@ func (r *renewals) renew(token string) (answer []byte) {
 	defer cancel()
 	who, err := r.authenticate(ctx, token)
 	if err != nil {
-		r.h.o.Gate.Refused(ctx, ticket.Event{Action: ticket.ActionRenew, TicketID: r.id, Presentation: r.presentation}, err)
+		r.h.gate().Refused(ctx, ticket.Event{Action: ticket.ActionRenew, TicketID: r.id, Presentation: r.presentation}, err)
 		return authFail(refusals.Of(err).Code)
 	}
 	until, err := r.h.o.Live.Renew(ctx, r.id, who)
@@ -90,8 +90,9 @@ func (r *renewals) renew(token string) (answer []byte) {
 
 // authenticate verifies a bearer, within the limit of the client's address.
 func (r *renewals) authenticate(ctx context.Context, token string) (ticket.Identity, error) {
-	if err := r.h.o.Gate.LimitAddress(r.presentation.ClientIP); err != nil {
+	g := r.h.gate()
+	if err := g.LimitAddress(r.presentation.ClientIP); err != nil {
 		return ticket.Identity{}, err
 	}
-	return r.h.o.Gate.AuthenticateMessage(ctx, token)
+	return g.AuthenticateMessage(ctx, token)
 }

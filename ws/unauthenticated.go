@@ -22,7 +22,7 @@ const (
 // The error is errCrowded or errCrowdedAddress, and says which limit it is.
 func (h *Handler) enterUnauthenticated(s *handshake) (leave func(), err error) {
 	addr := s.candidate.Presentation.ClientIP
-	client := limit.Client{Addr: addr, Many: h.o.Gate.IsProxy(addr)}
+	client := limit.Client{Addr: addr, Many: s.gate.IsProxy(addr)}
 	full, ok := h.unauthenticated.Take(client)
 	switch {
 	case ok:

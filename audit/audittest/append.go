@@ -43,7 +43,7 @@ func oddTexts(tb testing.TB, s audit.Store) {
 	}
 	var want []ticket.AuditRecord
 	for i, text := range odd {
-		r := Record("one", uint64(i+1)) //nolint:gosec // few
+		r := Record("one", uint64(i+1))
 		r.Subject, r.UserAgent, r.Origin, r.Details = text, text, text, map[string]string{text: text, "nul": "\x00"}
 		want = append(want, r)
 	}
@@ -128,7 +128,7 @@ func manyWriters(tb testing.TB, s audit.Store) {
 		instance := fmt.Sprintf("writer-%d", w)
 		running.Go(func() {
 			for b := range batches {
-				if err := s.Append(tb.Context(), Records(instance, uint64(b*size+1), size)); err != nil { //nolint:gosec // few
+				if err := s.Append(tb.Context(), Records(instance, uint64(b*size+1), size)); err != nil {
 					tb.Errorf("%s: %v", instance, err)
 				}
 				if page, err := s.Search(tb.Context(), ticket.AuditQuery{Limit: writers * batches * size}); err != nil || len(page.Records)%size != 0 {

@@ -66,7 +66,7 @@ func Record(instance string, seq uint64) ticket.AuditRecord {
 		Issuer: "https://idp.test", Subject: of("sub"), SessionID: of("sid"), ClientID: of("client"), TokenID: of("jti"),
 		TicketID: ticket.ID(of("ticket")), Audience: of("audience"), Door: ticket.DoorQuery, Origin: "https://app.test", ClientIP: "192.0.2.7",
 		UserAgent: of("agent"), Route: "/ws", RequestID: of("request"), TraceID: "0af7651916cd43dd8448eb211c80319c", Caller: of("caller"), Fence: of("fence"),
-		CloseCode: 1000, ClosedBy: "client", DurationMS: int64(seq) * 1000, //nolint:gosec // the suite counts to thousands
+		CloseCode: 1000, ClosedBy: "client", DurationMS: int64(seq) * 1000,
 		Details: map[string]string{"a": of("detail"), "b": "", "": "c"}, Hash: []byte{byte(seq >> 8), byte(seq), 0, 0xff},
 	}
 }
@@ -75,7 +75,7 @@ func Record(instance string, seq uint64) ticket.AuditRecord {
 func Records(instance string, from uint64, n int) []ticket.AuditRecord {
 	all := make([]ticket.AuditRecord, n)
 	for i := range all {
-		all[i] = Record(instance, from+uint64(i)) //nolint:gosec // the suite counts to thousands
+		all[i] = Record(instance, from+uint64(i))
 	}
 	return all
 }

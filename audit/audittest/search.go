@@ -17,7 +17,7 @@ import (
 func searchFields(tb testing.TB, s audit.Store) {
 	var all []ticket.AuditRecord
 	for i := range 12 {
-		r := Record("one", uint64(i+1)) //nolint:gosec // few
+		r := Record("one", uint64(i+1))
 		r.Subject = []string{"alice", "bob", ""}[i%3]
 		r.TicketID = []ticket.ID{"t1", "t2", "t3", ""}[i%4]
 		r.Event = []ticket.EventKind{ticket.EventIssue, ticket.EventRefuse}[i%2]
@@ -71,7 +71,7 @@ func mixed(tb testing.TB, s audit.Store) []ticket.AuditRecord {
 		if x.Instance != y.Instance {
 			return slices.Compare([]byte(x.Instance), []byte(y.Instance))
 		}
-		return int(x.Seq) - int(y.Seq) //nolint:gosec // few
+		return int(x.Seq) - int(y.Seq)
 	})
 	return all
 }

@@ -124,7 +124,7 @@ func (s *Store) schema(op string, do func(*sql.DB) error) error {
 	settings := s.pool.Config().ConnConfig
 	delete(settings.RuntimeParams, "statement_timeout")
 	db := stdlib.OpenDB(*settings)
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // what counts is done
 	return failed(op, do(db))
 }
 

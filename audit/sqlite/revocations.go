@@ -16,7 +16,7 @@ func (s *Store) PutRevocations(ctx context.Context, all []ticket.Revocation) err
 		if err != nil {
 			return err
 		}
-		defer insert.Close()
+		defer insert.Close() //nolint:errcheck // the transaction says what went wrong
 		for i := range all {
 			v := &all[i]
 			if _, err := insert.ExecContext(ctx, v.ID, v.Issuer, v.Subject, v.SessionID, v.TokenID, v.TicketID,
@@ -34,7 +34,7 @@ func (s *Store) Revocations(ctx context.Context, now time.Time) ([]ticket.Revoca
 	if err != nil {
 		return nil, failed("read revocations", err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
 	var all []ticket.Revocation
 	for rows.Next() {
 		var v ticket.Revocation

@@ -34,7 +34,7 @@ func (s *Store) Append(ctx context.Context, all []ticket.AuditRecord) error {
 		if err != nil {
 			return err
 		}
-		defer insert.Close()
+		defer insert.Close() //nolint:errcheck // the transaction says what went wrong
 		for i := range all {
 			if all[i].Seq <= pruned {
 				continue // it was removed since it was appended first
@@ -102,7 +102,7 @@ func (s *Store) readRecords(ctx context.Context, query string, args ...any) ([]t
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
 	var all []ticket.AuditRecord
 	for rows.Next() {
 		var row records.Row
@@ -126,7 +126,7 @@ func (s *Store) Chains(ctx context.Context) ([]audit.Chain, error) {
 	if err != nil {
 		return nil, failed("read chains", err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
 	var all []audit.Chain
 	for rows.Next() {
 		var c audit.Chain
@@ -173,7 +173,7 @@ func oldChains(ctx context.Context, tx *sql.Tx, before time.Time, limit int) ([]
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
 	var all []string
 	for rows.Next() {
 		var instance string
@@ -192,7 +192,7 @@ func pruneChain(ctx context.Context, tx *sql.Tx, instance string, before time.Ti
 	if err != nil {
 		return 0, err
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
 	var seq, last, at int64
 	var hash, lastHash []byte
 	n := 0

@@ -29,7 +29,7 @@ func (c *checkConfigCmd) Run(ctx context.Context, w world) error {
 	if c.Manifest != "" {
 		return usageError{fmt.Errorf("%q is a manifest, which needs --kubernetes; a configuration is named by --config", c.Manifest)}
 	}
-	cfg, s, err := build(c.Flags, w)
+	cfg, s, err := build(c.Flags, w, service.Options{})
 	if err != nil {
 		return err
 	}

@@ -75,6 +75,7 @@ func faultyConfigurations() []faulty {
 		{"a certificate that is not there", "internal: {tls: {cert_file: /gone, key_file: /gone}}", nil, []string{"internal.tls.cert_file", "internal.tls.key_file"}},
 		one("no issuer", "issuers: []", "issuers"),
 		one("a level that is none", "log: {level: loud}", "log.level"),
+		one("a look that is too frequent", "reload: {watch: 10ms}", "reload.watch"),
 		one("a way to log users that is none", "log: {subject: yes}", "log.subject"),
 		one("a format that is none", "log: {format: xml}", "log.format"),
 		one("a cookie that no page may use", "session: {cookie: sid, jwt: true}", "origins"),

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/internal/httpclient"
 	"wsticket/internal/netcause"
 	"wsticket/ticket"
@@ -26,7 +27,6 @@ const (
 	// maxOperatorAnswer bounds an answer, in bytes.
 	maxOperatorAnswer = 16 << 20
 	defaultInternal   = "http://127.0.0.1:8081"
-	envKeyFile        = "WSTICKET_KEY_FILE"
 )
 
 // operator calls the internal listener of a running service for a command.
@@ -82,12 +82,12 @@ func (o operator) call(ctx context.Context, w world, method, path string, body, 
 func (o operator) key(env []string) (ticket.Bearer, error) {
 	file := o.KeyFile
 	for _, setting := range env {
-		if name, value, _ := strings.Cut(setting, "="); name == envKeyFile {
+		if name, value, _ := strings.Cut(setting, "="); name == config.KeyFileEnv {
 			file = cmp.Or(file, value)
 		}
 	}
 	if file == "" {
-		return ticket.Bearer{}, usageError{errors.New("--key-file (or " + envKeyFile + ") must name a file with an API key of internal.api_keys")}
+		return ticket.Bearer{}, usageError{errors.New("--key-file (or " + config.KeyFileEnv + ") must name a file with an API key of internal.api_keys")}
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -141,3 +141,13 @@ func handshakeStatus(t *testing.T, addr, target string) string {
 	_ = answer.Body.Close()
 	return fmt.Sprint(answer.StatusCode)
 }
+
+// stays opens a connection with a ticket, which stays open until the test ends.
+func stays(t *testing.T, addr, ticket string) {
+	t.Helper()
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+addr+"/ws?ticket="+ticket, nil) //nolint:bodyclose // not needed, says Dial
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+}

@@ -73,6 +73,8 @@ type Note struct {
 	Attrs []slog.Attr
 	// Route is the pattern that matched.
 	Route string
+	// Told reports whether something else than the entry has told of a refusal.
+	Told bool
 	// Issue names the span in which the ticket of the request was issued: the IDs of
 	// its trace and of itself.
 	Issue [24]byte

@@ -2,6 +2,8 @@
 // used for longest, roughly and cheaply.
 package gencache
 
+import "iter"
+
 // Map holds its entries in two generations. New entries go into the young one.
 // When that is full it becomes the old one, and what was in the old one is
 // forgotten. An entry that is used moves to the young one, so that it stays.
@@ -65,6 +67,19 @@ func (m *Map[K, V]) Delete(key K) {
 // one is likely to grow as large.
 func (m *Map[K, V]) Turn() {
 	m.old, m.young = m.young, make(map[K]V, len(m.young))
+}
+
+// All iterates over the entries, without counting as a use of them.
+func (m *Map[K, V]) All() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for _, generation := range []map[K]V{m.old, m.young} {
+			for key, value := range generation {
+				if !yield(key, value) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Len returns the number of entries.

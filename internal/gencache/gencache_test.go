@@ -1,6 +1,7 @@
 package gencache_test
 
 import (
+	"maps"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -88,4 +89,18 @@ func TestAgainstAMap(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAll(t *testing.T) {
+	t.Parallel()
+	m := gencache.New[string, int](4)
+	m.Put("a", 1)
+	m.Turn()
+	m.Put("b", 2)
+	if got := maps.Collect(m.All()); !maps.Equal(got, map[string]int{"a": 1, "b": 2}) {
+		t.Errorf("got %v, want both generations", got)
+	}
+	for range m.All() {
+		break // which ends it
+	}
 }

@@ -49,6 +49,26 @@ func New[K comparable](rate Rate, maxKeys int, now func() time.Time) *Limiter[K]
 	}
 }
 
+// Inherit takes over what another Limiter has counted, which this one replaces: each
+// key has used the same part of its burst as there. What comes to the other one
+// meanwhile may be missing. Call it before the first event.
+func (l *Limiter[K]) Inherit(from *Limiter[K]) {
+	if l == nil || from == nil {
+		return
+	}
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before, now := from.now().Sub(from.start), l.now().Sub(l.start)
+	for key, empty := range from.buckets.All() {
+		if used := float64(empty-before) / float64(from.burst); used > 0 {
+			l.buckets.Put(key, now+time.Duration(min(used, 1)*float64(l.burst)))
+		}
+	}
+	l.turned = now
+}
+
 // Allow counts an event of key. If it is one too many it is not counted,
 // ok is false, and retryAfter is the time after which it would be admitted.
 func (l *Limiter[K]) Allow(key K) (retryAfter time.Duration, ok bool) {

@@ -180,3 +180,43 @@ func denied(t *testing.T, l *limit.Limiter[string], key string, want time.Durati
 		t.Errorf("%s: got (%s, %t), want (%s, false)", rule, wait, ok, want)
 	}
 }
+
+// A limiter that takes the place of another one knows how much of its burst a key has
+// used.
+func TestInherit(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		rule       string
+		before     limit.Rate
+		used, left int
+		after      limit.Rate
+	}{
+		{"the same rate", limit.Rate{Events: 10, Per: time.Hour}, 4, 6, limit.Rate{Events: 10, Per: time.Hour}},
+		{"half as many", limit.Rate{Events: 10, Per: time.Hour}, 5, 2, limit.Rate{Events: 4, Per: time.Hour}},
+		{"twice as many in less time", limit.Rate{Events: 10, Per: time.Hour}, 5, 10, limit.Rate{Events: 20, Per: time.Second}},
+		{"all used", limit.Rate{Events: 3, Per: time.Second}, 3, 0, limit.Rate{Events: 100, Per: time.Hour}},
+		{"none used", limit.Rate{Events: 3, Per: time.Second}, 0, 2, limit.Rate{Events: 2, Per: time.Hour}},
+		{"there was no limit", limit.Rate{}, 5, 2, limit.Rate{Events: 2, Per: time.Hour}},
+	} {
+		c := newClock()
+		before := limit.New[string](row.before, 10, c.now)
+		for range row.used {
+			allowed(t, before, "a", row.rule)
+		}
+		after := limit.New[string](row.after, 10, c.now)
+		after.Inherit(before)
+		left := 0
+		for ; left < 1000; left++ {
+			if _, ok := after.Allow("a"); !ok {
+				break
+			}
+		}
+		if left != row.left {
+			t.Errorf("%s: %d are left, want %d", row.rule, left, row.left)
+		}
+		allowed(t, after, "b", row.rule+", another key")
+	}
+	var none *limit.Limiter[string]
+	none.Inherit(limit.New[string](limit.Rate{Events: 1, Per: time.Hour}, 10, nil))
+	allowed(t, none, "a", "no limit any more")
+}

@@ -91,6 +91,13 @@ func NewAddresses(rate Rate, maxKeys int, now func() time.Time) *Addresses {
 	return &a
 }
 
+// Inherit takes over what others have counted; see [Limiter.Inherit].
+func (a *Addresses) Inherit(from *Addresses) {
+	for n, limiter := range a {
+		limiter.Inherit(from[n])
+	}
+}
+
 // Allow counts an event of a client. If it is one too many it returns how long
 // to wait, and the network that has had too many. The smallest is asked first: a
 // client beyond its own limit does not use up that of its neighbours.

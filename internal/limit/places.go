@@ -9,11 +9,10 @@ import (
 // all, for each client address, and for its networks. It is safe for concurrent
 // use, and holds nothing for clients that hold no place.
 type Places struct {
+	mu             sync.Mutex
 	all, ofAddress int
-
-	mu        sync.Mutex
-	taken     int
-	ofNetwork [len(Networks)]map[netip.Prefix]int // no entry is zero
+	taken          int
+	ofNetwork      [len(Networks)]map[netip.Prefix]int // no entry is zero
 }
 
 // NewPlaces returns Places for so many in all and of each client address.
@@ -23,6 +22,14 @@ func NewPlaces(all, ofAddress int) *Places {
 		p.ofNetwork[n] = make(map[netip.Prefix]int)
 	}
 	return p
+}
+
+// Bound changes how many there may be, in all and of each client address. Places that
+// are taken stay taken, also beyond the new bounds.
+func (p *Places) Bound(all, ofAddress int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all, p.ofAddress = all, ofAddress
 }
 
 // Full is the bound because of which there is no place.

@@ -110,3 +110,28 @@ func TestPlacesConcurrently(t *testing.T) {
 		t.Errorf("got up to %d at once and %d left, want up to 10 and none", most.Load(), p.Taken())
 	}
 }
+
+// Other bounds count what is taken already, and end nothing.
+func TestBound(t *testing.T) {
+	t.Parallel()
+	p := limit.NewPlaces(3, 2)
+	wants := func(rule string, c limit.Client, want bool) {
+		t.Helper()
+		if _, ok := p.Take(c); ok != want {
+			t.Errorf("%s: got %t, want %t", rule, ok, want)
+		}
+	}
+	wants("the first", from("192.0.2.1"), true)
+	wants("the second", from("192.0.2.1"), true)
+	wants("the third", from("192.0.2.1"), false)
+	p.Bound(3, 3)
+	wants("the third, with another bound", from("192.0.2.1"), true)
+	wants("one too many in all", from("192.0.2.2"), false)
+	p.Bound(4, 1)
+	wants("an address that has more than it may", from("192.0.2.1"), false)
+	wants("another one", from("192.0.2.2"), true)
+	p.Free(from("192.0.2.1"))
+	if got := p.Taken(); got != 3 {
+		t.Errorf("%d are taken, want 3", got)
+	}
+}

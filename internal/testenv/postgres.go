@@ -72,7 +72,7 @@ func (s *PostgresServer) prepare() {
 	}
 	uid, _ := strconv.Atoi(who.Uid) // numbers, on a system that has root
 	gid, _ := strconv.Atoi(who.Gid)
-	s.attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // both are 32 bits wide
+	s.attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	if err := os.Chown(s.dir, uid, gid); err != nil {
 		s.tb.Fatalf("postgres: %v", err)
 	}

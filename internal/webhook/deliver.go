@@ -90,7 +90,7 @@ func (h *Hook) post(ctx context.Context, body []byte) (cause string) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "wsticket")
-	req.Header.Set(SignatureHeader, Sign(h.o.Secret, time.Now(), body))
+	req.Header.Set(SignatureHeader, Sign(*h.secret.Load(), time.Now(), body))
 	res, err := h.o.Client.Do(req)
 	if err != nil {
 		return netcause.Describe(err)

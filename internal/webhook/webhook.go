@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wsticket/internal/httpclient"
@@ -64,8 +65,9 @@ type Stats struct{ Sent, Dropped uint64 }
 
 // Hook is a queue of events for one receiver. It is safe for concurrent use.
 type Hook struct {
-	o     Options
-	queue chan []byte
+	o      Options
+	secret atomic.Pointer[[]byte]
+	queue  chan []byte
 
 	mu     sync.Mutex
 	closed bool // Run has ended
@@ -83,8 +85,13 @@ func New(o Options) *Hook {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Hook{o: o, queue: make(chan []byte, MaxQueue)}
+	h := &Hook{o: o, queue: make(chan []byte, MaxQueue)}
+	h.SetSecret(o.Secret)
+	return h
 }
+
+// SetSecret signs what is sent from now on with another secret.
+func (h *Hook) SetSecret(secret []byte) { h.secret.Store(&secret) }
 
 // minSecret is as long as the hash (RFC 2104 3).
 const minSecret = 32

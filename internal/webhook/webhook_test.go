@@ -287,3 +287,23 @@ func TestReadSecret(t *testing.T) {
 		t.Errorf("a missing file: got %v", err)
 	}
 }
+
+// Another secret signs what is sent from then on.
+func TestSetSecret(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{}
+		h := newHook(r)
+		go h.Run(t.Context())
+		next := []byte("another secret of at least 32 bytes")
+		h.SetSecret(next)
+		send(h, 0, 1)
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if len(r.requests) != 1 || r.requests[0].signature != webhook.Sign(next, r.requests[0].at, []byte(r.requests[0].body)) {
+			t.Errorf("got %+v, want one that is signed with the new secret", r.requests)
+		}
+	})
+}

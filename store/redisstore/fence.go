@@ -111,6 +111,19 @@ func (f *fenceTable) current(node string, now time.Time) (_ record.Fence, ok boo
 	return known.fence, true
 }
 
+// known returns the fence of the one primary, empty if there is not one that is known.
+func (f *fenceTable) known() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.decision != fencingOn || len(f.nodes) != 1 {
+		return ""
+	}
+	for _, node := range f.nodes {
+		return string(node.fence[:])
+	}
+	return ""
+}
+
 // learn takes a reply to the identity script, and returns the fence. If the
 // reply is not that of a primary, it returns an [*OutageError].
 func (f *fenceTable) learn(node, identity string, now time.Time) (record.Fence, error) {

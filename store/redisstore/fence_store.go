@@ -7,6 +7,10 @@ import (
 	"wsticket/store/internal/record"
 )
 
+// Fence returns the replication identity of the primary as it is known, without asking. It
+// is empty while it is unknown, without a fence, and for a cluster of several primaries.
+func (s *Store) Fence() string { return s.fences.known() }
+
 // nodeFor returns a processor for the server that has the key, and its address.
 // The address is empty if there is one primary.
 func (s *Store) nodeFor(ctx context.Context, key string) (addr string, p processor, err error) {

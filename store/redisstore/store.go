@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,8 +21,8 @@ type Store struct {
 	pipeline  pipeline
 	prefix    string
 	retention time.Duration
-	// streamRetention is Options.StreamRetention.
-	streamRetention time.Duration
+	// streamRetention is Options.StreamRetention, or longer.
+	streamRetention atomic.Int64
 	timeout         time.Duration
 	mode            FenceMode
 	fences          *fenceTable
@@ -35,9 +36,10 @@ type Store struct {
 // their defaults.
 func newStore(client redis.UniversalClient, fences *fenceTable, o Options) *Store {
 	s := &Store{
-		client: client, prefix: o.Prefix, retention: o.Retention, streamRetention: o.StreamRetention, timeout: o.Timeout,
+		client: client, prefix: o.Prefix, retention: o.Retention, timeout: o.Timeout,
 		mode: o.Fence, fences: fences, scripts: newScripts(), handshakes: new(handshakes),
 	}
+	s.streamRetention.Store(int64(o.StreamRetention))
 	s.pipeline.init(client, pipelineThreshold, pipelineOptions())
 	return s
 }

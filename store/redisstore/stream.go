@@ -29,6 +29,19 @@ const (
 	noEpoch = "none"
 )
 
+// KeepStream keeps the entries of streams for at least so long from now on, if that is
+// longer than before: see [Options].StreamRetention.
+func (s *Store) KeepStream(retention time.Duration) {
+	for {
+		before := s.streamRetention.Load()
+		if int64(retention) <= before || s.streamRetention.CompareAndSwap(before, int64(retention)) {
+			return
+		}
+	}
+}
+
+func (s *Store) keepsStream() time.Duration { return time.Duration(s.streamRetention.Load()) }
+
 // Append implements [ticket.Stream]. What is older than Options.StreamRetention is
 // trimmed, by its age and never by the number of entries: otherwise many new ones could
 // push out what is still needed. A Redis that is full is [ticket.ErrFull].
@@ -55,7 +68,7 @@ type namedStream struct {
 
 // Append implements [ticket.Stream]: see [Store.Append].
 func (s namedStream) Append(ctx context.Context, entry []byte) (ticket.Position, error) {
-	r, epoch, err := s.runStream(ctx, s.scripts.append, entry, s.streamRetention.Milliseconds())
+	r, epoch, err := s.runStream(ctx, s.scripts.append, entry, s.keepsStream().Milliseconds())
 	if outage, ok := errors.AsType[*OutageError](err); ok && outage.kind == OutageMemory {
 		return ticket.Position{}, fmt.Errorf("append: %w: %w", ticket.ErrFull, err)
 	}
@@ -87,7 +100,7 @@ func (s namedStream) Read(ctx context.Context, after ticket.Position) (ticket.Ba
 // readNow returns what there is, and finds out whether it is all.
 func (s namedStream) readNow(ctx context.Context, after ticket.Position) (ticket.Batch, error) {
 	r, epoch, err := s.runStream(ctx, s.scripts.read,
-		after.Epoch, after.Millis, after.Sequence, streamBatch, s.streamRetention.Milliseconds())
+		after.Epoch, after.Millis, after.Sequence, streamBatch, s.keepsStream().Milliseconds())
 	if err != nil {
 		return ticket.Batch{}, fmt.Errorf("read: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wsticket/api"
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/gate"
 	"wsticket/internal/limit"
@@ -32,13 +33,15 @@ type Config struct {
 	Identity  Identity  `yaml:"identity"`
 	Webhook   Webhook   `yaml:"webhook"`
 	Telemetry Telemetry `yaml:"telemetry"`
+	Audit     Audit     `yaml:"audit"`
 	Log       Log       `yaml:"log"`
+	Reload    Reload    `yaml:"reload"`
 }
 
 // Health is about probes, which the internal listener answers, too.
 type Health struct {
 	Listen        string   `yaml:"listen" help:"Address of a third listener that answers /livez, /startupz and /readyz and nothing else, by plain HTTP, for probes that cannot reach the internal one, such as a kubelet's. Port 0 picks a free one. Empty: there is none."`
-	ReadyRequires []string `yaml:"ready_requires" help:"What /readyz requires, apart from a service that has started and does not stop: store (it answers now), keys (every issuer has some). Empty: neither, so that an outage that all processes share does not take all of them out of service."`
+	ReadyRequires []string `yaml:"ready_requires" help:"What /readyz requires, apart from a service that has started and does not stop: store (it answers now), keys (every issuer has some), database (it answers now). Empty: none of them, so that an outage that all processes share does not take all of them out of service."`
 }
 
 // Public is the listener that clients reach.
@@ -233,8 +236,16 @@ type Identity struct {
 type Webhook struct {
 	URL        string   `yaml:"url" help:"URL that gets chosen events as they happen, in signed POST requests (https). Empty: there is none. See docs/webhook.md."`
 	SecretFile string   `yaml:"secret_file" help:"File with the text, at least 32 characters, that signs these requests. Required with url."`
-	Events     []string `yaml:"events" help:"Kinds of events to send: any of issue, redeem, refuse, replay, tripwire, recheck, fence, revoke, connect, renew, disconnect, limit. They name the user, whatever log.subject says."`
+	Events     []string `yaml:"events" help:"Kinds of events to send: any of issue, redeem, refuse, replay, tripwire, recheck, fence, revoke, admit, connect, renew, disconnect, limit. They name the user, whatever log.subject says."`
 	Insecure   bool     `yaml:"insecure_allow_private_network" help:"Allow a url with http, and with a loopback or private address."`
+}
+
+// Audit is how events get into the trail of database.url.
+type Audit struct {
+	Required  bool          `yaml:"required" help:"Whether nobody is admitted whose admission is not stored: a ticket is redeemed, and a bearer or session accepted, only when its event is in the database, at most 2s later. Otherwise the answer is 503, and the ticket is spent. Needs database.url."`
+	WhenFull  string        `yaml:"when_full" help:"What becomes of an event for which queue has no room, because the database is slow or away: drop (it is lost), or block (its request waits, up to 1s, and then it is lost). What is lost is counted, and the trail has a record of how many were."`
+	Queue     int           `yaml:"queue" help:"Events that wait for the database at most, up to 262144. 8192 take about 6 MiB."`
+	Retention time.Duration `yaml:"retention" help:"How long records are kept, 1h or more. 0s: for ever."`
 }
 
 // Telemetry is what a collector gets.
@@ -252,6 +263,11 @@ type Log struct {
 	Format string `yaml:"format" help:"json or text."`
 	// Subject is text, because it is not only a switch.
 	Subject string `yaml:"subject" help:"Whether the lines of issued and redeemed tickets name the user: false, true (iss and sub), or hash (sub_hash, a digest under the first key of ticket.seal_key_file)."`
+}
+
+// Reload is how settings change while the service runs.
+type Reload struct {
+	Watch time.Duration `yaml:"watch" help:"How often the configuration file, and every key and certificate file that it names, is looked at. A change that two looks in a row see is taken without a restart, as SIGHUP does. 0s switches it off; otherwise 1s to 1h. docs/reload.md lists what is taken."`
 }
 
 // Default returns the lowest layer.
@@ -278,6 +294,8 @@ func Default() Config {
 		Identity:  Identity{Headers: preset("x-auth-request")},
 		Webhook:   Webhook{Events: []string{string(ticket.EventReplay), string(ticket.EventTripwire), string(ticket.EventFence), string(ticket.EventRevoke)}},
 		Telemetry: Telemetry{SampleRatio: 0.1, MetricsInterval: time.Minute},
+		Audit:     Audit{WhenFull: string(audit.Drop), Queue: audit.DefaultQueue},
 		Log:       Log{Level: "info", Format: "json", Subject: "false"},
+		Reload:    Reload{Watch: 5 * time.Second},
 	}
 }

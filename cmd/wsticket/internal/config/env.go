@@ -14,7 +14,7 @@ func (l *loader) loadEnv(env []string) {
 	}
 	for _, entry := range env {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, envPrefix) || name == fileEnv {
+		if !strings.HasPrefix(name, envPrefix) || name == fileEnv || name == KeyFileEnv {
 			continue
 		}
 		if f, ok := keys[name]; ok {

@@ -151,6 +151,10 @@ var fieldKeys = map[string]string{
 	"redisstore.Fence":     "store.fence",
 	"redisstore.URL":       "store.url",
 
+	"audit.Queue":     "audit.queue",
+	"audit.WhenFull":  "audit.when_full",
+	"audit.Retention": "audit.retention",
+
 	"auth.Issuers[]":                     "issuers[]",
 	"auth.Issuers[].Issuer":              "issuers[].issuer",
 	"auth.Issuers[].Profile":             "issuers[].profile",

@@ -20,6 +20,10 @@ const envPrefix = "WSTICKET_"
 // fileEnv names the configuration file. It is not a setting itself.
 const fileEnv = envPrefix + "CONFIG"
 
+// KeyFileEnv names the file of an operator's key, for the commands that call a running
+// service. It is no setting: a shell or a container may have it for all commands.
+const KeyFileEnv = envPrefix + "KEY_FILE"
+
 // errNotYAML is wrapped by the fault of a file that is not YAML or has no keys.
 // Nothing of the file was read.
 var errNotYAML = errors.New("not YAML")

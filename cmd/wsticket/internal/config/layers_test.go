@@ -66,7 +66,7 @@ func defaults() house {
 
 func TestLayersInOrder(t *testing.T) {
 	const file = "rooms: 2\nlevel: high\nnames: [a, b]\ndoor: {wait: 7s, code: x}\npets:\n- name: rex\n  toys: [ball]\n- name: mia\n"
-	env := []string{"WSTICKET_ROOMS=3", "WSTICKET_NAMES=c, d ,", "OTHER=1", "WSTICKET_CONFIG=f", "WSTICKET_DOOR_OPEN=true"}
+	env := []string{"WSTICKET_ROOMS=3", "WSTICKET_NAMES=c, d ,", "OTHER=1", "WSTICKET_CONFIG=f", "WSTICKET_KEY_FILE=ops.key", "WSTICKET_DOOR_OPEN=true"}
 	h := defaults()
 	err := load(&h, layers{
 		fileName: "f", file: []byte(file), env: env,

@@ -19,8 +19,9 @@ const maxIdleTimeout = time.Hour
 
 // The elements of health.ready_requires.
 const (
-	RequireStore = "store"
-	RequireKeys  = "keys"
+	RequireStore    = "store"
+	RequireKeys     = "keys"
+	RequireDatabase = "database"
 )
 
 // own names the package in faults whose field is a key already.
@@ -45,6 +46,7 @@ func (c Config) Validate() error {
 	f.Check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error (got %q)", c.Log.Level)
 	f.Check(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format", "must be json or text (got %q)", c.Log.Format)
 	f.Check(slices.Contains([]string{"false", "true", "hash"}, c.Log.Subject), "log.subject", "must be false, true or hash (got %q)", c.Log.Subject)
+	f.Check(c.Reload.Watch == 0 || c.Reload.Watch >= time.Second && c.Reload.Watch <= time.Hour, "reload.watch", "must be 0s, or 1s..1h (got %s)", c.Reload.Watch)
 	return ByKey(f.Err())
 }
 
@@ -63,7 +65,7 @@ func (c Config) validateListeners(f *ticket.OptionErrors) {
 	f.Check(c.Public.IdleTimeout > 0 && c.Public.IdleTimeout <= maxIdleTimeout, "public.idle_timeout", "must be more than 0s and at most 1h (got %s)", c.Public.IdleTimeout)
 	c.Public.validateConnections(f)
 	for _, name := range c.Health.ReadyRequires {
-		f.Check(name == RequireStore || name == RequireKeys, "health.ready_requires", "must be of %s and %s (got %q)", RequireStore, RequireKeys, name)
+		f.Check(slices.Contains([]string{RequireStore, RequireKeys, RequireDatabase}, name), "health.ready_requires", "must be of %s, %s and %s (got %q)", RequireStore, RequireKeys, RequireDatabase, name)
 	}
 	tls := c.Internal.TLS
 	f.Check((tls.CertFile == "") == (tls.KeyFile == ""), "internal.tls", "cert_file and key_file go together: %s is missing", missingHalf(tls.CertFile))

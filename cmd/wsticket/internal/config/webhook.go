@@ -12,7 +12,7 @@ import (
 var postable = []string{
 	string(ticket.EventIssue), string(ticket.EventRedeem), string(ticket.EventRefuse), string(ticket.EventReplay),
 	string(ticket.EventTripwire), string(ticket.EventRecheck), string(ticket.EventFence), string(ticket.EventRevoke),
-	string(ticket.EventConnect), string(ticket.EventRenew), string(ticket.EventDisconnect), string(ticket.EventLimit),
+	string(ticket.EventAdmit), string(ticket.EventConnect), string(ticket.EventRenew), string(ticket.EventDisconnect), string(ticket.EventLimit),
 }
 
 // validate checks what needs no file.

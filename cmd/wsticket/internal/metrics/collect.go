@@ -1,8 +1,11 @@
 package metrics
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/telemetry"
 	"wsticket/gate"
@@ -204,6 +207,37 @@ func (m *Metrics) Places(stats func() live.PlaceStats) {
 	m.registry.MustRegister(&c)
 }
 
+// Audit adds the counts of the trail.
+func (m *Metrics) Audit(stats func() audit.Stats) {
+	var c collector
+	stored := c.desc("audit_events_stored_total", "Events that are in the database.")
+	lost := c.desc("audit_events_lost_total", "Events that are not in the database, by reason: queue_full, or stopped, which is when the process stopped before the database took them.", "reason")
+	queued := c.desc("audit_queue_events", "Events that wait for the database.")
+	limit := c.desc("audit_queue_limit", "How many may wait: audit.queue.")
+	batches := c.desc("audit_batch_duration_seconds", "How long the database took to store a batch of events.")
+	failing := c.desc("audit_failing_seconds", "For how long the database has not taken a batch that waits, 0 while all is well.")
+	failure := c.desc("audit_last_failure_timestamp_seconds", "When the database did not take a batch for the last time, 0 if it always has.")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- counter(stored, s.Stored)
+		out <- counter(lost, s.LostFull, "queue_full")
+		out <- counter(lost, s.LostStopped, "stopped")
+		out <- gauge(queued, s.Queued)
+		out <- gauge(limit, s.Queue)
+		out <- prometheus.MustNewConstSummary(batches, s.Batches, s.Writing.Seconds(), nil)
+		seconds, last := 0.0, 0.0
+		if !s.FailingSince.IsZero() {
+			seconds = time.Since(s.FailingSince).Seconds()
+		}
+		if !s.LastFailure.IsZero() {
+			last = float64(s.LastFailure.UnixMilli()) / 1000
+		}
+		out <- prometheus.MustNewConstMetric(failing, prometheus.GaugeValue, seconds)
+		out <- prometheus.MustNewConstMetric(failure, prometheus.GaugeValue, last)
+	}
+	m.registry.MustRegister(&c)
+}
+
 // Sockets adds the counts of the WebSocket endpoint.
 func (m *Metrics) Sockets(endpoint func() ws.Stats, registry func() live.Stats) {
 	var c collector
@@ -233,6 +267,36 @@ func (m *Metrics) Sockets(endpoint func() ws.Stats, registry func() live.Stats) 
 			out <- counter(messages, t.Messages, from)
 			out <- counter(octets, t.Bytes, from)
 		}
+	}
+	m.registry.MustRegister(&c)
+}
+
+// ReloadStats are about the settings that are in use, and the reloads so far.
+type ReloadStats struct {
+	Good, Faulty uint64
+	Failing      bool      // the last one was faulty
+	Last         time.Time // when the settings that are in use were loaded
+	Hash         string
+}
+
+// Reloads adds the counts of reloads.
+func (m *Metrics) Reloads(stats func() ReloadStats) {
+	var c collector
+	total := c.desc("reloads_total", "Reloads of the settings, by SIGHUP or because a file has changed, by result: success, or failure, after which the settings before stay in use.", "result")
+	success := c.desc("config_last_reload_successful", "Whether the last reload succeeded: 1, also if there was none, or 0.")
+	at := c.desc("config_last_reload_success_timestamp_seconds", "When the settings that are in use were loaded, as a Unix time.")
+	info := c.desc("config_info", "Always 1; the label is a hash of the settings that are in use, without secrets and without what is in files.", "hash")
+	c.collect = func(out chan<- prometheus.Metric) {
+		s := stats()
+		out <- counter(total, s.Good, "success")
+		out <- counter(total, s.Faulty, "failure")
+		good := 1
+		if s.Failing {
+			good = 0
+		}
+		out <- gauge(success, good)
+		out <- prometheus.MustNewConstMetric(at, prometheus.GaugeValue, float64(s.Last.UnixMilli())/1000)
+		out <- gauge(info, 1, s.Hash)
 	}
 	m.registry.MustRegister(&c)
 }

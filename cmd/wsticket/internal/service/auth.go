@@ -13,25 +13,30 @@ import (
 	"wsticket/identity"
 )
 
-// buildAuth builds the verifiers of bearers and session cookies, and the API
-// keys.
-func (s *Service) buildAuth() error {
-	var err, fault error
-	if s.verifier, err = NewVerifier(s.cfg, s.log); err == nil {
-		s.metrics.Bearers(s.verifier.Stats)
+// buildAuth builds the verifier of bearers, and the API keys.
+func (s *generation) buildAuth() error {
+	options := verifierOptions(s.cfg, s.log)
+	if s.replaces != nil {
+		options.Replaces = s.replaces.verifier
 	}
+	var err, fault error
+	s.verifier, err = auth.New(options)
 	s.keys, fault = newKeyring(s.cfg.Internal)
-	return errors.Join(err, fault, s.buildSessions())
+	return errors.Join(err, fault)
 }
 
 // NewVerifier builds the verifier of the configured issuers' bearers. A nil log
 // is none.
 func NewVerifier(cfg config.Config, log *slog.Logger) (*auth.Verifier, error) {
+	return auth.New(verifierOptions(cfg, log))
+}
+
+func verifierOptions(cfg config.Config, log *slog.Logger) auth.Options {
 	options := auth.Options{Logger: log}
 	for _, issuer := range cfg.Issuers {
 		options.Issuers = append(options.Issuers, issuer.Options())
 	}
-	return auth.New(options)
+	return options
 }
 
 // buildSessions builds the part that asks the application about session
@@ -45,9 +50,6 @@ func (s *Service) buildSessions() error {
 		Cookie: s.cfg.Session.Cookie, LookupURL: s.cfg.Session.LookupURL, KeepCookies: s.cfg.Session.Recheck > 0,
 		TrustedProxies: slices.Concat(s.cfg.Public.Prefixes(), s.cfg.AuthPeers()), // as gate.IsProxy
 	})
-	if err == nil {
-		s.metrics.Sessions(s.sessions.Stats)
-	}
 	return err
 }
 
@@ -59,7 +61,7 @@ var _ gate.Forgetter = (*auth.Sessions)(nil)
 
 // sessionVerifier returns the verifier of session cookies, nil if there are
 // none.
-func (s *Service) sessionVerifier() gate.Authenticator {
+func (s *generation) sessionVerifier() gate.Authenticator {
 	switch {
 	case s.cfg.Session.Cookie == "":
 		return nil
@@ -82,7 +84,7 @@ func newKeyring(cfg config.Internal) (*auth.Keyring, error) {
 }
 
 // buildIdentity builds the identity headers and assertions for the application.
-func (s *Service) buildIdentity() error {
+func (s *generation) buildIdentity() error {
 	options := identity.Options{
 		Headers: s.cfg.Identity.Headers.Claims(), Issuers: s.issuers(), AssertionKeyFile: s.cfg.Identity.AssertionKeyFile,
 		AssertionAudience: s.cfg.Identity.AssertionAudience, Issuer: strings.TrimSuffix(s.cfg.Public.URL, "/"),
@@ -97,7 +99,7 @@ func (s *Service) buildIdentity() error {
 
 // issuers returns whose identities there may be. Cookies with a JWT have those of
 // its issuer.
-func (s *Service) issuers() []string {
+func (s *generation) issuers() []string {
 	var names []string
 	for _, issuer := range s.cfg.Issuers {
 		names = append(names, issuer.Issuer)
@@ -110,7 +112,7 @@ func (s *Service) issuers() []string {
 
 // startAuth begins to fetch the keys of issuers, and refuses to sign assertions
 // with one of them.
-func (s *Service) startAuth(ctx context.Context) error {
+func (s *generation) startAuth(ctx context.Context) error {
 	if err := s.verifier.Start(ctx); err != nil {
 		return err
 	}

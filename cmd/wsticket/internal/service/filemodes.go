@@ -18,7 +18,7 @@ const (
 // warnOfFiles is about files that every user of this machine can read or change. It
 // is no fault, because volumes of orchestrators have such modes inside a container
 // of their own.
-func (s *Service) warnOfFiles(w *warnings) {
+func (s *generation) warnOfFiles(w *warnings) {
 	cfg := s.cfg
 	for _, file := range []struct{ key, path string }{
 		{"public.tls.key_file", cfg.Public.TLS.KeyFile},

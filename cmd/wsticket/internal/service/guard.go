@@ -13,7 +13,15 @@ import (
 )
 
 // buildLive makes the registry of open connections, and of what is revoked.
-func (s *Service) buildLive() error {
+func (s *generation) buildLive() error {
+	var err error
+	s.live, s.feeds, err = s.newLive()
+	return err
+}
+
+// newLive returns a registry with its feeds. At a reload the one that is in use adopts
+// its settings.
+func (s *generation) newLive() (*live.Registry, *live.Feeds, error) {
 	options := live.Options{
 		DrainWindow: orNone(s.cfg.WS.DrainWindow), ExpiryNotice: s.cfg.WS.ExpiryNotice, Issuers: s.revocableIssuers(), MaxStale: s.cfg.Guard.MaxStale,
 		Audiences: s.cfg.Ticket.AudienceOptions(), EndReplayed: s.cfg.Ticket.OnReplay == config.ReplayEnd,
@@ -29,20 +37,16 @@ func (s *Service) buildLive() error {
 	if redis, ok := s.store.(*redisstore.Store); ok && len(s.sealKeys) > 0 { // without keys the settings have a fault
 		options.Peers, options.Leases = redis.Peers(), redis.Leases()
 	}
-	var err error
-	if s.live, err = live.New(options); err != nil {
-		return err
+	registry, err := live.New(options)
+	if err != nil {
+		return nil, nil, err
 	}
-	s.metrics.Revocations(s.live.RevocationStats)
-	s.metrics.Places(s.live.PlaceStats)
-	feeds := live.FeedOptions{SealKeys: s.sealKeys}
+	feedOptions := live.FeedOptions{SealKeys: s.sealKeys}
 	if redis, ok := s.store.(*redisstore.Store); ok {
-		feeds.Store = redis.Feeds()
+		feedOptions.Store = redis.Feeds()
 	}
-	if s.feeds, err = live.NewFeeds(s.live, feeds); err == nil {
-		s.metrics.Feeds(s.feeds.Stats)
-	}
-	return err
+	feeds, err := live.NewFeeds(registry, feedOptions)
+	return registry, feeds, err
 }
 
 // Revoke voids what a revocation matches, as POST /revocations does.
@@ -51,7 +55,7 @@ func (s *Service) Revoke(ctx context.Context, v ticket.Revocation) error {
 }
 
 // revocableIssuers returns whose bearers and sessions can be revoked.
-func (s *Service) revocableIssuers() []live.Issuer {
+func (s *generation) revocableIssuers() []live.Issuer {
 	var all []live.Issuer
 	for _, issuer := range s.cfg.Issuers {
 		o := issuer.Options().WithProfile()

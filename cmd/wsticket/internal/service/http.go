@@ -6,19 +6,18 @@ import (
 
 	"wsticket/api"
 	"wsticket/gate"
-	"wsticket/internal/limit"
 	"wsticket/ticket"
 	"wsticket/web"
 )
 
 // buildGate builds the gate.
-func (s *Service) buildGate() error {
+func (s *generation) buildGate() error {
 	options := gate.Options{
 		Doors: s.cfg.OpenDoors(), TicketParameter: s.cfg.WS.TicketParameter,
 		Origins: s.cfg.Origins, AllowMissingOrigin: s.cfg.WS.AllowMissingOrigin, Hosts: s.cfg.Public.AllowedHosts(),
 		Audiences:      s.cfg.Ticket.AudienceOptions(),
-		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: limiter(s.cfg.Limits.PerAddress),
-		HandshakeLimit: limiter(s.cfg.Limits.HandshakesPerSubject), Events: s.events, Logger: s.log,
+		TrustedProxies: s.cfg.Public.Prefixes(), ForwardAuthPeers: s.cfg.AuthPeers(), AddressLimit: s.rates.address,
+		HandshakeLimit: s.rates.handshakes, Keeper: s.keeper(), Events: s.events, Logger: s.log,
 	}
 	if s.telemetry != nil {
 		options.Sample = s.telemetry.Sample
@@ -39,29 +38,25 @@ func (s *Service) buildGate() error {
 		options.Doors = slices.DeleteFunc(options.Doors, func(d ticket.Door) bool { return d == ticket.DoorCookie })
 	}
 	var err error
-	if s.gate, err = gate.New(options); err == nil {
-		s.metrics.Gate(s.gate.Stats)
-	}
+	s.gate, err = gate.New(options)
 	return err
 }
 
-func limiter(r limit.Rate) *gate.RateLimiter { return gate.NewRateLimiter(r.Events, r.Per) }
-
 // buildAPI builds the HTTP routers.
-func (s *Service) buildAPI() error {
+func (s *generation) buildAPI() error {
 	var err error
 	s.api, err = api.New(s.apiOptions())
 	return err
 }
 
-func (s *Service) apiOptions() api.Options {
+func (s *generation) apiOptions() api.Options {
 	options := api.Options{
 		TicketOptions: api.TicketOptions{
 			Gate: s.gate, PublicURL: s.cfg.Public.URL, WSPaths: s.cfg.WS.Paths,
-			CORSHeaders: s.cfg.Public.CORSHeaders, SubjectLimit: limiter(s.cfg.Limits.PerSubject), Events: s.events, Logger: s.log,
+			CORSHeaders: s.cfg.Public.CORSHeaders, SubjectLimit: s.rates.subject, Events: s.events, Logger: s.log,
 		},
 		WebSocket: s.sockets, Keys: s.keys,
-		KeyLimit: limiter(s.cfg.Limits.PerAddress), GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
+		KeyLimit: s.rates.keys, GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
 		ClientNames: s.cfg.Internal.TLS.ClientNames,
 		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home, Trial: s.trial,
 		Ops: web.Ops(), Timelines: s.timeline,
@@ -92,7 +87,10 @@ func (s *Service) apiOptions() api.Options {
 // dependencies returns how everything is that the service needs of others.
 func (s *Service) dependencies() []api.Dependency {
 	all := []api.Dependency{s.storeDependency()}
-	for _, keys := range s.verifier.KeyStates() {
+	if s.trail != nil {
+		all = append(all, s.databaseDependency())
+	}
+	for _, keys := range s.current().verifier.KeyStates() {
 		d := api.Dependency{Name: keys.Issuer, Kind: "keys", State: api.DependencyOK, Since: keys.Since}
 		if keys.Err != nil {
 			d.State, d.Cause = api.DependencyFailing, keys.Err.Error()
@@ -117,7 +115,8 @@ func (s *Service) storeDependency() api.Dependency {
 	return d
 }
 
-// events passes an event to the metrics, the watch over the store, the webhook and the log.
+// events passes an event to the metrics, the watch over the store, the webhook, the trail and
+// the log.
 func (s *Service) events(ctx context.Context, e ticket.Event) {
 	s.metrics.Record(&e)
 	s.timeline.Record(&e)
@@ -126,10 +125,11 @@ func (s *Service) events(ctx context.Context, e ticket.Event) {
 		s.live.NoteReplay(ctx, e)
 	}
 	s.post(&e)
+	s.keep(ctx, &e)
 	if s.telemetry != nil && !isProbe(&e) {
 		s.telemetry.Record(ctx, &e)
 	}
-	e.Attrs = s.subjects.add(e.Attrs, e.Identity)
+	e.Attrs = s.current().subjects.add(e.Attrs, e.Identity)
 	log := s.logEvent
 	if isProbe(&e) {
 		log = s.logProbe

@@ -34,6 +34,7 @@ type Finding struct {
 // application and the lookup of sessions. It asks nothing that spends, changes
 // or creates anything. report gets each finding when it is there.
 func (s *Service) AskOthers(ctx context.Context, report func(Finding)) {
+	redisstore.QuietLogger(s.log)
 	for _, ask := range []func(context.Context) []Finding{s.askStore, s.askIssuers, s.askUpstream, s.askSessions} {
 		limited, cancel := context.WithTimeout(ctx, onlineTimeout)
 		for _, finding := range ask(limited) {
@@ -91,7 +92,7 @@ func (s *Service) describeStore(ctx context.Context, redis *redisstore.Store, sa
 
 func (s *Service) askIssuers(ctx context.Context) []Finding {
 	var findings []Finding
-	for _, report := range s.verifier.ProbeKeys(ctx) {
+	for _, report := range s.current().verifier.ProbeKeys(ctx) {
 		finding := Finding{Asked: "issuer " + report.Issuer, Said: describeKeys(report), Err: report.Err}
 		if finding.Err == nil && len(report.Keys) == 0 {
 			finding.Err = errors.New("no key that can be used")

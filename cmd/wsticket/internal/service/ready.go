@@ -20,8 +20,9 @@ var (
 // has waited for the store. One issuer is enough, so that a service can start
 // while another one of its issuers is down.
 func (s *Service) hasStarted(context.Context) error {
-	issuers := s.verifier.KeyStates()
-	if len(issuers) == 0 || slices.ContainsFunc(issuers, func(k auth.KeyState) bool { return k.Keys > 0 }) {
+	issuers := s.current().verifier.KeyStates()
+	if s.started.Load() || len(issuers) == 0 || slices.ContainsFunc(issuers, func(k auth.KeyState) bool { return k.Keys > 0 }) {
+		s.started.Store(true) // a reload does not change that
 		return nil
 	}
 	return errNoKeys
@@ -42,8 +43,12 @@ func (s *Service) ready(ctx context.Context) error {
 }
 
 func (s *Service) requires(ctx context.Context, name string) error {
-	if name == config.RequireStore {
+	switch name {
+	case config.RequireStore:
 		return s.store.Ping(ctx)
+	case config.RequireDatabase:
+		return s.database.Ping(ctx)
+	default:
+		return s.current().verifier.Ready(ctx)
 	}
-	return s.verifier.Ready(ctx)
 }

@@ -9,6 +9,9 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"wsticket/api"
+	"wsticket/store/redisstore"
 )
 
 // gcHeadroom is the size in bytes of a block that makes the heap look larger to
@@ -25,10 +28,11 @@ const shutdownTimeout = 10 * time.Second
 // at most for the given time. It returns an error if the store does not answer
 // or does not do what the settings require.
 func (s *Service) Open(ctx context.Context, wait time.Duration) error {
+	redisstore.QuietLogger(s.log) // before the client connects, and once for the process
 	for _, warning := range s.Warnings() {
 		s.log.Warn(warning)
 	}
-	if err := s.startAuth(ctx); err != nil {
+	if err := s.current().startAuth(ctx); err != nil {
 		return err
 	}
 	if err := s.awaitStore(ctx, wait); err != nil {
@@ -56,6 +60,8 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	watching.Go(func() { s.live.WatchReplays(ctx) })
 	watching.Go(func() { s.live.RecheckSessions(ctx) })
 	watching.Go(func() { s.watchOutages(ctx) })
+	watching.Go(func() { s.watchReloads(ctx, l) })
+	stopTrail := s.keepTrail(ctx)
 	defer s.follow(ctx)()
 	// As long as the servers: connections that drain can be asked about.
 	serving, leave := context.WithCancel(context.WithoutCancel(ctx))
@@ -72,6 +78,7 @@ func (s *Service) Serve(ctx context.Context, l *Listeners) error {
 	leave()
 	stop()
 	watching.Wait()
+	stopTrail()
 	s.log.Info("stopped")
 	return err
 }
@@ -92,12 +99,12 @@ func (s *Service) logServing(l *Listeners) {
 // closed here.
 func (s *Service) serveUntil(ctx context.Context, l boundedListeners) error {
 	idle := s.cfg.Public.IdleTimeout
-	public, internal := newServer(s.api.Public(), idle, s.log), newInternalServer(s.api.Internal(), idle, s.log)
-	health := newServer(s.api.Health(), idle, s.log)
+	public, internal := newServer(s.handler((*api.Server).Public), idle, s.log), newInternalServer(s.internalHandler(), idle, s.log)
+	health := newServer(s.handler((*api.Server).Health), idle, s.log)
 	failed := make(chan error, 3) // one for each server, so that none blocks
 	serve := func(server *http.Server, ln net.Listener) { failed <- server.Serve(ln) }
-	go serve(public, secured(l.public, s.tls.public))
-	go serve(internal, secured(l.internal, s.tls.internal))
+	go serve(public, s.secured(l.public, certificates.ofPublic))
+	go serve(internal, s.secured(l.internal, certificates.ofInternal))
 	if l.health != nil {
 		go serve(health, l.health)
 	}

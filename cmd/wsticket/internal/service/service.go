@@ -3,21 +3,23 @@
 package service
 
 import (
+	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
 	"wsticket/api"
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/metrics"
 	"wsticket/cmd/wsticket/internal/telemetry"
 	"wsticket/cmd/wsticket/internal/timeline"
 	"wsticket/gate"
-	"wsticket/identity"
 	"wsticket/internal/buildinfo"
 	"wsticket/internal/sdnotify"
 	"wsticket/internal/webhook"
@@ -39,6 +41,12 @@ type Options struct {
 	Events ticket.Sink
 	// Home serves GET /. Default: a few words about what this is.
 	Home http.Handler
+	// Load reads the settings again, for a reload. It passes what it has read to check,
+	// also where some of it could not be read, and returns an error that lists every
+	// fault. Nil: there are no reloads.
+	Load func(check func(config.Config) error) (config.Config, error)
+	// Reload is a request for a reload, such as SIGHUP. Nil: there are none.
+	Reload <-chan os.Signal
 	// Trial are further endpoints of the public listener. Default: none.
 	Trial []api.Route
 }
@@ -58,24 +66,22 @@ type Service struct {
 	logProbe   ticket.Sink // at the debug level
 	metrics    *metrics.Metrics
 	timeline   *timeline.Log
-	tls        certificates
 	store      backend
+	database   audit.Store  // nil without database.url
+	trail      *audit.Trail // likewise
 	places     places
 	webhook    *webhook.Hook       // nil without webhook.url
 	telemetry  *telemetry.Exporter // nil without telemetry.otlp_endpoint
 	outages    *storeWatch         // nil for a store in this process
-	sealKeys   [][]byte            // none: each part draws its own
-	subjects   subjects
-	verifier   *auth.Verifier
+	ownSealKey []byte              // where no file has keys
+	rates      rates
 	sessions   *auth.Sessions // nil without session.lookup_url
-	keys       *auth.Keyring
-	forwarder  *identity.Forwarder
-	tickets    *ticket.Service
-	gate       *gate.Gate
 	live       *live.Registry
 	feeds      *live.Feeds
 	sockets    *ws.Handler
-	api        *api.Server
+	now        atomic.Pointer[generation]
+	reloads    reloads
+	started    atomic.Bool
 	draining   atomic.Bool
 	stopping   chan struct{}    // closed when Serve stops
 	systemd    *sdnotify.Socket // nil without systemd
@@ -89,27 +95,49 @@ func New(cfg config.Config, o Options) (*Service, error) {
 	log := newLogger(cfg.Log, o.Log)
 	s := &Service{
 		cfg: cfg, info: o.Build, stopping: make(chan struct{}), configFile: o.ConfigFile, more: o.Events, home: o.Home, trial: o.Trial, metrics: metrics.New(o.Build, cfg.WS.Paths),
-		timeline: timeline.New(time.Now()),
-		log:      log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
+		timeline: timeline.New(time.Now()), rates: newRates(cfg.Limits), ownSealKey: make([]byte, ticket.SealKeyLen),
+		log: log, logEvent: ticket.LogSink(log), logProbe: ticket.LogSink(slog.New(lowered{log.Handler()})),
 	}
+	_, _ = rand.Read(s.ownSealKey) // never fails
 	if s.home == nil {
 		s.home = http.HandlerFunc(s.about)
 	}
-	if err := config.ByKey(errors.Join(cfg.Validate(), s.build())); err != nil {
+	s.reloads = newReloads(o, cfg)
+	first := &generation{Service: s, cfg: cfg}
+	s.now.Store(first)
+	if err := config.ByKey(errors.Join(cfg.Validate(), first.buildAll())); err != nil {
 		s.Close()
 		return nil, err
 	}
+	s.register()
 	return s, nil
 }
 
-// build builds the parts, each from those before it. If a part could not be
+// current returns the parts that are in use.
+func (s *Service) current() *generation { return s.now.Load() }
+
+// buildAll builds all parts, each from those before it. If a part could not be
 // built, it is missing in later ones. The faults that this causes have no key
 // and are not reported.
-func (s *Service) build() error {
+func (s *generation) buildAll() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildPlaces(), s.buildAuth(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
+}
+
+// register adds what the parts count to the metrics.
+func (s *Service) register() {
+	s.metrics.Bearers(func() auth.Stats { return s.current().verifier.Stats() })
+	if s.sessions != nil {
+		s.metrics.Sessions(s.sessions.Stats)
+	}
+	s.metrics.Gate(func() gate.Stats { return s.current().gate.Stats() })
+	s.metrics.Revocations(s.live.RevocationStats)
+	s.metrics.Places(s.live.PlaceStats)
+	s.metrics.Feeds(s.feeds.Stats)
+	s.metrics.Sockets(s.sockets.Stats, s.live.Stats)
+	s.metrics.Reloads(s.reloadStats)
 }
 
 // Close frees what New has opened.
@@ -117,8 +145,8 @@ func (s *Service) Close() {
 	if s.sessions != nil {
 		s.sessions.Close()
 	}
-	if s.verifier != nil {
-		s.verifier.Close()
+	if verifier := s.current().verifier; verifier != nil {
+		verifier.Close()
 	}
 	if s.store != nil {
 		_ = s.store.Close()

@@ -2,8 +2,10 @@ package service
 
 import (
 	"cmp"
+	"net/http"
 	"time"
 
+	"wsticket/ticket"
 	"wsticket/ws"
 )
 
@@ -12,7 +14,7 @@ import (
 func orNone(d time.Duration) time.Duration { return cmp.Or(d, -1) }
 
 // buildSockets makes the WebSocket endpoint.
-func (s *Service) buildSockets() error {
+func (s *generation) buildSockets() error {
 	cfg := s.cfg.WS
 	options := ws.Options{
 		Gate: s.gate, Live: s.live,
@@ -25,12 +27,21 @@ func (s *Service) buildSockets() error {
 	} else {
 		options.Upstream = &ws.Upstream{URL: cfg.Upstream, Ping: cfg.Ping, IdleTimeout: cfg.IdleTimeout, Notices: cfg.ExpiryNoticeRelayed}
 		if s.forwarder != nil {
-			options.Upstream.Identity = s.forwarder
+			options.Upstream.Identity = currentIdentity{s.Service}
 		}
 	}
 	var err error
-	if s.sockets, err = ws.New(options); err == nil && s.live != nil {
-		s.metrics.Sockets(s.sockets.Stats, s.live.Stats)
-	}
+	s.sockets, err = ws.New(options)
 	return err
 }
+
+// currentIdentity makes the identity headers by the keys of now.
+type currentIdentity struct{ s *Service }
+
+// Headers implements [ws.Identifier].
+func (c currentIdentity) Headers(grant ticket.Grant) (http.Header, error) {
+	return c.s.current().forwarder.Headers(grant)
+}
+
+// Names implements [ws.Identifier].
+func (c currentIdentity) Names() []string { return c.s.current().forwarder.Names() }

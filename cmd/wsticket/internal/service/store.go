@@ -21,13 +21,12 @@ type backend interface {
 }
 
 // buildStore makes the store that store.url names. It connects to nothing yet.
-func (s *Service) buildStore() error {
+func (s *generation) buildStore() error {
 	var err error
 	switch {
 	case s.cfg.Store.InMemory():
 		s.store, err = asBackend(memstore.New(memstore.Options{Retention: s.cfg.Ticket.Retention}))
 	case s.cfg.Store.Shared():
-		redisstore.QuietLogger(s.log)
 		var redis *redisstore.Store
 		redis, err = redisstore.Open(s.cfg.Store.URL.Reveal(), redisstore.Options{
 			Retention: s.cfg.Ticket.Retention, Fence: redisstore.FenceMode(s.cfg.Store.Fence), Dir: s.cfg.Store.URL.Dir(),
@@ -44,7 +43,7 @@ func (s *Service) buildStore() error {
 
 // streamRetention is how long a revocation may match something: as long as the longest
 // bearer of any issuer lives, with its leeway, and an hour for clocks that differ.
-func (s *Service) streamRetention() time.Duration {
+func (s *generation) streamRetention() time.Duration {
 	longest := redisstore.DefaultStreamRetention
 	for i := range s.cfg.Issuers {
 		issuer := &s.cfg.Issuers[i]

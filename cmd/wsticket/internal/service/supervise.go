@@ -94,7 +94,7 @@ func (s *Service) asker(internal net.Addr) asker {
 	if s.watchdog > 0 {
 		a.timeout = s.watchdog / 2
 	}
-	if s.tls.internal != nil {
+	if s.current().tls.internal != nil {
 		a.url = "https://"
 	}
 	a.url += reachable(internal) + "/livez"

@@ -24,7 +24,7 @@ func (s *Service) buildTelemetry() error {
 		f.Add("telemetry.headers_file", err)
 	}
 	if cfg.CAFile != "" {
-		authorities, err = readAuthorities(cfg.CAFile)
+		authorities, _, err = readAuthorities(cfg.CAFile)
 		f.Add("telemetry.ca_file", err)
 	}
 	if err := f.Err(); err != nil {

@@ -15,10 +15,16 @@ import (
 
 // certificates are the TLS configurations of the listeners, nil for those
 // without TLS.
-type certificates struct{ public, internal *tls.Config }
+type certificates struct {
+	public, internal *tls.Config
+	authorities      map[string]bool // the certificates of internal.ClientCAs
+}
+
+func (c certificates) ofPublic() *tls.Config   { return c.public }
+func (c certificates) ofInternal() *tls.Config { return c.internal }
 
 // buildTLS reads the certificates of the listeners that have one.
-func (s *Service) buildTLS() error {
+func (s *generation) buildTLS() error {
 	f := config.NewFaults()
 	public, internal := s.cfg.Public.TLS, s.cfg.Internal.TLS
 	s.tls.public = tlsConfig(&f, "public.tls", public.CertFile, public.KeyFile)
@@ -28,7 +34,7 @@ func (s *Service) buildTLS() error {
 		// health; if they present one, it must be of this authority.
 		var err error
 		s.tls.internal.ClientAuth = tls.VerifyClientCertIfGiven
-		s.tls.internal.ClientCAs, err = readAuthorities(internal.ClientCAFile)
+		s.tls.internal.ClientCAs, s.tls.authorities, err = readAuthorities(internal.ClientCAFile)
 		f.Add("internal.tls.client_ca_file", err)
 	}
 	return f.Err()
@@ -58,8 +64,7 @@ func tlsConfig(f *ticket.OptionErrors, section, certFile, keyFile string) *tls.C
 		f.Add(section+".key_file", keyfile.In(keyFile, fmt.Errorf("must be the key of the first certificate in %s", certFile)))
 		return nil
 	}
-	// WebSockets need HTTP/1.1, so nothing else is offered.
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: httpOnly}
 }
 
 // checkCertificate returns an error if the first block of a file is no
@@ -75,23 +80,41 @@ func checkCertificate(file string, data []byte) error {
 	return nil
 }
 
-// readAuthorities reads certificate authorities.
-func readAuthorities(file string) (*x509.CertPool, error) {
+// readAuthorities reads certificate authorities, and returns them as a pool and as
+// they are.
+func readAuthorities(file string) (*x509.CertPool, map[string]bool, error) {
 	data, err := keyfile.Read(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, keyfile.In(file, fmt.Errorf("must hold certificates in PEM, not %s", keyfile.Kind(data)))
+	pool, all := x509.NewCertPool(), make(map[string]bool)
+	for rest := data; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+			pool.AddCert(certificate)
+			all[string(certificate.Raw)] = true
+		}
 	}
-	return pool, nil
+	if len(all) == 0 {
+		return nil, nil, keyfile.In(file, fmt.Errorf("must hold certificates in PEM, not %s", keyfile.Kind(data)))
+	}
+	return pool, all, nil
 }
 
-// secured puts TLS on a listener if there is a configuration for it.
-func secured(ln net.Listener, cfg *tls.Config) net.Listener {
-	if cfg == nil {
+// secured speaks TLS on a listener, if there is a certificate for it. Each handshake is
+// made with that of now.
+func (s *Service) secured(ln net.Listener, of func(certificates) *tls.Config) net.Listener {
+	if of(s.current().tls) == nil {
 		return ln
 	}
-	return tls.NewListener(ln, cfg)
+	return tls.NewListener(ln, &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: httpOnly,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return of(s.current().tls), nil },
+	})
 }
+
+// httpOnly are the protocols that are offered: WebSockets need HTTP/1.1.
+var httpOnly = []string{"http/1.1"}

@@ -22,7 +22,9 @@ func (w *warnings) add(weak bool, key, format string, args ...any) {
 
 // Warnings returns what is not wrong but weak. serve logs each once, and
 // check-config prints them.
-func (s *Service) Warnings() []string {
+func (s *Service) Warnings() []string { return s.current().warnings() }
+
+func (s *generation) warnings() []string {
 	var w warnings
 	s.warnOfTrust(&w)
 	s.warnOfListeners(&w)
@@ -37,7 +39,7 @@ func (s *Service) Warnings() []string {
 }
 
 // warnOfTrust is about lists of peers that contain everybody.
-func (s *Service) warnOfTrust(w *warnings) {
+func (s *generation) warnOfTrust(w *warnings) {
 	ask, remedy := s.cfg.Internal.ForwardAuthPeers != nil, "name the proxies alone"
 	w.add(isEverybody(s.cfg.Public.Prefixes()) && ask, "public.trusted_proxies", "contains everybody, so that every client can claim any address: %s", remedy)
 	w.add(isEverybody(s.cfg.Public.Prefixes()) && !ask, "public.trusted_proxies",
@@ -47,7 +49,7 @@ func (s *Service) warnOfTrust(w *warnings) {
 }
 
 // warnOfListeners is about what everybody on the path can read.
-func (s *Service) warnOfListeners(w *warnings) {
+func (s *generation) warnOfListeners(w *warnings) {
 	public, internal := s.cfg.Public, s.cfg.Internal
 	plain := public.TLS.CertFile == "" && len(public.TrustedProxies) == 0
 	w.add(plain && !IsLoopback(public.Listen), "public.listen",
@@ -67,7 +69,7 @@ func warnOfIssuer(w *warnings, key string, issuer config.Issuer) {
 	w.add(options.Discovery && isPlain(issuer.Issuer), key+".issuer", "keys are found unencrypted, and somebody who changes the answer on its way can sign bearers: use https://")
 }
 
-func (s *Service) warnOfURLs(w *warnings) {
+func (s *generation) warnOfURLs(w *warnings) {
 	w.add(isPlain(s.cfg.Session.LookupURL), "session.lookup_url", "session cookies go unencrypted to the application: use https://, or an application on loopback")
 	w.add(isPlain(s.cfg.Webhook.URL), "webhook.url", "events, which name users, go unencrypted: use https://, or a receiver on loopback")
 	w.add(isPlain(s.cfg.Telemetry.Endpoint) && s.cfg.Telemetry.HeadersFile != "", "telemetry.otlp_endpoint",
@@ -76,7 +78,7 @@ func (s *Service) warnOfURLs(w *warnings) {
 }
 
 // warnOfStore is about a Redis that others can reach as well.
-func (s *Service) warnOfStore(w *warnings) {
+func (s *generation) warnOfStore(w *warnings) {
 	redis, ok := s.store.(*redisstore.Store)
 	if !ok {
 		return

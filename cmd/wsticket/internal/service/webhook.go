@@ -18,10 +18,8 @@ func (s *Service) buildWebhook() error {
 	if cfg.URL == "" {
 		return nil
 	}
-	f := config.NewFaults()
-	secret, err := readWebhookSecret(cfg.SecretFile)
-	f.Add("webhook.secret_file", err)
-	if err := f.Err(); err != nil {
+	secret, err := s.current().webhookSecret()
+	if err != nil {
 		return err
 	}
 	s.webhook = webhook.New(webhook.Options{URL: cfg.URL, Secret: secret, AllowPrivate: cfg.Insecure, Logger: s.log})
@@ -29,11 +27,16 @@ func (s *Service) buildWebhook() error {
 	return nil
 }
 
-func readWebhookSecret(file string) ([]byte, error) {
-	if file == "" {
-		return nil, nil // a fault of the settings
+// webhookSecret reads what signs the requests of the webhook. Without a file, which is a
+// fault of the settings, and without a webhook there is none.
+func (s *generation) webhookSecret() ([]byte, error) {
+	if s.cfg.Webhook.URL == "" || s.cfg.Webhook.SecretFile == "" {
+		return nil, nil
 	}
-	return webhook.ReadSecret(file)
+	f := config.NewFaults()
+	secret, err := webhook.ReadSecret(s.cfg.Webhook.SecretFile)
+	f.Add("webhook.secret_file", err)
+	return secret, f.Err()
 }
 
 // post passes an event to the webhook, if it is of a kind that the settings name.
