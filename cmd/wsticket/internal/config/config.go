@@ -24,6 +24,7 @@ type Config struct {
 	Internal  Internal  `yaml:"internal"`
 	Ticket    Ticket    `yaml:"ticket"`
 	Store     Store     `yaml:"store"`
+	Database  Database  `yaml:"database"`
 	Issuers   []Issuer  `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
 	Session   Session   `yaml:"session"`
 	Origins   []string  `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
@@ -246,15 +247,6 @@ type Audit struct {
 	WhenFull  string        `yaml:"when_full" help:"What becomes of an event for which queue has no room, because the database is slow or away: drop (it is lost), or block (its request waits, up to 1s, and then it is lost). What is lost is counted, and the trail has a record of how many were."`
 	Queue     int           `yaml:"queue" help:"Events that wait for the database at most, up to 262144. 8192 take about 6 MiB."`
 	Retention time.Duration `yaml:"retention" help:"How long records are kept, 1h or more. 0s: for ever."`
-}
-
-// Telemetry is what a collector gets.
-type Telemetry struct {
-	Endpoint        string        `yaml:"otlp_endpoint" help:"URL of a collector that takes OTLP over HTTP, such as http://localhost:4318: it gets spans and metrics. /v1/traces and /v1/metrics are appended. Empty: nothing is sent. See docs/observability.md."`
-	SampleRatio     Ratio         `yaml:"sample_ratio" help:"Part of the requests whose spans are sent, 0 to 1. A trusted proxy and a caller with a key decide themselves, by the sampled flag of their traceparent."`
-	HeadersFile     string        `yaml:"headers_file" help:"File with the headers that the collector requires, one per line, such as Authorization: Bearer abc."`
-	CAFile          string        `yaml:"ca_file" help:"PEM certificate authorities of the collector. Empty: those of the system."`
-	MetricsInterval time.Duration `yaml:"metrics_interval" help:"How often the metrics of /metrics are sent, 1s to 1h. 0s: never."`
 }
 
 // Log is what is logged, on standard error.

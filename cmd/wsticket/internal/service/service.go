@@ -121,7 +121,7 @@ func (s *Service) current() *generation { return s.now.Load() }
 // and are not reported.
 func (s *generation) buildAll() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildDatabase(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }
@@ -150,5 +150,8 @@ func (s *Service) Close() {
 	}
 	if s.store != nil {
 		_ = s.store.Close()
+	}
+	if s.database != nil {
+		_ = s.database.Close()
 	}
 }
