@@ -35,7 +35,9 @@ if [ -n "$built" ]; then
 	wanted="$wanted
 $node
 haproxy haproxy haproxy
-chromium chromium chromium"
+chromium chromium chromium
+prometheus prometheus prometheus
+promtool prometheus prometheus"
 	modules='aiohttp python3-aiohttp
 jwt python3-jwt
 cryptography python3-cryptography
