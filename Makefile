@@ -40,7 +40,11 @@ LDFLAGS = -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT) -X $
 help: ## Lists the targets
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make TARGET [NAME=value]" } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+<<<<<<< HEAD
+		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+=======
+		/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+>>>>>>> release
 
 ##@ Run
 
@@ -59,11 +63,14 @@ build: ## Builds bin/wsticket and bin/wsticket-bench: static, with VERSION and C
 web: node web/$(NPM_STAMP) ## Builds the pages in web/dist from web/src and client/src
 	npm run build --prefix web
 
-.PHONY: up
-up: ## Starts wsticket and Redis in containers, until `make down`
+.PHONY: up down
+up down: export COMPOSE_PROFILES = full
+up: export VERSION := $(VERSION)
+up: export COMMIT := $(COMMIT)
+up: export COMMIT_DATE := $(COMMIT_DATE)
+up: ## Starts wsticket in containers, with Redis, PostgreSQL, nginx, an application, Prometheus and Grafana, until `make down`
 	docker compose up --build --detach --wait
 
-.PHONY: down
 down: ## Stops them and removes their volumes
 	docker compose down --volumes
 
@@ -184,6 +191,12 @@ check-web: node web/$(NPM_STAMP) ## Checks the code of the pages, and that web/d
 	npm run check --prefix web
 	npm run build --prefix web -- --check
 
+# Helm, Kustomize and kubeconform are libraries of a module of their own. The schemas
+# are in other modules, which are downloaded (25 MB) and not compiled.
+.PHONY: check-deploy
+check-deploy: build ## Renders the manifests and the chart of deploy/ and holds them to schemas, and to check-config
+	cd tools/kubernetes && go mod tidy -diff && go test -v -count=1 . -wsticket '$(abspath bin/wsticket)'
+
 .PHONY: check-mod
 check-mod: ## Checks that go.mod is tidy and that downloads match go.sum
 	go mod tidy -diff
@@ -197,7 +210,7 @@ vuln: ## Fails if something is known against an imported package; skipped, in it
 	@go run ./internal/vulncheck -db $(VULNDB) -report bin/vuln.txt -- go run $(GOVULNCHECK) -db $(VULNDB) -scan package ./...
 
 # cover and e2e-fast run each test once. With CI=true a missing server is a failure.
-CI_TARGETS = check-mod build check-fmt lint vuln check-web client cover e2e-fast fuzz
+CI_TARGETS = check-mod build check-fmt lint vuln check-deploy check-web client cover e2e-fast fuzz
 
 .PHONY: ci
 ci: ## Runs everything that has to pass before a merge, with some seconds of fuzzing, and says at the end what ran

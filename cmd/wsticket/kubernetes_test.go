@@ -189,3 +189,19 @@ func TestKubernetesNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestKubernetesPage holds the numbers of docs/kubernetes.md to the program.
+func TestKubernetesPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, err := runIn(t, nil, "check-config", "--kubernetes", "--config", "../../deploy/kubernetes/sidecar/settings.yaml")
+	if err != nil || !strings.Contains(string(page), stdout) {
+		t.Errorf("got %v and\n%s\nwhich the page does not have", err, stdout)
+	}
+	_, _, err = checkManifest(t, strings.NewReplacer("drain_window: 5s", "drain_window: 15s", "seconds: 12", "seconds: 20").Replace(manifestOf(t, "sidecar")))
+	if err == nil || !strings.Contains(string(page), "\n"+err.Error()+"\n") {
+		t.Errorf("got %v, which the page does not have", err)
+	}
+}

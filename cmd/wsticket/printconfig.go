@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/cmd/wsticket/internal/edgeconf"
@@ -13,7 +12,7 @@ type printConfigCmd struct {
 	config.Flags
 
 	Upstream string `placeholder:"ADDR" help:"Host and port of the application, or http:// and these. Default: ws.upstream, or 127.0.0.1:9000."`
-	Proxy    string `arg:"" enum:"nginx,traefik,traefik-static,caddy,haproxy,haproxy-lua,envoy" help:"nginx, traefik, caddy, haproxy or envoy; traefik-static and haproxy-lua print the second file that those two need."`
+	Proxy    string `arg:"" enum:"nginx,traefik,traefik-static,caddy,haproxy,haproxy-lua,envoy,gateway-api" help:"nginx, traefik, caddy, haproxy or envoy, or gateway-api for a gateway of Kubernetes; traefik-static and haproxy-lua print the second file that those two need."`
 }
 
 // Run prints the configuration of a proxy that asks a service with this
@@ -31,7 +30,7 @@ func (c *printConfigCmd) Run(w world) error {
 	if err != nil {
 		return fmt.Errorf("print-config: %w", err)
 	}
-	if len(cfg.AuthPeers()) == 0 && !strings.Contains(c.Proxy, "-") {
+	if len(cfg.AuthPeers()) == 0 && c.Proxy != "traefik-static" && c.Proxy != "haproxy-lua" {
 		_ = say(w.Stderr, "warning: internal.forward_auth_peers (default: public.trusted_proxies) is empty: add the address of the proxy, because wsticket answers only the proxies in it")
 	}
 	_, err = fmt.Fprint(w.Stdout, text)

@@ -15,6 +15,7 @@ var deployed = map[string]string{
 	"nginx": "nginx/wsticket.conf", "caddy": "caddy/Caddyfile", "envoy": "envoy/envoy.yaml",
 	"traefik": "traefik/wsticket.yml", "traefik-static": "traefik/traefik.yml",
 	"haproxy": "haproxy/haproxy.cfg", "haproxy-lua": "haproxy/wsticket.lua",
+	"gateway-api": "gateway-api/httproute.yaml",
 }
 
 // printConfig runs the command.
@@ -88,6 +89,10 @@ func TestPrintConfigFollowsTheConfiguration(t *testing.T) {
 			`address: "10.0.0.7", port_value: 8001`, `address: "app.internal", port_value: 9100`, `safe_regex: {regex: '^(/live/socket\.io|/ws/chat/(`,
 			`"ws.example.com", "ws.example.com:*"`, `== "wst"`, "remove: remote-groups", "exact: remote-groups",
 		},
+		"gateway-api": {
+			`hostnames: ["ws.example.com", "chat.example.com"]`, `{type: Exact, value: "/live/socket.io"}`, `{type: Exact, value: "/live/socket.io/"}`,
+			`{type: RegularExpression, value: '^(/ws/chat/(`, "port: 8001}", "{name: app, namespace: internal, port: 9100}", "- Remote-Groups\n", "- Sec-WebSocket-Protocol\n", "now 10.0.0.0/8",
+		},
 	} {
 		text := mustPrint(t, append([]string{proxy}, args...)...)
 		for _, part := range want {
@@ -104,7 +109,7 @@ func TestPrintConfigReachesTheKeys(t *testing.T) {
 	for proxy, want := range map[string]string{
 		"nginx": "location = /.well-known/jwks.json {", "caddy": "path /ws-ticket /ws-ticket/* /.well-known/jwks.json\n",
 		"haproxy": "acl wsticket_public path /.well-known/jwks.json\n", "traefik": "|| Path(`/.well-known/jwks.json`))",
-		"envoy": "match: {path: /.well-known/jwks.json}\n",
+		"envoy": "match: {path: /.well-known/jwks.json}\n", "gateway-api": "{type: Exact, value: /.well-known/jwks.json}\n",
 	} {
 		args := []string{
 			proxy, "--set", "public.url=https://api.example.com",
@@ -134,7 +139,7 @@ func TestPrintConfigMapsClaims(t *testing.T) {
 
 // TestPrintConfigIsYAML reads what is printed as YAML, strictly.
 func TestPrintConfigIsYAML(t *testing.T) {
-	for _, proxy := range []string{"traefik", "traefik-static", "envoy"} {
+	for _, proxy := range []string{"traefik", "traefik-static", "envoy", "gateway-api"} {
 		var tree map[string]any
 		if err := yaml.Unmarshal([]byte(mustPrint(t, proxy)), &tree); err != nil || len(tree) == 0 {
 			t.Errorf("print-config %s: got %v, want YAML", proxy, err)

@@ -138,6 +138,9 @@ func (s *Service) register() {
 	s.metrics.Feeds(s.feeds.Stats)
 	s.metrics.Sockets(s.sockets.Stats, s.live.Stats)
 	s.metrics.Reloads(s.reloadStats)
+	if s.trail != nil {
+		s.metrics.Audit(s.trail.Stats)
+	}
 }
 
 // Close frees what New has opened.
