@@ -30,6 +30,7 @@ func (c Config) Reloaded(next Config) (now Config, restart []string) {
 		{&now.Ticket.SealKeyFile, next.Ticket.SealKeyFile},
 		{&now.Identity.AssertionKeyFile, next.Identity.AssertionKeyFile},
 		{&now.Webhook.SecretFile, next.Webhook.SecretFile},
+		{&now.Telemetry.HeadersFile, next.Telemetry.HeadersFile},
 	} {
 		if *file.now != "" && file.next != "" { // there was one, and there still is
 			*file.now = file.next
