@@ -46,16 +46,8 @@ func serveBuilt(t testing.TB, builder func() (string, error), config string, set
 // run is serve for a subcommand that listens, with its arguments.
 func run(t testing.TB, builder func() (string, error), args ...string) server {
 	t.Helper()
-	s := spawn(t, builder, args...)
-	s.await(t)
-	return *s
-}
-
-// spawn is run for a program that need not listen yet: see await.
-func spawn(t testing.TB, builder func() (string, error), args ...string) *server {
-	t.Helper()
 	cmd := built(context.WithoutCancel(t.Context()), t, builder, args...)
-	s := &server{stdout: new(test.Output), log: new(test.Output), cmd: cmd, ended: make(chan struct{})}
+	s := server{stdout: new(test.Output), log: new(test.Output), cmd: cmd, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = s.stdout, s.log
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", args[0], err)
@@ -71,18 +63,13 @@ func spawn(t testing.TB, builder func() (string, error), args ...string) *server
 			t.Logf("the end of the log of wsticket at %s:\n%s", s.public, tail(s.log.String()))
 		}
 	})
-	return s
-}
-
-// await waits until the program listens.
-func (s *server) await(t testing.TB) {
-	t.Helper()
 	line := s.stdout.WaitFor(t, "{")
 	var start struct{ Event, Public, Internal string }
 	if err := json.Unmarshal([]byte(line), &start); err != nil || start.Event != "listening" {
 		t.Fatalf("start line %q: %v", line, err)
 	}
 	s.public, s.internal = start.Public, start.Internal
+	return s
 }
 
 // stop asks the process to end, and kills it if it does not. Afterwards its log is

@@ -10,37 +10,6 @@ import (
 	"wsticket/internal/testenv"
 )
 
-// TestReplicasMigrateTogether starts ten replicas at once, with database.migrate, on one
-// empty PostgreSQL: all of them serve, and each migration was made once.
-func TestReplicasMigrateTogether(t *testing.T) {
-	redis, database, idp := testenv.Redis(t), testenv.Postgres(t), newIssuer(t)
-	url := database.NewDatabase()
-	config, c, bearer := idp.config(t, redis.URL()+patientStore), newClient(t), idp.bearer(t, "alice")
-	all := make([]*server, 10)
-	for i := range all {
-		all[i] = spawn(t, build, "serve", "--config", config, "--set", "database.url="+url, "--set", "database.migrate=true")
-	}
-	for _, s := range all {
-		s.await(t)
-	}
-	for i, s := range all {
-		got := c.mustIssue(t, *s, bearer)
-		wantConnect(t, fmt.Sprint("at the replica after ", i), *all[(i+1)%len(all)], doorQuery, got.Token, admitted)
-	}
-	if got := strings.TrimSpace(database.Exec(url, "SELECT version_id FROM wsticket_migrations GROUP BY version_id HAVING count(*) > 1")); got != "" {
-		t.Errorf("made more than once: versions %s", got)
-	}
-	if got := strings.TrimSpace(database.Exec(url, "SELECT max(version_id) > 0 FROM wsticket_migrations")); got != "t" {
-		t.Errorf("the schema is the newest: got %q, want t", got)
-	}
-	for _, s := range all {
-		s.stop(t)
-	}
-	if got := strings.TrimSpace(database.Exec(url, "SELECT count(*) FROM audit_chains")); got != "10" {
-		t.Errorf("chains of the trail: got %s, want one for each of ten replicas", got)
-	}
-}
-
 // TestTrailOfARollingRestart replaces three replicas under load, with a trail in
 // PostgreSQL: the chains of all six processes hold, and each connection that began has
 // ended, once.
