@@ -12,6 +12,7 @@ import (
 // --kubernetes, and their settings to check-config.
 func checked(t *testing.T, objects string) {
 	t.Helper()
+	checkSelectors(t, objects)
 	lines, err := checkObjects(t, objects)
 	if err != nil {
 		t.Errorf("schemas: %v in\n%s", err, objects)
