@@ -48,9 +48,9 @@ type fleet struct {
 	replicas []server
 	client   *client
 	clients  []*stayer
-	// opened counts the handshakes that were accepted, and refused what else came of an
-	// attempt to connect.
-	opened, refused atomic.Int64
+	// opened counts the handshakes that were accepted, denied those that got 401, and
+	// failed what else came of an attempt to connect.
+	opened, denied, failed atomic.Int64
 }
 
 // stayer is a client that connects again whenever its connection ends.
@@ -102,15 +102,19 @@ func (f *fleet) restartAll(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	var all sync.WaitGroup
+	bearers := []string{f.idp.bearer(t, "alice"), f.idp.bearer(t, "bob"), f.idp.bearer(t, "carol")}
 	for i := range stayers {
-		c := &stayer{bearer: f.idp.bearer(t, fmt.Sprint("user-", i%7))}
+		c := &stayer{bearer: bearers[i%len(bearers)]}
 		f.clients = append(f.clients, c)
 		all.Go(func() { f.stay(ctx, c) })
 	}
 	f.awaitAll(t)
 	for i := range f.replicas {
+		start := time.Now()
 		f.replace(t, i)
+		replaced := time.Since(start)
 		f.awaitAll(t)
+		t.Logf("replica %d is replaced after %v, and all clients are back after %v", i, replaced.Round(time.Millisecond), time.Since(start).Round(time.Millisecond))
 	}
 	// A client may not have read the end of its last connection yet.
 	test.Wait(t, "each client has seen a restart and is back", func() bool {
@@ -127,7 +131,12 @@ func (f *fleet) restartAll(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d clients: %d connections, %d closes with 1001, %d attempts that did not connect", stayers, f.opened.Load(), total, f.refused.Load())
+	t.Logf("%d clients: %d connections, %d closes with 1001, %d attempts that did not connect, %d of them because of the ticket or bearer",
+		stayers, f.opened.Load(), total, f.failed.Load(), f.denied.Load())
+	// Another version may have another format of tickets: see docs/upgrade.md.
+	if n := f.denied.Load(); n != 0 && *previous == "" {
+		t.Errorf("%d tickets or bearers were refused, want none", n)
+	}
 }
 
 // awaitAll waits until all clients are connected.
@@ -160,7 +169,7 @@ func (f *fleet) stay(ctx context.Context, c *stayer) {
 	for ctx.Err() == nil {
 		conn, err := f.connect(ctx, c.bearer)
 		if err != nil {
-			f.refused.Add(1)
+			f.failed.Add(1)
 			select { // a pause
 			case <-ctx.Done():
 			case <-time.After(between):
@@ -189,12 +198,23 @@ func (f *fleet) connect(ctx context.Context, bearer string) (*websocket.Conn, er
 		return nil, err
 	}
 	if got.Token == "" {
+		f.note(a.status)
 		return nil, fmt.Errorf("issue: got %v, want a ticket", a)
 	}
 	alone := &http.Transport{DisableKeepAlives: true}
 	defer alone.CloseIdleConnections()
-	conn, _, err := websocket.Dial(ctx, "ws://"+f.balancer.addr+"/ws?ticket="+got.Token, &websocket.DialOptions{HTTPClient: &http.Client{Transport: alone}}) //nolint:bodyclose // not needed, says Dial
+	conn, res, err := websocket.Dial(ctx, "ws://"+f.balancer.addr+"/ws?ticket="+got.Token, &websocket.DialOptions{HTTPClient: &http.Client{Transport: alone}}) //nolint:bodyclose // not needed, says Dial
+	if err != nil && res != nil {
+		f.note(res.StatusCode)
+	}
 	return conn, err
+}
+
+// note counts a refusal.
+func (f *fleet) note(status int) {
+	if status == http.StatusUnauthorized {
+		f.denied.Add(1)
+	}
 }
 
 // talk sends messages and reads what comes until the connection ends, or closes it with

@@ -25,6 +25,7 @@ import (
 	"wsticket/cmd/wsticket/internal/trial"
 	"wsticket/internal/buildinfo"
 	"wsticket/internal/limit"
+	"wsticket/internal/maskurl"
 	"wsticket/ticket"
 )
 
@@ -43,6 +44,7 @@ type devCmd struct {
 	TTL      time.Duration `name:"ttl" default:"8h" help:"Lifetime of the bearer, at most 24h (default: 8h)."`
 	Origin   []string      `placeholder:"URL" help:"Origin of a page of yours that may connect, such as http://localhost:5173. May be repeated."`
 	Upstream string        `placeholder:"URL" help:"Application to relay to, such as http://localhost:9000. Default: an echo application answers."`
+	Database string        `default:"sqlite:" placeholder:"URL" help:"Database of the audit trail, such as sqlite:trail.db (default: sqlite:, which is in memory)."`
 	Set      []string      `sep:"none" placeholder:"KEY=VALUE" help:"Sets any key of the configuration, such as ticket.ttl=60s. May be repeated."`
 }
 
@@ -144,6 +146,7 @@ func (c *devCmd) config(keyFile, opsKey string) (config.Config, error) {
 	// There is one caller, and it may be wsticket-bench.
 	cfg.Limits.PerSubject, cfg.Limits.PerAddress = limit.Rate{}, limit.Rate{}
 	cfg.Public.MaxPerAddress = math.MaxInt32
+	cfg.Database = config.Database{URL: config.NewSecret(c.Database), Migrate: true}
 	cfg.Log.Format = "text"
 	cfg, err := cfg.With(c.Set)
 	if len(cfg.Issuers) > 0 { // the application has to tell their users from those of the one below
@@ -188,6 +191,19 @@ func portOf(addr net.Addr) string {
 	return port
 }
 
+// trailLine returns how to read the audit trail. That of a file can be read by another
+// process, and when this one has ended.
+func (c *devCmd) trailLine() string {
+	switch c.Database {
+	case "sqlite:":
+		return "in memory: look at a ticket at /ops, or start with --database sqlite:trail.db"
+	case "sqlite:trail.db": // which is where audit looks by itself
+		return "wsticket audit search --sub " + c.Sub
+	default:
+		return "wsticket audit search --sub " + c.Sub + " --database " + maskurl.Hide(c.Database)
+	}
+}
+
 // welcome prints the start line and below it what to do next. It prints the
 // bearer and the API key on purpose: they are valid on this machine only, until
 // this process ends.
@@ -202,7 +218,7 @@ func (c *devCmd) welcome(out io.Writer, l *service.Listeners, bearer, opsKey str
 	return errors.Join(text.Execute(out, map[string]string{
 		"Base": "http://localhost:" + portOf(l.Public()), "Internal": "http://localhost:" + portOf(l.Internal()),
 		"Socket": "ws://localhost:" + portOf(l.Public()), "Bearer": bearer, "Sub": c.Sub, "Key": opsKey,
-		"Query": devPath(ws) + "?" + ws.TicketParameter + "=$TICKET",
+		"Query": devPath(ws) + "?" + ws.TicketParameter + "=$TICKET", "Trail": c.trailLine(),
 	}))
 }
 
@@ -225,6 +241,7 @@ A page of another origin:  start with --origin http://localhost:5173 (its scheme
                            says why a request was refused, and which flag would change it.
 To type messages instead:  npx wscat -c "{{.Socket}}{{.Query}}"   (after a new first line)
 The operator's page:       {{.Internal}}/ops   (charts, connections; its API key: {{.Key}})
+What happened:             {{.Trail}}
 Health, metrics, API:      {{.Internal}}/readyz  {{.Internal}}/metrics  {{.Internal}}/openapi.yaml
 Ctrl-C here stops wsticket. The bearer and the key are worthless then.
 

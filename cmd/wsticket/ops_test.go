@@ -104,7 +104,7 @@ func TestDevHasAKeyForTheOperator(t *testing.T) {
 	_, rest, _ := strings.Cut(p.stdout.String(), "its API key: ")
 	key, _, found := strings.Cut(rest, ")")
 	a := send(t, http.MethodGet, "http://"+p.internal+"/ops/access", key, "")
-	if !found || a.status != http.StatusOK || a.body != `{"caller":"key:dev","scopes":["consume","introspect","revoke","read"],"all_audiences":true,"trail":false}` {
+	if !found || a.status != http.StatusOK || a.body != `{"caller":"key:dev","scopes":["consume","introspect","revoke","read"],"all_audiences":true,"trail":true}` {
 		t.Errorf("the key of dev: %d %s", a.status, a.body)
 	}
 	if a := send(t, http.MethodGet, "http://"+p.internal+"/ops/access?key="+key, "", ""); a.status != http.StatusBadRequest {

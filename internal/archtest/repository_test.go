@@ -101,8 +101,8 @@ func TestGoVersions(t *testing.T) {
 		{"tools/go.mod", `(?m)^go (\S+)$`, oldest},
 		{"tools/go.mod", `(?m)^toolchain go(\S+)$`, newest},
 		{"Dockerfile", `(?m)^FROM golang:([0-9.]+)\b`, newest},
-		{"docs/operations.md", `inspect golang:([0-9.]+)\b`, newest},
-		{"docs/operations.md", `FROM golang:([0-9.]+)@`, newest},
+		{"docs/upgrade.md", `inspect golang:([0-9.]+)\b`, newest},
+		{"docs/upgrade.md", `FROM golang:([0-9.]+)@`, newest},
 		{"README.md", `You need Go ([0-9.]*[0-9]) or later`, oldest},
 	} {
 		if got := submatch(t, row.file, row.pattern); got != row.want {

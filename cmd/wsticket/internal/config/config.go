@@ -24,6 +24,7 @@ type Config struct {
 	Internal  Internal  `yaml:"internal"`
 	Ticket    Ticket    `yaml:"ticket"`
 	Store     Store     `yaml:"store"`
+	Database  Database  `yaml:"database"`
 	Issuers   []Issuer  `yaml:"issuers" help:"Who may sign bearers. At least one, unless session.lookup_url is set."`
 	Session   Session   `yaml:"session"`
 	Origins   []string  `yaml:"origins" help:"Origins (scheme://host[:port]) whose pages may get tickets and connect: of web sites, and of applications and extensions with schemes of their own, such as capacitor://localhost. Compared whole; no wildcards, and never null."`
@@ -51,7 +52,7 @@ type Public struct {
 	Hosts          []string      `yaml:"hosts" help:"Host names that are answered: a name on every port, name:port on that port only (a default port may be left out). Empty: the host of public.url, or loopback names only if that is empty too."`
 	TrustedProxies []Prefix      `yaml:"trusted_proxies" help:"Addresses or prefixes of proxies. Their X-Forwarded-For is believed. Any program at such an address can claim any other one, so name the proxies alone where users share their network. They may also ask at /auth/…, unless internal.forward_auth_peers says who may."`
 	IdleTimeout    time.Duration `yaml:"idle_timeout" help:"How long a connection without a request stays open, on the internal listener as well. Longer than that of the balancer or proxy in front, which otherwise sends a request into a connection that is being closed. Up to 1h."`
-	MaxConnections int           `yaml:"max_connections" help:"TCP connections of the public listener that are open at once in this process: idle ones, those in a TLS handshake, and WebSockets. One more is closed at once. The other listeners have places of their own. 0: what the limit of open files (ulimit -n) allows. See docs/operations.md."`
+	MaxConnections int           `yaml:"max_connections" help:"TCP connections of the public listener that are open at once in this process: idle ones, those in a TLS handshake, and WebSockets. One more is closed at once. The other listeners have places of their own. 0: what the limit of open files (ulimit -n) allows. See docs/sizing.md."`
 	MaxPerAddress  int           `yaml:"max_connections_per_address" help:"Connections of the public listener from one peer address (IPv6: per /64; four times as many per /56 and sixteen times per /48, but at most half of all). One more is closed at once. Peers in trusted_proxies are exempt, because they stand for many clients. 0: a quarter of max_connections."`
 	CORSHeaders    []string      `yaml:"cors_headers" help:"Request headers that pages of origins may send to /ws-ticket, in addition to the usual ones."`
 	TLS            TLS           `yaml:"tls"`

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"wsticket/api"
+	"wsticket/audit"
 	"wsticket/auth"
 	"wsticket/gate"
 	"wsticket/identity"
@@ -87,6 +88,7 @@ func TestFieldKeys(t *testing.T) {
 }
 
 var optionTypes = map[string][]reflect.Type{
+	"audit":      {reflect.TypeFor[audit.Options]()},
 	"ticket":     {reflect.TypeFor[ticket.Options]()},
 	"memstore":   {reflect.TypeFor[memstore.Options]()},
 	"redisstore": {reflect.TypeFor[redisstore.Options](), reflect.TypeFor[struct{ URL string }]()}, // an argument of Open

@@ -41,6 +41,7 @@ func (c Config) Validate() error {
 	c.validateTogether(&f)
 	c.validateClaims(&f)
 	c.validateAudiences(&f)
+	c.validateDatabase(&f)
 	c.Webhook.validate(&f)
 	c.Telemetry.validate(&f)
 	f.Check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error (got %q)", c.Log.Level)

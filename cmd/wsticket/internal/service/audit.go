@@ -24,9 +24,7 @@ func (s *Service) buildAudit() error {
 		options.Fence = redis.Fence
 	}
 	var err error
-	if s.trail, err = audit.New(options); err == nil {
-		s.metrics.Audit(s.trail.Stats)
-	}
+	s.trail, err = audit.New(options)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"wsticket/api"
 	"wsticket/ticket"
 )
 
@@ -24,22 +25,22 @@ func BenchmarkHandler(b *testing.B) {
 		request func(token string, n int) *http.Request
 		spends  bool
 	}{
-		{"issue", a.current().api.Public(), func(string, int) *http.Request {
+		{"issue", a.handler((*api.Server).Public), func(string, int) *http.Request {
 			return asked(b, http.MethodPost, "/ws-ticket", "", "Authorization", "Bearer "+bearer)
 		}, false},
-		{"consume", a.current().api.Internal(), func(token string, n int) *http.Request {
+		{"consume", a.internalHandler(), func(token string, n int) *http.Request {
 			return asked(b, http.MethodPost, "/consume",
 				fmt.Sprintf(`{"ticket":%q,"attempt":"a-%d","origin":"https://app.example.com"}`, token, n),
 				"Authorization", "Bearer "+chatKey, "Content-Type", "application/json")
 		}, true},
-		{"nginx", a.current().api.Internal(), func(token string, n int) *http.Request {
+		{"nginx", a.internalHandler(), func(token string, n int) *http.Request {
 			return asked(b, http.MethodGet, "/auth/nginx", "",
 				"X-Original-Uri", "/ws?ticket="+token, "X-Original-Method", "GET", "X-Forwarded-Host", "localhost",
 				"X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.5", "X-Request-Id", fmt.Sprintf("%032x", n),
 				"Origin", "https://app.example.com", "Sec-Websocket-Version", "13", "Sec-Websocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
 				"Sec-Websocket-Extensions", "permessage-deflate; client_max_window_bits", "User-Agent", "Mozilla/5.0")
 		}, true},
-		{"livez", a.current().api.Internal(), func(string, int) *http.Request { return asked(b, http.MethodGet, "/livez", "") }, false},
+		{"livez", a.internalHandler(), func(string, int) *http.Request { return asked(b, http.MethodGet, "/livez", "") }, false},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			requests := make([]*http.Request, b.N)

@@ -36,7 +36,7 @@ func BenchmarkIssueHTTP(b *testing.B) {
 	bearer, keyFile := benchBearer(b)
 	cfg := benchConfig(b, server.URL(), keyFile)
 	request := fmt.Appendf(nil, "POST /ws-ticket HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", bearer)
-	issue := target{listen(b, benchService(b, cfg).current().api.Public()), http.StatusCreated, func(int) ([]byte, error) { return request, nil }}
+	issue := target{listen(b, benchService(b, cfg).handler((*api.Server).Public)), http.StatusCreated, func(int) ([]byte, error) { return request, nil }}
 	client := benchClient(b, server)
 	value := floorValue()
 	router := floorRouter(b, cfg, http.StatusCreated, func(r *http.Request) error {
@@ -76,7 +76,7 @@ func benchCheck(b *testing.B, request func(token string, n int) []byte) {
 	_, keyFile := benchBearer(b)
 	cfg := checkConfig(b, server.URL(), keyFile, "127.0.0.1")
 	s := benchService(b, cfg)
-	check := target{listen(b, s.current().api.Internal()), http.StatusOK, func(n int) ([]byte, error) {
+	check := target{listen(b, s.internalHandler()), http.StatusOK, func(n int) ([]byte, error) {
 		var token ticket.Token
 		err := issueTo(b, s.current().tickets, &token)
 		return request(token.Reveal(), n), err

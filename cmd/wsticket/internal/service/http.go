@@ -61,6 +61,10 @@ func (s *generation) apiOptions() api.Options {
 		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home, Trial: s.trial,
 		Ops: web.Ops(), Timelines: s.timeline,
 	}
+	if s.database != nil {
+		reader := auditReader{s.database}
+		options.Trail, options.Timelines = reader, timelines{trail: reader, process: s.timeline, log: s.log}
+	}
 	if s.live != nil {
 		options.Revoker = s.live
 	}

@@ -24,9 +24,9 @@ const gcHeadroom = 8 << 20
 // stops, in addition to the drain window.
 const shutdownTimeout = 10 * time.Second
 
-// Open logs warnings, starts to fetch keys, and waits for the store to answer,
-// at most for the given time. It returns an error if the store does not answer
-// or does not do what the settings require.
+// Open logs warnings, starts to fetch keys, and waits for the store and the
+// database to answer, for each at most for the given time. It returns an error if one
+// of them does not answer or does not do what the settings require.
 func (s *Service) Open(ctx context.Context, wait time.Duration) error {
 	redisstore.QuietLogger(s.log) // before the client connects, and once for the process
 	for _, warning := range s.Warnings() {
@@ -39,6 +39,9 @@ func (s *Service) Open(ctx context.Context, wait time.Duration) error {
 		return err
 	}
 	if err := s.checkStore(ctx); err != nil {
+		return err
+	}
+	if err := s.awaitDatabase(ctx, wait); err != nil {
 		return err
 	}
 	return s.readRevocations(ctx)

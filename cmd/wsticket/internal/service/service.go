@@ -121,7 +121,7 @@ func (s *Service) current() *generation { return s.now.Load() }
 // and are not reported.
 func (s *generation) buildAll() error {
 	return errors.Join(
-		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
+		s.buildTLS(), s.buildWebhook(), s.buildTelemetry(), s.buildStore(), s.buildDatabase(), s.buildAudit(), s.buildPlaces(), s.buildAuth(), s.buildSessions(), s.buildIdentity(), s.buildSealKeys(), s.buildLive(),
 		s.buildTickets(), s.buildGate(), s.buildSockets(), s.buildAPI(),
 	)
 }
@@ -138,6 +138,9 @@ func (s *Service) register() {
 	s.metrics.Feeds(s.feeds.Stats)
 	s.metrics.Sockets(s.sockets.Stats, s.live.Stats)
 	s.metrics.Reloads(s.reloadStats)
+	if s.trail != nil {
+		s.metrics.Audit(s.trail.Stats)
+	}
 }
 
 // Close frees what New has opened.
@@ -150,5 +153,8 @@ func (s *Service) Close() {
 	}
 	if s.store != nil {
 		_ = s.store.Close()
+	}
+	if s.database != nil {
+		_ = s.database.Close()
 	}
 }
