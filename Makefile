@@ -40,7 +40,11 @@ LDFLAGS = -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT) -X $
 help: ## Lists the targets
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make TARGET [NAME=value]" } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+<<<<<<< HEAD
 		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+=======
+		/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+>>>>>>> release
 
 ##@ Run
 
@@ -59,11 +63,14 @@ build: ## Builds bin/wsticket and bin/wsticket-bench: static, with VERSION and C
 web: node web/$(NPM_STAMP) ## Builds the pages in web/dist from web/src and client/src
 	npm run build --prefix web
 
-.PHONY: up
-up: ## Starts wsticket and Redis in containers, until `make down`
+.PHONY: up down
+up down: export COMPOSE_PROFILES = full
+up: export VERSION := $(VERSION)
+up: export COMMIT := $(COMMIT)
+up: export COMMIT_DATE := $(COMMIT_DATE)
+up: ## Starts wsticket in containers, with Redis, PostgreSQL, nginx, an application, Prometheus and Grafana, until `make down`
 	docker compose up --build --detach --wait
 
-.PHONY: down
 down: ## Stops them and removes their volumes
 	docker compose down --volumes
 

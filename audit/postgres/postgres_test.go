@@ -52,7 +52,9 @@ func TestStore(t *testing.T) {
 func TestWithoutPreparedStatements(t *testing.T) {
 	t.Parallel()
 	server := testenv.Postgres(t)
-	audittest.Run(t, func(tb testing.TB) audit.Store { return migrated(tb, server.NewDatabase()+"&default_query_exec_mode=exec") })
+	audittest.Run(t, func(tb testing.TB) audit.Store {
+		return migrated(tb, server.NewDatabase()+"&default_query_exec_mode=exec")
+	})
 }
 
 // The database has the settings that its operator can see and change in the URL.

@@ -55,10 +55,11 @@ func Select(q ticket.AuditQuery, mark string, stamp func(time.Time) any) (Query,
 		}
 		where = append(where, fmt.Sprintf("(at, instance, seq) %s (%s, %s, %s)", after, param(stamp(at)), param(instance), param(seq)))
 	}
-	out.SQL = "SELECT " + Columns + " FROM audit_events"
-	if len(where) > 0 {
-		out.SQL += " WHERE " + strings.Join(where, " AND ")
+	if len(where) == 0 {
+		// Without a condition, SQLite reads and sorts the whole table.
+		where = append(where, "at >= "+param(stamp(time.UnixMilli(0))))
 	}
+	out.SQL = "SELECT " + Columns + " FROM audit_events WHERE " + strings.Join(where, " AND ")
 	out.SQL += fmt.Sprintf(" ORDER BY at%[1]s, instance%[1]s, seq%[1]s LIMIT %[2]s", desc, param(int64(min(q.Limit, math.MaxInt32)+1)))
 	return out, nil
 }
