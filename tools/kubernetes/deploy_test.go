@@ -130,8 +130,7 @@ func TestChartWithoutThem(t *testing.T) {
 	}
 }
 
-// TestChartWithDatabase: the name of its file is a setting that only newer
-// programs know, so that only the variable is looked at.
+// TestChartWithDatabase: the Secret may have other entries than the usual ones.
 func TestChartWithDatabase(t *testing.T) {
 	objects, _, err := template(t, chartDir, needed+"secretKeys: {databaseURL: database.url, storeURL: '', sealKeys: ''}\n")
 	if err != nil || !strings.Contains(objects, "{name: WSTICKET_DATABASE_URL_FILE, value: /etc/wsticket/secrets/database.url}") {
