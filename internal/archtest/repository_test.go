@@ -100,6 +100,9 @@ func TestGoVersions(t *testing.T) {
 	for _, row := range []struct{ file, pattern, want string }{
 		{"tools/go.mod", `(?m)^go (\S+)$`, oldest},
 		{"tools/go.mod", `(?m)^toolchain go(\S+)$`, newest},
+		{"tools/release/go.mod", `(?m)^go (\S+)$`, oldest},
+		{"tools/release/go.mod", `(?m)^toolchain go(\S+)$`, newest},
+		{"docs/packages.md", `GOTOOLCHAIN=go([0-9.]+)`, newest},
 		{"Dockerfile", `(?m)^FROM golang:([0-9.]+)\b`, newest},
 		{"docs/upgrade.md", `inspect golang:([0-9.]+)\b`, newest},
 		{"docs/upgrade.md", `FROM golang:([0-9.]+)@`, newest},
