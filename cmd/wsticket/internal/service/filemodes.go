@@ -27,6 +27,7 @@ func (s *generation) warnOfFiles(w *warnings) {
 		{"ticket.seal_key_file", cfg.Ticket.SealKeyFile},
 		{"identity.assertion_key_file", cfg.Identity.AssertionKeyFile},
 		{"webhook.secret_file", cfg.Webhook.SecretFile},
+		{"telemetry.headers_file", cfg.Telemetry.HeadersFile},
 		{"store.url", cfg.Store.URL.PasswordFile()},
 		{"store.url (key_file)", s.storeKeyFile()},
 		{"database.url", cfg.Database.URL.PasswordFile()},
