@@ -26,6 +26,8 @@ const (
 	busyTimeout = 5 * time.Second
 	// mode is that of the file: it says who used what, and is nobody else's business.
 	mode = 0o600
+	// maxMemory bounds a database in memory, in pages of 4 KiB: to 256 MiB. It is full then.
+	maxMemory = 64 << 10
 )
 
 var _ audit.Store = (*Store)(nil)
@@ -42,7 +44,7 @@ type Store struct {
 // is promised to somebody.
 func Open(ctx context.Context, path string) (*Store, error) {
 	if path == "" {
-		db := sql.OpenDB(connector{dsn: ":memory:" + pragmas()})
+		db := sql.OpenDB(connector{dsn: ":memory:" + pragmas(fmt.Sprintf("max_page_count(%d)", maxMemory))})
 		limit(db, 1) // the connection is the database
 		s := &Store{write: db, read: db}
 		if err := s.Migrate(ctx, slog.New(slog.DiscardHandler)); err != nil {
