@@ -188,7 +188,7 @@ check-web: node web/$(NPM_STAMP) ## Checks the code of the pages, and that web/d
 	npm run build --prefix web -- --check
 
 # Helm, Kustomize and kubeconform are libraries of a module of their own. The schemas
-# are in other modules, which are downloaded (25 MB) and not compiled.
+# are in other modules, which are downloaded (35 MB) and not compiled.
 .PHONY: check-deploy
 check-deploy: build ## Renders the manifests and the chart of deploy/ and holds them to schemas, and to check-config
 	cd tools/kubernetes && go mod tidy -diff && go test -v -count=1 . -wsticket '$(abspath bin/wsticket)'
@@ -206,7 +206,7 @@ vuln: ## Fails if something is known against an imported package; skipped, in it
 	@go run ./internal/vulncheck -db $(VULNDB) -report bin/vuln.txt -- go run $(GOVULNCHECK) -db $(VULNDB) -scan package ./...
 
 # cover and e2e-fast run each test once. With CI=true a missing server is a failure.
-CI_TARGETS = check-mod build check-fmt lint vuln check-deploy check-web client cover e2e-fast fuzz
+CI_TARGETS = check-mod build reproducible check-fmt lint vuln check-deploy check-web client cover e2e-fast fuzz
 
 .PHONY: ci
 ci: ## Runs everything that has to pass before a merge, with some seconds of fuzzing, and says at the end what ran

@@ -6,10 +6,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	sqlite3 "modernc.org/sqlite"
@@ -35,6 +37,7 @@ var _ audit.Store = (*Store)(nil)
 // Store is a database in SQLite. Its methods are safe for concurrent use, and several
 // processes of one machine may use one file.
 type Store struct {
+	path        string  // "" for a database in memory
 	write, read *sql.DB // the same for a database in memory
 }
 
@@ -55,6 +58,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	file := "file:" + (&url.URL{Path: path}).EscapedPath()
 	s := &Store{
+		path:  path,
 		write: sql.OpenDB(connector{path: path, dsn: file + pragmas("journal_mode(WAL)", "synchronous(FULL)") + "&_txlock=immediate"}),
 		read:  sql.OpenDB(connector{path: path, dsn: file + pragmas("query_only(1)")}),
 	}
@@ -105,12 +109,25 @@ func (s *Store) Migrate(ctx context.Context, log *slog.Logger) error {
 
 // CheckSchema implements [audit.Store].
 func (s *Store) CheckSchema(ctx context.Context) error {
-	return failed("check the schema", migrations.Check(ctx, s.write, migrations.SQLite))
+	state, err := s.Schema(ctx)
+	if err == nil {
+		err = failed("check the schema", state.Err())
+	}
+	return err
 }
 
-// Schema implements [audit.Store].
+// Schema implements [audit.Store]. It does not make a file that is missing, in whose folder
+// there may be none.
 func (s *Store) Schema(ctx context.Context) (migrations.State, error) {
-	state, err := migrations.Status(ctx, s.write, migrations.SQLite)
+	db := s.read
+	if _, err := os.Stat(s.path); s.path != "" && errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Dir(s.path)); err != nil {
+			return migrations.State{}, failed("read the schema", err)
+		}
+		db = sql.OpenDB(connector{dsn: ":memory:"})
+		defer db.Close() //nolint:errcheck // nothing is in it
+	}
+	state, err := migrations.Status(ctx, db, migrations.SQLite)
 	return state, failed("read the schema", err)
 }
 
