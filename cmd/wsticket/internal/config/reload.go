@@ -6,7 +6,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 )
+
+// Reload is how settings change while the service runs.
+type Reload struct {
+	Watch time.Duration `yaml:"watch" help:"How often the configuration file, and every key and certificate file that it names, is looked at. A change that two looks in a row see is taken without a restart, as SIGHUP does. 0s switches it off; otherwise 1s to 1h. docs/reload.md lists what is taken."`
+}
 
 // Reloaded returns the settings that a service which runs with c has after next was
 // loaded, and the keys of next that need a restart: those stay as they are.
