@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"wsticket/internal/printable"
 	"wsticket/internal/since"
 	"wsticket/ticket"
 )
@@ -62,7 +63,10 @@ const cursorRule = "cursor: must be cursor of the page before, of the same searc
 func auditQuery(raw string, now time.Time) (ticket.AuditQuery, error) {
 	q := ticket.AuditQuery{Limit: defaultAuditPage, Newest: true}
 	err := readQuery(raw, []expected{
-		{"sub", "must not be empty", notEmpty(&q.Subject)},
+		{"sub", "must be a name of a user, which is not empty and has no hidden characters", func(value string) bool {
+			q.Subject = value
+			return printable.IsName(value)
+		}},
 		{"ticket_id", "must be the 22 characters of an ID", func(value string) (ok bool) {
 			var err error
 			q.TicketID, err = ticket.ParseID(value)

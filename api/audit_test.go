@@ -85,6 +85,7 @@ func TestAuditRefusals(t *testing.T) {
 	}{
 		{"?sub=", "read-key", 400, "invalid_request", "sub: "},
 		{"?sub=a&sub=b", "read-key", 400, "invalid_request", "sub: "},
+		{"?sub=a%00", "read-key", 400, "invalid_request", "sub: "},
 		{"?ticket_id=x", "read-key", 400, "invalid_request", "ticket_id: "},
 		{"?event=request", "read-key", 400, "invalid_request", "event: "},
 		{"?event=conect", "read-key", 400, "invalid_request", "event: must be one of issue, redeem, "},

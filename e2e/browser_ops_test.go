@@ -31,6 +31,9 @@ type opsWorld struct {
 	Guarded string `json:"guarded"` // the page of a process whose metrics need a key
 	Pair    string `json:"pair"`    // the page of one of two processes
 	Other   int    `json:"other"`   // the ID of the other one
+
+	Kept      string `json:"kept"`      // the page of one of two processes that share a database
+	Elsewhere string `json:"elsewhere"` // the public listener of the other one
 }
 
 // TestOpsPage runs browser/ops: what an operator sees and does on the page of a
@@ -52,12 +55,15 @@ func TestOpsPage(t *testing.T) {
 		"internal.tls.client_ca_file="+certificates.CAFile)
 	redis := testenv.Redis(t).URL() + patientStore
 	pair, other := start(redis), start(redis)
+	database := []string{"database.url=sqlite:" + filepath.Join(t.TempDir(), "trail.db"), "database.migrate=true"}
+	kept, elsewhere := start("memory:", database...), start("memory:", database...)
 	w := opsWorld{
 		world: world{
 			Chromium: chromium, Profile: scratchDir(t), Report: filepath.Join(t.TempDir(), "report.json"), Screenshots: *screenshots, Key: keyHash(t, certificates.ServerCertFile),
 		},
 		Operator: page("http://"+opsHost, alone), Issuing: "http://" + alone.public, Keys: keys, Bearers: make(map[string]string),
 		Guarded: page("https://"+guardedHost, guarded), Pair: page("http://"+opsHost, pair), Other: other.cmd.Process.Pid,
+		Kept: page("http://"+opsHost, kept), Elsewhere: "http://" + elsewhere.public,
 	}
 	for _, user := range []string{"alice", "bob", "carol"} {
 		w.Bearers[user] = idp.bearer(t, user, "sid=session-of-"+user)

@@ -119,9 +119,12 @@ func (f *follower) stats(now time.Time) RevocationStats {
 	return s
 }
 
-// Sync reads the stream to its end. Call it before connections and bearers are
-// accepted, which are refused until then. The error wraps [ticket.ErrUnavailable].
+// Sync reads what is stored, and the stream to its end. Call it before connections and
+// bearers are accepted. The error wraps [ticket.ErrUnavailable].
 func (r *Registry) Sync(ctx context.Context) error {
+	if err := r.load(ctx); err != nil {
+		return err
+	}
 	for r.o.Stream != nil {
 		if _, _, synced := r.follower.state(); synced {
 			return nil
@@ -133,13 +136,17 @@ func (r *Registry) Sync(ctx context.Context) error {
 	return nil
 }
 
-// Follow reads the stream until ctx ends, and applies what it finds. Call it once.
+// Follow reads the stream until ctx ends, and applies what it finds. It stores what could
+// not be stored before. Call it once.
 func (r *Registry) Follow(ctx context.Context) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	if r.o.Durable != nil {
+		watching.Go(func() { r.storeOwed(ctx) })
+	}
 	if r.o.Stream == nil {
 		return
 	}
-	var watching sync.WaitGroup
-	defer watching.Wait()
 	if r.o.MaxStale > 0 {
 		watching.Go(func() { r.watchStale(ctx) })
 	}
@@ -218,7 +225,7 @@ func (r *Registry) offer(ctx context.Context) error {
 	f := &r.follower
 	f.change(func() { f.owing = false })
 	for ctx.Err() == nil {
-		owed := r.revoked.owed(r.o.Now(), perEntry)
+		owed := r.revoked.owed(inStream, r.o.Now(), perEntry)
 		if len(owed) == 0 {
 			return nil
 		}

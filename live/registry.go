@@ -34,6 +34,10 @@ type Options struct {
 	// them for those that start later. [Registry.Sync] and [Registry.Follow] read it.
 	// Default: this process is alone.
 	Stream ticket.Stream
+	// Durable stores revocations for the processes that start when nobody else remembers
+	// them, in addition to Stream. Default: they are forgotten when this process ends and
+	// Stream is lost.
+	Durable RevocationLog
 	// Peers are the other processes that share a store. [Registry.ServePeers] answers
 	// their questions. Default: this process is alone.
 	Peers Peers
@@ -97,6 +101,7 @@ type Registry struct {
 
 	revoked  *revokedSet
 	follower follower
+	unstored atomic.Bool     // Options.Durable may lack something
 	ended    [3]atomic.Int64 // by revocations, in the order of endedActions
 	replays  chan ticket.Event
 	sessions *rechecks

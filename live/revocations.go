@@ -38,7 +38,7 @@ func (r *Registry) Check(ctx context.Context, g ticket.Grant) error {
 
 // Revoke voids what the revocations match, everywhere: it ends connections, voids
 // pending tickets and refuses bearers. It returns when every process that lives will
-// learn of it. If one of them is refused by [Registry.Prepare] nothing is done, and
+// learn of it, and every later one. If one of them is refused by [Registry.Prepare] nothing is done, and
 // the error wraps [ticket.ErrInvalidRequest]. After any other error, which wraps
 // [ticket.ErrUnavailable], the effect in this process stays, and is offered to the
 // others as soon as they can be reached.
@@ -79,22 +79,28 @@ func revocationKind(err error) ticket.EventKind {
 func (r *Registry) revoke(ctx context.Context, all []ticket.Revocation) error {
 	now := r.o.Now()
 	full := false
-	var unsent []ticket.Revocation
+	var unsent, unstored []ticket.Revocation
 	for _, v := range all {
 		if !r.revoked.has(v.Selector) && r.revoked.size(now) >= r.o.MaxRevocations {
 			full = true // and what is open is ended all the same
 			r.endRevoked(v)
 			continue
 		}
-		news := r.revoked.add(v, false, now)
-		if news || !r.revoked.sent(v) {
+		news := r.revoked.add(v, 0, now)
+		if news || !r.revoked.kept(inStream, v) {
 			unsent = append(unsent, v)
+		}
+		if isDurable(v) && (news || !r.revoked.kept(inLog, v)) {
+			unstored = append(unstored, v)
 		}
 		if news {
 			r.endRevoked(v)
 		}
 	}
-	err := r.send(ctx, unsent)
+	err := r.send(ctx, unsent) // first to those who have connections to end
+	if fault := r.store(ctx, unstored); err == nil {
+		err = fault
+	}
 	if full && err == nil {
 		err = ticket.WithAttrs(fmt.Errorf("revoke: %w", ticket.ErrFull), slog.Int("max", r.o.MaxRevocations))
 	}
@@ -112,7 +118,7 @@ func (r *Registry) send(ctx context.Context, all []ticket.Revocation) error {
 			r.follower.owe()
 			return fmt.Errorf("revoke: %w", err)
 		}
-		r.revoked.mark(part)
+		r.revoked.mark(inStream, part)
 	}
 	return nil
 }
@@ -141,8 +147,12 @@ func (r *Registry) receive(ctx context.Context, entry []byte) {
 		r.follower.forged(ctx, r.o.Logger, r.o.Now())
 		return
 	}
+	has := inStream
+	if _, _, synced := r.follower.state(); synced {
+		has |= inLog // the process that made it stores it
+	}
 	for _, v := range all {
-		if r.revoked.add(v, true, r.o.Now()) {
+		if r.revoked.add(v, has, r.o.Now()) {
 			r.endRevoked(v)
 		}
 	}

@@ -25,11 +25,19 @@ type revokedEntry struct {
 	all      []offered
 }
 
-// offered is a revocation, and whether the stream is known to have it.
+// offered is a revocation, and who is known to have it.
 type offered struct {
 	ticket.Revocation
-	done bool
+	has keepers
 }
+
+// keepers are who keeps revocations for other processes and for later.
+type keepers uint8
+
+const (
+	inStream keepers = 1 << iota // [Options.Stream]
+	inLog                        // [Options.Durable], which needs none of a single ticket
+)
 
 func newRevokedSet() *revokedSet {
 	return &revokedSet{by: make(map[ticket.Selector]*revokedEntry)}
@@ -58,8 +66,11 @@ func (s *revokedSet) find(g ticket.Grant) (found ticket.Revocation, ok bool) {
 }
 
 // add adds a revocation, and reports whether it voids anything that those before it do
-// not. done reports whether it comes from the stream.
-func (s *revokedSet) add(r ticket.Revocation, done bool, now time.Time) (news bool) {
+// not. has says who has it already.
+func (s *revokedSet) add(r ticket.Revocation, has keepers, now time.Time) (news bool) {
+	if !isDurable(r) {
+		has |= inLog
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pruneLocked(now)
@@ -74,24 +85,24 @@ func (s *revokedSet) add(r ticket.Revocation, done bool, now time.Time) (news bo
 	}
 	i := slices.IndexFunc(entry.all, func(known offered) bool { return known.Action == r.Action })
 	if i < 0 {
-		entry.all = append(entry.all, offered{r, done})
+		entry.all = append(entry.all, offered{r, has})
 		return true
 	}
 	known := &entry.all[i]
 	switch {
 	case known.ID == r.ID:
-		known.done = known.done || done
+		known.has |= has
 	case r.Before.After(known.Before), r.TicketID != "" && r.ExpiresAt.After(known.ExpiresAt):
-		*known = offered{r, done}
+		*known = offered{r, has}
 		return true
-	case done && !r.Before.Before(known.Before) && !r.ExpiresAt.Before(known.ExpiresAt):
-		known.done = true // another one with the same effect
+	case !r.Before.Before(known.Before) && !r.ExpiresAt.Before(known.ExpiresAt):
+		known.has |= has // another one with the same effect
 	}
 	return false
 }
 
-// mark notes that the stream has some revocations.
-func (s *revokedSet) mark(all []ticket.Revocation) {
+// mark notes who has some revocations.
+func (s *revokedSet) mark(has keepers, all []ticket.Revocation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range all {
@@ -101,7 +112,7 @@ func (s *revokedSet) mark(all []ticket.Revocation) {
 		}
 		for i := range entry.all {
 			if entry.all[i].ID == r.ID {
-				entry.all[i].done = true
+				entry.all[i].has |= has
 			}
 		}
 	}
@@ -113,21 +124,20 @@ func (s *revokedSet) forget() {
 	defer s.mu.Unlock()
 	for _, entry := range s.by {
 		for i := range entry.all {
-			entry.all[i].done = false
+			entry.all[i].has &^= inStream
 		}
 	}
 }
 
-// owed returns at most limit revocations that the stream is not known to have; 0 is no
-// limit.
-func (s *revokedSet) owed(now time.Time, limit int) []ticket.Revocation {
+// owed returns at most limit revocations that a keeper is not known to have; 0 is no limit.
+func (s *revokedSet) owed(to keepers, now time.Time, limit int) []ticket.Revocation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pruneLocked(now)
 	var all []ticket.Revocation
 	for _, entry := range s.by {
 		for _, r := range entry.all {
-			if !r.done {
+			if r.has&to == 0 {
 				if all = append(all, r.Revocation); len(all) == limit {
 					return all
 				}
@@ -137,13 +147,13 @@ func (s *revokedSet) owed(now time.Time, limit int) []ticket.Revocation {
 	return all
 }
 
-// sent reports whether the stream is known to have what voids as much as r.
-func (s *revokedSet) sent(r ticket.Revocation) bool {
+// kept reports whether a keeper is known to have what voids as much as r.
+func (s *revokedSet) kept(by keepers, r ticket.Revocation) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	entry := s.by[r.Selector]
 	return entry != nil && slices.ContainsFunc(entry.all, func(known offered) bool {
-		return known.done && known.Action == r.Action && !known.Before.Before(r.Before)
+		return known.has&by != 0 && known.Action == r.Action && !known.Before.Before(r.Before)
 	})
 }
 

@@ -59,7 +59,7 @@ type AuditRecord struct {
 func AuditKinds() []EventKind {
 	return []EventKind{
 		EventIssue, EventRedeem, EventRefuse, EventReplay, EventTripwire, EventRecheck, EventFence, EventRevoke,
-		EventAdmit, EventConnect, EventRenew, EventDisconnect, EventLimit,
+		EventAdmit, EventConnect, EventRenew, EventDisconnect, EventLimit, EventLost,
 	}
 }
 

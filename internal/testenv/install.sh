@@ -12,6 +12,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin
 wanted='redis-server redis-server redis
 openssl openssl openssl
 curl curl curl
+jq jq jq
 nginx nginx nginx
 postgres postgresql postgresql'
 node='node nodejs node
@@ -35,7 +36,14 @@ if [ -n "$built" ]; then
 	wanted="$wanted
 $node
 haproxy haproxy haproxy
-chromium chromium chromium"
+chromium chromium chromium
+prometheus prometheus prometheus
+promtool prometheus prometheus"
+	# Only Linux has it, and all that is wanted of it is what it says about a unit.
+	if command -v apt-get >/dev/null 2>&1; then
+		wanted="$wanted
+systemd-analyze systemd systemd"
+	fi
 	modules='aiohttp python3-aiohttp
 jwt python3-jwt
 cryptography python3-cryptography

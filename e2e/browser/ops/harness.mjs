@@ -6,6 +6,7 @@
 //   keys               API keys: ops (read and revoke), reader (read), chat (of one audience)
 //   guarded            the page of a process that shows its metrics to keys only
 //   pair, other        the page of one of two processes, and the ID of the other one
+//   kept, elsewhere    the page of one of two processes that share a database, and the public listener of the other one
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 
@@ -51,8 +52,8 @@ export async function enter(page, key) {
 }
 
 // issue gets a ticket for a user.
-export async function issue(user) {
-  const answer = await fetch(`${world.issuing}/ws-ticket`, { method: 'POST', headers: { Authorization: `Bearer ${world.bearers[user]}` } });
+export async function issue(user, at = world.issuing) {
+  const answer = await fetch(`${at}/ws-ticket`, { method: 'POST', headers: { Authorization: `Bearer ${world.bearers[user]}` } });
   assert.equal(answer.status, 201);
   const issued = await answer.json();
   keep('ticket', issued.ticket);

@@ -126,6 +126,49 @@ test('the timeline of a ticket, from issue to close', async () => {
   assert.ok(order.indexOf('Redeemed') < order.indexOf('Closed'));
 });
 
+test('with a database, the timeline and the trail have what other processes saw', async () => {
+  const bob = await connect('bob', await issue('bob', world.elsewhere));
+  const page = await open(world.keys.reader, { at: world.kept });
+  const events = ticket(page).getByRole('list', { name: 'Events' });
+  await ticket(page).getByLabel('Ticket or connection ID').fill(bob.id);
+  // A record is in the database a moment after its event.
+  await again(ticket(page).getByRole('button', { name: 'Show timeline' }), events.getByRole('listitem').filter({ hasText: 'Connected' }));
+  for (const what of ['Issued', 'Redeemed']) await events.getByRole('listitem').filter({ hasText: what }).waitFor();
+  await ticket(page).getByText('all processes').waitFor();
+
+  const trail = page.getByRole('region', { name: 'Audit trail' });
+  const found = trail.getByRole('table', { name: /^Records/ }).getByRole('row').filter({ hasText: bob.id });
+  await trail.getByLabel('User').fill('bob');
+  await again(trail.getByRole('button', { name: 'Search the trail' }), found.filter({ hasText: 'Connected' }));
+  await trail.getByRole('status').filter({ hasText: 'All 3 records' }).waitFor();
+  await trail.getByLabel('User').fill('nobody');
+  await trail.getByRole('button', { name: 'Search the trail' }).click();
+  await trail.getByText('nothing of this user').waitFor();
+  await trail.getByLabel('User').fill('');
+  await trail.getByRole('button', { name: 'Search the trail' }).click();
+  await ticket(page).getByLabel('Ticket or connection ID').fill('');
+  await found.filter({ hasText: 'Issued' }).getByRole('button', { name: /^Timeline/ }).click();
+  await hasFocus(ticket(page).getByRole('heading', { name: 'One ticket' }));
+  assert.equal(await ticket(page).getByLabel('Ticket or connection ID').inputValue(), bob.id);
+  await look(page, 'ops-trail');
+});
+
+// again presses a button until something is there.
+async function again(button, there) {
+  for (const end = Date.now() + 60_000; !(await there.isVisible()); ) {
+    assert.ok(Date.now() < end, `${there} does not come`);
+    await button.click();
+    await there.waitFor({ timeout: 1000 }).catch(() => {});
+  }
+}
+
+test('without a database there is no trail to search', async () => {
+  const { id } = await connect('alice');
+  const page = await open(world.keys.reader);
+  await row(page, id).waitFor();
+  assert.equal(await page.getByRole('region', { name: 'Audit trail' }).count(), 0);
+});
+
 test('a ticket in the place of its ID is sent nowhere', async () => {
   const page = await open(world.keys.ops);
   const issued = await issue('bob');

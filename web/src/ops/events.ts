@@ -65,6 +65,8 @@ export function titleOf(e: TicketEvent): [string, Look] {
       return ["Refused because of a limit", "bad"];
     case "fence":
       return ["Refused: from before a failover", "bad"];
+    case "lost":
+      return ["Events were lost", "bad"];
     case "recheck":
       return ["Session looked at again", "warn"];
     default:

@@ -6,42 +6,51 @@ import (
 	"fmt"
 	"time"
 
+	"wsticket/audit"
 	"wsticket/audit/postgres"
 	"wsticket/audit/sqlite"
 	"wsticket/cmd/wsticket/internal/config"
 )
 
 // buildDatabase makes the database that database.url names. It connects to nothing yet.
-func (s *Service) buildDatabase() error {
-	f := config.NewFaults()
-	path, file := s.cfg.Database.SQLite()
-	switch {
-	case file:
-		db, err := sqlite.Open(context.Background(), path)
-		f.Add("database.url", err)
-		if err == nil {
-			s.database = db
-		}
-	case s.cfg.Database.Postgres():
-		db, err := postgres.Open(context.Background(), s.cfg.Database.URL.Reveal())
-		f.Add("database.url", err)
-		if err == nil {
-			s.database = db
-		}
-	} // any other URL is a fault of the settings
-	return f.Err()
+func (s *Service) buildDatabase() (err error) {
+	s.database, err = OpenDatabase(s.cfg.Database)
+	return err
 }
 
-// databaseHost returns where the database is, for messages.
-func (s *Service) databaseHost() string {
-	if db, ok := s.database.(*postgres.Store); ok {
+// OpenDatabase returns the database of the settings, nil without one. It connects when it is
+// used, and a file is made then. The caller closes it. The error is a fault of the settings.
+func OpenDatabase(cfg config.Database) (audit.Store, error) {
+	f := config.NewFaults()
+	if path, file := cfg.SQLite(); file {
+		db, err := sqlite.Open(context.Background(), path)
+		if err == nil {
+			return db, nil
+		}
+		f.Add("database.url", err)
+	}
+	if cfg.Postgres() {
+		db, err := postgres.Open(context.Background(), cfg.URL.Reveal())
+		if err == nil {
+			return db, nil
+		}
+		f.Add("database.url", err)
+	}
+	return nil, f.Err() // any other URL is a fault of the settings
+}
+
+// DatabaseHost returns where a database is, for messages.
+func DatabaseHost(cfg config.Database, db audit.Store) string {
+	if db, ok := db.(*postgres.Store); ok {
 		return db.Host()
 	}
-	if path, _ := s.cfg.Database.SQLite(); path != "" {
+	if path, _ := cfg.SQLite(); path != "" {
 		return path
 	}
 	return "this process"
 }
+
+func (s *Service) databaseHost() string { return DatabaseHost(s.cfg.Database, s.database) }
 
 // migrateTimeout bounds the making of the tables, which may take long for a full database.
 const migrateTimeout = 10 * time.Minute

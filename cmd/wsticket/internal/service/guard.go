@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,6 +37,9 @@ func (s *generation) newLive() (*live.Registry, *live.Feeds, error) {
 	}
 	if redis, ok := s.store.(*redisstore.Store); ok && len(s.sealKeys) > 0 { // without keys the settings have a fault
 		options.Peers, options.Leases = redis.Peers(), redis.Leases()
+	}
+	if s.database != nil {
+		options.Durable = s.database
 	}
 	registry, err := live.New(options)
 	if err != nil {
@@ -79,10 +83,15 @@ const syncTimeout = 15 * time.Second
 func (s *Service) readRevocations(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
-	if err := s.live.Sync(ctx); err != nil {
+	err := s.live.Sync(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, live.ErrLog):
+		return s.databaseFault(err)
+	default:
 		return fmt.Errorf("serve: %w", s.storeFault(err))
 	}
-	return nil
 }
 
 // follow applies what other processes revoke, until stop is called.
