@@ -40,11 +40,7 @@ LDFLAGS = -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT) -X $
 help: ## Lists the targets
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make TARGET [NAME=value]" } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-<<<<<<< HEAD
-		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-=======
 		/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
->>>>>>> release
 
 ##@ Run
 
@@ -88,7 +84,7 @@ race: servers ## Runs all tests under the race detector
 cover: servers ## Runs all tests under the race detector; the packages that programs import have to reach COVERAGE percent
 	@mkdir -p bin
 	go test -race -shuffle=on -covermode=atomic -coverprofile=bin/cover.out ./...
-	awk -v least=$(COVERAGE) -v held='ticket ticket/remote store/internal/record store/memstore store/redisstore auth identity gate live ws api' -f tools/coverage.awk bin/cover.out
+	awk -v least=$(COVERAGE) -v held='audit audit/postgres audit/sqlite migrations ticket ticket/remote store/internal/record store/memstore store/redisstore auth identity gate live ws api' -f tools/coverage.awk bin/cover.out
 
 .PHONY: client
 client: node client/$(NPM_STAMP) ## Checks the TypeScript client, its size and its package, and runs its tests
