@@ -206,7 +206,7 @@ vuln: ## Fails if something is known against an imported package; skipped, in it
 	@go run ./internal/vulncheck -db $(VULNDB) -report bin/vuln.txt -- go run $(GOVULNCHECK) -db $(VULNDB) -scan package ./...
 
 # cover and e2e-fast run each test once. With CI=true a missing server is a failure.
-CI_TARGETS = check-mod build check-fmt lint vuln check-deploy check-web client cover e2e-fast fuzz
+CI_TARGETS = check-mod build reproducible check-fmt lint vuln check-deploy check-web client cover e2e-fast fuzz
 
 .PHONY: ci
 ci: ## Runs everything that has to pass before a merge, with some seconds of fuzzing, and says at the end what ran

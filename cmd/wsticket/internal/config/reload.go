@@ -17,29 +17,10 @@ func (c Config) Reloaded(next Config) (now Config, restart []string) {
 	now.Public.Hosts, now.Public.CORSHeaders = next.Public.Hosts, next.Public.CORSHeaders
 	now.WS.AllowMissingOrigin = next.WS.AllowMissingOrigin
 	now.Internal.APIKeys, now.Internal.TLS.ClientNames = next.Internal.APIKeys, next.Internal.TLS.ClientNames
-<<<<<<< HEAD
 	nexts := next.keyFiles()
 	for n, file := range now.keyFiles() {
 		if *file != "" && *nexts[n] != "" { // there was one, and there still is
 			*file = *nexts[n]
-=======
-	for _, file := range []struct {
-		now  *string
-		next string
-	}{
-		{&now.Public.TLS.CertFile, next.Public.TLS.CertFile},
-		{&now.Public.TLS.KeyFile, next.Public.TLS.KeyFile},
-		{&now.Internal.TLS.CertFile, next.Internal.TLS.CertFile},
-		{&now.Internal.TLS.KeyFile, next.Internal.TLS.KeyFile},
-		{&now.Internal.TLS.ClientCAFile, next.Internal.TLS.ClientCAFile},
-		{&now.Ticket.SealKeyFile, next.Ticket.SealKeyFile},
-		{&now.Identity.AssertionKeyFile, next.Identity.AssertionKeyFile},
-		{&now.Webhook.SecretFile, next.Webhook.SecretFile},
-		{&now.Telemetry.HeadersFile, next.Telemetry.HeadersFile},
-	} {
-		if *file.now != "" && file.next != "" { // there was one, and there still is
-			*file.now = file.next
->>>>>>> observe
 		}
 	}
 	return now, Changed(now, next)
