@@ -31,6 +31,7 @@ type queue struct {
 	ring   []entry
 	first  int // of the oldest
 	length int
+	taken  int           // that are being written
 	urgent bool          // somebody waits for an entry
 	room   chan struct{} // closed when there is room again; nil if nobody waits
 	closed bool
@@ -160,7 +161,7 @@ func (q *queue) take(into []entry) (_ []entry, lostSince uint64) {
 		q.first = (q.first + 1) % len(q.ring)
 		q.length--
 	}
-	q.urgent = q.urgent && q.length > 0
+	q.taken, q.urgent = len(into), q.urgent && q.length > 0
 	if q.room != nil {
 		close(q.room)
 		q.room = nil
@@ -168,6 +169,13 @@ func (q *queue) take(into []entry) (_ []entry, lostSince uint64) {
 	lostSince = q.lost.full - q.told
 	q.told = q.lost.full
 	return into, lostSince
+}
+
+// written notes that those that were taken are stored.
+func (q *queue) written() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken = 0
 }
 
 // close lets nobody put any more. The events that are left count as lost, and so do those
@@ -186,7 +194,7 @@ func (q *queue) close(taken []entry) (left int) {
 		}
 	}
 	q.lost.stopped += uint64(left) //nolint:gosec // G115: a count
-	q.ring, q.first, q.length = nil, 0, 0
+	q.ring, q.first, q.length, q.taken = nil, 0, 0, 0
 	if q.room != nil {
 		close(q.room)
 		q.room = nil
@@ -194,9 +202,9 @@ func (q *queue) close(taken []entry) (left int) {
 	return left
 }
 
-// counts returns how many entries wait, and how many events were lost.
+// counts returns how many entries wait or are being written, and how many events were lost.
 func (q *queue) counts() (waiting int, l lost) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.length, q.lost
+	return q.length + q.taken, q.lost
 }

@@ -167,7 +167,7 @@ type Stats struct {
 	// LostFull were lost because the queue was full, and LostStopped because the process
 	// stopped before they could be written.
 	LostFull, LostStopped uint64
-	// Queued events wait, of at most Queue.
+	// Queued events wait, of at most Queue, or are being written.
 	Queued, Queue int
 	// Batches is how many were written, in Writing altogether.
 	Batches uint64

@@ -79,8 +79,8 @@ func TestFullQueueLosesAndCounts(t *testing.T) {
 		for n := range 25 {
 			trail.Record(happened(n + 1))
 		}
-		if s := trail.Stats(); s.LostFull != 15 || s.Queued != 10 || s.Queue != 10 {
-			t.Errorf("stats %+v, want 10 that wait and 15 that are lost", s)
+		if s := trail.Stats(); s.LostFull != 15 || s.Queued != 11 || s.Queue != 10 {
+			t.Errorf("stats %+v, want 10 that wait, one that is being written, and 15 that are lost", s)
 		}
 		release()
 		time.Sleep(time.Second)

@@ -49,7 +49,7 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 	var lost uint64
 	t.batch, lost = t.queue.take(t.batch[:0])
 	records := t.records(lost)
-	if len(records) == 0 {
+	if len(records) == 0 { // all were withdrawn
 		return true
 	}
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
@@ -133,6 +133,7 @@ func (t *Trail) stored(records []ticket.AuditRecord, took time.Duration) {
 	last := &records[len(records)-1]
 	t.head.Seq, t.head.Hash = last.Seq, last.Hash
 	t.writes.add(len(t.batch), took)
+	t.queue.written()
 	t.health.well(t.o.Logger)
 	for i := range t.batch {
 		if k := t.batch[i].kept; k != nil {

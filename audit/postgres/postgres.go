@@ -5,13 +5,16 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -94,10 +97,30 @@ func Parse(text string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// Host returns where the database is, for messages.
+// Host returns where the database is, for messages: host:port, and several with a comma.
 func (s *Store) Host() string {
+	var all []string
+	for _, at := range s.addresses() {
+		if name := net.JoinHostPort(at.Host, strconv.Itoa(int(at.Port))); !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return strings.Join(all, ",")
+}
+
+// Verified reports whether all connections that may be made are by TLS, to a server that
+// shows a certificate of an authority that we trust. A socket of this machine needs none.
+func (s *Store) Verified() bool {
+	return !slices.ContainsFunc(s.addresses(), func(at *pgconn.FallbackConfig) bool {
+		network, _ := pgconn.NetworkAddress(at.Host, at.Port)
+		return network != "unix" && (at.TLSConfig == nil || at.TLSConfig.InsecureSkipVerify && at.TLSConfig.VerifyPeerCertificate == nil)
+	})
+}
+
+// addresses returns where a connection is tried, one after the other.
+func (s *Store) addresses() []*pgconn.FallbackConfig {
 	c := s.pool.Config().ConnConfig
-	return fmt.Sprintf("%s:%d", c.Host, c.Port)
+	return append([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks...)
 }
 
 // Migrate implements [audit.Store].

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,25 @@ func TestSettings(t *testing.T) {
 		params := c.ConnConfig.RuntimeParams
 		if got := fmt.Sprint(params["application_name"], " ", params["statement_timeout"], " ", c.MaxConns, " ", c.ConnConfig.ConnectTimeout); got != want {
 			t.Errorf("%q: %s, want %s", more, got, want)
+		}
+	}
+}
+
+// What is said of a connection before there is one.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"postgres://h/d":                                     "h:5432 false",
+		"postgres://h:1/d?sslmode=disable":                   "h:1 false",
+		"postgres://h/d?sslmode=require":                     "h:5432 false",
+		"postgres://h/d?sslmode=verify-full":                 "h:5432 true",
+		"postgres://h/d?sslmode=verify-ca":                   "h:5432 true",
+		"postgres://a,b:6432/d?sslmode=verify-full":          "a:5432,b:6432 true",
+		"postgres:///d?host=/run/postgresql&sslmode=disable": "/run/postgresql:5432 true",
+	} {
+		s := open(t, url)
+		if got := fmt.Sprint(s.Host(), " ", s.Verified()); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
 		}
 	}
 }
@@ -213,5 +233,47 @@ func TestSchema(t *testing.T) {
 		if !errors.Is(err, migrations.ErrNewer) {
 			t.Errorf("%s: %v, want ErrNewer", name, err)
 		}
+	}
+}
+
+// What docs/audit.md says: one role makes the tables, and another one, which the service
+// has, may neither make nor drop any.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t)
+	text, err := os.ReadFile("../../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, _ := strings.Cut(string(text), "```sql\n")
+	script, _, _ = strings.Cut(script, "```")
+	url := server.URL()
+	for line := range strings.Lines(script) {
+		if line = strings.TrimSpace(line); line == `\c wsticket` {
+			url = strings.Replace(url, "/postgres?", "/wsticket?", 1)
+		} else if line != "" {
+			server.Exec(url, line)
+		}
+	}
+	as := func(role string) string { return strings.Replace(url, "postgres@", role+":secret@", 1) }
+	service := open(t, as("wsticket"))
+	if err := service.Migrate(t.Context(), quiet); !errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("the service makes tables: %v, want an error", err)
+	}
+	migrated(t, as("wsticket_owner"))
+	if err := service.CheckSchema(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := service.Append(t.Context(), audittest.Records("one", 1, 2)); err != nil {
+		t.Error(err)
+	}
+	if err := service.PutRevocations(t.Context(), []ticket.Revocation{{ID: "1", At: time.Now(), Before: time.Now(), ExpiresAt: time.Now()}}); err != nil {
+		t.Error(err)
+	}
+	if n, err := service.Prune(t.Context(), time.Now().Add(time.Hour), 10); err != nil || n != 2 {
+		t.Errorf("%d records were removed, %v, want 2", n, err)
+	}
+	if n, err := service.PruneRevocations(t.Context(), time.Now().Add(time.Hour), 10); err != nil || n != 1 {
+		t.Errorf("%d revocations were removed, %v, want 1", n, err)
 	}
 }

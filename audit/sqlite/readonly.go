@@ -12,11 +12,11 @@ import (
 // reads it, also while other processes write to it. What would write fails. The folder has
 // to be writable, because readers and writers share files beside the database.
 func OpenReadOnly(path string) (*Store, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // The operator names it.
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("sqlite: %w", &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid})
 	}

@@ -6,10 +6,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	sqlite3 "modernc.org/sqlite"
@@ -26,6 +28,8 @@ const (
 	busyTimeout = 5 * time.Second
 	// mode is that of the file: it says who used what, and is nobody else's business.
 	mode = 0o600
+	// maxMemory bounds a database in memory, in pages of 4 KiB: to 256 MiB. It is full then.
+	maxMemory = 64 << 10
 )
 
 var _ audit.Store = (*Store)(nil)
@@ -33,6 +37,7 @@ var _ audit.Store = (*Store)(nil)
 // Store is a database in SQLite. Its methods are safe for concurrent use, and several
 // processes of one machine may use one file.
 type Store struct {
+	path        string  // "" for a database in memory
 	write, read *sql.DB // the same for a database in memory
 }
 
@@ -42,7 +47,7 @@ type Store struct {
 // is promised to somebody.
 func Open(ctx context.Context, path string) (*Store, error) {
 	if path == "" {
-		db := sql.OpenDB(connector{dsn: ":memory:" + pragmas()})
+		db := sql.OpenDB(connector{dsn: ":memory:" + pragmas(fmt.Sprintf("max_page_count(%d)", maxMemory))})
 		limit(db, 1) // the connection is the database
 		s := &Store{write: db, read: db}
 		if err := s.Migrate(ctx, slog.New(slog.DiscardHandler)); err != nil {
@@ -53,6 +58,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	}
 	file := "file:" + (&url.URL{Path: path}).EscapedPath()
 	s := &Store{
+		path:  path,
 		write: sql.OpenDB(connector{path: path, dsn: file + pragmas("journal_mode(WAL)", "synchronous(FULL)") + "&_txlock=immediate"}),
 		read:  sql.OpenDB(connector{path: path, dsn: file + pragmas("query_only(1)")}),
 	}
@@ -103,12 +109,25 @@ func (s *Store) Migrate(ctx context.Context, log *slog.Logger) error {
 
 // CheckSchema implements [audit.Store].
 func (s *Store) CheckSchema(ctx context.Context) error {
-	return failed("check the schema", migrations.Check(ctx, s.write, migrations.SQLite))
+	state, err := s.Schema(ctx)
+	if err == nil {
+		err = failed("check the schema", state.Err())
+	}
+	return err
 }
 
-// Schema implements [audit.Store].
+// Schema implements [audit.Store]. It does not make a file that is missing, in whose folder
+// there may be none.
 func (s *Store) Schema(ctx context.Context) (migrations.State, error) {
-	state, err := migrations.Status(ctx, s.write, migrations.SQLite)
+	db := s.read
+	if _, err := os.Stat(s.path); s.path != "" && errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Dir(s.path)); err != nil {
+			return migrations.State{}, failed("read the schema", err)
+		}
+		db = sql.OpenDB(connector{dsn: ":memory:"})
+		defer db.Close() //nolint:errcheck // nothing is in it
+	}
+	state, err := migrations.Status(ctx, db, migrations.SQLite)
 	return state, failed("read the schema", err)
 }
 

@@ -30,7 +30,7 @@ func TestAuditWithJQ(t *testing.T) {
 	}
 	bin := t.TempDir()
 	script := fmt.Sprintf("#!/bin/sh\n%s=1 exec %s \"$@\"\n", asProgram, os.Args[0])
-	if err := os.WriteFile(filepath.Join(bin, "wsticket"), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(bin, "wsticket"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for n, want := range []string{"2 192.0.2.7", "2 spent\n1 expired"} {

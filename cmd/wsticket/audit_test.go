@@ -157,6 +157,28 @@ func TestAuditSearch(t *testing.T) {
 	}
 }
 
+// TestAuditResults: the result of a record says in a few words how it went.
+func TestAuditResults(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		record ticket.AuditRecord
+		want   string
+	}{
+		{ticket.AuditRecord{Event: ticket.EventIssue, Outcome: "issued", Reason: "ok"}, "issued"},
+		{ticket.AuditRecord{Event: ticket.EventRedeem, Outcome: "redeemed", Reason: "ok", Caller: "key:chat"}, "by key:chat"},
+		{ticket.AuditRecord{Event: ticket.EventRefuse, Reason: "origin_not_allowed"}, "origin_not_allowed"},
+		{ticket.AuditRecord{Event: ticket.EventRefuse, Action: ticket.ActionRedeem, Reason: "expired"}, "redeem: expired"},
+		{ticket.AuditRecord{Event: ticket.EventDisconnect, CloseCode: 4003, ClosedBy: ticket.ByServer, DurationMS: 90_500}, "4003 by wsticket after 1m30.5s"},
+		{ticket.AuditRecord{Event: ticket.EventDisconnect, CloseCode: 1006, ClosedBy: ticket.ByUpstream}, "1006 by application after 0s"},
+		{ticket.AuditRecord{Event: ticket.EventLost, Outcome: "lost", Reason: "queue_full", Details: map[string]string{"events": "12"}}, "12 events: queue_full"},
+		{ticket.AuditRecord{Event: ticket.EventRecheck, Outcome: "over", Reason: "ok"}, "over"},
+	} {
+		if got := trailResult(&row.record); got != row.want {
+			t.Errorf("%+v: got %q, want %q", row.record, got, row.want)
+		}
+	}
+}
+
 // TestAuditSearchPages: more records than a page, or than may be asked for at once, come
 // once each and in their order.
 func TestAuditSearchPages(t *testing.T) {

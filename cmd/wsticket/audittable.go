@@ -77,8 +77,8 @@ func trailResult(r *ticket.AuditRecord) string {
 			words = append(words, word)
 		}
 	}
-	if r.Event == ticket.EventRefuse || r.Event == ticket.EventLimit {
-		add(prefixed(string(r.Action), ":"))
+	if r.Action != "" && (r.Event == ticket.EventRefuse || r.Event == ticket.EventLimit) {
+		add(string(r.Action) + ":")
 	}
 	if r.Event == ticket.EventLost {
 		add(r.Details["events"] + " events:")

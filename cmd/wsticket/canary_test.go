@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -24,16 +25,18 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 			idp := newProvider(t)
 			config := idp.config(t, "redis://:"+password+"@"+redis.Addr())
 			spans := collector.New(t)
-			hook, settings := newHookReceiver(t, "issue, redeem, refuse, replay, tripwire, fence, revoke, connect, disconnect, limit")
+			hook, settings := newHookReceiver(t, "issue, redeem, refuse, replay, tripwire, fence, revoke, admit, connect, disconnect, limit")
+			database, trail := trailToSearch(t, acceptThenClose == "true")
+			settings = append(settings, database...)
 			c := &canary{
 				collector: spans,
 				process: startWithKeys(t, config, append(settings, "--set", "telemetry.otlp_endpoint="+spans.URL, "--set", "telemetry.sample_ratio=1",
 					"--set", "telemetry.headers_file="+test.WriteFile(t, "headers", "Authorization: Bearer "+collectorKey), "--set", "log.level=debug", "--set", "ws.accept_then_close="+acceptThenClose,
 					"--set", "session.cookie=sid", "--set", "session.jwt=true", "--set", everyDoor)...),
-				hook: hook, bearer: idp.bearer(t, "alice"), completes: acceptThenClose == "true",
+				hook: hook, trail: trail, bearer: idp.bearer(t, "alice"), completes: acceptThenClose == "true",
 			}
 			c.secrets = map[string]string{
-				"the password": password, "the secret of the webhook": webhookSecret, "the key of the collector": collectorKey, "the bearer": c.bearer,
+				"the password": password, "the password of the database": databasePassword, "the secret of the webhook": webhookSecret, "the key of the collector": collectorKey, "the bearer": c.bearer,
 				"the bearer's signature": c.bearer[strings.LastIndex(c.bearer, ".")+1:],
 			}
 			c.doors(t)
@@ -51,11 +54,44 @@ func TestNothingSecretInAnyOutput(t *testing.T) {
 
 const collectorKey = "canary-collector-key"
 
+const databasePassword = "canary-database-password"
+
+// trailToSearch returns the settings of a database, and all that it holds: the bytes of
+// the files of SQLite, or every row of every table of PostgreSQL.
+func trailToSearch(t *testing.T, inPostgres bool) (settings []string, held func() string) {
+	t.Helper()
+	if !inPostgres {
+		file, settings := inFile(t)
+		return settings, func() string {
+			var all strings.Builder
+			for _, suffix := range []string{"", "-wal", "-shm"} {
+				text, err := os.ReadFile(file + suffix)
+				if err != nil && !os.IsNotExist(err) {
+					t.Fatal(err)
+				}
+				all.Write(text)
+			}
+			return all.String()
+		}
+	}
+	server := testenv.Postgres(t)
+	url := server.NewDatabase()
+	withPassword := strings.Replace(url, "@", ":"+databasePassword+"@", 1)
+	return []string{"--set", "database.url=" + withPassword, "--set", "database.migrate=true"}, func() string {
+		var all strings.Builder
+		for table := range strings.FieldsSeq(server.Exec(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")) {
+			all.WriteString(server.Exec(url, "SELECT t::text FROM "+table+" t"))
+		}
+		return all.String()
+	}
+}
+
 // canary is one such run.
 type canary struct {
 	*process
 
 	hook      *hookReceiver
+	trail     func() string // all that the database holds
 	collector *collector.Collector
 	bearer    string
 	completes bool              // a refused handshake
@@ -164,13 +200,19 @@ func (c *canary) dialAnyway(t *testing.T, url string) {
 func (c *canary) search(t *testing.T) {
 	t.Helper()
 	metrics := exchange(t, http.MethodGet, "http://"+c.internal+"/metrics", "", "Accept", "application/openmetrics-text").body
+	running := c.trail() // with the log of a file, which is gone when it is closed
 	_ = c.stop(t)
-	written := map[string]string{"standard output": c.stdout.String(), "the log": c.stderr.String(), "the metrics": metrics, "the webhook": c.hook.sent(), "the telemetry": c.collector.Bodies()}
+	written := map[string]string{"the database": running + c.trail(), "standard output": c.stdout.String(), "the log": c.stderr.String(), "the metrics": metrics, "the webhook": c.hook.sent(), "the telemetry": c.collector.Bodies()}
 	if !strings.Contains(metrics, `# {trace_id="`) || len(c.collector.Spans("wsticket.redeem")) == 0 || c.collector.Metric("wsticket_actions_total") == nil {
 		t.Error("exemplars, spans or exported metrics are missing: the search would prove nothing")
 	}
 	if !strings.Contains(written["the webhook"], `"kind":"connect"`) || !strings.Contains(written["the webhook"], `"kind":"refuse"`) {
 		t.Error("the webhook lacks events: the search would prove nothing")
+	}
+	for _, sign := range []string{"alice", "admit", "connect", "credential_in_url", "origin_not_allowed", "spent_by_attempt", "Go-http-client"} {
+		if !strings.Contains(written["the database"], sign) {
+			t.Errorf("the database lacks %s: the search would prove nothing", sign)
+		}
 	}
 	for _, sign := range []string{`"outcome":"connected"`, `"outcome":"refused"`, `"door":"first_message"`, `"door":"cookie"`} {
 		if !strings.Contains(written["the log"], sign) {

@@ -147,6 +147,9 @@ func (c *devCmd) config(keyFile, opsKey string) (config.Config, error) {
 	cfg.Limits.PerSubject, cfg.Limits.PerAddress = limit.Rate{}, limit.Rate{}
 	cfg.Public.MaxPerAddress = math.MaxInt32
 	cfg.Database = config.Database{URL: config.NewSecret(c.Database), Migrate: true}
+	if c.Database == "sqlite:" {
+		cfg.Audit.Retention = time.Hour // it takes memory
+	}
 	cfg.Log.Format = "text"
 	cfg, err := cfg.With(c.Set)
 	if len(cfg.Issuers) > 0 { // the application has to tell their users from those of the one below

@@ -205,3 +205,23 @@ func TestKubernetesPage(t *testing.T) {
 		t.Errorf("got %v, which the page does not have", err)
 	}
 }
+
+// TestDeployedHook runs the preStop of the manifests against a service.
+func TestDeployedHook(t *testing.T) {
+	t.Parallel()
+	idp := newProvider(t)
+	settings, key := idp.operated(t)
+	for _, base := range []string{"sidecar", "standalone"} {
+		_, text, _ := strings.Cut(manifestOf(t, base), "exec: {command: [/wsticket, ")
+		text, _, found := strings.Cut(text, "]}")
+		if !found {
+			t.Fatalf("%s: there is no command in preStop", base)
+		}
+		p := start(t, "serve", "--config", settings)
+		args := strings.Split(strings.NewReplacer("/etc/wsticket/secrets/drain.key", key, "--delay=5s", "--delay=100ms").Replace(text), ", ")
+		out, _, err := runIn(t, nil, append(args, "--url=http://"+p.internal)...)
+		if err != nil || !strings.HasPrefix(out, "drained 0 of 0") {
+			t.Errorf("%s: %q: got %q, %v", base, args, out, err)
+		}
+	}
+}

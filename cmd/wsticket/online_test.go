@@ -56,6 +56,8 @@ func TestCheckConfigOnline(t *testing.T) {
 		{"an issuer that is away", "issuer a: 0 keys from " + nobody + "/jwks: ", status(401), set("issuers=[{issuer: a, audience: [b], jwks_url: \"" + nobody + "/jwks\", insecure_allow_private_network: true}]")},
 		{"a store that is away", "store.url: redis at " + strings.TrimPrefix(nobody, "http://") + ": connection refused", status(401), set("store.url=redis://" + strings.TrimPrefix(nobody, "http://"))},
 		{"a store without that database", "there is no database of that number", status(401), set("store.url=" + redis.URL() + "/99" + patientStore)},
+		{"a database that is away", "database.url: 127.0.0.1:1: ", status(401), set("database.url=postgres://u@127.0.0.1:1/d?sslmode=disable")},
+		{"a database without tables", "wsticket migrate up", status(401), set("database.url=sqlite:" + filepath.Join(t.TempDir(), "trail.db"))},
 		{"a store without TLS", "does the server speak TLS", status(401), set("store.url=rediss://" + redis.Addr() + "?timeout=2s")},
 	} {
 		args := settings(row.lookup)

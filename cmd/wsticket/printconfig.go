@@ -12,7 +12,7 @@ type printConfigCmd struct {
 	config.Flags
 
 	Upstream string `placeholder:"ADDR" help:"Host and port of the application, or http:// and these. Default: ws.upstream, or 127.0.0.1:9000."`
-	Proxy    string `arg:"" enum:"nginx,traefik,traefik-static,caddy,haproxy,haproxy-lua,envoy,gateway-api" help:"nginx, traefik, caddy, haproxy or envoy, or gateway-api for a gateway of Kubernetes; traefik-static and haproxy-lua print the second file that those two need."`
+	Proxy    string `arg:"" enum:"nginx,traefik,traefik-static,caddy,haproxy,haproxy-lua,envoy,gateway-api,envoy-gateway" help:"nginx, traefik, caddy, haproxy or envoy, or gateway-api or envoy-gateway in Kubernetes; traefik-static and haproxy-lua print the second file that those two need."`
 }
 
 // Run prints the configuration of a proxy that asks a service with this

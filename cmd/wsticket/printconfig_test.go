@@ -15,7 +15,7 @@ var deployed = map[string]string{
 	"nginx": "nginx/wsticket.conf", "caddy": "caddy/Caddyfile", "envoy": "envoy/envoy.yaml",
 	"traefik": "traefik/wsticket.yml", "traefik-static": "traefik/traefik.yml",
 	"haproxy": "haproxy/haproxy.cfg", "haproxy-lua": "haproxy/wsticket.lua",
-	"gateway-api": "gateway-api/httproute.yaml",
+	"gateway-api": "gateway-api/httproute.yaml", "envoy-gateway": "gateway-api/envoy-gateway.yaml",
 }
 
 // printConfig runs the command.
@@ -93,6 +93,10 @@ func TestPrintConfigFollowsTheConfiguration(t *testing.T) {
 			`hostnames: ["ws.example.com", "chat.example.com"]`, `{type: Exact, value: "/live/socket.io"}`, `{type: Exact, value: "/live/socket.io/"}`,
 			`{type: RegularExpression, value: '^(/ws/chat/(`, "port: 8001}", "{name: app, namespace: internal, port: 9100}", "- Remote-Groups\n", "- Sec-WebSocket-Protocol\n", "now 10.0.0.0/8",
 		},
+		"envoy-gateway": {
+			`hostnames: ["ws.example.com", "chat.example.com"]`, `{type: Exact, value: "/live/socket.io"}`, `{type: RegularExpression, value: '^(/ws/chat/(`, "port: 8001}",
+			"{name: app, namespace: internal, port: 9100}", "- remote-groups\n", "- sec-websocket-protocol\n", "now 10.0.0.0/8", `== "wst"`,
+		},
 	} {
 		text := mustPrint(t, append([]string{proxy}, args...)...)
 		for _, part := range want {
@@ -110,6 +114,7 @@ func TestPrintConfigReachesTheKeys(t *testing.T) {
 		"nginx": "location = /.well-known/jwks.json {", "caddy": "path /ws-ticket /ws-ticket/* /.well-known/jwks.json\n",
 		"haproxy": "acl wsticket_public path /.well-known/jwks.json\n", "traefik": "|| Path(`/.well-known/jwks.json`))",
 		"envoy": "match: {path: /.well-known/jwks.json}\n", "gateway-api": "{type: Exact, value: /.well-known/jwks.json}\n",
+		"envoy-gateway": "{type: Exact, value: /.well-known/jwks.json}\n",
 	} {
 		args := []string{
 			proxy, "--set", "public.url=https://api.example.com",
@@ -139,7 +144,7 @@ func TestPrintConfigMapsClaims(t *testing.T) {
 
 // TestPrintConfigIsYAML reads what is printed as YAML, strictly.
 func TestPrintConfigIsYAML(t *testing.T) {
-	for _, proxy := range []string{"traefik", "traefik-static", "envoy", "gateway-api"} {
+	for _, proxy := range []string{"traefik", "traefik-static", "envoy", "gateway-api", "envoy-gateway"} {
 		var tree map[string]any
 		if err := yaml.Unmarshal([]byte(mustPrint(t, proxy)), &tree); err != nil || len(tree) == 0 {
 			t.Errorf("print-config %s: got %v, want YAML", proxy, err)

@@ -98,12 +98,9 @@ func TestReloadOfSealKeysInTurns(t *testing.T) {
 
 	keys := mustRead(t, idp.seal)
 	next := sealKey(t)
-	for _, step := range []string{keys + next, next + keys} {
-		put(t, idp.seal, step)
-		a.reload(t)
-		put(t, second.seal, keys+next)
-		b.reload(t)
-		for from, to := range map[*reloaded]*reloaded{a: b, b: a} {
+	both := func(from, to *reloaded) {
+		t.Helper()
+		for from, to := range map[*reloaded]*reloaded{from: to, to: from} {
 			bearer := idp.bearerAt(t, "alice", time.Now().Add(-2*time.Second))
 			conn, hello, _ := dial(t, strings.Replace(issue(t, from.public, bearer).URL, from.public, to.public, 1), nil)
 			if hello.UserID != "alice" {
@@ -124,6 +121,23 @@ func TestReloadOfSealKeysInTurns(t *testing.T) {
 			}
 			endings.WaitFor(t, taken.TicketID)
 		}
+	}
+	for _, step := range []string{keys + next, next + keys, next} {
+		put(t, idp.seal, step)
+		a.reload(t)
+		both(a, b)
+		put(t, second.seal, step)
+		b.reload(t)
+		if step == keys+next {
+			both(a, b)
+			continue
+		}
+		// A process that starts with the new key alone.
+		third := idp
+		third.seal = test.WriteFile(t, "seal.keys", next)
+		c := startReloaded(t, third.config(t, redis.URL()), entry)
+		both(a, c)
+		_ = c.stop(t)
 	}
 }
 

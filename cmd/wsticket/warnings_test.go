@@ -91,6 +91,10 @@ func TestWarnings(t *testing.T) {
 		{"with a certificate", set("store.url=rediss://redis:6379?cert_file=" + certs.ClientCertFile + "&key_file=" + certs.ClientKeyFile), nil},
 		{"of this machine", set("store.url=redis://localhost:6379"), nil},
 		{"Sentinels, one of them elsewhere", set("store.url=redis+sentinel://name@127.0.0.1,10.0.0.2"), set("store.url", "store.url")},
+		{"a PostgreSQL elsewhere", set("database.url=postgres://u:p@db/trail"), set("database.url")},
+		{"unverified", set("database.url=postgres://u:p@db/trail?sslmode=require"), set("database.url")},
+		{"verified", set("database.url=postgres://u:p@db/trail?sslmode=verify-full"), nil},
+		{"a PostgreSQL of this machine", set("database.url=postgres://u:p@localhost/trail"), nil},
 		{"a cluster", set("store.url=redis+cluster://:p@10.0.0.1,10.0.0.2"), set("store.url")},
 	} {
 		if got := warned(t, nil, file, row.set...); !slices.Equal(got, row.want) {
@@ -137,6 +141,8 @@ func TestWarningsOfFiles(t *testing.T) {
 		{"one whose password is not used", withPassword, set("WSTICKET_STORE_URL=memory:"), nil},
 		{"a password in a file of its own", plain, set("WSTICKET_STORE_URL_FILE=" + inFile), set("store.url")},
 		{"a URL without one", plain, set("WSTICKET_STORE_URL_FILE=" + open(test.WriteFile(t, "url", "memory:"), 0o644)), nil},
+		{"the password of a database", plain, set("WSTICKET_DATABASE_URL_FILE=" + open(test.WriteFile(t, "db", "postgres://u:p@localhost/d"), 0o644)), set("database.url")},
+		{"a trail", plain, set("WSTICKET_DATABASE_URL=sqlite:" + open(test.WriteFile(t, "trail.db", ""), 0o644)), set("database.url (the file)")},
 		{"a key of Redis", plain, set("WSTICKET_STORE_URL=rediss://:p@redis?cert_file=" + certs.ClientCertFile + "&key_file=" + certs.ClientKeyFile), set("store.url (key_file)")},
 		{"a configuration that everybody can change", open(test.WriteFile(t, "changed.yaml", text), 0o646), nil, set("--config")},
 	} {

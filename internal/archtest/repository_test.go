@@ -19,7 +19,7 @@ import (
 var fileInDocuments = regexp.MustCompile(`(?:> ?|-out |-keyout |_file: ?|--key |--bearer-file )([A-Za-z0-9_./~-]+\.[a-z]+[0-9]*)\b`)
 
 // usualSecrets are names that the documents do not use, but people do.
-var usualSecrets = []string{"server.p12", "server.pfx", "signing.jwk", "private.jwks", "supabase.hmac", ".env", ".env.production", "secrets/x", "keys/x"}
+var usualSecrets = []string{"server.p12", "server.pfx", "signing.jwk", "private.jwks", "supabase.hmac", "store.url", ".env", ".env.production", "secrets/x", "keys/x"}
 
 // Somebody who follows the documents inside a clone, or builds an image of it, gives no
 // secret away: git and Docker leave out every file that holds one.
@@ -100,6 +100,8 @@ func TestGoVersions(t *testing.T) {
 	for _, row := range []struct{ file, pattern, want string }{
 		{"tools/go.mod", `(?m)^go (\S+)$`, oldest},
 		{"tools/go.mod", `(?m)^toolchain go(\S+)$`, newest},
+		{"tools/kubernetes/go.mod", `(?m)^go (\S+)$`, oldest},
+		{"tools/kubernetes/go.mod", `(?m)^toolchain go(\S+)$`, newest},
 		{"tools/release/go.mod", `(?m)^go (\S+)$`, oldest},
 		{"tools/release/go.mod", `(?m)^toolchain go(\S+)$`, newest},
 		{"docs/packages.md", `GOTOOLCHAIN=go([0-9.]+)`, newest},

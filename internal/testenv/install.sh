@@ -37,6 +37,7 @@ if [ -n "$built" ]; then
 $node
 haproxy haproxy haproxy
 chromium chromium chromium
+prometheus prometheus prometheus
 promtool prometheus prometheus"
 	# Only Linux has it, and all that is wanted of it is what it says about a unit.
 	if command -v apt-get >/dev/null 2>&1; then

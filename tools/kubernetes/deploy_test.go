@@ -12,6 +12,7 @@ import (
 // --kubernetes, and their settings to check-config.
 func checked(t *testing.T, objects string) {
 	t.Helper()
+	checkSelectors(t, objects)
 	lines, err := checkObjects(t, objects)
 	if err != nil {
 		t.Errorf("schemas: %v in\n%s", err, objects)
@@ -129,8 +130,7 @@ func TestChartWithoutThem(t *testing.T) {
 	}
 }
 
-// TestChartWithDatabase: the name of its file is a setting that only newer
-// programs know, so that only the variable is looked at.
+// TestChartWithDatabase: the Secret may have other entries than the usual ones.
 func TestChartWithDatabase(t *testing.T) {
 	objects, _, err := template(t, chartDir, needed+"secretKeys: {databaseURL: database.url, storeURL: '', sealKeys: ''}\n")
 	if err != nil || !strings.Contains(objects, "{name: WSTICKET_DATABASE_URL_FILE, value: /etc/wsticket/secrets/database.url}") {
@@ -191,6 +191,10 @@ func TestSchemasRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	policy, err := os.ReadFile(deploy + "gateway-api/envoy-gateway.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	monitored, _, err := template(t, chartDir, full)
 	if err != nil {
 		t.Fatal(err)
@@ -203,6 +207,7 @@ func TestSchemasRefuse(t *testing.T) {
 		{"another version", objects, "policy/v1", "policy/v1beta1"},
 		{"a field of a route", string(printed), "allowedHeaders:", "allowedRequestHeaders:"},
 		{"a protocol of a route", string(printed), "protocol: HTTP", "protocol: WS"},
+		{"a field of a policy", string(policy), "headersToExtAuth:", "headersToAuth:"},
 		{"a field of a monitor", monitored, "interval: 30s", "every: 30s"},
 	} {
 		if !strings.Contains(tt.text, tt.old) {
@@ -213,20 +218,26 @@ func TestSchemasRefuse(t *testing.T) {
 	}
 }
 
-// TestGatewayAPI holds what print-config prints to the CRDs.
-func TestGatewayAPI(t *testing.T) {
-	for _, args := range [][]string{{}, {"--set", "ws.path=/live, /ws/chat/{room}", "--set", "public.url=https://ws.example.com", "--set", "identity.assertion_key_file=a.pem", "--set", "identity.assertion_audience=chat"}} {
-		text, err := wsticket(t, "", append([]string{"print-config", "gateway-api"}, args...)...)
-		if err != nil {
-			t.Fatalf("%v: %s", err, text)
-		}
-		_, text, _ = strings.Cut(text, "#") // a warning comes before
-		lines, err := checkObjects(t, "#"+text)
-		if err != nil {
-			t.Errorf("%v in\n%s", err, text)
-		}
-		for _, line := range lines {
-			t.Log(line)
+// TestGateways holds what print-config prints for gateways to the CRDs.
+func TestGateways(t *testing.T) {
+	more := []string{
+		"--set", "ws.path=/live, /ws/chat/{room}", "--set", "public.url=https://ws.example.com",
+		"--set", "identity.assertion_key_file=a.pem", "--set", "identity.assertion_audience=chat", "--upstream", "chat.team:3000",
+	}
+	for _, name := range []string{"gateway-api", "envoy-gateway"} {
+		for _, args := range [][]string{nil, more} {
+			text, err := wsticket(t, "", append([]string{"print-config", name}, args...)...)
+			if err != nil {
+				t.Fatalf("%v: %s", err, text)
+			}
+			_, text, _ = strings.Cut(text, "#") // a warning comes before
+			lines, err := checkObjects(t, "#"+text)
+			if err != nil {
+				t.Errorf("%v in\n%s", err, text)
+			}
+			for _, line := range lines {
+				t.Log(line)
+			}
 		}
 	}
 }

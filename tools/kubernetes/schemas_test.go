@@ -31,6 +31,8 @@ const (
 	kubernetesSum     = "h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE="
 	gatewayModule     = "sigs.k8s.io/gateway-api@v1.6.3"
 	gatewaySum        = "h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc="
+	envoyModule       = "github.com/envoyproxy/gateway@v1.7.0"
+	envoySum          = "h1:noVz4fADhljSKpQFaspb25+C3kC8bBBisQZle9W0ei4="
 )
 
 // downloadTimeout bounds the download of one of them.
@@ -51,7 +53,7 @@ func TestMain(m *testing.M) {
 	_ = os.RemoveAll(schemas)
 }
 
-// conform returns kubeconform with the schemas of Kubernetes and the Gateway API.
+// conform returns kubeconform with the schemas of Kubernetes and of gateways.
 var conform = sync.OnceValues(func() (validator.Validator, error) {
 	var err error
 	if schemas, err = os.MkdirTemp("", "schemas"); err != nil {
@@ -233,19 +235,24 @@ func walk(node any, do func(schema)) {
 }
 
 // writeGateway writes a schema for each kind of the Gateway API, of its experimental
-// channel. What its CRDs say in CEL is not checked.
+// channel, and of Envoy Gateway. What the CRDs say in CEL is not checked.
 func writeGateway(dir string) error {
-	module, err := moduleDir(gatewayModule, gatewaySum)
-	if err != nil {
-		return err
-	}
-	files, err := filepath.Glob(filepath.Join(module, "config/crd/experimental/gateway.networking.k8s.io_*.yaml"))
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("%s has no CRDs: %w", gatewayModule, err)
-	}
-	for _, file := range files {
-		if err := writeCRD(dir, file); err != nil {
+	for _, crds := range []struct{ module, sum, files string }{
+		{gatewayModule, gatewaySum, "config/crd/experimental/gateway.networking.k8s.io_*.yaml"},
+		{envoyModule, envoySum, "charts/gateway-helm/crds/generated/*policies.yaml"},
+	} {
+		module, err := moduleDir(crds.module, crds.sum)
+		if err != nil {
 			return err
+		}
+		files, err := filepath.Glob(filepath.Join(module, crds.files))
+		if err != nil || len(files) == 0 {
+			return fmt.Errorf("%s has no CRDs: %w", crds.module, err)
+		}
+		for _, file := range files {
+			if err := writeCRD(dir, file); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -39,7 +39,11 @@ func Select(q ticket.AuditQuery, mark string, stamp func(time.Time) any) (Query,
 		where = append(where, "ticket_id = "+param(string(q.TicketID))+" AND ticket_id <> ''")
 	}
 	if q.Event != "" {
-		where = append(where, "event = "+param(string(q.Event)))
+		event := "event"
+		if len(where) > 0 {
+			event = "(event || '')" // its index would lead to a large part of the table
+		}
+		where = append(where, event+" = "+param(string(q.Event)))
 	}
 	if !q.Since.IsZero() {
 		where = append(where, "at >= "+param(stamp(q.Since)))
@@ -56,11 +60,9 @@ func Select(q ticket.AuditQuery, mark string, stamp func(time.Time) any) (Query,
 		where = append(where, fmt.Sprintf("(at, instance, seq) %s (%s, %s, %s)", after, param(stamp(at)), param(instance), param(seq)))
 	}
 	if len(where) == 0 {
-		// Without a condition, SQLite reads and sorts the whole table.
-		where = append(where, "at >= "+param(stamp(time.UnixMilli(0))))
+		where = append(where, "at >= "+param(stamp(q.Since))) // or SQLite would sort the whole table
 	}
-	out.SQL = "SELECT " + Columns + " FROM audit_events WHERE " + strings.Join(where, " AND ")
-	out.SQL += fmt.Sprintf(" ORDER BY at%[1]s, instance%[1]s, seq%[1]s LIMIT %[2]s", desc, param(int64(min(q.Limit, math.MaxInt32)+1)))
+	out.SQL = "SELECT " + Columns + " FROM audit_events WHERE " + strings.Join(where, " AND ") + fmt.Sprintf(" ORDER BY at%[1]s, instance%[1]s, seq%[1]s LIMIT %[2]s", desc, param(int64(min(q.Limit, math.MaxInt32)+1)))
 	return out, nil
 }
 

@@ -98,7 +98,7 @@ function verdict(h: Health): [string, string] {
   return ["bad", `Not ready${h.detail ? `: ${h.detail}` : ""}`];
 }
 
-const kinds: Record<string, string> = { store: "Store", keys: "Keys of an issuer" };
+const kinds: Record<string, string> = { store: "Store", keys: "Keys of an issuer", database: "Database" };
 const states: Record<string, [string, string]> = {
   ok: ["good", "OK"],
   failing: ["bad", "Failing"],

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // Reloaded returns the settings that a service which runs with c has after next was
@@ -18,21 +17,10 @@ func (c Config) Reloaded(next Config) (now Config, restart []string) {
 	now.Public.Hosts, now.Public.CORSHeaders = next.Public.Hosts, next.Public.CORSHeaders
 	now.WS.AllowMissingOrigin = next.WS.AllowMissingOrigin
 	now.Internal.APIKeys, now.Internal.TLS.ClientNames = next.Internal.APIKeys, next.Internal.TLS.ClientNames
-	for _, file := range []struct {
-		now  *string
-		next string
-	}{
-		{&now.Public.TLS.CertFile, next.Public.TLS.CertFile},
-		{&now.Public.TLS.KeyFile, next.Public.TLS.KeyFile},
-		{&now.Internal.TLS.CertFile, next.Internal.TLS.CertFile},
-		{&now.Internal.TLS.KeyFile, next.Internal.TLS.KeyFile},
-		{&now.Internal.TLS.ClientCAFile, next.Internal.TLS.ClientCAFile},
-		{&now.Ticket.SealKeyFile, next.Ticket.SealKeyFile},
-		{&now.Identity.AssertionKeyFile, next.Identity.AssertionKeyFile},
-		{&now.Webhook.SecretFile, next.Webhook.SecretFile},
-	} {
-		if *file.now != "" && file.next != "" { // there was one, and there still is
-			*file.now = file.next
+	nexts := next.keyFiles()
+	for n, file := range now.keyFiles() {
+		if *file != "" && *nexts[n] != "" { // there was one, and there still is
+			*file = *nexts[n]
 		}
 	}
 	return now, Changed(now, next)
@@ -50,23 +38,27 @@ func Changed(a, b Config) []string {
 	return keys
 }
 
-// Files returns the names of all files that the settings name, each once.
-func (c Config) Files() []string {
-	names := filesIn(fields(reflect.ValueOf(&c).Elem(), ""))
-	for _, issuer := range c.Issuers {
-		names = append(names, filesIn(fields(reflect.ValueOf(&issuer).Elem(), ""))...)
+// keyFiles are the settings that name files which a reload reads again, apart from those
+// of issuers.
+func (c *Config) keyFiles() []*string {
+	return []*string{
+		&c.Public.TLS.CertFile, &c.Public.TLS.KeyFile,
+		&c.Internal.TLS.CertFile, &c.Internal.TLS.KeyFile, &c.Internal.TLS.ClientCAFile,
+		&c.Ticket.SealKeyFile, &c.Identity.AssertionKeyFile, &c.Webhook.SecretFile, &c.Telemetry.HeadersFile,
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
-func filesIn(all []field) (names []string) {
-	for _, f := range all {
-		if name, ok := f.value.Interface().(string); ok && name != "" && strings.HasSuffix(f.path, fileSuffix) {
-			names = append(names, name)
-		}
+// Files returns the names of the files that a reload reads again, each once.
+func (c Config) Files() []string {
+	var names []string
+	for _, file := range c.keyFiles() {
+		names = append(names, *file)
 	}
-	return names
+	for _, issuer := range c.Issuers {
+		names = append(names, issuer.PublicKeyFile, issuer.HMACSecretFile)
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
 }
 
 // Hash returns a word that is the same for the same settings, so that processes can be

@@ -34,9 +34,9 @@ func TestReloaded(t *testing.T) {
 		{"callers", "internal: {tls: {client_ca_file: /a}}", "internal: {api_keys: [{name: a}], tls: {client_ca_file: /b, client_names: [b]}}",
 			[]string{"internal.api_keys", "internal.tls.client_ca_file", "internal.tls.client_names"}, nil},
 		{
-			"files", "{public: {tls: {cert_file: /a, key_file: /a}}, internal: {tls: {cert_file: /a, key_file: /a}}, ticket: {seal_key_file: /a}, identity: {assertion_key_file: /a}, webhook: {secret_file: /a}}",
-			"{public: {tls: {cert_file: /b, key_file: /b}}, internal: {tls: {cert_file: /b, key_file: /b}}, ticket: {seal_key_file: /b}, identity: {assertion_key_file: /b}, webhook: {secret_file: /b}}",
-			[]string{"public.tls.cert_file", "public.tls.key_file", "internal.tls.cert_file", "internal.tls.key_file", "ticket.seal_key_file", "identity.assertion_key_file", "webhook.secret_file"}, nil,
+			"files", "{public: {tls: {cert_file: /a, key_file: /a}}, internal: {tls: {cert_file: /a, key_file: /a}}, ticket: {seal_key_file: /a}, identity: {assertion_key_file: /a}, webhook: {secret_file: /a}, telemetry: {headers_file: /a}}",
+			"{public: {tls: {cert_file: /b, key_file: /b}}, internal: {tls: {cert_file: /b, key_file: /b}}, ticket: {seal_key_file: /b}, identity: {assertion_key_file: /b}, webhook: {secret_file: /b}, telemetry: {headers_file: /b}}",
+			[]string{"public.tls.cert_file", "public.tls.key_file", "internal.tls.cert_file", "internal.tls.key_file", "ticket.seal_key_file", "identity.assertion_key_file", "webhook.secret_file", "telemetry.headers_file"}, nil,
 		},
 		{"files that there were not", "{}", "{public: {tls: {cert_file: /b, key_file: /b}}, ticket: {seal_key_file: /b}}", nil, []string{"public.tls.cert_file", "public.tls.key_file", "ticket.seal_key_file"}},
 		{"files that there are no longer", "ticket: {seal_key_file: /b}", "{}", nil, []string{"ticket.seal_key_file"}},

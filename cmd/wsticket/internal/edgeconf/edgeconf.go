@@ -31,7 +31,7 @@ var files = map[string]string{
 	"nginx": "nginx.conf", "caddy": "Caddyfile", "envoy": "envoy.yaml",
 	"traefik": "traefik.yml", "traefik-static": "traefik-static.yml",
 	"haproxy": "haproxy.cfg", "haproxy-lua": "wsticket.lua",
-	"gateway-api": "httproute.yaml",
+	"gateway-api": "httproute.yaml", "envoy-gateway": "envoy-gateway.yaml",
 }
 
 // Settings are what the templates depend on.
@@ -47,7 +47,7 @@ type Settings struct {
 
 // Render returns the configuration of a proxy, or what some proxies need beside
 // their main file: nginx, caddy, envoy, traefik, traefik-static, haproxy,
-// haproxy-lua or gateway-api. Config must have no faults in what Render looks at: both
+// haproxy-lua, gateway-api or envoy-gateway. Config must have no faults in what Render looks at: both
 // listeners, ws and identity.
 func Render(name string, s Settings) (string, error) {
 	e, err := newEdge(s)

@@ -78,3 +78,19 @@ func (e edge) InternalPort() string {
 	_, port, _ := net.SplitHostPort(e.Internal) // newEdge has checked it
 	return port
 }
+
+// Lua returns the filter of Envoy that removes tickets, behind so many spaces.
+func (e edge) Lua(indent int) (string, error) {
+	code, err := e.render("envoy.lua")
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for line := range strings.Lines(code) {
+		if line != "\n" {
+			text.WriteString(strings.Repeat(" ", indent))
+		}
+		text.WriteString(line)
+	}
+	return text.String(), nil
+}

@@ -212,7 +212,7 @@ func (m *Metrics) Audit(stats func() audit.Stats) {
 	var c collector
 	stored := c.desc("audit_events_stored_total", "Events that are in the database.")
 	lost := c.desc("audit_events_lost_total", "Events that are not in the database, by reason: queue_full, or stopped, which is when the process stopped before the database took them.", "reason")
-	queued := c.desc("audit_queue_events", "Events that wait for the database.")
+	queued := c.desc("audit_queue_events", "Events that wait for the database, or are being written.")
 	limit := c.desc("audit_queue_limit", "How many may wait: audit.queue.")
 	batches := c.desc("audit_batch_duration_seconds", "How long the database took to store a batch of events.")
 	failing := c.desc("audit_failing_seconds", "For how long the database has not taken a batch that waits, 0 while all is well.")

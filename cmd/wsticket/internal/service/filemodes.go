@@ -20,14 +20,18 @@ const (
 // of their own.
 func (s *generation) warnOfFiles(w *warnings) {
 	cfg := s.cfg
+	sqliteFile, _ := cfg.Database.SQLite()
 	for _, file := range []struct{ key, path string }{
 		{"public.tls.key_file", cfg.Public.TLS.KeyFile},
 		{"internal.tls.key_file", cfg.Internal.TLS.KeyFile},
 		{"ticket.seal_key_file", cfg.Ticket.SealKeyFile},
 		{"identity.assertion_key_file", cfg.Identity.AssertionKeyFile},
 		{"webhook.secret_file", cfg.Webhook.SecretFile},
+		{"telemetry.headers_file", cfg.Telemetry.HeadersFile},
 		{"store.url", cfg.Store.URL.PasswordFile()},
 		{"store.url (key_file)", s.storeKeyFile()},
+		{"database.url", cfg.Database.URL.PasswordFile()},
+		{"database.url (the file)", sqliteFile},
 	} {
 		warnOfFile(w, file.key, file.path, othersReadOrChange)
 	}

@@ -40,9 +40,10 @@ type generation struct {
 
 // adopted are settings for parts that stay.
 type adopted struct {
-	live   *live.Registry
-	feeds  *live.Feeds
-	secret []byte // of the webhook
+	live    *live.Registry
+	feeds   *live.Feeds
+	secret  []byte      // of the webhook
+	headers http.Header // for the collector
 }
 
 // buildNext builds what replaces the parts of the generation before. What it needs for
@@ -52,10 +53,11 @@ func (s *generation) buildNext() error {
 	if s.cfg.Ticket.SealKeyFile == "" {
 		s.subjects = s.replaces.subjects
 	}
-	var fault, bad error
+	var fault, bad, wrong error
 	s.adopted.live, s.adopted.feeds, fault = s.newLive()
 	s.adopted.secret, bad = s.webhookSecret()
-	return errors.Join(err, fault, bad, s.buildTickets(), s.buildGate(), s.buildAPI())
+	s.adopted.headers, wrong = s.collectorHeaders()
+	return errors.Join(err, fault, bad, wrong, s.buildTickets(), s.buildGate(), s.buildAPI())
 }
 
 // use puts the generation in the place of the one before. It cannot fail.
@@ -69,6 +71,9 @@ func (s *generation) use() {
 	}
 	if s.webhook != nil {
 		s.webhook.SetSecret(s.adopted.secret)
+	}
+	if s.telemetry != nil {
+		s.telemetry.SetHeaders(s.adopted.headers)
 	}
 	s.adopted = adopted{}
 	s.now.Store(s)

@@ -30,18 +30,33 @@ type Finding struct {
 	Err error
 }
 
-// AskOthers asks everything that the settings name: the store, the issuers, the
-// application and the lookup of sessions. It asks nothing that spends, changes
+// AskOthers asks everything that the settings name: the store, the database, the
+// issuers, the application and the lookup of sessions. It asks nothing that spends, changes
 // or creates anything. report gets each finding when it is there.
 func (s *Service) AskOthers(ctx context.Context, report func(Finding)) {
 	redisstore.QuietLogger(s.log)
-	for _, ask := range []func(context.Context) []Finding{s.askStore, s.askIssuers, s.askUpstream, s.askSessions} {
+	for _, ask := range []func(context.Context) []Finding{s.askStore, s.askDatabase, s.askIssuers, s.askUpstream, s.askSessions} {
 		limited, cancel := context.WithTimeout(ctx, onlineTimeout)
 		for _, finding := range ask(limited) {
 			report(finding)
 		}
 		cancel()
 	}
+}
+
+func (s *Service) askDatabase(ctx context.Context) []Finding {
+	if s.database == nil {
+		return nil
+	}
+	finding := Finding{Asked: "database.url", Said: s.databaseHost()}
+	state, err := s.database.Schema(ctx)
+	if err == nil && !s.cfg.Database.Migrate {
+		err = state.Err()
+	}
+	if finding.Err = err; err == nil {
+		finding.Said += fmt.Sprintf(", tables of version %d of %d", state.Version, state.Wanted)
+	}
+	return []Finding{finding}
 }
 
 func (s *Service) askStore(ctx context.Context) []Finding {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"crypto/x509"
+	"errors"
 	"net/http"
 
 	"wsticket/cmd/wsticket/internal/config"
@@ -16,18 +17,14 @@ func (s *Service) buildTelemetry() error {
 	}
 	f := config.NewFaults()
 	f.Add("telemetry.otlp_endpoint", telemetry.CheckEndpoint(cfg.Endpoint))
-	var headers http.Header
+	headers, fault := s.current().collectorHeaders()
 	var authorities *x509.CertPool
-	var err error
-	if cfg.HeadersFile != "" {
-		headers, err = telemetry.ReadHeaders(cfg.HeadersFile)
-		f.Add("telemetry.headers_file", err)
-	}
 	if cfg.CAFile != "" {
+		var err error
 		authorities, _, err = readAuthorities(cfg.CAFile)
 		f.Add("telemetry.ca_file", err)
 	}
-	if err := f.Err(); err != nil {
+	if err := errors.Join(f.Err(), fault); err != nil {
 		return err
 	}
 	s.telemetry = telemetry.New(telemetry.Options{
@@ -36,4 +33,16 @@ func (s *Service) buildTelemetry() error {
 	})
 	s.metrics.Telemetry(s.telemetry.Stats)
 	return nil
+}
+
+// collectorHeaders reads what is sent with each request to the collector. Without a file
+// there is none.
+func (s *generation) collectorHeaders() (http.Header, error) {
+	if s.cfg.Telemetry.HeadersFile == "" {
+		return nil, nil
+	}
+	f := config.NewFaults()
+	headers, err := telemetry.ReadHeaders(s.cfg.Telemetry.HeadersFile)
+	f.Add("telemetry.headers_file", err)
+	return headers, f.Err()
 }

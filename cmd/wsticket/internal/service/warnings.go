@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"wsticket/audit/postgres"
 	"wsticket/cmd/wsticket/internal/config"
 	"wsticket/store/redisstore"
 )
@@ -34,6 +35,7 @@ func (s *generation) warnings() []string {
 	}
 	s.warnOfURLs(&w)
 	s.warnOfStore(&w)
+	s.warnOfDatabase(&w)
 	s.warnOfFiles(&w)
 	return w
 }
@@ -90,6 +92,19 @@ func (s *generation) warnOfStore(w *warnings) {
 	link := redis.Link()
 	w.add(far && !link.Authenticated, "store.url", "no password for Redis at %s, so that everybody who reaches it can spend and delete tickets: write redis://user:password@host", redis.Address())
 	w.add(far && !link.TLS, "store.url", "unencrypted to Redis at %s, so that its password and the records can be read: write rediss:// (TLS)", redis.Address())
+}
+
+// warnOfDatabase is about a PostgreSQL that others can pretend to be.
+func (s *generation) warnOfDatabase(w *warnings) {
+	db, ok := s.database.(*postgres.Store)
+	if !ok {
+		return
+	}
+	far := false
+	for addr := range strings.SplitSeq(db.Host(), ",") {
+		far = far || !strings.HasPrefix(addr, "/") && !IsLoopback(addr)
+	}
+	w.add(far && !db.Verified(), "database.url", "whoever is on the path to PostgreSQL at %s can read and change what is sent: add sslmode=verify-full", db.Host())
 }
 
 // isPlain reports whether a URL is of http and of another machine. An invalid URL

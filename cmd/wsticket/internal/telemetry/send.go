@@ -111,7 +111,7 @@ func (x *Exporter) post(ctx context.Context, path string, body []byte) ([]byte, 
 	if err != nil {
 		return nil, &failure{"the URL cannot be asked", false} // CheckEndpoint has checked it
 	}
-	maps.Copy(req.Header, x.o.Headers)
+	maps.Copy(req.Header, *x.headers.Load())
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	req.Header.Set("User-Agent", "wsticket")
 	res, err := x.client.Do(req)

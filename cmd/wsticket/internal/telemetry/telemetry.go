@@ -84,6 +84,7 @@ type Stats struct {
 type Exporter struct {
 	o        Options
 	client   *http.Client
+	headers  atomic.Pointer[http.Header]
 	resource *resourcepb.Resource
 	start    time.Time
 	queue    chan *tracepb.Span
@@ -100,7 +101,7 @@ func New(o Options) *Exporter {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.Endpoint = strings.TrimSuffix(o.Endpoint, "/")
-	return &Exporter{
+	x := &Exporter{
 		o: o, start: time.Now(), queue: make(chan *tracepb.Span, MaxQueue),
 		client: httpclient.New(httpclient.Options{
 			TLS: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}, MaxConns: 2, MaxIdle: 2,
@@ -109,7 +110,12 @@ func New(o Options) *Exporter {
 			text("service.name", "wsticket"), text("service.version", o.Version), text("service.instance.id", rand.Text()),
 		}},
 	}
+	x.SetHeaders(o.Headers)
+	return x
 }
+
+// SetHeaders replaces Options.Headers from the next request on.
+func (x *Exporter) SetHeaders(headers http.Header) { x.headers.Store(&headers) }
 
 // Sample draws whether a request is recorded.
 func (x *Exporter) Sample() bool {

@@ -115,9 +115,13 @@ func TestCollectorFails(t *testing.T) {
 	x.Record(t.Context(), answered())
 	test.Wait(t, "a partial success", func() bool { return x.Stats() == telemetry.Stats{SpansSent: 1, SpansDropped: 1} })
 	c.Answer(http.StatusBadRequest, 0)
+	x.SetHeaders(http.Header{"Authorization": {"Bearer new"}})
 	x.Record(t.Context(), answered())
 	test.Wait(t, "a refusal", func() bool { return x.Stats().SpansDropped == 2 })
 	requests := len(c.Requests())
+	if got := c.Requests()[requests-1].Header.Get("Authorization"); got != "Bearer new" {
+		t.Errorf("after a change of the headers: got %q", got)
+	}
 	c.Close()
 	x.Record(t.Context(), answered())
 	stop()
