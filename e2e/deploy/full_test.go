@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -71,7 +70,7 @@ func application(t *testing.T) string {
 	node, dir := testenv.NeedNode(t, "../node"), t.TempDir()
 	testenv.LinkNode(t, "../node", dir)
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), node, write(t, dir, "app.mjs", read(t, "deploy/compose/app/app.mjs")))
-	cmd.Env = append(os.Environ(), "PORT=0")
+	cmd.Env = []string{"PORT=0"}
 	var listening struct{ Port json.Number }
 	started(t, cmd, &listening)
 	return "127.0.0.1:" + listening.Port.String()
@@ -122,7 +121,7 @@ func join(t *testing.T, front, file, dir, name string) *websocket.Conn {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+bearer)
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{Timeout: test.Patience}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
