@@ -29,7 +29,7 @@ const (
 
 var (
 	// ErrNewer is the error for a database that a newer program has migrated.
-	ErrNewer = errors.New("the schema is newer than this program")
+	ErrNewer = errors.New("the schema is newer than this program: start the version that migrated it, or a later one")
 	// ErrPending is the error for a database that was not migrated to the version of this
 	// program.
 	ErrPending = errors.New(`the schema is older than this program: run "wsticket migrate up", or set database.migrate: true`)
@@ -71,9 +71,9 @@ type Migration struct {
 func (s State) Err() error {
 	switch {
 	case s.Version > s.Wanted:
-		return fmt.Errorf("%w: version %d, and the program knows %d", ErrNewer, s.Version, s.Wanted)
+		return fmt.Errorf("version %d of the tables, and the program knows %d: %w", s.Version, s.Wanted, ErrNewer)
 	case s.Version < s.Wanted:
-		return fmt.Errorf("%w: version %d, and the program needs %d", ErrPending, s.Version, s.Wanted)
+		return fmt.Errorf("version %d of the tables, and the program needs %d: %w", s.Version, s.Wanted, ErrPending)
 	default:
 		return nil
 	}

@@ -328,3 +328,22 @@ func TestFilledByReplicas(t *testing.T) {
 		}
 	}
 }
+
+// A database that cannot be used, and a dialect that is none, are errors of every function.
+func TestUnusable(t *testing.T) {
+	t.Parallel()
+	for dialect, open := range databases(t) {
+		closed := open()
+		if err := closed.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []Dialect{dialect, "mysql"} {
+			_, err := Status(t.Context(), closed, d)
+			for name, err := range map[string]error{"Up": Up(t.Context(), closed, d, quiet), "Check": Check(t.Context(), closed, d), "Status": err} {
+				if err == nil || errors.Is(err, ErrPending) || errors.Is(err, ErrNewer) {
+					t.Errorf("%s of a closed %s as %s: %v, want another error", name, dialect, d, err)
+				}
+			}
+		}
+	}
+}

@@ -42,8 +42,8 @@ func Typical(instance string, seq uint64) ticket.AuditRecord {
 func Fill(tb testing.TB, s audit.Store, n int) {
 	tb.Helper()
 	batch := make([]ticket.AuditRecord, 0, fillBatch)
-	for seq := range uint64(n) { //nolint:gosec // not negative
-		if batch = append(batch, Typical("fill", seq+1)); len(batch) == fillBatch || seq+1 == uint64(n) { //nolint:gosec // see above
+	for seq := range uint64(n) {
+		if batch = append(batch, Typical("fill", seq+1)); len(batch) == fillBatch || seq+1 == uint64(n) {
 			if err := s.Append(tb.Context(), batch); err != nil {
 				tb.Fatal(err)
 			}

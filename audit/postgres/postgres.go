@@ -160,4 +160,26 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func failed(op string, err error) error { return audit.Failed("postgres", op, err) }
+func failed(op string, err error) error {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = oneLine{connect}
+	}
+	return audit.Failed("postgres", op, err)
+}
+
+// oneLine is an error with a line for each attempt to connect, of which many say the same.
+type oneLine struct{ error }
+
+// Error returns what the attempts say, each once.
+func (e oneLine) Error() string {
+	var all []string
+	for line := range strings.Lines(e.error.Error()) {
+		if line = strings.TrimSpace(line); !slices.Contains(all, line) {
+			all = append(all, line)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// Unwrap returns the error itself.
+func (e oneLine) Unwrap() error { return e.error }

@@ -35,7 +35,7 @@ func (f databaseFlags) open(env []string) (db audit.Store, host string, err erro
 	cfg, err := flags.Load(env, func(cfg config.Config) error {
 		faults := config.NewFaults()
 		path, file := cfg.Database.SQLite()
-		faults.Check(!cfg.Database.None(), "database.url", "names no database: sqlite:PATH or postgres://host/name")
+		faults.Check(!cfg.Database.None(), "database.url", "names no database: set it, or --database sqlite:PATH or --database postgres://host/name")
 		faults.Check(!file || path != "", "database.url", "a database in memory has nothing to migrate")
 		err := errors.Join(config.Only(cfg.Validate(), "database"), faults.Err())
 		if err == nil {

@@ -38,6 +38,7 @@ func TestSystemdHearsNothingOfASilentService(t *testing.T) {
 
 	var log test.Output
 	s := &Service{log: slog.New(slog.NewTextHandler(&log, nil))}
+	s.now.Store(&generation{Service: s})
 	s.Supervise(socket, 20*time.Millisecond)
 	ctx, cancel := context.WithCancel(t.Context())
 	var watching sync.WaitGroup

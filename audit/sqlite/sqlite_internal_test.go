@@ -1,10 +1,15 @@
 package sqlite
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"wsticket/audit/audittest"
 	"wsticket/audit/internal/records"
 	"wsticket/ticket"
 )
@@ -61,4 +66,38 @@ func plan(t *testing.T, s *Store, q ticket.AuditQuery) string {
 		t.Fatal(err)
 	}
 	return strings.Join(steps, "; ")
+}
+
+// A disk that is full refuses, loses nothing of what is there, and is used as soon as there
+// is room.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "trail.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Migrate(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	pages := func(n int) {
+		if _, err := s.write.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, more := audittest.Records("one", 1, 10), audittest.Records("one", 11, 1000)
+	if err := s.Append(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	pages(1) // which SQLite takes for as many as there are
+	if err := s.Append(t.Context(), more); !errors.Is(err, ticket.ErrUnavailable) {
+		t.Errorf("append to a full disk: %v, want ErrUnavailable", err)
+	}
+	if got, err := s.ReadChain(t.Context(), "one", 0, 2000); err != nil || len(got) != len(first) {
+		t.Errorf("%d records are there, %v, want the first %d", len(got), err, len(first))
+	}
+	pages(1 << 20)
+	if err := s.Append(t.Context(), more); err != nil {
+		t.Errorf("append to a disk with room: %v", err)
+	}
 }
