@@ -10,7 +10,9 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG VERSION=dev COMMIT COMMIT_DATE
+ARG VERSION=dev
+ARG COMMIT
+ARG COMMIT_DATE
 RUN stamp=wsticket/internal/buildinfo && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
     -ldflags "-s -w -X $stamp.version=$VERSION -X $stamp.commit=$COMMIT -X $stamp.date=$COMMIT_DATE" \
     -o /out/wsticket ./cmd/wsticket

@@ -61,8 +61,11 @@ func TestSpanOfTheIssue(t *testing.T) {
 		t.Errorf("got %+v, %v, want the span", grant, err)
 	}
 	for _, r := range []RequestInfo{
-		{}, {TraceID: strings.Repeat("a", 32), Sampled: true}, {TraceID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)},
-		{TraceID: strings.Repeat("x", 32), SpanID: strings.Repeat("b", 16), Sampled: true}, {TraceID: "aa", SpanID: "bb", Sampled: true},
+		{},
+		{TraceID: strings.Repeat("a", 32), Sampled: true},
+		{TraceID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)},
+		{TraceID: strings.Repeat("x", 32), SpanID: strings.Repeat("b", 16), Sampled: true},
+		{TraceID: "aa", SpanID: "bb", Sampled: true},
 	} {
 		if got := spanOf(r); got != (SpanRef{}) {
 			t.Errorf("%+v: got %x, want none", r, got)

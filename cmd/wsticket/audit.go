@@ -29,14 +29,10 @@ type auditCmd struct {
 const defaultTrail = "trail.db"
 
 // trailDatabase is the database whose trail a command reads.
-type trailDatabase struct {
-	config.Flags
+type trailDatabase struct{ databaseFlags }
 
-	Database string `placeholder:"URL" help:"Database of the trail: sqlite:FILE or postgres://… Default: database.url of the configuration, or else sqlite:trail.db if there is that file. A URL with a password belongs into the configuration, because other users can see this command line."`
-}
-
-// open opens the database, which must have the tables of this program.
-func (d trailDatabase) open(ctx context.Context, w world) (audit.Store, error) {
+// store opens the database, which must have the tables of this program.
+func (d trailDatabase) store(ctx context.Context, w world) (audit.Store, error) {
 	at, err := d.find(w)
 	if err != nil {
 		return nil, err
@@ -54,33 +50,26 @@ func (d trailDatabase) open(ctx context.Context, w world) (audit.Store, error) {
 
 // find returns which database to read.
 func (d trailDatabase) find(w world) (config.Database, error) {
-	flags := d.Flags
-	if d.Database != "" {
-		flags.Set = append(slices.Clone(flags.Set), "database.url="+d.Database)
-	}
-	cfg, err := flags.Load(w.Env, func(cfg config.Config) error { return config.Only(cfg.Validate(), "database") })
-	if err != nil {
-		return cfg.Database, err
-	}
-	if !cfg.Database.None() {
-		return cfg.Database, nil
+	at, err := d.load(w.Env, func(at config.Database) error {
+		faults := config.NewFaults()
+		path, file := at.SQLite()
+		faults.Check(!file || path != "", "database.url", "is in the memory of the process that has it, whose page /ops shows the trail: sqlite:PATH makes one that can be read here")
+		return faults.Err()
+	})
+	if err != nil || !at.None() {
+		return at, err
 	}
 	if _, err := os.Stat(defaultTrail); err != nil {
-		return cfg.Database, usageError{errors.New("which database? Name it with --database sqlite:FILE or postgres://…, or by database.url in the configuration (--config FILE); this folder has no " + defaultTrail + ", either")}
+		return at, usageError{errors.New("which database? Name it with --database sqlite:PATH or postgres://host/name, or by database.url in the configuration (--config FILE); this folder has no " + defaultTrail + ", either")}
 	}
 	return config.Database{URL: config.NewSecret("sqlite:" + defaultTrail)}, nil
 }
 
 func openTrail(ctx context.Context, at config.Database) (audit.Store, error) {
-	path, isFile := at.SQLite()
-	switch {
-	case !isFile:
-		return postgres.Open(ctx, at.URL.Reveal())
-	case path == "":
-		return nil, usageError{errors.New("database.url is sqlite: alone, which is in the memory of the process that has it; the page /ops of that process shows its trail, and sqlite:FILE makes one that can be read here")}
-	default:
+	if path, isFile := at.SQLite(); isFile {
 		return sqlite.OpenReadOnly(path)
 	}
+	return postgres.Open(ctx, at.URL.Reveal())
 }
 
 // oneLine is an error of a database whose text may have several lines.

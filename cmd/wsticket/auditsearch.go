@@ -32,7 +32,7 @@ func (c *auditSearchCmd) Run(ctx context.Context, w world) error {
 	if c.Limit < 0 || c.Limit > maxTrailLimit {
 		return usageError{fmt.Errorf("--limit: must be 1 to %d, or 0 for all records", maxTrailLimit)}
 	}
-	store, err := c.open(ctx, w)
+	store, err := c.store(ctx, w)
 	if err != nil {
 		return fmt.Errorf("audit search: %w", err)
 	}

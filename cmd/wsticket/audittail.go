@@ -32,7 +32,7 @@ func (c *auditTailCmd) Run(ctx context.Context, w world) error {
 	if c.Limit < 0 || c.Limit > maxTrailLimit {
 		return usageError{fmt.Errorf("--limit: must be 0 to %d", maxTrailLimit)}
 	}
-	store, err := c.open(ctx, w)
+	store, err := c.store(ctx, w)
 	if err != nil {
 		return fmt.Errorf("audit tail: %w", err)
 	}

@@ -51,7 +51,7 @@ func (c *auditVerifyCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return usageError{err}
 	}
-	store, err := c.open(ctx, w)
+	store, err := c.store(ctx, w)
 	if err != nil {
 		return fmt.Errorf("audit verify: %w", err)
 	}

@@ -31,7 +31,7 @@ type cli struct {
 	Health      healthCmd      `cmd:"" help:"Ask a running service whether it is ready: exit status 0 or 1."`
 	Revoke      revokeCmd      `cmd:"" help:"Log somebody out: void bearers and tickets, and end connections, in every process of a running service."`
 	Connections connectionsCmd `cmd:"" help:"List the open connections of a running service, or cut one."`
-	Audit       auditCmd       `cmd:"" help:"Read the audit trail: search it, follow it, check that nobody has changed it."`
+	Audit       auditCmd       `cmd:"" help:"Read the audit trail in database.url, or else in trail.db of this folder: search it, follow it, check that nobody has changed it."`
 	Drain       drainCmd       `cmd:"" help:"Close the connections of a running service, before it is stopped."`
 	Migrate     migrateCmd     `cmd:"" help:"Make or change the tables of the database, or say which it has."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,93 @@ func TestExampleFile(t *testing.T) {
 			t.Errorf("%s does not name %s", name, key.Path)
 		}
 	}
+}
+
+// TestLinksOfDocuments checks that each link between the documents leads to a file and a
+// heading.
+func TestLinksOfDocuments(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) < 20 {
+		t.Fatalf("found %d pages, %v", len(pages), err)
+	}
+	for _, page := range append(pages, "../../README.md", "../../SECURITY.md", "../../CONTRIBUTING.md") {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(mustRead(t, page), -1) {
+			if fault := brokenLink(t, page, link[1]); fault != "" {
+				t.Errorf("%s: %s: %s", page, link[1], fault)
+			}
+		}
+	}
+}
+
+// brokenLink says what is wrong with a link of a page to another one.
+func brokenLink(t *testing.T, page, link string) string {
+	t.Helper()
+	name, heading, _ := strings.Cut(link, "#")
+	if strings.Contains(name, ":") {
+		return "" // another site
+	}
+	target := page
+	if name != "" {
+		target = filepath.Join(filepath.Dir(page), name)
+	}
+	if _, err := os.Stat(target); err != nil {
+		return "there is no such file"
+	}
+	if heading != "" && !slices.Contains(anchors(mustRead(t, target)), heading) {
+		return "there is no such heading"
+	}
+	return ""
+}
+
+// TestAlertsLeadToPlaybooks checks that each alert leads to a heading, and that a playbook
+// names the alerts which lead to it.
+func TestAlertsLeadToPlaybooks(t *testing.T) {
+	t.Parallel()
+	playbooks := mustRead(t, "../../docs/playbooks.md")
+	alert := regexp.MustCompile(`(?ms)^ *- alert: (\w+)\n.*?runbook: (\S+)$`)
+	alerts := alert.FindAllStringSubmatch(mustRead(t, "../../deploy/prometheus/rules.yml"), -1)
+	named := map[string]bool{}
+	for _, found := range alerts {
+		name, runbook := found[1], found[2]
+		if fault := brokenLink(t, "../../README.md", runbook); fault != "" {
+			t.Errorf("%s: %s: %s", name, runbook, fault)
+		}
+		if heading, is := strings.CutPrefix(runbook, "docs/playbooks.md#"); is {
+			named[name] = true
+			if !strings.Contains(section(playbooks, heading), "`"+name+"`") {
+				t.Errorf("the playbook %s does not name the alert %s", heading, name)
+			}
+		}
+	}
+	for _, name := range regexp.MustCompile("`(Wsticket[A-Z]\\w+)`").FindAllStringSubmatch(playbooks, -1) {
+		if !named[name[1]] {
+			t.Errorf("a playbook names %s, which is no alert that leads there", name[1])
+		}
+	}
+	if len(alerts) < 20 {
+		t.Errorf("only %d alerts found", len(alerts))
+	}
+}
+
+// section returns the part of a page below the heading with an anchor.
+func section(page, anchor string) string {
+	for _, part := range strings.Split(page, "\n## ")[1:] {
+		if slices.Contains(anchors("## "+part), anchor) {
+			return part
+		}
+	}
+	return ""
+}
+
+// anchors returns the anchors of the headings of a page, as GitHub makes them.
+func anchors(page string) (all []string) {
+	page = regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(page, "")
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		anchor := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		all = append(all, strings.ReplaceAll(anchor, " ", "-"))
+	}
+	return all
 }
 
 // TestSecurityPages checks that the tests which docs/security.md and docs/asvs.md name

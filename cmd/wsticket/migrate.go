@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"text/tabwriter"
@@ -26,27 +25,38 @@ type databaseFlags struct {
 	Database string `placeholder:"URL" help:"Overrides database.url: sqlite:PATH or postgres://host/name. A password in it can be seen in the list of processes: use WSTICKET_DATABASE_URL_FILE for one."`
 }
 
-// open returns the database, and where it is for messages. The caller closes it.
-func (f databaseFlags) open(env []string) (db audit.Store, host string, err error) {
+// load reads which database it is, and has check look at it.
+func (f databaseFlags) load(env []string, check func(config.Database) error) (config.Database, error) {
 	flags := config.Flags{Config: f.Config}
 	if f.Database != "" {
 		flags.Set = []string{"database.url=" + f.Database}
 	}
 	cfg, err := flags.Load(env, func(cfg config.Config) error {
-		faults := config.NewFaults()
-		path, file := cfg.Database.SQLite()
-		faults.Check(!cfg.Database.None(), "database.url", "names no database: set it, or --database sqlite:PATH or --database postgres://host/name")
-		faults.Check(!file || path != "", "database.url", "a database in memory has nothing to migrate")
-		err := errors.Join(config.Only(cfg.Validate(), "database"), faults.Err())
+		err := config.Only(cfg.Validate(), "database")
 		if err == nil {
-			db, err = service.OpenDatabase(cfg.Database)
+			err = config.ByKey(check(cfg.Database))
 		}
-		return config.ByKey(err)
+		return err
+	})
+	return cfg.Database, err
+}
+
+// open returns the database, and where it is for messages. The caller closes it.
+func (f databaseFlags) open(env []string) (db audit.Store, host string, err error) {
+	at, err := f.load(env, func(at config.Database) (err error) {
+		faults := config.NewFaults()
+		path, file := at.SQLite()
+		faults.Check(!at.None(), "database.url", "names no database: sqlite:PATH or postgres://host/name")
+		faults.Check(!file || path != "", "database.url", "a database in memory has nothing to migrate")
+		if err = faults.Err(); err == nil {
+			db, err = service.OpenDatabase(at)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	return db, service.DatabaseHost(cfg.Database, db), nil
+	return db, service.DatabaseHost(at, db), nil
 }
 
 type migrateUpCmd struct{ databaseFlags }

@@ -180,7 +180,7 @@ func TestFaultyReload(t *testing.T) {
 			t.Errorf("after %s: got %d, want the settings of before", line, a)
 		}
 	}
-	fail(func() { put(t, p.file, strings.Replace(good, "https://app.example.com", "app", 1)+"tickets: {}\n") }, "origins", "tickets")
+	fail(func() { put(t, p.file, strings.Replace(good, "https://app.example.com", "app", 1)+"tickets: {}\n") }, `"faults":["`, "origins: ", "tickets: ")
 	fail(func() { put(t, p.file, "{") }, "not YAML")
 	fail(func() { put(t, p.file, good); put(t, idp.seal, "secret-marker\n") }, "ticket.seal_key_file", "line 1")
 	fail(func() {
@@ -195,6 +195,15 @@ func TestFaultyReload(t *testing.T) {
 		t.Error("the log has a secret")
 	}
 	p.hasMetrics(t, `wsticket_reloads_total{result="success"} 0`, `wsticket_reloads_total{result="failure"} 5`, "wsticket_config_last_reload_successful 0")
+
+	// A good file, whose issuers can only go when its session comes, which needs a restart.
+	session := "session: {cookie: sid, lookup_url: \"http://127.0.0.1:1/me\"}\nissuers: []\n"
+	put(t, p.file, good[:strings.Index(good, "issuers:")]+session+good[strings.Index(good, "origins:"):])
+	if _, said, err := runIn(t, nil, "check-config", "--config", p.file); err != nil {
+		t.Fatalf("check-config: %v\n%s", err, said)
+	}
+	hangUp(t, p.process)
+	p.stderr.WaitFor(t, "the settings were not reloaded", "issuers: ", "need a restart: session.cookie, session.lookup_url")
 
 	// Two settings that need a restart, and one that does not.
 	changed := strings.Replace(good, `public:   {`, `public:   {url: "https://ws.example.com", `, 1)

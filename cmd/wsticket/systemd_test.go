@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -69,7 +70,7 @@ func (n notifications) rest(t *testing.T) string {
 func TestSystemdHearsHowTheServiceIs(t *testing.T) {
 	n := systemd(t)
 	cmd := command(context.Background(), t, "serve", "--config", newProvider(t).config(t, "memory:"), "--internal", "127.0.0.1:0")
-	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+n.path, "WATCHDOG_USEC=20000")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+n.path, "WATCHDOG_USEC=1000000")
 	p := launchCommand(t, cmd)
 	p.await(t)
 	if got := n.next(t, ""); got != "STATUS=starting" {
@@ -96,6 +97,35 @@ func TestSystemdHearsHowTheServiceIs(t *testing.T) {
 	<-p.exited
 	if rest := n.rest(t); p.err != nil || strings.Contains(rest, "READY") {
 		t.Errorf("the end: %v, and systemd heard %q, want no error and nothing but WATCHDOG=1", p.err, rest)
+	}
+}
+
+// systemd hears when the settings are read again, and when that is over, also if they
+// have a fault.
+func TestSystemdHearsOfReloads(t *testing.T) {
+	n := systemd(t)
+	file := newProvider(t).config(t, "memory:")
+	cmd := command(context.Background(), t, "serve", "--config", file)
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+n.path)
+	p := launchCommand(t, cmd)
+	ready := n.next(t, "STATUS=starting")
+	for rule, more := range map[string]string{"good settings": "", "a fault": "no_such_key: 1\n"} {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = os.WriteFile(file, append(text, more...), 0o600)
+		}
+		if err == nil {
+			err = p.cmd.Process.Signal(syscall.SIGHUP)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := n.next(t, ""); !strings.HasPrefix(got, "RELOADING=1\nMONOTONIC_USEC=") {
+			t.Errorf("%s: systemd heard %q, want RELOADING=1 and MONOTONIC_USEC", rule, got)
+		}
+		if got := n.next(t, ""); got != ready {
+			t.Errorf("%s: then systemd heard %q, want %q again", rule, got, ready)
+		}
 	}
 }
 

@@ -8,5 +8,7 @@ if command -v systemd-sysusers >/dev/null; then
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
-	systemctl try-restart wsticket.service
+	# The package is fine where its configuration is not.
+	systemctl try-restart wsticket.service ||
+		echo "wsticket does not start again, and journalctl --unit wsticket says why" >&2
 fi

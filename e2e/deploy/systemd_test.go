@@ -62,7 +62,7 @@ func TestTimesOfTheUnit(t *testing.T) {
 	if stop := seconds(t, `(?m)^TimeoutStopSec=(\d+)$`); stop < window+requests {
 		t.Errorf("TimeoutStopSec = %s, want at least %s", stop, window+requests)
 	}
-	wait, err := time.ParseDuration(submatch(t, unit, `--wait (\S+)`))
+	wait, err := time.ParseDuration(submatch(t, unit, `serve --wait (\S+)`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,15 @@ func Parse(text string) (Parent, bool) {
 	return Parent{trace, span, nibble(flags[1]) & (flagSampled | flagRandom)}, true
 }
 
-func isHex(text string) bool { return strings.Trim(text, "0123456789abcdef") == "" }
+// isHex reports whether a text is lower-case hex digits. It is asked of every request.
+func isHex(text string) bool {
+	for _, c := range []byte(text) {
+		if c-'0' > 9 && c-'a' > 5 {
+			return false
+		}
+	}
+	return true
+}
 
 func isZero(text string) bool { return strings.Trim(text, "0") == "" }
 

@@ -79,7 +79,7 @@ networkPolicy:
   internalFrom: [{podSelector: {matchLabels: {app: backend}}}]
   egress: [{ports: [{port: 443}]}]
 httpRoute: {enabled: true, parentRefs: [{name: gateway}], hostnames: [ws.example.com]}
-monitor: {enabled: true, labels: {release: prometheus}}
+monitor: {enabled: true, rules: true, labels: {release: prometheus}}
 `
 
 func TestChart(t *testing.T) {
@@ -89,11 +89,11 @@ func TestChart(t *testing.T) {
 	}{
 		{"only what is needed", chartDir, needed, []string{"replicas: 2", "GOMEMLIMIT", "checksum/config", "terminationGracePeriodSeconds: 22", "image: wsticket:latest"}},
 		{"everything", chartDir, full, []string{
-			"terminationGracePeriodSeconds: 110", "--delay=7s", "--url=http://127.0.0.1:9081", "wsticket@sha256:0", "containerPort: 9082", "name: tickets-internal", "kind: ServiceMonitor", "kind: HTTPRoute",
+			"terminationGracePeriodSeconds: 110", "--delay=7s", "--url=http://127.0.0.1:9081", "wsticket@sha256:0", "containerPort: 9082", "name: tickets-internal", "kind: ServiceMonitor", "kind: HTTPRoute", "replacement: wsticket-tickets", "kind: PrometheusRule", "alert: ",
 		}},
 		{"everything switched off", chartDir, needed + "resources: {requests: null, limits: null}\npodDisruptionBudget: {enabled: false}\nnetworkPolicy: {enabled: false}\ninternalService: {enabled: false}\n", []string{"kind: Deployment"}},
 		{"a sidecar in the chart of an application", exampleChart, "", []string{"restartPolicy: Always", "sleep: {seconds: 12}", "terminationGracePeriodSeconds: 22", "name: try-wsticket"}},
-		{"the same with a monitor", exampleChart, "wsticket: {config: {internal: {listen: ':8081'}}, monitor: {enabled: true, podLabels: {app.kubernetes.io/name: chat}}}", []string{"kind: PodMonitor"}},
+		{"the same with a monitor", exampleChart, "wsticket: {config: {internal: {listen: ':8081'}}, monitor: {enabled: true, podLabels: {app.kubernetes.io/name: chat}}}", []string{"kind: PodMonitor", "replacement: try-wsticket"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			objects, notes, err := template(t, tt.chart, tt.values)
@@ -171,6 +171,17 @@ func TestChartRefuses(t *testing.T) {
 	}
 	if _, _, err := template(t, exampleChart, "wsticket: {replica: 3}"); err == nil {
 		t.Error("an unknown key of the chart that another one includes: got no fault")
+	}
+}
+
+// TestRulesOfChart: a chart has no files outside of its folder, so it has a copy.
+func TestRulesOfChart(t *testing.T) {
+	rules, err := os.ReadFile(deploy + "prometheus/rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if copied, err := os.ReadFile(chartDir + "/files/rules.yml"); err != nil || string(copied) != string(rules) {
+		t.Errorf("files/rules.yml of the chart: %v, want the text of deploy/prometheus/rules.yml: copy it", err)
 	}
 }
 

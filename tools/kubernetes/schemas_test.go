@@ -43,6 +43,7 @@ const downloadTimeout = 10 * time.Minute
 var operatorKinds = map[string]func() any{
 	"ServiceMonitor": func() any { return new(monitoring.ServiceMonitor) },
 	"PodMonitor":     func() any { return new(monitoring.PodMonitor) },
+	"PrometheusRule": func() any { return new(monitoring.PrometheusRule) },
 }
 
 // schemas is the folder of the schemas, for all tests of this process.

@@ -249,11 +249,6 @@ type Log struct {
 	Subject string `yaml:"subject" help:"Whether the lines of issued and redeemed tickets name the user: false, true (iss and sub), or hash (sub_hash, a digest under the first key of ticket.seal_key_file)."`
 }
 
-// Reload is how settings change while the service runs.
-type Reload struct {
-	Watch time.Duration `yaml:"watch" help:"How often the configuration file, and every key and certificate file that it names, is looked at. A change that two looks in a row see is taken without a restart, as SIGHUP does. 0s switches it off; otherwise 1s to 1h. docs/reload.md lists what is taken."`
-}
-
 // Default returns the lowest layer.
 func Default() Config {
 	return Config{

@@ -104,6 +104,18 @@ func Only(err error, keys ...string) error {
 	return errors.Join(kept...)
 }
 
+// Lines returns what an error says, a line for each fault.
+func Lines(err error) []string {
+	if list, ok := errors.AsType[faulty](err); ok {
+		err = list.error // without the heading
+	}
+	var lines []string
+	for _, part := range parts(err) {
+		lines = append(lines, part.Error())
+	}
+	return lines
+}
+
 // parts takes joined errors apart.
 func parts(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })

@@ -6,7 +6,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 )
+
+// Reload is how settings change while the service runs.
+type Reload struct {
+	Watch time.Duration `yaml:"watch" help:"How often the configuration file, and every key and certificate file that it names, is looked at. A change that two looks in a row see is taken without a restart, as SIGHUP does. 0s switches it off; otherwise 1s to 1h. docs/reload.md lists what is taken."`
+}
 
 // Reloaded returns the settings that a service which runs with c has after next was
 // loaded, and the keys of next that need a restart: those stay as they are.
@@ -44,7 +50,7 @@ func (c *Config) keyFiles() []*string {
 	return []*string{
 		&c.Public.TLS.CertFile, &c.Public.TLS.KeyFile,
 		&c.Internal.TLS.CertFile, &c.Internal.TLS.KeyFile, &c.Internal.TLS.ClientCAFile,
-		&c.Ticket.SealKeyFile, &c.Identity.AssertionKeyFile, &c.Webhook.SecretFile, &c.Telemetry.HeadersFile,
+		&c.Ticket.SealKeyFile, &c.Identity.AssertionKeyFile, &c.Webhook.SecretFile, &c.Telemetry.HeadersFile, &c.Telemetry.HeadersFile,
 	}
 }
 

@@ -28,15 +28,22 @@ func TestReloaded(t *testing.T) {
 	}{
 		{"nothing", "origins: [https://a.example]", "origins: [https://a.example]", nil, nil},
 		{"lists", "origins: [https://a.example]", "{origins: [https://b.example], public: {hosts: [b], cors_headers: [X-A]}}", []string{"public.hosts", "public.cors_headers", "origins"}, nil},
-		{"limits", "{}", "limits: {per_subject: 1/s, per_address: 1/s, handshakes_per_subject: 1/s, tickets_per_subject: 1, unauthenticated: 1, unauthenticated_per_address: 1}",
-			[]string{"limits.per_subject", "limits.per_address", "limits.handshakes_per_subject", "limits.tickets_per_subject", "limits.unauthenticated", "limits.unauthenticated_per_address"}, nil},
+		{
+			"limits", "{}", "limits: {per_subject: 1/s, per_address: 1/s, handshakes_per_subject: 1/s, tickets_per_subject: 1, unauthenticated: 1, unauthenticated_per_address: 1}",
+			[]string{"limits.per_subject", "limits.per_address", "limits.handshakes_per_subject", "limits.tickets_per_subject", "limits.unauthenticated", "limits.unauthenticated_per_address"},
+			nil,
+		},
 		{"issuers and who may have what", "{}", "{issuers: [{issuer: a}], ticket: {audiences: [a]}, ws: {allow_missing_origin: false}}", []string{"ticket.audiences", "issuers", "ws.allow_missing_origin"}, nil},
-		{"callers", "internal: {tls: {client_ca_file: /a}}", "internal: {api_keys: [{name: a}], tls: {client_ca_file: /b, client_names: [b]}}",
-			[]string{"internal.api_keys", "internal.tls.client_ca_file", "internal.tls.client_names"}, nil},
+		{
+			"callers", "internal: {tls: {client_ca_file: /a}}", "internal: {api_keys: [{name: a}], tls: {client_ca_file: /b, client_names: [b]}}",
+			[]string{"internal.api_keys", "internal.tls.client_ca_file", "internal.tls.client_names"},
+			nil,
+		},
 		{
 			"files", "{public: {tls: {cert_file: /a, key_file: /a}}, internal: {tls: {cert_file: /a, key_file: /a}}, ticket: {seal_key_file: /a}, identity: {assertion_key_file: /a}, webhook: {secret_file: /a}, telemetry: {headers_file: /a}}",
 			"{public: {tls: {cert_file: /b, key_file: /b}}, internal: {tls: {cert_file: /b, key_file: /b}}, ticket: {seal_key_file: /b}, identity: {assertion_key_file: /b}, webhook: {secret_file: /b}, telemetry: {headers_file: /b}}",
-			[]string{"public.tls.cert_file", "public.tls.key_file", "internal.tls.cert_file", "internal.tls.key_file", "ticket.seal_key_file", "identity.assertion_key_file", "webhook.secret_file", "telemetry.headers_file"}, nil,
+			[]string{"public.tls.cert_file", "public.tls.key_file", "internal.tls.cert_file", "internal.tls.key_file", "ticket.seal_key_file", "identity.assertion_key_file", "webhook.secret_file", "telemetry.headers_file"},
+			nil,
 		},
 		{"files that there were not", "{}", "{public: {tls: {cert_file: /b, key_file: /b}}, ticket: {seal_key_file: /b}}", nil, []string{"public.tls.cert_file", "public.tls.key_file", "ticket.seal_key_file"}},
 		{"files that there are no longer", "ticket: {seal_key_file: /b}", "{}", nil, []string{"ticket.seal_key_file"}},

@@ -6,7 +6,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"wsticket/auth"
-	"wsticket/cmd/wsticket/internal/telemetry"
 	"wsticket/gate"
 	"wsticket/internal/bounded"
 	"wsticket/internal/webhook"
@@ -160,36 +159,6 @@ func (m *Metrics) Webhook(stats func() webhook.Stats) {
 	m.registry.MustRegister(&c)
 }
 
-// Telemetry adds the counts of what a collector gets.
-func (m *Metrics) Telemetry(stats func() telemetry.Stats) {
-	var c collector
-	spans := c.desc("telemetry_spans_total", "Spans for the collector by outcome: sent, or dropped because it did not take them in time.", "outcome")
-	exports := c.desc("telemetry_metric_exports_total", "Exports of all metrics to the collector by outcome: sent or failed.", "outcome")
-	c.collect = func(out chan<- prometheus.Metric) {
-		s := stats()
-		out <- counter(spans, s.SpansSent, "sent")
-		out <- counter(spans, s.SpansDropped, "dropped")
-		out <- counter(exports, s.MetricsSent, "sent")
-		out <- counter(exports, s.MetricsFailed, "failed")
-	}
-	m.registry.MustRegister(&c)
-}
-
-// Feeds adds the counts of what backends hear at /endings.
-func (m *Metrics) Feeds(stats func() live.FeedStats) {
-	var c collector
-	open := c.desc("feeds", "Feeds of backends that are open at /endings.")
-	connections := c.desc("feed_connections", "WebSockets of backends that this process watches for their feeds.")
-	restarts := c.desc("feed_restarts_total", "How often the store had lost the entries of a feed.")
-	c.collect = func(out chan<- prometheus.Metric) {
-		s := stats()
-		out <- gauge(open, s.Open)
-		out <- gauge(connections, s.Connections)
-		out <- counter(restarts, s.Restarts)
-	}
-	m.registry.MustRegister(&c)
-}
-
 // Places adds the counts of the WebSockets of each user.
 func (m *Metrics) Places(stats func() live.PlaceStats) {
 	var c collector
@@ -235,36 +204,6 @@ func (m *Metrics) Sockets(endpoint func() ws.Stats, registry func() live.Stats) 
 			out <- counter(messages, t.Messages, from)
 			out <- counter(octets, t.Bytes, from)
 		}
-	}
-	m.registry.MustRegister(&c)
-}
-
-// ReloadStats are about the settings that are in use, and the reloads so far.
-type ReloadStats struct {
-	Good, Faulty uint64
-	Failing      bool      // the last one was faulty
-	Last         time.Time // when the settings that are in use were loaded
-	Hash         string
-}
-
-// Reloads adds the counts of reloads.
-func (m *Metrics) Reloads(stats func() ReloadStats) {
-	var c collector
-	total := c.desc("reloads_total", "Reloads of the settings, by SIGHUP or because a file has changed, by result: success, or failure, after which the settings before stay in use.", "result")
-	success := c.desc("config_last_reload_successful", "Whether the last reload succeeded: 1, also if there was none, or 0.")
-	at := c.desc("config_last_reload_success_timestamp_seconds", "When the settings that are in use were loaded, as a Unix time.")
-	info := c.desc("config_info", "Always 1; the label is a hash of the settings that are in use, without secrets and without what is in files.", "hash")
-	c.collect = func(out chan<- prometheus.Metric) {
-		s := stats()
-		out <- counter(total, s.Good, "success")
-		out <- counter(total, s.Faulty, "failure")
-		good := 1
-		if s.Failing {
-			good = 0
-		}
-		out <- gauge(success, good)
-		out <- prometheus.MustNewConstMetric(at, prometheus.GaugeValue, float64(s.Last.UnixMilli())/1000)
-		out <- gauge(info, 1, s.Hash)
 	}
 	m.registry.MustRegister(&c)
 }

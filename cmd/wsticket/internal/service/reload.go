@@ -94,7 +94,7 @@ func (s *Service) reload(ctx context.Context, l *Listeners, because ...any) {
 	s.reloads.count(err)
 	log := s.log.With(because...)
 	if err != nil {
-		log.ErrorContext(ctx, "the settings were not reloaded, and those before stay in use", "faults", faultLines(err))
+		log.ErrorContext(ctx, "the settings were not reloaded, and those before stay in use", "faults", config.Lines(err))
 		return
 	}
 	now := s.current()
@@ -148,6 +148,3 @@ func (s *Service) checkReload(cfg config.Config) error {
 	checked.Close()
 	return nil
 }
-
-// faultLines returns the faults in an error, one in each line.
-func faultLines(err error) []string { return strings.Split(err.Error(), "\n") }

@@ -45,14 +45,17 @@ func (s *Service) supervise(ctx context.Context, stopping <-chan struct{}, l *Li
 	for timer := time.NewTimer(0); ; {
 		select {
 		case <-ctx.Done():
+			if stopping != nil { // it took no time
+				s.tellStopping()
+			}
 			return
 		case <-stopping:
 			stopping, serving = nil, true
-			s.tell(s.systemd.Stopping(fmt.Sprintf("closing WebSockets for %s", s.cfg.WS.DrainWindow)))
+			s.tellStopping()
 		case <-timer.C:
 			err := ask.alive(ctx)
 			if err != nil {
-				if stopping != nil {
+				if stopping != nil && ctx.Err() == nil {
 					s.log.WarnContext(ctx, "the internal listener does not answer", "cause", netcause.Describe(err))
 				}
 				timer.Reset(askAgain)
@@ -68,6 +71,10 @@ func (s *Service) supervise(ctx context.Context, stopping <-chan struct{}, l *Li
 			}
 		}
 	}
+}
+
+func (s *Service) tellStopping() {
+	s.tell(s.systemd.Stopping(fmt.Sprintf("closing WebSockets for %s", s.cfg.WS.DrainWindow)))
 }
 
 // serving is what `systemctl status` shows.

@@ -49,11 +49,15 @@ func TestSystemdHearsNothingOfASilentService(t *testing.T) {
 	cancel()
 	watching.Wait()
 
-	if err := systemd.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+	if err := systemd.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 100)
+	n, err := systemd.Read(buffer)
+	if err != nil || !strings.HasPrefix(string(buffer[:n]), "STOPPING=1\n") {
+		t.Errorf("first systemd heard %q, %v, want STOPPING=1 at the end", buffer[:n], err)
+	}
 	if n, err := systemd.Read(buffer); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("systemd heard %q, %v, want nothing", buffer[:n], err)
+		t.Errorf("then systemd heard %q, %v, want nothing", buffer[:n], err)
 	}
 }

@@ -69,12 +69,12 @@ func (x *Exporter) deliver(ctx, late context.Context, spans []*tracepb.Span) {
 // refused.
 func (x *Exporter) countSpans(answer []byte, all int) {
 	var response coltrace.ExportTraceServiceResponse
-	refused := uint64(0)
+	refused := int64(0)
 	if proto.Unmarshal(answer, &response) == nil {
-		refused = uint64(min(max(0, response.GetPartialSuccess().GetRejectedSpans()), int64(all)))
+		refused = min(max(0, response.GetPartialSuccess().GetRejectedSpans()), int64(all))
 	}
-	x.spansSent.Add(uint64(all) - refused)
-	x.spansDropped.Add(refused)
+	x.spansSent.Add(uint64(int64(all) - refused)) //nolint:gosec // G115: refused is at most all
+	x.spansDropped.Add(uint64(refused))           //nolint:gosec // G115: refused is not negative
 }
 
 func (x *Exporter) sendMetrics(ctx context.Context) {
