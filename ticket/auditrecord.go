@@ -81,10 +81,29 @@ func outcomeOf(e *Event) string {
 // userAgent returns a User-Agent, cut and escaped. Nobody puts a credential there, but a
 // stranger may.
 func userAgent(text string) string {
-	if MayHoldToken(text) || mayHoldJWT(Unescape(text)) {
+	if hasLongWord(text) && (MayHoldToken(text) || mayHoldJWT(Unescape(text))) {
 		return redacted
 	}
 	return Escape(cut(text, MaxUserAgent))
+}
+
+// hasLongWord reports whether text has a word that is long enough for a JWT, whose header
+// has {"alg":"x"} at least. It spares most User-Agents a closer look.
+func hasLongWord(text string) bool {
+	const shortest = 15
+	length := 0
+	for i := range len(text) {
+		switch text[i] {
+		case ' ', '/', ';', '(', ')', ',':
+			length = 0
+		default:
+			length++
+		}
+		if length >= shortest {
+			return true
+		}
+	}
+	return false
 }
 
 // auditDetails returns what a record says beyond its columns, nil if that is nothing.
