@@ -197,7 +197,7 @@ func TestRequestEvents(t *testing.T) {
 		want := ticket.Event{
 			Kind: ticket.EventRequest, At: noon(), Outcome: row.outcome, Reason: row.reason,
 			Request: ticket.RequestInfo{ID: w.Header().Get("X-Request-Id"), ClientIP: netip.MustParseAddr("192.0.2.1")},
-			HTTP:    ticket.HTTPAnswer{Method: row.method, Path: row.path, Route: row.route, Status: row.status},
+			HTTP:    ticket.HTTPAnswer{Method: row.method, Path: row.path, Route: row.route, Scheme: "http", Status: row.status},
 		}
 		if got := h.last(t); fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
 			t.Errorf("%s %s: got %+v, want %+v", row.method, row.path, got, want)
