@@ -18,9 +18,12 @@ func (s SpanRef) SpanID() []byte { return s[traceSize:] }
 // spanOf returns the span of a request, if it is recorded.
 func spanOf(r RequestInfo) SpanRef {
 	var s SpanRef
+	if !r.Sampled {
+		return s
+	}
 	trace, noTrace := hex.DecodeString(r.TraceID)
 	span, noSpan := hex.DecodeString(r.SpanID)
-	if !r.Sampled || noTrace != nil || noSpan != nil || len(trace)+len(span) != len(s) {
+	if noTrace != nil || noSpan != nil || len(trace)+len(span) != len(s) {
 		return SpanRef{}
 	}
 	copy(s[copy(s[:], trace):], span)
