@@ -228,7 +228,8 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
-// TestChainThatTheDatabaseHasLost: it was restored from a backup. A new chain begins.
+// TestChainThatTheDatabaseHasLost: it was restored from a backup. A new chain begins, and
+// says where the other one had ended.
 func TestChainThatTheDatabaseHasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFake()
@@ -239,8 +240,11 @@ func TestChainThatTheDatabaseHasLost(t *testing.T) {
 		trail.Record(happened(2))
 		pass(time.Second)
 		got := store.all()
-		if len(got) != 1 || got[0].RequestID != "r-2" || got[0].Seq != 1 || got[0].Instance == "one" {
-			t.Errorf("records %+v, want the second event in a chain of its own", got)
+		if len(got) != 2 || got[1].RequestID != "r-2" || got[0].Seq != 1 || got[0].Instance == "one" {
+			t.Fatalf("records %+v, want the second event in a chain of its own", got)
+		}
+		if lost := got[0]; lost.Event != ticket.EventLost || lost.Reason != "chain_lost" || lost.Details["instance"] != "one" || lost.Details["seq"] != "1" || len(lost.Details["hash"]) != 64 {
+			t.Errorf("record %+v, want where the chain had ended", lost)
 		}
 		holds(t, store)
 		if !strings.Contains(trail.log.String(), "instance=one seq=1") {

@@ -237,6 +237,19 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+// A database that cannot hold every name is refused before anything is written.
+func TestEncoding(t *testing.T) {
+	t.Parallel()
+	server := testenv.Postgres(t)
+	server.Exec(server.URL(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+	s := open(t, strings.Replace(server.URL(), "/postgres?", "/latin?", 1))
+	for name, err := range map[string]error{"CheckSchema": s.CheckSchema(t.Context()), "Migrate": s.Migrate(t.Context(), quiet)} {
+		if err == nil || !strings.Contains(err.Error(), "LATIN1") {
+			t.Errorf("%s: %v, want an error that names the encoding", name, err)
+		}
+	}
+}
+
 // What docs/audit.md says: one role makes the tables, and another one, which the service
 // has, may neither make nor drop any.
 func TestRoles(t *testing.T) {
