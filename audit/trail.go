@@ -52,7 +52,8 @@ type Options struct {
 	Store Store
 	// Instance names this process in the records. Default: a random name.
 	Instance string
-	// Queue is how many events wait at most, from 1 to 262 144. Default: [DefaultQueue].
+	// Queue is how many events wait at most, from 1 to 262 144. As many may wait in
+	// [Trail.Keep], which go first. Default: [DefaultQueue].
 	Queue int
 	// WhenFull says what becomes of one more. Default: Drop.
 	WhenFull WhenFull
@@ -167,7 +168,7 @@ type Stats struct {
 	// LostFull were lost because the queue was full, and LostStopped because the process
 	// stopped before they could be written.
 	LostFull, LostStopped uint64
-	// Queued events wait, of at most Queue, or are being written.
+	// Queued events wait or are being written. Queue is Options.Queue.
 	Queued, Queue int
 	// Batches is how many were written, in Writing altogether.
 	Batches uint64

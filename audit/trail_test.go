@@ -343,17 +343,42 @@ func TestKeepDoesNotWaitForADatabaseThatIsAway(t *testing.T) {
 func TestKeepOfAFullQueueWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, trail, release := blocked(t, audit.Options{Queue: 1})
-		trail.Record(happened(1))
-		if err := trail.Keep(t.Context(), *happened(2)); !errors.Is(err, ticket.ErrUnavailable) {
-			t.Errorf("Keep = %v, want ErrUnavailable", err)
+		for _, request := range []string{"that is withdrawn", "that finds no room"} {
+			if err := trail.Keep(t.Context(), *happened(2)); !errors.Is(err, ticket.ErrUnavailable) {
+				t.Errorf("Keep of one %s = %v, want ErrUnavailable", request, err)
+			}
 		}
 		time.AfterFunc(time.Second, release)
 		if err := trail.Keep(t.Context(), *happened(3)); err != nil {
 			t.Errorf("Keep = %v, want nil", err)
 		}
-		if got := names(store.all()); !slices.Equal(got, []string{"r-0", "r-1", "r-3"}) || trail.Stats().LostFull != 0 {
+		if got := names(store.all()); !slices.Equal(got, []string{"r-0", "r-3"}) || trail.Stats().LostFull != 0 {
 			t.Errorf("stored %q, %+v", got, trail.Stats())
 		}
+	})
+}
+
+// TestStrangersKeepNobodyOut: an admission is stored although refusals fill the queue, and
+// before them.
+func TestStrangersKeepNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const refusals = 2000
+		store, trail, release := blocked(t, audit.Options{Queue: refusals})
+		for n := range refusals + 10 {
+			trail.Record(happened(n + 1))
+		}
+		time.AfterFunc(time.Second, release)
+		if err := trail.Keep(t.Context(), *happened(9000)); err != nil {
+			t.Errorf("Keep = %v, want nil", err)
+		}
+		if got := names(store.all()); !slices.Contains(got[:1+500], "r-9000") {
+			t.Errorf("it is not in the first batch of %d records", len(got))
+		}
+		pass(time.Second)
+		if got, s := len(names(store.all())), trail.Stats(); got != refusals+2 || s.LostFull != 10 || s.Queued != 0 {
+			t.Errorf("%d are stored, %+v, want %d and 10 that are lost", got, s, refusals+2)
+		}
+		holds(t, store)
 	})
 }
 
