@@ -23,6 +23,7 @@ func noise(length int) string {
 // TestNoTextStopsTheTrail: whatever somebody says, it is stored as far as it goes, and so is
 // what comes after it.
 func TestNoTextStopsTheTrail(t *testing.T) {
+	t.Parallel()
 	said := []string{noise(20_000), "a\x00b", "\xff\xfe", strings.Repeat("\U000e0001", 5000), "\ud7ff\uffff", "🎟"}
 	for kind, open := range databases(t) {
 		t.Run(kind, func(t *testing.T) {

@@ -34,7 +34,7 @@ const (
 	batchSize = 500
 	// linger is how long the first event of a batch waits for others.
 	linger = 100 * time.Millisecond
-	// writeTimeout bounds the writing of a batch.
+	// writeTimeout bounds the writing of a batch; see Trail.patience.
 	writeTimeout = 5 * time.Second
 	// firstPause is the pause after the first failure, which doubles with each up to
 	// maxPause.
@@ -73,13 +73,15 @@ type Options struct {
 // Trail writes events into a database. It is safe for concurrent use, but for [Trail.Run],
 // which is called once.
 type Trail struct {
-	o      Options
-	queue  *queue
-	chain  chain
-	head   Head     // of what was stored; for the one who writes
-	health health   // of the database
-	batch  []entry  // likewise for the one who writes
-	writes writings // how long batches took
+	o Options
+	// patience is how long the writing of a batch may take.
+	patience time.Duration
+	queue    *queue
+	chain    chain
+	head     Head     // of what was stored; for the one who writes
+	health   health   // of the database
+	batch    []entry  // likewise for the one who writes
+	writes   writings // how long batches took
 }
 
 // Head is where a chain ends.
@@ -102,7 +104,7 @@ func New(o Options) (*Trail, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Trail{o: o, queue: newQueue(o.Queue), head: newHead(o.Instance)}, nil
+	return &Trail{o: o, patience: writeTimeout, queue: newQueue(o.Queue), head: newHead(o.Instance)}, nil
 }
 
 func (o Options) withDefaults() Options {

@@ -102,7 +102,7 @@ func headAttrs(h Head) []any {
 }
 
 func (t *Trail) append(ctx context.Context, records []ticket.AuditRecord) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	return t.o.Store.Append(ctx, records)
 }
