@@ -132,7 +132,7 @@ fuzz: ## Runs each fuzz target for FUZZTIME (60s, 10m, 20000x), one after the ot
 bench: servers ## Runs each benchmark that matches BENCH, for BENCHTIME
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
-# Installs redis-server, nginx and a few tools if they are missing.
+# Installs Redis, PostgreSQL, nginx and a few tools if they are missing.
 .PHONY: servers
 servers:
 	@sh internal/testenv/install.sh
