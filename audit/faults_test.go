@@ -153,14 +153,16 @@ func TestRequiredWithFaults(t *testing.T) {
 		trail := run(t, audit.Options{Store: d})
 		var mu sync.Mutex
 		stored := make(map[string]bool)
-		var stop, all = make(chan struct{}), sync.WaitGroup{}
+		stop, all := make(chan struct{}), sync.WaitGroup{}
 		for c := range 4 {
 			all.Go(func() {
+				pause := time.NewTicker(5 * time.Millisecond) // who locks a file has to get in between
+				defer pause.Stop()
 				for n := 0; ; n++ {
 					select {
 					case <-stop:
 						return
-					default:
+					case <-pause.C:
 					}
 					e := happened(c*1_000_000 + n)
 					if err := trail.Keep(context.WithoutCancel(t.Context()), *e); err == nil {
@@ -229,8 +231,8 @@ func TestRestartsInTheMiddleOfBatches(t *testing.T) {
 // TestManyEventsWithReaders: 100 000 events, while ten people search.
 func TestManyEventsWithReaders(t *testing.T) {
 	events := 100_000
-	if testing.Short() {
-		events = 10_000
+	if testing.Short() || underRace {
+		events = 3000 // the race detector makes SQLite slow
 	}
 	for kind, open := range databases(t) {
 		t.Run(kind, func(t *testing.T) {
@@ -244,7 +246,10 @@ func TestManyEventsWithReaders(t *testing.T) {
 			}
 			start := time.Now()
 			emitted := recordMany(trail, 0, events)
-			test.Wait(t, "all to be written", func() bool { return trail.Stats().Queued == 0 })
+			for trail.Stats().Queued > 0 {
+				least := trail.Stats().Stored + 1
+				test.Wait(t, "more to be written", func() bool { s := trail.Stats(); return s.Stored >= least || s.Queued == 0 })
+			}
 			t.Logf("%d events in %s", emitted, time.Since(start))
 			stop()
 			readers.Wait()
@@ -260,7 +265,7 @@ func search(ctx context.Context, t *testing.T, d *database, n int) {
 	if n%3 == 0 {
 		q.TicketID = ticket.ID("ticket-" + strconv.Itoa(n*100))
 	}
-	pause := time.NewTicker(20 * time.Millisecond)
+	pause := time.NewTicker(100 * time.Millisecond)
 	defer pause.Stop()
 	for ctx.Err() == nil {
 		<-pause.C

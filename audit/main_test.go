@@ -184,3 +184,6 @@ func holds(tb testing.TB, s audit.Store, options ...audit.VerifyOption) audit.Re
 	}
 	return report
 }
+
+// pass lets time pass in the bubble of a test.
+func pass(d time.Duration) { <-time.After(d) }

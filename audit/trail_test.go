@@ -36,7 +36,7 @@ func TestTrailStoresWhatHappened(t *testing.T) {
 		}
 		trail.Record(&ticket.Event{Kind: ticket.EventRequest})
 		trail.Record(&ticket.Event{Kind: ticket.EventRedeem, Kept: true})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		got := store.all()
 		if !slices.Equal(names(got), want) {
 			t.Fatalf("%d records, want %d in their order", len(got), len(want))
@@ -67,7 +67,7 @@ func blocked(t *testing.T, o audit.Options) (store *fake, trail *running, releas
 	o.Store = store
 	trail = run(t, o)
 	trail.Record(happened(0))
-	time.Sleep(time.Second) // which ends at once, when the writer waits
+	pass(time.Second) // which ends at once, when the writer waits
 	return store, trail, sync.OnceFunc(func() { close(store.gate) })
 }
 
@@ -83,7 +83,7 @@ func TestFullQueueLosesAndCounts(t *testing.T) {
 			t.Errorf("stats %+v, want 10 that wait, one that is being written, and 15 that are lost", s)
 		}
 		release()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		lost := 0
 		for _, r := range store.all() {
 			if r.Event == ticket.EventLost {
@@ -108,7 +108,7 @@ func TestBlockWaitsForRoom(t *testing.T) {
 		for n := range 5 {
 			trail.Record(happened(n + 1))
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := names(store.all()); len(got) != 6 || trail.Stats().LostFull != 0 {
 			t.Errorf("stored %q, want 6, and none lost", got)
 		}
@@ -148,11 +148,11 @@ func TestBatchIsWrittenUntilItIsStored(t *testing.T) {
 			for n := range 700 {
 				trail.Record(happened(n))
 			}
-			time.Sleep(500 * time.Millisecond)
+			pass(500 * time.Millisecond)
 			if s := trail.Stats(); s.FailingSince.IsZero() || s.Cause != errDown.Error() || s.LastFailure.IsZero() {
 				t.Errorf("%s: stats %+v, want it to be failing", rule, s)
 			}
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 			if got := names(store.all()); len(got) != 700 {
 				t.Errorf("%s: %d stored, want 700", rule, len(got))
 			}
@@ -212,7 +212,7 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 			for n := range 1000 {
 				trail.Record(happened(n))
 			}
-			time.Sleep(time.Second)
+			pass(time.Second)
 			start := time.Now()
 			trail.stop()
 			if took := time.Since(start); took < 4*time.Second || took > 6*time.Second {
@@ -234,10 +234,10 @@ func TestChainThatTheDatabaseHasLost(t *testing.T) {
 		store := newFake()
 		trail := run(t, audit.Options{Store: store, Instance: "one"})
 		trail.Record(happened(1))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		store.set(func(f *fake) { clear(f.records) })
 		trail.Record(happened(2))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		got := store.all()
 		if len(got) != 1 || got[0].RequestID != "r-2" || got[0].Seq != 1 || got[0].Instance == "one" {
 			t.Errorf("records %+v, want the second event in a chain of its own", got)
@@ -303,7 +303,7 @@ func TestKeepDoesNotWaitForEver(t *testing.T) {
 			t.Errorf("Keep = %v, want that of its context", err)
 		}
 		release()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := names(store.all()); !slices.Equal(got, []string{"r-0"}) {
 			t.Errorf("stored %q, want the first event alone", got)
 		}
@@ -319,13 +319,13 @@ func TestKeepDoesNotWaitForADatabaseThatIsAway(t *testing.T) {
 		store.fault = func(int) (before, after error) { return errDown, nil }
 		trail := run(t, audit.Options{Store: store})
 		trail.Record(happened(0))
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		start := time.Now()
 		if err := trail.Keep(t.Context(), *happened(1)); !errors.Is(err, ticket.ErrUnavailable) || time.Since(start) > 0 {
 			t.Errorf("Keep = %v after %s, want ErrUnavailable at once", err, time.Since(start))
 		}
 		store.set(func(f *fake) { f.fault = nil })
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if err := trail.Keep(t.Context(), *happened(2)); err != nil {
 			t.Errorf("Keep = %v, want nil", err)
 		}
@@ -368,7 +368,7 @@ func TestRetention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFake()
 		trail := run(t, audit.Options{Store: store})
-		time.Sleep(150 * time.Second)
+		pass(150 * time.Second)
 		trail.stop()
 		if want := []string{"revocations", "revocations", "revocations"}; !slices.Equal(store.pruned, want) {
 			t.Errorf("removed %q, want %q", store.pruned, want)
@@ -383,7 +383,7 @@ func TestRetention(t *testing.T) {
 		trail = run(t, audit.Options{Store: store, Retention: 24 * time.Hour})
 		before := time.Now().Add(-24 * time.Hour).UTC()
 		first := "records before " + before.Format(time.RFC3339)
-		time.Sleep(90 * time.Second)
+		pass(90 * time.Second)
 		trail.stop()
 		if want := []string{"revocations", first, first, "revocations"}; !slices.Equal(store.pruned, want) {
 			t.Errorf("removed %q, want %q", store.pruned, want)

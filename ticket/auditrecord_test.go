@@ -47,30 +47,35 @@ func TestAuditRecordHasTheDetailsOfItsKind(t *testing.T) {
 		want    map[string]string
 	}{
 		"a replay has both attempts": {
-			ticket.Event{Kind: ticket.EventReplay, Err: spent, Presentation: ticket.Presentation{Attempt: "second"}}, "refused",
+			ticket.Event{Kind: ticket.EventReplay, Err: spent, Presentation: ticket.Presentation{Attempt: "second"}},
+			"refused",
 			map[string]string{"state": "redeemed", "spent_at": "2026-11-29T15:00:00Z", "spent_by_attempt": "first", "attempt": "second"},
 		},
 		"a retry has its attempt": {
-			ticket.Event{Kind: ticket.EventRedeem, Retried: true, Presentation: ticket.Presentation{Attempt: "first"}}, "retried",
+			ticket.Event{Kind: ticket.EventRedeem, Retried: true, Presentation: ticket.Presentation{Attempt: "first"}},
+			"retried",
 			map[string]string{"attempt": "first"},
 		},
 		"a revocation says what and why": {
 			ticket.Event{Kind: ticket.EventRevoke, Revocation: &ticket.Revocation{
 				ID: "v", Selector: ticket.Selector{Issuer: "i", Subject: "s"}, Before: at, Action: ticket.RevokeEnd, Source: "api", Reason: "left\nus",
-			}}, "revoked",
+			}},
+			"revoked",
 			map[string]string{"revocation": "v", "by": "sub", "action": "end", "source": "api", "why": `left\nus`, "before": "2026-11-29T15:00:00Z"},
 		},
 		"a disconnect counts what was relayed": {
 			ticket.Event{Kind: ticket.EventDisconnect, Closed: ticket.Closed{
 				Code: 1002, By: ticket.ByServer, Fault: "mask", FaultBy: ticket.ByClient, Relayed: true,
 				FromClient: ticket.Traffic{Messages: 3, Bytes: 96}, FromUpstream: ticket.Traffic{Messages: 2, Bytes: 61},
-			}}, "closed",
+			}},
+			"closed",
 			map[string]string{"fault": "mask", "fault_by": "client", "client_messages": "3", "client_bytes": "96", "upstream_messages": "2", "upstream_bytes": "61"},
 		},
 		"a refusal has what did not fit, and not what would have": {
 			ticket.Event{Kind: ticket.EventRefuse, Err: ticket.ErrWrongOrigin, AfterUpgrade: true, Attrs: []slog.Attr{
 				slog.String("origin", "https://evil.example\x00"), slog.Time("iat", at), slog.Any("missing", []string{"a\u202e", "b"}), ticket.Expected("https://app.example.com"),
-			}}, "refused",
+			}},
+			"refused",
 			map[string]string{"origin": `https://evil.example\x00`, "iat": "2026-11-29T15:00:00Z", "missing": `[a\u202e b]`, "after_upgrade": "true"},
 		},
 		"what could not be answered is no refusal": {ticket.Event{Kind: ticket.EventRefuse, Err: ticket.ErrUnavailable}, "error", nil},

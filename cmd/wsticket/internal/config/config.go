@@ -241,14 +241,6 @@ type Webhook struct {
 	Insecure   bool     `yaml:"insecure_allow_private_network" help:"Allow a url with http, and with a loopback or private address."`
 }
 
-// Audit is how events get into the trail of database.url.
-type Audit struct {
-	Required  bool          `yaml:"required" help:"Whether nobody is admitted whose admission is not stored: a ticket is redeemed, and a bearer or session accepted, only when its event is in the database, at most 2s later. Otherwise the answer is 503, and the ticket is spent. Needs database.url."`
-	WhenFull  string        `yaml:"when_full" help:"What becomes of an event for which queue has no room, because the database is slow or away: drop (it is lost), or block (its request waits, up to 1s, and then it is lost). What is lost is counted, and the trail has a record of how many were."`
-	Queue     int           `yaml:"queue" help:"Events that wait for the database at most, up to 262144. 8192 take about 6 MiB."`
-	Retention time.Duration `yaml:"retention" help:"How long records are kept, 1h or more. 0s: for ever."`
-}
-
 // Log is what is logged, on standard error.
 type Log struct {
 	Level  string `yaml:"level" help:"debug, info, warn or error. debug adds what refused values were compared with (expected), and the lines of probes and scrapes."`

@@ -3,6 +3,7 @@ package config
 import (
 	"path/filepath"
 	"strings"
+	"time"
 
 	"wsticket/ticket"
 )
@@ -11,6 +12,14 @@ import (
 type Database struct {
 	URL     Secret `yaml:"url" help:"Database of the audit trail, and of what was revoked: sqlite:PATH, a file on this machine that its processes may share; sqlite: alone, in memory, for trials; or postgres://user:password@host:5432/name for several machines. Empty: none, and events are in the log and the webhook alone. The environment variable WSTICKET_DATABASE_URL_FILE names a file that contains it. See docs/audit.md."`
 	Migrate bool   `yaml:"migrate" help:"Make and change the tables at the start, which one of several processes does that start together. Otherwise run wsticket migrate up before a new version."`
+}
+
+// Audit is how events get into the trail of database.url.
+type Audit struct {
+	Required  bool          `yaml:"required" help:"Whether nobody is admitted whose admission is not stored: a ticket is redeemed, and a bearer or session accepted, only when its event is in the database, at most 2s later. Otherwise the answer is 503, and the ticket is spent. Needs database.url."`
+	WhenFull  string        `yaml:"when_full" help:"What becomes of an event for which queue has no room, because the database is slow or away: drop (it is lost), or block (its request waits, up to 1s, and then it is lost). What is lost is counted, and the trail has a record of how many were."`
+	Queue     int           `yaml:"queue" help:"Events that wait for the database at most, up to 262144. 8192 take about 6 MiB."`
+	Retention time.Duration `yaml:"retention" help:"How long records are kept, 1h or more. 0s: for ever."`
 }
 
 // schemeSQLite begins the URL of a file.

@@ -74,7 +74,7 @@ func (x *Exporter) countSpans(answer []byte, all int) {
 		refused = min(max(0, response.GetPartialSuccess().GetRejectedSpans()), int64(all))
 	}
 	x.spansSent.Add(uint64(int64(all) - refused)) //nolint:gosec // G115: refused is at most all
-	x.spansDropped.Add(uint64(refused))           //nolint:gosec // G115: refused is not negative
+	x.spansDropped.Add(uint64(refused))
 }
 
 func (x *Exporter) sendMetrics(ctx context.Context) {
