@@ -21,22 +21,32 @@ type kept struct {
 	withdrawn bool          // nobody waits any more; guarded by the queue
 }
 
-// queue is a ring of entries with a bound. It takes memory for as many as have waited at
-// once. Many goroutines put, one takes.
+// chunk is a part of a queue, in which entries stay where they were put.
+type chunk struct {
+	entries [64]entry
+	next    *chunk
+}
+
+// chunks are those that no queue uses, without entries. The collector takes them when they
+// are not needed for long.
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+// queue is a list of entries with a bound. It takes memory for as many as wait. Many
+// goroutines put, one takes.
 type queue struct {
 	max  int
 	wake chan struct{} // has an element when the one who takes should look
 
-	mu     sync.Mutex
-	ring   []entry
-	first  int // of the oldest
-	length int
-	taken  int           // that are being written
-	urgent bool          // somebody waits for an entry
-	room   chan struct{} // closed when there is room again; nil if nobody waits
-	closed bool
-	lost   lost
-	told   uint64 // of lost, how many the trail has a record of
+	mu          sync.Mutex
+	head, tail  *chunk // nil while nothing waits
+	first, free int    // of head the oldest entry, of tail the place after the newest
+	length      int
+	taken       int           // that are being written
+	urgent      bool          // somebody waits for an entry
+	room        chan struct{} // closed when there is room again; nil if nobody waits
+	closed      bool
+	lost        lost
+	told        uint64 // of lost, how many the trail has a record of
 }
 
 // lost counts the events that are not in the trail.
@@ -64,10 +74,7 @@ func (q *queue) put(e *ticket.Event, at time.Time, k *kept) (room <-chan struct{
 		}
 		return q.room, false
 	}
-	if q.length == len(q.ring) {
-		q.grow()
-	}
-	place := &q.ring[(q.first+q.length)%len(q.ring)]
+	place := q.place()
 	place.event, place.at, place.kept = *e, at, k
 	place.event.Identity.Claims, place.event.Identity.Audience = nil, nil // which no record has
 	q.length++
@@ -86,13 +93,37 @@ func (q *queue) signal() {
 	}
 }
 
-const firstRing = 64
+// place returns the place behind the newest entry.
+func (q *queue) place() *entry {
+	if q.tail == nil || q.free == len(q.tail.entries) {
+		c := chunks.Get().(*chunk) //nolint:errcheck,forcetypeassert // it has no others
+		if q.tail == nil {
+			q.head, q.first = c, 0
+		} else {
+			q.tail.next = c
+		}
+		q.tail, q.free = c, 0
+	}
+	q.free++
+	return &q.tail.entries[q.free-1]
+}
 
-func (q *queue) grow() {
-	larger := make([]entry, min(q.max, max(firstRing, 2*len(q.ring))))
-	n := copy(larger, q.ring[q.first:])
-	copy(larger[n:], q.ring[:q.first])
-	q.ring, q.first = larger, 0
+// pop removes the oldest entry, and returns it.
+func (q *queue) pop() entry {
+	c := q.head
+	e := c.entries[q.first]
+	c.entries[q.first] = entry{} // what it holds is free for the collector
+	q.first++
+	q.length--
+	if q.length == 0 || q.first == len(c.entries) {
+		q.head, q.first = c.next, 0
+		if q.head == nil {
+			q.tail = nil
+		}
+		c.next = nil
+		chunks.Put(c)
+	}
+	return e
 }
 
 // drop counts an event that has found no room.
@@ -153,13 +184,9 @@ func (q *queue) take(into []entry) (_ []entry, lostSince uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for n := min(q.length, batchSize); n > 0; n-- {
-		e := &q.ring[q.first]
-		if e.kept == nil || !e.kept.withdrawn {
-			into = append(into, *e)
+		if e := q.pop(); e.kept == nil || !e.kept.withdrawn {
+			into = append(into, e)
 		}
-		*e = entry{} // what it holds is free for the collector
-		q.first = (q.first + 1) % len(q.ring)
-		q.length--
 	}
 	q.taken, q.urgent = len(into), q.urgent && q.length > 0
 	if q.room != nil {
@@ -185,8 +212,8 @@ func (q *queue) close(taken []entry) (left int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	for n := range q.length {
-		taken = append(taken, q.ring[(q.first+n)%len(q.ring)])
+	for q.length > 0 {
+		taken = append(taken, q.pop())
 	}
 	for i := range taken {
 		if taken[i].kept == nil {
@@ -194,7 +221,7 @@ func (q *queue) close(taken []entry) (left int) {
 		}
 	}
 	q.lost.stopped += uint64(left) //nolint:gosec // G115: a count
-	q.ring, q.first, q.length, q.taken = nil, 0, 0, 0
+	q.taken = 0
 	if q.room != nil {
 		close(q.room)
 		q.room = nil
