@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,32 +22,21 @@ type kept struct {
 	withdrawn bool          // nobody waits any more; guarded by the queue
 }
 
-// chunk is a part of a queue, in which entries stay where they were put.
-type chunk struct {
-	entries [64]entry
-	next    *chunk
-}
-
-// chunks are those that no queue uses, without entries. The collector takes them when they
-// are not needed for long.
-var chunks = sync.Pool{New: func() any { return new(chunk) }}
-
-// queue is a list of entries with a bound. It takes memory for as many as wait. Many
-// goroutines put, one takes.
+// queue has entries that wait, with a bound. Many goroutines put, one takes. Those for which
+// somebody waits have places of their own and go first: strangers can cause others, and
+// must not keep anybody out by that.
 type queue struct {
 	max  int
 	wake chan struct{} // has an element when the one who takes should look
 
-	mu          sync.Mutex
-	head, tail  *chunk // nil while nothing waits
-	first, free int    // of head the oldest entry, of tail the place after the newest
-	length      int
-	taken       int           // that are being written
-	urgent      bool          // somebody waits for an entry
-	room        chan struct{} // closed when there is room again; nil if nobody waits
-	closed      bool
-	lost        lost
-	told        uint64 // of lost, how many the trail has a record of
+	mu     sync.Mutex
+	others list // for which nobody waits
+	kept   list
+	taken  int           // that are being written
+	room   chan struct{} // closed when there is room again; nil if nobody waits
+	closed bool
+	lost   lost
+	told   uint64 // of lost, how many the trail has a record of
 }
 
 // lost counts the events that are not in the trail.
@@ -65,21 +55,23 @@ func newQueue(limit int) *queue {
 func (q *queue) put(e *ticket.Event, at time.Time, k *kept) (room <-chan struct{}, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	to := &q.others
+	if k != nil {
+		to = &q.kept
+	}
 	switch {
 	case q.closed:
 		return nil, false
-	case q.length == q.max:
+	case to.length == q.max:
 		if q.room == nil {
 			q.room = make(chan struct{})
 		}
 		return q.room, false
 	}
-	place := q.place()
+	place := to.add()
 	place.event, place.at, place.kept = *e, at, k
 	place.event.Identity.Claims, place.event.Identity.Audience = nil, nil // which no record has
-	q.length++
-	q.urgent = q.urgent || k != nil
-	if q.length == 1 || q.length == batchSize || k != nil {
+	if to.length == 1 || to.length == batchSize {
 		q.signal()
 	}
 	return nil, true
@@ -91,39 +83,6 @@ func (q *queue) signal() {
 	case q.wake <- struct{}{}:
 	default: // it is about to look already
 	}
-}
-
-// place returns the place behind the newest entry.
-func (q *queue) place() *entry {
-	if q.tail == nil || q.free == len(q.tail.entries) {
-		c := chunks.Get().(*chunk) //nolint:errcheck,forcetypeassert // it has no others
-		if q.tail == nil {
-			q.head, q.first = c, 0
-		} else {
-			q.tail.next = c
-		}
-		q.tail, q.free = c, 0
-	}
-	q.free++
-	return &q.tail.entries[q.free-1]
-}
-
-// pop removes the oldest entry, and returns it.
-func (q *queue) pop() entry {
-	c := q.head
-	e := c.entries[q.first]
-	c.entries[q.first] = entry{} // what it holds is free for the collector
-	q.first++
-	q.length--
-	if q.length == 0 || q.first == len(c.entries) {
-		q.head, q.first = c.next, 0
-		if q.head == nil {
-			q.tail = nil
-		}
-		c.next = nil
-		chunks.Put(c)
-	}
-	return e
 }
 
 // drop counts an event that has found no room.
@@ -175,27 +134,38 @@ func (q *queue) waits() bool {
 func (q *queue) state() (waiting, ready bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.length > 0, q.length >= batchSize || q.urgent && q.length > 0
+	return q.others.length+q.kept.length > 0, q.others.length >= batchSize || q.kept.length > 0
 }
 
-// take moves the oldest entries of a batch to the end of into, without those that were
-// withdrawn, and returns how many events were lost since the last time.
+// take moves the entries of a batch to the end of into, the oldest first and without those
+// that were withdrawn, and returns how many events were lost since the last time.
 func (q *queue) take(into []entry) (_ []entry, lostSince uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for n := min(q.length, batchSize); n > 0; n-- {
-		if e := q.pop(); e.kept == nil || !e.kept.withdrawn {
-			into = append(into, e)
+	begin, mixed := len(into), q.kept.length > 0 && q.others.length > 0
+	for _, from := range []*list{&q.kept, &q.others} {
+		for from.length > 0 && len(into)-begin < batchSize {
+			if e := from.take(); e.kept == nil || !e.kept.withdrawn {
+				into = append(into, e)
+			}
 		}
 	}
-	q.taken, q.urgent = len(into), q.urgent && q.length > 0
+	if mixed {
+		slices.SortStableFunc(into[begin:], func(a, b entry) int { return a.at.Compare(b.at) })
+	}
+	q.taken = len(into)
+	q.makeRoom()
+	lostSince = q.lost.full - q.told
+	q.told = q.lost.full
+	return into, lostSince
+}
+
+// makeRoom tells those who wait that there is room. q.mu is held.
+func (q *queue) makeRoom() {
 	if q.room != nil {
 		close(q.room)
 		q.room = nil
 	}
-	lostSince = q.lost.full - q.told
-	q.told = q.lost.full
-	return into, lostSince
 }
 
 // written notes that those that were taken are stored.
@@ -212,20 +182,15 @@ func (q *queue) close(taken []entry) (left int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	for q.length > 0 {
-		taken = append(taken, q.pop())
-	}
+	left = q.others.length
 	for i := range taken {
 		if taken[i].kept == nil {
 			left++
 		}
 	}
 	q.lost.stopped += uint64(left) //nolint:gosec // G115: a count
-	q.taken = 0
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
+	q.others, q.kept, q.taken = list{}, list{}, 0
+	q.makeRoom()
 	return left
 }
 
@@ -233,5 +198,5 @@ func (q *queue) close(taken []entry) (left int) {
 func (q *queue) counts() (waiting int, l lost) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.length + q.taken, q.lost
+	return q.others.length + q.kept.length + q.taken, q.lost
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -52,6 +53,7 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 	if len(records) == 0 { // all were withdrawn
 		return true
 	}
+	t.join(records)
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		start := time.Now()
 		err := t.append(ctx, records)
@@ -63,9 +65,13 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 			return false
 		}
 		t.health.failed(t.o.Logger, start, err)
-		if errors.Is(err, ErrGap) {
-			t.begin()
-			records = t.records(lost)
+		switch {
+		case errors.Is(err, ErrGap):
+			records = slices.Insert(records, 0, t.begin())
+			t.join(records)
+		case errors.Is(err, ErrText): // or this batch would be refused for ever
+			simplify(records)
+			t.join(records)
 		}
 		if !sleep(ctx, pause) {
 			return false
@@ -74,10 +80,19 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 }
 
 // begin begins a chain of another name, because the database does not have this one any
-// more: it was restored from a backup, or emptied.
-func (t *Trail) begin() {
+// more: it was restored from a backup, or emptied. It returns a record of where that one
+// had ended.
+func (t *Trail) begin() ticket.AuditRecord {
 	t.o.Logger.Error("audit: the database has lost this chain, and a new one begins", headAttrs(t.head)...)
+	lost := t.lost("chain_lost", map[string]string{
+		"instance": t.head.Instance, "seq": strconv.FormatUint(t.head.Seq, 10), "hash": hex.EncodeToString(t.head.Hash),
+	})
 	t.head = newHead(rand.Text())
+	return lost
+}
+
+func (t *Trail) lost(reason string, details map[string]string) ticket.AuditRecord {
+	return ticket.AuditRecord{At: t.o.Now().UTC().Truncate(time.Millisecond), Event: ticket.EventLost, Outcome: "lost", Reason: reason, Details: details}
 }
 
 func newHead(instance string) Head { return Head{Instance: instance, Hash: FirstHash(instance)} }
@@ -87,7 +102,7 @@ func headAttrs(h Head) []any {
 }
 
 func (t *Trail) append(ctx context.Context, records []ticket.AuditRecord) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	return t.o.Store.Append(ctx, records)
 }
@@ -113,19 +128,20 @@ func (t *Trail) records(lost uint64) []ticket.AuditRecord {
 		records = append(records, ticket.NewAuditRecord(&e.event, e.at))
 	}
 	if lost > 0 {
-		records = append(records, ticket.AuditRecord{
-			At: t.o.Now().UTC().Truncate(time.Millisecond), Event: ticket.EventLost, Outcome: "lost", Reason: "queue_full",
-			Details: map[string]string{"events": strconv.FormatUint(lost, 10)},
-		})
+		records = append(records, t.lost("queue_full", map[string]string{"events": strconv.FormatUint(lost, 10)}))
 	}
+	return records
+}
+
+// join chains records to what was stored before.
+func (t *Trail) join(records []ticket.AuditRecord) {
 	fence, head := t.o.Fence(), t.head
 	for i := range records {
 		r := &records[i]
-		r.Instance, r.Seq, r.Fence = head.Instance, head.Seq+1, fence
+		r.Instance, r.Seq, r.Fence = head.Instance, head.Seq+1, ticket.AuditText(fence)
 		r.Hash = t.chain.hash(head.Hash, r)
 		head.Seq, head.Hash = r.Seq, r.Hash
 	}
-	return records
 }
 
 // stored notes that a batch is in the database, and tells who waits for it.
