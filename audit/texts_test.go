@@ -1,7 +1,7 @@
 package audit_test
 
 import (
-	"math/rand/v2"
+	"math/rand/v2" //nolint:depguard // a noise that is the same in each run
 	"strings"
 	"testing"
 
@@ -12,7 +12,7 @@ import (
 
 // noise is a text that cannot be compressed, so that it is as long in an index.
 func noise(length int) string {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // G404: the same in each run
+	random := rand.New(rand.NewPCG(1, 2))
 	text := make([]byte, length)
 	for i := range text {
 		text[i] = byte('!' + random.IntN('~'-'!'))

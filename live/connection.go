@@ -38,8 +38,8 @@ type Connection struct {
 	Grant ticket.Grant
 	// Presentation has the door and the client's address.
 	Presentation ticket.Presentation
-	// Request is the request that was upgraded.
-	Request ticket.RequestInfo
+	// Request is the request that was upgraded: see [RequestOf].
+	Request Request
 
 	registry *Registry
 	start    time.Time

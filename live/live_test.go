@@ -97,7 +97,7 @@ func (b *bench) open(t *testing.T, id ticket.ID, p *peer) *peer {
 	defer leave()
 	p.Connection = &live.Connection{
 		Grant:        ticket.Grant{ID: id, Identity: test.Alice()},
-		Presentation: ticket.Presentation{Door: ticket.DoorQuery}, Request: ticket.RequestInfo{ID: "request"},
+		Presentation: ticket.Presentation{Door: ticket.DoorQuery}, Request: live.RequestOf(ticket.WithRequest(t.Context(), ticket.RequestInfo{ID: "request"})),
 	}
 	_ = b.Add(context.Background(), p.Connection)
 	p.Began(t.Context())

@@ -175,7 +175,7 @@ func (r *Registry) Add(ctx context.Context, c *Connection) error {
 	r.running.Add(1)
 	c.mu.Lock()
 	c.registry, c.start, c.state = r, r.o.Now(), StateOpen
-	c.Request.UserAgent = "" // which takes memory for as long as the connection lives
+	c.Grant.Issue = nil // which takes memory for as long as the connection lives
 	c.Grant = shared(c.Grant)
 	grant := c.Grant
 	older, late := r.enter(c)
@@ -220,7 +220,7 @@ func (r *Registry) remove(c *Connection) {
 // emit completes an event about a connection and hands it on.
 func (r *Registry) emit(ctx context.Context, c *Connection, e ticket.Event) {
 	grant := r.grantOf(c)
-	e.TicketID, e.Identity, e.Presentation, e.Request = grant.ID, grant.Identity, c.Presentation, c.Request
+	e.TicketID, e.Identity, e.Presentation, e.Request = grant.ID, grant.Identity, c.Presentation, c.Request.info()
 	e.Reason = "ok"
 	r.o.Events.Emit(ctx, e)
 }

@@ -112,7 +112,7 @@ func (r *Registry) answerParty(_ context.Context, data json.RawMessage) any {
 		return nil
 	}
 	c := found[0]
-	first := &party{Door: c.Presentation.Door, RequestID: c.Request.ID, At: c.start}
+	first := &party{Door: c.Presentation.Door, RequestID: c.Request.id, At: c.start}
 	if c.Presentation.ClientIP.IsValid() {
 		first.ClientIP = c.Presentation.ClientIP.String()
 	}

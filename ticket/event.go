@@ -212,7 +212,8 @@ type RequestInfo struct {
 	// Route is the pattern that the path of the request has matched, empty if none did.
 	Route string
 	// UserAgent is its User-Agent header, cut to 256 bytes and otherwise as it came. A
-	// connection does not keep it, so that an [EventConnect] and what follows has none.
+	// connection does not keep it, nor SpanID and Sampled, so that an [EventConnect] and
+	// what follows has none.
 	UserAgent string
 	// TraceID is the trace that it is part of (W3C Trace Context), 32 hex digits: that
 	// of its traceparent header, or a new one. Empty where the caller has sent none and

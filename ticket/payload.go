@@ -38,7 +38,7 @@ func encodePayload(g Grant) ([]byte, error) {
 	for _, text := range g.Identity.Audience {
 		b = appendText(b, text)
 	}
-	if g.Issue != (SpanRef{}) {
+	if g.Issue != nil {
 		b = append(append(b, withSpan), g.Issue[:]...)
 	}
 	if len(g.Identity.Claims) == 0 {
@@ -105,14 +105,14 @@ func (p *parts) number() int64 {
 	return n
 }
 
-func (p *parts) span() SpanRef {
+func (p *parts) span() *SpanRef {
 	if len(p.rest) < 1+len(SpanRef{}) {
 		p.rest, p.broken = nil, true
-		return SpanRef{}
+		return nil
 	}
 	span := SpanRef(p.rest[1:])
 	p.rest = p.rest[1+len(span):]
-	return span
+	return &span
 }
 
 func (p *parts) text() string {

@@ -32,7 +32,10 @@ func (s *Service) Redeem(ctx context.Context, token Token, p Presentation) (Gran
 	grant, retried, err := s.redeem(ctx, token, id, p, start)
 	e := Event{
 		Action: ActionRedeem, At: start, TicketID: id, Identity: grant.Identity,
-		Presentation: p, Retried: retried, Issue: grant.Issue, Err: err,
+		Presentation: p, Retried: retried, Err: err,
+	}
+	if grant.Issue != nil {
+		e.Issue = *grant.Issue
 	}
 	if err == nil && s.keeper != nil {
 		e = s.completed(ctx, e)

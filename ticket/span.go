@@ -15,16 +15,16 @@ func (s SpanRef) TraceID() []byte { return s[:traceSize] }
 // SpanID returns the ID of the span.
 func (s SpanRef) SpanID() []byte { return s[traceSize:] }
 
-// spanOf returns the span of a request, if it is recorded.
-func spanOf(r RequestInfo) SpanRef {
-	var s SpanRef
+// spanOf returns the span of a request, nil unless it is recorded.
+func spanOf(r RequestInfo) *SpanRef {
 	if !r.Sampled {
-		return s
+		return nil
 	}
+	s := new(SpanRef)
 	trace, noTrace := hex.DecodeString(r.TraceID)
 	span, noSpan := hex.DecodeString(r.SpanID)
 	if noTrace != nil || noSpan != nil || len(trace)+len(span) != len(s) {
-		return SpanRef{}
+		return nil
 	}
 	copy(s[copy(s[:], trace):], span)
 	return s

@@ -91,8 +91,9 @@ type Grant struct {
 	// the ticket, zero if the store does not say. Whoever admits the grant must know
 	// the stream up to there.
 	Head Position
-	// Issue is the span that the ticket was issued in, if that was recorded.
-	Issue SpanRef `json:"-"`
+	// Issue is the span that the ticket was issued in, nil unless that was recorded. A
+	// connection does not keep it.
+	Issue *SpanRef `json:"-"`
 }
 
 // Receipt is what the owner of a ticket may read about it.

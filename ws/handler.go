@@ -135,7 +135,7 @@ func (h *Handler) earlySubprotocol(s *handshake) string {
 // register counts the connection that the grant opens, unless it was revoked
 // meanwhile. Its 101 comes next.
 func (h *Handler) register(s *handshake) (*live.Connection, error) {
-	c := &live.Connection{Grant: s.grant, Presentation: s.candidate.Presentation, Request: ticket.RequestOf(s.ctx)}
+	c := &live.Connection{Grant: s.grant, Presentation: s.candidate.Presentation, Request: live.RequestOf(s.ctx)}
 	err := h.o.Live.Add(s.ctx, c)
 	switch {
 	case err == nil:
