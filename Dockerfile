@@ -4,7 +4,7 @@
 #   docker build --build-arg VERSION=$(git describe --tags --always) \
 #     --build-arg COMMIT=$(git rev-parse HEAD) -t wsticket .
 
-# The release that go.mod names. docs/operations.md says how to pin it by its digest.
+# The release that go.mod names. docs/upgrade.md says how to pin it by its digest.
 FROM golang:1.26.9 AS build
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -132,7 +132,7 @@ fuzz: ## Runs each fuzz target for FUZZTIME (60s, 10m, 20000x), one after the ot
 bench: servers ## Runs each benchmark that matches BENCH, for BENCHTIME
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
-# Installs redis-server, nginx and a few tools if they are missing.
+# Installs Redis, PostgreSQL, nginx and a few tools if they are missing.
 .PHONY: servers
 servers:
 	@sh internal/testenv/install.sh
@@ -187,10 +187,10 @@ check-web: node web/$(NPM_STAMP) ## Checks the code of the pages, and that web/d
 	npm run check --prefix web
 	npm run build --prefix web -- --check
 
-# Helm, Kustomize and kubeconform are libraries of a module of their own. The schemas
-# are in other modules, which are downloaded (35 MB) and not compiled.
+# Helm, Kustomize, kubeconform and Compose are libraries of a module of their own. The
+# schemas are in other modules, which are downloaded (35 MB) and not compiled.
 .PHONY: check-deploy
-check-deploy: build ## Renders the manifests and the chart of deploy/ and holds them to schemas, and to check-config
+check-deploy: build ## Renders the manifests and the chart of deploy/ and holds them and docker-compose.yml to schemas, and to check-config
 	cd tools/kubernetes && go test -v -count=1 . -wsticket '$(abspath bin/wsticket)'
 
 .PHONY: check-mod

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"wsticket/internal/pause"
 	"wsticket/ticket"
 )
 
@@ -19,7 +20,7 @@ import (
 // What is left is lost, and counted. It is the one writer of this process, and also removes
 // what is older than Options.Retention.
 func (t *Trail) Run(ctx context.Context) {
-	late, stop := outlasting(ctx, flushTimeout)
+	late, stop := pause.Outlast(ctx, flushTimeout)
 	defer stop()
 	var retention sync.WaitGroup
 	retention.Go(func() { t.retain(ctx) })
@@ -37,13 +38,6 @@ func (t *Trail) Run(ctx context.Context) {
 	t.o.Logger.Info("audit: chain head", headAttrs(t.head)...)
 }
 
-// outlasting returns a context that ends a time after ctx does.
-func outlasting(ctx context.Context, d time.Duration) (late context.Context, stop func()) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
-	return late, func() { unwatch(); cancel() }
-}
-
 // writeNext writes the next batch, whatever it takes. It returns false if ctx ends before,
 // and the batch is still there.
 func (t *Trail) writeNext(ctx context.Context) bool {
@@ -54,7 +48,7 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 		return true
 	}
 	t.join(records)
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+	for wait := firstPause; ; wait = min(2*wait, maxPause) {
 		start := time.Now()
 		err := t.append(ctx, records)
 		if err == nil {
@@ -73,7 +67,7 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 			simplify(records)
 			t.join(records)
 		}
-		if !sleep(ctx, pause) {
+		if !pause.For(ctx, wait) {
 			return false
 		}
 	}
@@ -105,18 +99,6 @@ func (t *Trail) append(ctx context.Context, records []ticket.AuditRecord) error 
 	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	return t.o.Store.Append(ctx, records)
-}
-
-// sleep returns false if ctx ends before the time is over.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // records returns the records of the batch, and behind them one of how many events were

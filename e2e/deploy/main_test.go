@@ -5,13 +5,14 @@
 package deploy_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"wsticket/internal/testenv"
 )
 
 // root is the folder of the repository.
@@ -31,14 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // build builds the program once.
-var build = sync.OnceValues(func() (program string, err error) {
-	program = filepath.Join(scratch, "wsticket")
-	out, err := exec.Command("go", "build", "-o", program, "wsticket/cmd/wsticket").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return program, err
-})
+var build = sync.OnceValues(func() (string, error) { return testenv.Program(scratch) })
 
 func wsticket(t *testing.T) string {
 	t.Helper()

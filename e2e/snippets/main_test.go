@@ -57,15 +57,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code) //nolint:forbidigo // the test binary ends here
 }
 
-// build builds the program once, as make build does.
-var build = sync.OnceValues(func() (program string, err error) {
-	program = filepath.Join(scratch, "wsticket")
-	out, err := exec.Command("go", "build", "-trimpath", "-o", program, "wsticket/cmd/wsticket").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return program, err
-})
+// build builds the program once.
+var build = sync.OnceValues(func() (string, error) { return testenv.Program(scratch) })
 
 func buildServer(t testing.TB) string {
 	t.Helper()

@@ -14,7 +14,7 @@ openssl openssl openssl
 curl curl curl
 jq jq jq
 nginx nginx nginx
-postgres postgresql postgresql'
+postgres postgresql postgresql@17'
 node='node nodejs node
 npm npm node'
 built=
@@ -102,10 +102,14 @@ quietly() {
 	}
 }
 
-# there reports whether a program is where the tests look for it. Debian has a folder
-# for each version of PostgreSQL.
+# there reports whether a program is where the tests look for it. Debian and Homebrew
+# have a folder for each version of PostgreSQL, which is not in PATH.
 there() {
-	command -v "$1" >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1
+	for candidate in "$(command -v "$1")" /usr/lib/postgresql/*/bin/"$1" \
+		/opt/homebrew/opt/postgresql@*/bin/"$1" /usr/local/opt/postgresql@*/bin/"$1"; do
+		[ ! -x "$candidate" ] || return 0
+	done
+	return 1
 }
 
 # The list has a file descriptor of its own, so that commands in the loop cannot
@@ -123,7 +127,7 @@ while read -r program deb formula <&3; do
 	else
 		fail "$program is missing, and there is neither apt-get nor brew; install it by hand"
 	fi
-	there "$program" || fail "$program is installed but not in PATH"
+	there "$program" || fail "$program is installed, but not where the tests look"
 done 3<<LIST
 $wanted
 LIST

@@ -8,22 +8,25 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// Need returns the path of a program. Besides PATH it looks where Debian installs
-// servers and where build.sh puts what it has built. If the program is missing
+// Need returns the path of a program. Besides PATH it looks where Debian and Homebrew
+// install servers and where build.sh puts what it has built. If the program is missing
 // the test is skipped, or fails if CI=true, so that CI cannot skip a test
 // unnoticed.
 func Need(tb testing.TB, program string) string {
 	tb.Helper()
 	// First what we have built, which has the version that the tests need.
 	dirs := []string{built(), "", "/usr/local/sbin/", "/usr/sbin/"}
-	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin/") // the pattern is valid
-	for _, dir := range slices.Concat(dirs, versions) {
+	// PostgreSQL has a folder for each version: Debian, Homebrew on ARM and on Intel.
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/", "/opt/homebrew/opt/postgresql@*/bin/", "/usr/local/opt/postgresql@*/bin/"} {
+		versions, _ := filepath.Glob(pattern) // the patterns are valid
+		dirs = append(dirs, versions...)
+	}
+	for _, dir := range dirs {
 		if path, err := exec.LookPath(dir + program); err == nil {
 			return path
 		}

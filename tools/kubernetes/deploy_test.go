@@ -159,6 +159,8 @@ func TestChartRefuses(t *testing.T) {
 		{"a budget that is none", "podDisruptionBudget: {maxUnavailable: many}", "maxUnavailable"},
 		{"an interval without a unit", "monitor: {interval: '30'}", "interval"},
 		{"no secret", "existingSecret: ''", "existingSecret"},
+		{"a monitor without a Service", "monitor: {enabled: true}\ninternalService: {enabled: false}", "internalService.enabled"},
+		{"a monitor behind a policy", "monitor: {enabled: true}", "networkPolicy.internalFrom"},
 		{"a monitor of a listener on loopback", "monitor: {enabled: true}\nconfig: {internal: {listen: '127.0.0.1:8081'}}", "internal.listen"},
 	} {
 		values := "existingSecret: wsticket\n"

@@ -22,9 +22,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Where the schemas come from: files of Go modules, which are read and not
-// compiled. The sums are as in a
-// go.sum.
+// Where the schemas come from: files of Go modules, which are read and not compiled. The
+// sums are as in a go.sum.
 const (
 	kubernetesVersion = "1.37.2"
 	kubernetesModule  = "k8s.io/kubernetes@v" + kubernetesVersion

@@ -1,8 +1,9 @@
 // The table of connections.
-import { type Child, el, put, say } from "../look/dom.ts";
+import { type Child, el, say } from "../look/dom.ts";
 import { age, moment } from "../look/format.ts";
 import { type Connection, cut, revoke } from "./actions.ts";
 import type { Service } from "./service.ts";
+import { row, rowGroup, table } from "./table.ts";
 
 const columns = ["User", "Door", "Client", "Open for", "Ends in", "Connection", "Actions"];
 
@@ -12,34 +13,19 @@ export function rows(
   follow: (id: string) => void,
   changed: () => void,
 ): { element: HTMLElement; draw(all: Connection[]): void } {
-  // The roles hold where the style makes cards of the rows.
-  const body = el("tbody", { role: "rowgroup" });
-  const element = el(
-    "table",
-    { class: "connections", role: "table" },
-    el("caption", { class: "unseen" }, "Live connections"),
-    el(
-      "thead",
-      { role: "rowgroup" },
-      el(
-        "tr",
-        { role: "row" },
-        ...columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name)),
-      ),
-    ),
-    body,
-  );
+  const body = rowGroup();
+  const element = table("Live connections", columns, body);
   let kept = new Map<string, Row>();
   return {
     element,
     draw(all) {
       const next = new Map<string, Row>();
       for (const c of all) {
-        const row = kept.get(c.connection_id) ?? make(service, c, follow, changed);
-        row.update(c);
-        next.set(c.connection_id, row);
+        const shown = kept.get(c.connection_id) ?? make(service, c, follow, changed);
+        shown.update(c);
+        next.set(c.connection_id, shown);
       }
-      const elements = [...next.values()].map((row) => row.element);
+      const elements = [...next.values()].map((shown) => shown.element);
       const same =
         elements.length === body.children.length && elements.every((e, n) => body.children[n] === e);
       if (!same) arrange(body, elements);
@@ -99,13 +85,8 @@ function make(service: Service, c: Connection, follow: (id: string) => void, cha
       ),
     ],
   ];
-  const element = el("tr", { role: "row" });
-  put(
-    element,
-    ...cells.map(([name, ...content]) => el("td", { role: "cell", "data-name": name }, ...content)),
-  );
   return {
-    element,
+    element: row(cells),
     update(now) {
       const end = new Date(now.connection_expires_at);
       say(open, age((Date.now() - Date.parse(now.since)) / 1000));

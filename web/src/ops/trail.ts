@@ -4,6 +4,7 @@ import { age, clock } from "../look/format.ts";
 import { type TicketEvent, titleOf } from "./events.ts";
 import { locked, notice } from "./notice.ts";
 import { advice, type Service } from "./service.ts";
+import { row, rowGroup, table } from "./table.ts";
 
 const limit = 100;
 const columns = ["Time", "Event", "User", "Door", "Client", "Ticket"];
@@ -55,7 +56,16 @@ export function trail(service: Service, follow: (id: string) => void): HTMLEleme
       const page = (await service.json(`audit?${query}`)) as { records: Record[]; cursor?: string };
       if (asked !== generation) return;
       say(status, summaryOf(page.records.length, page.cursor !== undefined));
-      put(place, page.records.length > 0 ? table(page.records, follow) : nothing(sub));
+      put(
+        place,
+        page.records.length > 0
+          ? table(
+              "Records of the trail, the newest first",
+              columns,
+              rowGroup(...page.records.map((r) => rowOf(r, follow))),
+            )
+          : nothing(sub),
+      );
     } catch (error) {
       if (asked !== generation || !service.may("read")) return;
       say(status, "");
@@ -103,41 +113,24 @@ function nothing(sub: string): HTMLElement {
     : notice("empty", "The trail has nothing of this user", "Names are compared whole, and with their case.");
 }
 
-function table(records: Record[], follow: (id: string) => void): HTMLElement {
-  // The roles hold where the style makes cards of the rows.
-  return el(
-    "table",
-    { class: "connections", role: "table" },
-    el("caption", { class: "unseen" }, "Records of the trail, the newest first"),
-    el(
-      "thead",
-      { role: "rowgroup" },
-      el(
-        "tr",
-        { role: "row" },
-        ...columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name)),
-      ),
-    ),
-    el("tbody", { role: "rowgroup" }, ...records.map((r) => row(r, follow))),
-  );
-}
-
-function row(r: Record, follow: (id: string) => void): HTMLElement {
+function rowOf(r: Record, follow: (id: string) => void): HTMLElement {
   const at = new Date(r.at);
   const seconds = (r.duration_ms ?? 0) / 1000;
   const [title, look] = titleOf({ ...r, kind: r.event, seconds } as TicketEvent);
   const id = r.ticket_id;
   const why = r.event === "disconnect" ? `after ${age(seconds)}` : r.reason !== "ok" && r.reason;
-  const cells: Child[][] = [
+  const cells: [string, ...Child[]][] = [
     [
+      "Time",
       el("time", { datetime: r.at }, clock(at, true)),
       el("p", { class: "muted" }, at.toLocaleDateString("en-CA")),
     ],
-    [el("span", { class: `badge ${look}` }, title), why && el("p", { class: "muted" }, why)],
-    [el("strong", {}, r.sub ?? "–")],
-    [r.door?.replace("_", " ") ?? r.caller ?? "–"],
-    [el("span", { class: "mono" }, r.client_ip ?? "–")],
+    ["Event", el("span", { class: `badge ${look}` }, title), why && el("p", { class: "muted" }, why)],
+    ["User", el("strong", {}, r.sub ?? "–")],
+    ["Door", r.door?.replace("_", " ") ?? r.caller ?? "–"],
+    ["Client", el("span", { class: "mono" }, r.client_ip ?? "–")],
     [
+      "Ticket",
       id === undefined
         ? "–"
         : el(
@@ -152,9 +145,5 @@ function row(r: Record, follow: (id: string) => void): HTMLElement {
           ),
     ],
   ];
-  return el(
-    "tr",
-    { role: "row" },
-    ...cells.map((content, n) => el("td", { role: "cell", "data-name": columns[n] }, ...content)),
-  );
+  return row(cells);
 }

@@ -1,0 +1,20 @@
+package testenv
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Program builds wsticket into a folder and returns its path. The flags are those of
+// `make build`: what that has compiled is not compiled again, which would take minutes.
+func Program(dir string) (string, error) {
+	program := filepath.Join(dir, "wsticket")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "wsticket/cmd/wsticket") //nolint:noctx // go test bounds it
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return program, nil
+}
