@@ -30,8 +30,8 @@ type queue struct {
 	wake chan struct{} // has an element when the one who takes should look
 
 	mu     sync.Mutex
-	others ring // for which nobody waits
-	kept   ring
+	others list // for which nobody waits
+	kept   list
 	taken  int           // that are being written
 	room   chan struct{} // closed when there is room again; nil if nobody waits
 	closed bool
@@ -68,7 +68,7 @@ func (q *queue) put(e *ticket.Event, at time.Time, k *kept) (room <-chan struct{
 		}
 		return q.room, false
 	}
-	place := to.add(q.max)
+	place := to.add()
 	place.event, place.at, place.kept = *e, at, k
 	place.event.Identity.Claims, place.event.Identity.Audience = nil, nil // which no record has
 	if to.length == 1 || to.length == batchSize {
@@ -142,15 +142,17 @@ func (q *queue) state() (waiting, ready bool) {
 func (q *queue) take(into []entry) (_ []entry, lostSince uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	begin := len(into)
-	for _, from := range []*ring{&q.kept, &q.others} {
+	begin, mixed := len(into), q.kept.length > 0 && q.others.length > 0
+	for _, from := range []*list{&q.kept, &q.others} {
 		for from.length > 0 && len(into)-begin < batchSize {
 			if e := from.take(); e.kept == nil || !e.kept.withdrawn {
 				into = append(into, e)
 			}
 		}
 	}
-	slices.SortStableFunc(into[begin:], func(a, b entry) int { return a.at.Compare(b.at) })
+	if mixed {
+		slices.SortStableFunc(into[begin:], func(a, b entry) int { return a.at.Compare(b.at) })
+	}
 	q.taken = len(into)
 	q.makeRoom()
 	lostSince = q.lost.full - q.told
@@ -187,7 +189,7 @@ func (q *queue) close(taken []entry) (left int) {
 		}
 	}
 	q.lost.stopped += uint64(left) //nolint:gosec // G115: a count
-	q.others, q.kept, q.taken = ring{}, ring{}, 0
+	q.others, q.kept, q.taken = list{}, list{}, 0
 	q.makeRoom()
 	return left
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // DefaultQueue is Options.Queue if that is 0: a second of a busy process. Its events take
-// about 6 MiB, once as many have waited.
+// about 6 MiB while as many wait.
 const DefaultQueue = 8192
 
 // maxQueue bounds the memory that the queue may take to some hundred MiB.
@@ -31,9 +31,9 @@ const maxQueue = 1 << 18
 
 const (
 	// batchSize is how many records are written at once, at most.
-	batchSize = 500
+	batchSize = 1000
 	// linger is how long the first event of a batch waits for others.
-	linger = 100 * time.Millisecond
+	linger = 250 * time.Millisecond
 	// writeTimeout bounds the writing of a batch; see Trail.patience.
 	writeTimeout = 5 * time.Second
 	// firstPause is the pause after the first failure, which doubles with each up to

@@ -30,7 +30,7 @@ func TestTrailStoresWhatHappened(t *testing.T) {
 		store := newFake()
 		trail := run(t, audit.Options{Store: store, Instance: "one", Fence: func() string { return "fence" }})
 		var want []string
-		for n := range 1234 { // more than two batches
+		for n := range 2345 { // more than two batches
 			trail.Record(happened(n))
 			want = append(want, "r-"+strconv.Itoa(n))
 		}
@@ -46,14 +46,14 @@ func TestTrailStoresWhatHappened(t *testing.T) {
 				t.Fatalf("record %+v, want number %d of one", r, i+1)
 			}
 		}
-		if s := trail.Stats(); s.Stored != 1234 || s.Batches < 3 || s.Queued != 0 || s.LostFull+s.LostStopped != 0 || !s.FailingSince.IsZero() {
+		if s := trail.Stats(); s.Stored != 2345 || s.Batches < 3 || s.Queued != 0 || s.LostFull+s.LostStopped != 0 || !s.FailingSince.IsZero() {
 			t.Errorf("stats %+v", s)
 		}
-		if report := holds(t, store); report.Records != 1234 || report.Chains != 1 {
+		if report := holds(t, store); report.Records != 2345 || report.Chains != 1 {
 			t.Errorf("report %+v", report)
 		}
 		trail.stop()
-		if !strings.Contains(trail.log.String(), "chain head") || !strings.Contains(trail.log.String(), "seq=1234") {
+		if !strings.Contains(trail.log.String(), "chain head") || !strings.Contains(trail.log.String(), "seq=2345") {
 			t.Errorf("log: %s", trail.log)
 		}
 	})

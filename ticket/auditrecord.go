@@ -115,9 +115,15 @@ func hasLongWord(text string) bool {
 
 // auditDetails returns what a record says beyond its columns, nil if that is nothing.
 func auditDetails(e *Event) map[string]string {
-	all := Details(e.Attrs)
+	var all map[string]string // most events need none
+	if len(e.Attrs) > 0 {
+		all = Details(e.Attrs)
+	}
 	add := func(name, value string) {
 		if value != "" {
+			if all == nil {
+				all = make(map[string]string)
+			}
 			all[name] = Escape(cut(value, maxDetail))
 		}
 	}

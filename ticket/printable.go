@@ -79,6 +79,9 @@ func mayHoldJWT(text string) bool {
 		return true
 	}
 	for part := range strings.FieldsFuncSeq(text, notBase64) {
+		if strings.IndexByte(objectStart, part[0]) < 0 {
+			continue // most, at little cost
+		}
 		plain, err := base64.RawURLEncoding.DecodeString(part)
 		if err == nil && bytes.HasPrefix(bytes.TrimSpace(plain), []byte{'{'}) && json.Valid(plain) {
 			return true
@@ -86,5 +89,9 @@ func mayHoldJWT(text string) bool {
 	}
 	return false
 }
+
+// objectStart are the characters that base64 of a JSON object can begin with: those of "{"
+// and of the white space that may be before it.
+const objectStart = "eICD"
 
 func notBase64(c rune) bool { return !strings.ContainsRune(base64URL, c) }

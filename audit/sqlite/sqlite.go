@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	sqlite3 "modernc.org/sqlite"
@@ -39,6 +40,9 @@ var _ audit.Store = (*Store)(nil)
 type Store struct {
 	path        string  // "" for a database in memory
 	write, read *sql.DB // the same for a database in memory
+
+	preparing sync.Mutex
+	inserts   [len(rowsAtOnce)]*sql.Stmt // nil until they are used; they end with write
 }
 
 // Open returns the database in a file, which is made with mode 0600 where it is missing as

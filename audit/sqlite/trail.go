@@ -17,6 +17,16 @@ func places(columns string) string {
 	return "(" + strings.TrimSuffix(strings.Repeat("?, ", records.Count(columns)), ", ") + ")"
 }
 
+// rowsAtOnce are the numbers of records that one statement inserts. What a statement costs
+// beyond its rows is more than a row costs, so a batch takes as few of them as it can.
+var rowsAtOnce = [...]int{64, 8, 1}
+
+// insertSQL returns the statement that inserts n records.
+func insertSQL(n int) string {
+	rows := strings.Repeat(places(records.Columns)+", ", n)
+	return "INSERT INTO audit_events (" + records.Columns + ") VALUES " + strings.TrimSuffix(rows, ", ") + " ON CONFLICT DO NOTHING"
+}
+
 // Append implements [audit.Store].
 func (s *Store) Append(ctx context.Context, all []ticket.AuditRecord) error {
 	if len(all) == 0 {
@@ -25,30 +35,46 @@ func (s *Store) Append(ctx context.Context, all []ticket.AuditRecord) error {
 	if err := records.Check(all); err != nil {
 		return failed("append", err)
 	}
+	inserts, err := s.prepareInserts(ctx)
+	if err != nil {
+		return failed("append", err)
+	}
 	return s.inTx(ctx, "append", func(tx *sql.Tx) error {
 		pruned, err := advance(ctx, tx, all)
 		if err != nil {
 			return err
 		}
-		insert, err := tx.PrepareContext(ctx, "INSERT INTO audit_events ("+records.Columns+") VALUES "+places(records.Columns)+" ON CONFLICT DO NOTHING")
-		if err != nil {
-			return err
+		if gone := pruned + 1 - min(all[0].Seq, pruned+1); gone > 0 { // they were removed since they were appended first
+			all = all[min(gone, uint64(len(all))):]
 		}
-		defer insert.Close() //nolint:errcheck // the transaction says what went wrong
-		for i := range all {
-			if all[i].Seq <= pruned {
-				continue // it was removed since it was appended first
-			}
-			values, err := values(&all[i])
-			if err != nil {
-				return err
-			}
-			if _, err := insert.ExecContext(ctx, values...); err != nil {
-				return err
+		var args []any
+		for i, n := range rowsAtOnce {
+			insert := tx.StmtContext(ctx, inserts[i])
+			for ; len(all) >= n; all = all[n:] {
+				if args, err = appendValues(args[:0], all[:n]); err != nil {
+					return err
+				}
+				if _, err := insert.ExecContext(ctx, args...); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
+}
+
+// prepareInserts returns a statement for each of rowsAtOnce, which are prepared once.
+func (s *Store) prepareInserts(ctx context.Context) (all [len(rowsAtOnce)]*sql.Stmt, err error) {
+	s.preparing.Lock()
+	defer s.preparing.Unlock()
+	for i, n := range rowsAtOnce {
+		if s.inserts[i] == nil {
+			if s.inserts[i], err = s.write.PrepareContext(ctx, insertSQL(n)); err != nil {
+				return all, err
+			}
+		}
+	}
+	return s.inserts, nil
 }
 
 // advance moves the end of a chain to the last of its records, and returns the last that
@@ -70,12 +96,21 @@ func advance(ctx context.Context, tx *sql.Tx, all []ticket.AuditRecord) (pruned 
 	return pruned, err
 }
 
-func values(r *ticket.AuditRecord) ([]any, error) {
-	details, err := records.Details(r)
-	return []any{
-		r.Instance, r.Seq, millis(r.At), r.Event, r.Action, r.Outcome, r.Reason, r.Issuer, r.Subject, r.SessionID, r.ClientID, r.TokenID, r.TicketID, r.Audience,
-		r.Door, r.Origin, r.ClientIP, r.UserAgent, r.Route, r.RequestID, r.TraceID, r.Caller, r.Fence, r.CloseCode, r.ClosedBy, r.DurationMS, details, records.Hash(r.Hash),
-	}, err
+// appendValues appends the values of records, in types that the driver takes as they are.
+func appendValues(args []any, all []ticket.AuditRecord) ([]any, error) {
+	for i := range all {
+		r := &all[i]
+		details, err := records.Details(r)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args,
+			r.Instance, int64(r.Seq), millis(r.At), string(r.Event), string(r.Action), r.Outcome, r.Reason, //nolint:gosec // Check has bounded Seq
+			r.Issuer, r.Subject, r.SessionID, r.ClientID, r.TokenID, string(r.TicketID), r.Audience,
+			string(r.Door), r.Origin, r.ClientIP, r.UserAgent, r.Route, r.RequestID, r.TraceID, r.Caller, r.Fence,
+			int64(r.CloseCode), r.ClosedBy, r.DurationMS, details, records.Hash(r.Hash))
+	}
+	return args, nil
 }
 
 // Search implements [audit.Store].

@@ -43,7 +43,7 @@ func Check(all []ticket.AuditRecord) error {
 
 func storable(r *ticket.AuditRecord) bool {
 	for _, text := range texts(r) {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		if !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 {
 			return false
 		}
 	}
@@ -55,8 +55,8 @@ func storable(r *ticket.AuditRecord) bool {
 	return true
 }
 
-func texts(r *ticket.AuditRecord) []string {
-	return []string{
+func texts(r *ticket.AuditRecord) [22]string {
+	return [...]string{
 		r.Instance, string(r.Event), string(r.Action), r.Outcome, r.Reason, r.Issuer, r.Subject, r.SessionID, r.ClientID, r.TokenID, string(r.TicketID), r.Audience,
 		string(r.Door), r.Origin, r.ClientIP, r.UserAgent, r.Route, r.RequestID, r.TraceID, r.Caller, r.Fence, r.ClosedBy,
 	}
