@@ -140,7 +140,7 @@ func (h *house) build(tb testing.TB, edit func(*parts)) api.Options {
 		o.Revoker, o.Gate.Revocations = registry, registry
 	}
 	h.service = newService(tb, ticket.Options{
-		Revocations: o.Gate.Revocations, Audiences: o.Audiences, RetryWindow: o.RetryWindow, Now: noon, Events: h.events.Record,
+		Revocations: o.Gate.Revocations, Keeper: o.Gate.Keeper, Audiences: o.Audiences, RetryWindow: o.RetryWindow, Now: noon, Events: h.events.Record,
 	})
 	if o.Issuer == nil {
 		o.Issuer = h.service

@@ -1,7 +1,7 @@
 package audit_test
 
 import (
-	"math/rand/v2" //nolint:depguard // a noise that is the same in each run
+	"crypto/rand"
 	"strings"
 	"testing"
 
@@ -12,12 +12,11 @@ import (
 
 // noise is a text that cannot be compressed, so that it is as long in an index.
 func noise(length int) string {
-	random := rand.New(rand.NewPCG(1, 2))
-	text := make([]byte, length)
-	for i := range text {
-		text[i] = byte('!' + random.IntN('~'-'!'))
+	var text strings.Builder
+	for text.Len() < length {
+		text.WriteString(rand.Text())
 	}
-	return string(text)
+	return text.String()[:length]
 }
 
 // TestNoTextStopsTheTrail: whatever somebody says, it is stored as far as it goes, and so is

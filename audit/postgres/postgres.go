@@ -161,7 +161,7 @@ func checkEncoding(ctx context.Context, db *sql.DB) error {
 	var name string
 	err := db.QueryRowContext(ctx, "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()").Scan(&name)
 	if err == nil && name != "UTF8" {
-		err = fmt.Errorf("the database has the encoding %s: make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", name)
+		err = fmt.Errorf("the database has the encoding %s: make one with CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0", name)
 	}
 	return err
 }
