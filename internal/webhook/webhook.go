@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"wsticket/internal/httpclient"
-	"wsticket/internal/pause"
 	"wsticket/internal/keyfile"
+	"wsticket/internal/pause"
 )
 
 // The bounds of a [Hook].

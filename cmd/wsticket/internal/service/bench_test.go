@@ -123,7 +123,7 @@ func compare(b *testing.B, name string, measured, floor target, connections ...i
 	}
 }
 
-func benchConfig(b *testing.B, storeURL, keyFile string) config.Config {
+func benchConfig(b testing.TB, storeURL, keyFile string) config.Config {
 	b.Helper()
 	cfg := config.Default()
 	cfg.Ticket.SealKeyFile = test.WriteFile(b, "seal.keys", sealKeyA)
@@ -149,7 +149,7 @@ func checkConfig(b *testing.B, storeURL, keyFile, proxy string) config.Config {
 
 const chatKey = "ca4a12c4a7000000000000000000000000000000000000000000000000000001"
 
-func benchBearer(b *testing.B) (bearer, keyFile string) {
+func benchBearer(b testing.TB) (bearer, keyFile string) {
 	b.Helper()
 	key, keyFile, err := devidp.NewKey(b.TempDir())
 	if err != nil {
