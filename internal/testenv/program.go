@@ -1,8 +1,8 @@
 package testenv
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 )
@@ -11,8 +11,8 @@ import (
 // `make build`: what that has compiled is not compiled again, which would take minutes.
 func Program(dir string) (string, error) {
 	program := filepath.Join(dir, "wsticket")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "wsticket/cmd/wsticket") //nolint:noctx // go test bounds it
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "wsticket/cmd/wsticket")
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
