@@ -150,6 +150,10 @@ type Options struct {
 	// Feeds serves GET /endings, and notes what POST /consume grants. Nil: there is no
 	// such path.
 	Feeds Feeds
+	// Replaced is closed when another Server has taken the place of this one while a
+	// program runs. Then the streams of GET /endings end within two seconds, so that
+	// their callers come back with their cursor, and are judged by that one. Nil: never.
+	Replaced <-chan struct{}
 	// Trail serves GET /audit. Nil: the answer is 404 and says so.
 	Trail AuditTrail
 	// Drain serves POST /drain. It closes all WebSockets after a delay, and returns

@@ -64,7 +64,7 @@ func auditQuery(raw string, now time.Time) (ticket.AuditQuery, error) {
 	q := ticket.AuditQuery{Limit: defaultAuditPage, Newest: true}
 	err := readQuery(raw, []expected{
 		{"sub", "must be a name of a user, which is not empty and has no hidden characters", func(value string) bool {
-			q.Subject = value
+			q.Subject = ticket.AuditText(value)
 			return printable.IsName(value)
 		}},
 		{"ticket_id", "must be the 22 characters of an ID", func(value string) (ok bool) {

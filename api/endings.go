@@ -71,12 +71,21 @@ func (s *Server) endings(w http.ResponseWriter, r *http.Request) error {
 	done(r, "read")
 	out := feedWriter{w: w, control: http.NewResponseController(w)}
 	_ = out.control.SetReadDeadline(time.Time{}) // of the next request, which does not come
-	for err == nil {
+	for err == nil && !s.isReplaced() {
 		if err = out.write(events, cursor); err == nil {
 			events, cursor, err = feed.Next()
 		}
 	}
 	return nil // the status is sent: the client comes back with its cursor
+}
+
+func (s *Server) isReplaced() bool {
+	select {
+	case <-s.o.Replaced:
+		return true
+	default:
+		return false
+	}
 }
 
 // cursor returns the parameter since, or Last-Event-ID, which browsers and libraries

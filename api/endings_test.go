@@ -95,6 +95,25 @@ func TestEndings(t *testing.T) {
 	}
 }
 
+// TestEndingsOfAReplacedServer: a stream ends, so that its caller is judged again.
+func TestEndingsOfAReplacedServer(t *testing.T) {
+	t.Parallel()
+	replaced := make(chan struct{})
+	h := newHouse(t, func(o *parts) { o.Replaced = replaced })
+	server := httptest.NewServer(h.Internal())
+	t.Cleanup(server.Close)
+	feed := h.openFeed(t, server.URL, "consume-key", "")
+	close(replaced)
+	for feed.lines.Scan() {
+		if id, ok := strings.CutPrefix(feed.lines.Text(), "id: "); ok {
+			feed.cursor = id
+		}
+	}
+	if feed.lines.Err() != nil || feed.cursor == "" {
+		t.Errorf("the stream ended with %v and the cursor %q, want its end and a cursor", feed.lines.Err(), feed.cursor)
+	}
+}
+
 func TestEndingsRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)

@@ -114,8 +114,9 @@ func everything(t *testing.T, d *database) func(yield func(ticket.AuditRecord) b
 // TestFaultInTheMiddle: what happens meanwhile is stored afterwards, as much of it as the
 // queue holds, and the rest is counted.
 func TestFaultInTheMiddle(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *database, f fault) {
-		trail := run(t, audit.Options{Store: d, Queue: 1000})
+		trail := runImpatiently(t, audit.Options{Store: d, Queue: 1000})
 		emitted := recordMany(trail, 0, 400)
 		f.start(t, d)
 		emitted += recordMany(trail, 400, 4000)
@@ -133,9 +134,10 @@ func TestFaultInTheMiddle(t *testing.T) {
 
 // TestFaultAtTheStart: events wait until the database is there.
 func TestFaultAtTheStart(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *database, f fault) {
 		f.start(t, d)
-		trail := run(t, audit.Options{Store: d})
+		trail := runImpatiently(t, audit.Options{Store: d})
 		emitted := recordMany(trail, 0, 1200)
 		test.Wait(t, "the fault to be noticed", func() bool { return !trail.Stats().FailingSince.IsZero() })
 		f.end(t, d)
@@ -149,8 +151,9 @@ func TestFaultAtTheStart(t *testing.T) {
 // TestRequiredWithFaults: whoever was told that an event is stored finds it there, whatever
 // the database does, and during a fault nobody is.
 func TestRequiredWithFaults(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *database, f fault) {
-		trail := run(t, audit.Options{Store: d})
+		trail := runImpatiently(t, audit.Options{Store: d})
 		var mu sync.Mutex
 		stored := make(map[string]bool)
 		stop, all := make(chan struct{}), sync.WaitGroup{}
@@ -208,6 +211,7 @@ func TestRequiredWithFaults(t *testing.T) {
 // TestRestartsInTheMiddleOfBatches: PostgreSQL loses power again and again while batches
 // are written. A batch whose answer is lost is written again, and stored once.
 func TestRestartsInTheMiddleOfBatches(t *testing.T) {
+	t.Parallel()
 	for kind, open := range databases(t) {
 		if kind != "postgres" {
 			continue
@@ -230,6 +234,7 @@ func TestRestartsInTheMiddleOfBatches(t *testing.T) {
 
 // TestManyEventsWithReaders: 100 000 events, while ten people search.
 func TestManyEventsWithReaders(t *testing.T) {
+	t.Parallel()
 	events := 100_000
 	if testing.Short() || underRace {
 		events = 3000 // the race detector makes SQLite slow

@@ -140,12 +140,24 @@ type running struct {
 
 func run(tb testing.TB, o audit.Options) *running {
 	tb.Helper()
+	return runWith(tb, o, func(*audit.Trail) {})
+}
+
+// runImpatiently runs a trail that gives up a batch after a second.
+func runImpatiently(tb testing.TB, o audit.Options) *running {
+	tb.Helper()
+	return runWith(tb, o, func(trail *audit.Trail) { trail.SetPatience(time.Second) })
+}
+
+func runWith(tb testing.TB, o audit.Options, prepare func(*audit.Trail)) *running {
+	tb.Helper()
 	log := new(test.Output)
 	o.Logger = slog.New(slog.NewTextHandler(log, nil))
 	trail, err := audit.New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	prepare(trail)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
 	done := make(chan struct{})
 	go func() {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,18 +22,17 @@ type kept struct {
 	withdrawn bool          // nobody waits any more; guarded by the queue
 }
 
-// queue is a ring of entries with a bound. It takes memory for as many as have waited at
-// once. Many goroutines put, one takes.
+// queue has entries that wait, with a bound. Many goroutines put, one takes. Those for which
+// somebody waits have places of their own and go first: strangers can cause others, and
+// must not keep anybody out by that.
 type queue struct {
 	max  int
 	wake chan struct{} // has an element when the one who takes should look
 
 	mu     sync.Mutex
-	ring   []entry
-	first  int // of the oldest
-	length int
+	others ring // for which nobody waits
+	kept   ring
 	taken  int           // that are being written
-	urgent bool          // somebody waits for an entry
 	room   chan struct{} // closed when there is room again; nil if nobody waits
 	closed bool
 	lost   lost
@@ -55,24 +55,23 @@ func newQueue(limit int) *queue {
 func (q *queue) put(e *ticket.Event, at time.Time, k *kept) (room <-chan struct{}, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	to := &q.others
+	if k != nil {
+		to = &q.kept
+	}
 	switch {
 	case q.closed:
 		return nil, false
-	case q.length == q.max:
+	case to.length == q.max:
 		if q.room == nil {
 			q.room = make(chan struct{})
 		}
 		return q.room, false
 	}
-	if q.length == len(q.ring) {
-		q.grow()
-	}
-	place := &q.ring[(q.first+q.length)%len(q.ring)]
+	place := to.add(q.max)
 	place.event, place.at, place.kept = *e, at, k
 	place.event.Identity.Claims, place.event.Identity.Audience = nil, nil // which no record has
-	q.length++
-	q.urgent = q.urgent || k != nil
-	if q.length == 1 || q.length == batchSize || k != nil {
+	if to.length == 1 || to.length == batchSize {
 		q.signal()
 	}
 	return nil, true
@@ -84,15 +83,6 @@ func (q *queue) signal() {
 	case q.wake <- struct{}{}:
 	default: // it is about to look already
 	}
-}
-
-const firstRing = 64
-
-func (q *queue) grow() {
-	larger := make([]entry, min(q.max, max(firstRing, 2*len(q.ring))))
-	n := copy(larger, q.ring[q.first:])
-	copy(larger[n:], q.ring[:q.first])
-	q.ring, q.first = larger, 0
 }
 
 // drop counts an event that has found no room.
@@ -144,31 +134,36 @@ func (q *queue) waits() bool {
 func (q *queue) state() (waiting, ready bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.length > 0, q.length >= batchSize || q.urgent && q.length > 0
+	return q.others.length+q.kept.length > 0, q.others.length >= batchSize || q.kept.length > 0
 }
 
-// take moves the oldest entries of a batch to the end of into, without those that were
-// withdrawn, and returns how many events were lost since the last time.
+// take moves the entries of a batch to the end of into, the oldest first and without those
+// that were withdrawn, and returns how many events were lost since the last time.
 func (q *queue) take(into []entry) (_ []entry, lostSince uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for n := min(q.length, batchSize); n > 0; n-- {
-		e := &q.ring[q.first]
-		if e.kept == nil || !e.kept.withdrawn {
-			into = append(into, *e)
+	begin := len(into)
+	for _, from := range []*ring{&q.kept, &q.others} {
+		for from.length > 0 && len(into)-begin < batchSize {
+			if e := from.take(); e.kept == nil || !e.kept.withdrawn {
+				into = append(into, e)
+			}
 		}
-		*e = entry{} // what it holds is free for the collector
-		q.first = (q.first + 1) % len(q.ring)
-		q.length--
 	}
-	q.taken, q.urgent = len(into), q.urgent && q.length > 0
+	slices.SortStableFunc(into[begin:], func(a, b entry) int { return a.at.Compare(b.at) })
+	q.taken = len(into)
+	q.makeRoom()
+	lostSince = q.lost.full - q.told
+	q.told = q.lost.full
+	return into, lostSince
+}
+
+// makeRoom tells those who wait that there is room. q.mu is held.
+func (q *queue) makeRoom() {
 	if q.room != nil {
 		close(q.room)
 		q.room = nil
 	}
-	lostSince = q.lost.full - q.told
-	q.told = q.lost.full
-	return into, lostSince
 }
 
 // written notes that those that were taken are stored.
@@ -185,20 +180,15 @@ func (q *queue) close(taken []entry) (left int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	for n := range q.length {
-		taken = append(taken, q.ring[(q.first+n)%len(q.ring)])
-	}
+	left = q.others.length
 	for i := range taken {
 		if taken[i].kept == nil {
 			left++
 		}
 	}
 	q.lost.stopped += uint64(left) //nolint:gosec // G115: a count
-	q.ring, q.first, q.length, q.taken = nil, 0, 0, 0
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
+	q.others, q.kept, q.taken = ring{}, ring{}, 0
+	q.makeRoom()
 	return left
 }
 
@@ -206,5 +196,5 @@ func (q *queue) close(taken []entry) (left int) {
 func (q *queue) counts() (waiting int, l lost) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.length + q.taken, q.lost
+	return q.others.length + q.kept.length + q.taken, q.lost
 }

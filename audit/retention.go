@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"time"
+
+	"wsticket/internal/pause"
 )
 
 const (
@@ -29,7 +31,7 @@ func (t *Trail) retain(ctx context.Context) {
 			t.o.Logger.Warn("audit: old records cannot be removed", "cause", err.Error())
 		}
 		failing = err != nil
-		if !sleep(ctx, pruneInterval) {
+		if !pause.For(ctx, pruneInterval) {
 			return
 		}
 	}
@@ -51,7 +53,7 @@ func inSmallParts(ctx context.Context, remove func(context.Context) (int, error)
 		part, cancel := context.WithTimeout(ctx, pruneTimeout)
 		n, err := remove(part)
 		cancel()
-		if err != nil || n < pruneSize || !sleep(ctx, prunePause) {
+		if err != nil || n < pruneSize || !pause.For(ctx, prunePause) {
 			return err
 		}
 	}

@@ -18,8 +18,9 @@ var (
 	// ErrGap is the error of [Store.Append] for records that do not continue their chain.
 	ErrGap = errors.New("records do not continue the chain")
 	// ErrText is the error of [Store.Append] for a text that a database cannot hold: it is
-	// not UTF-8, or has a NUL.
-	ErrText = errors.New("a text is not UTF-8 or has a NUL")
+	// not UTF-8, has a NUL, or is too long for an index. A trail appends such a record with
+	// texts that are short and ASCII.
+	ErrText = errors.New("a text cannot be stored")
 )
 
 // KeepChain is how long the chain of a process is known after its last record was

@@ -34,7 +34,7 @@ const (
 	batchSize = 500
 	// linger is how long the first event of a batch waits for others.
 	linger = 100 * time.Millisecond
-	// writeTimeout bounds the writing of a batch.
+	// writeTimeout bounds the writing of a batch; see Trail.patience.
 	writeTimeout = 5 * time.Second
 	// firstPause is the pause after the first failure, which doubles with each up to
 	// maxPause.
@@ -52,7 +52,8 @@ type Options struct {
 	Store Store
 	// Instance names this process in the records. Default: a random name.
 	Instance string
-	// Queue is how many events wait at most, from 1 to 262 144. Default: [DefaultQueue].
+	// Queue is how many events wait at most, from 1 to 262 144. As many may wait in
+	// [Trail.Keep], which go first. Default: [DefaultQueue].
 	Queue int
 	// WhenFull says what becomes of one more. Default: Drop.
 	WhenFull WhenFull
@@ -72,13 +73,15 @@ type Options struct {
 // Trail writes events into a database. It is safe for concurrent use, but for [Trail.Run],
 // which is called once.
 type Trail struct {
-	o      Options
-	queue  *queue
-	chain  chain
-	head   Head     // of what was stored; for the one who writes
-	health health   // of the database
-	batch  []entry  // likewise for the one who writes
-	writes writings // how long batches took
+	o Options
+	// patience is how long the writing of a batch may take.
+	patience time.Duration
+	queue    *queue
+	chain    chain
+	head     Head     // of what was stored; for the one who writes
+	health   health   // of the database
+	batch    []entry  // likewise for the one who writes
+	writes   writings // how long batches took
 }
 
 // Head is where a chain ends.
@@ -101,7 +104,7 @@ func New(o Options) (*Trail, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Trail{o: o, queue: newQueue(o.Queue), head: newHead(o.Instance)}, nil
+	return &Trail{o: o, patience: writeTimeout, queue: newQueue(o.Queue), head: newHead(o.Instance)}, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -167,7 +170,7 @@ type Stats struct {
 	// LostFull were lost because the queue was full, and LostStopped because the process
 	// stopped before they could be written.
 	LostFull, LostStopped uint64
-	// Queued events wait, of at most Queue, or are being written.
+	// Queued events wait or are being written. Queue is Options.Queue.
 	Queued, Queue int
 	// Batches is how many were written, in Writing altogether.
 	Batches uint64

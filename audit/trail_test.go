@@ -228,7 +228,8 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
-// TestChainThatTheDatabaseHasLost: it was restored from a backup. A new chain begins.
+// TestChainThatTheDatabaseHasLost: it was restored from a backup. A new chain begins, and
+// says where the other one had ended.
 func TestChainThatTheDatabaseHasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFake()
@@ -239,8 +240,11 @@ func TestChainThatTheDatabaseHasLost(t *testing.T) {
 		trail.Record(happened(2))
 		pass(time.Second)
 		got := store.all()
-		if len(got) != 1 || got[0].RequestID != "r-2" || got[0].Seq != 1 || got[0].Instance == "one" {
-			t.Errorf("records %+v, want the second event in a chain of its own", got)
+		if len(got) != 2 || got[1].RequestID != "r-2" || got[0].Seq != 1 || got[0].Instance == "one" {
+			t.Fatalf("records %+v, want the second event in a chain of its own", got)
+		}
+		if lost := got[0]; lost.Event != ticket.EventLost || lost.Reason != "chain_lost" || lost.Details["instance"] != "one" || lost.Details["seq"] != "1" || len(lost.Details["hash"]) != 64 {
+			t.Errorf("record %+v, want where the chain had ended", lost)
 		}
 		holds(t, store)
 		if !strings.Contains(trail.log.String(), "instance=one seq=1") {
@@ -339,17 +343,42 @@ func TestKeepDoesNotWaitForADatabaseThatIsAway(t *testing.T) {
 func TestKeepOfAFullQueueWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, trail, release := blocked(t, audit.Options{Queue: 1})
-		trail.Record(happened(1))
-		if err := trail.Keep(t.Context(), *happened(2)); !errors.Is(err, ticket.ErrUnavailable) {
-			t.Errorf("Keep = %v, want ErrUnavailable", err)
+		for _, request := range []string{"that is withdrawn", "that finds no room"} {
+			if err := trail.Keep(t.Context(), *happened(2)); !errors.Is(err, ticket.ErrUnavailable) {
+				t.Errorf("Keep of one %s = %v, want ErrUnavailable", request, err)
+			}
 		}
 		time.AfterFunc(time.Second, release)
 		if err := trail.Keep(t.Context(), *happened(3)); err != nil {
 			t.Errorf("Keep = %v, want nil", err)
 		}
-		if got := names(store.all()); !slices.Equal(got, []string{"r-0", "r-1", "r-3"}) || trail.Stats().LostFull != 0 {
+		if got := names(store.all()); !slices.Equal(got, []string{"r-0", "r-3"}) || trail.Stats().LostFull != 0 {
 			t.Errorf("stored %q, %+v", got, trail.Stats())
 		}
+	})
+}
+
+// TestStrangersKeepNobodyOut: an admission is stored although refusals fill the queue, and
+// before them.
+func TestStrangersKeepNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const refusals = 2000
+		store, trail, release := blocked(t, audit.Options{Queue: refusals})
+		for n := range refusals + 10 {
+			trail.Record(happened(n + 1))
+		}
+		time.AfterFunc(time.Second, release)
+		if err := trail.Keep(t.Context(), *happened(9000)); err != nil {
+			t.Errorf("Keep = %v, want nil", err)
+		}
+		if got := names(store.all()); !slices.Contains(got[:1+500], "r-9000") {
+			t.Errorf("it is not in the first batch of %d records", len(got))
+		}
+		pass(time.Second)
+		if got, s := len(names(store.all())), trail.Stats(); got != refusals+2 || s.LostFull != 10 || s.Queued != 0 {
+			t.Errorf("%d are stored, %+v, want %d and 10 that are lost", got, s, refusals+2)
+		}
+		holds(t, store)
 	})
 }
 

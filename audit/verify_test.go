@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ func chainOf(instance string, count int) []ticket.AuditRecord {
 
 // TestVerifyFindsWhatWasChanged: in one of three chains, which is named, and nothing else.
 func TestVerifyFindsWhatWasChanged(t *testing.T) {
+	t.Parallel()
 	const of = " WHERE instance = 'two'"
 	heads := []audit.Head{{Instance: "two", Seq: 10, Hash: chainOf("two", 10)[9].Hash}}
 	anew := func() (statements []string) { // with other content, and hashes that fit
@@ -149,31 +151,39 @@ func (d *database) tamper(t *testing.T, statements []string) {
 // TestVerifyWhileProcessesWrite and remove what is old: what is new, or gone for its age, is
 // no fault.
 func TestVerifyWhileProcessesWrite(t *testing.T) {
+	t.Parallel()
 	for kind, open := range databases(t) {
 		t.Run(kind, func(t *testing.T) {
 			d := open(t)
-			trail := run(t, audit.Options{Store: d})
 			var stop atomic.Bool
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				for n := 0; !stop.Load(); n++ {
-					// On a busy machine it may not be stored in time, which is no fault.
-					_ = trail.Keep(context.WithoutCancel(t.Context()), *happened(n))
-					if n%20 == 19 {
-						if _, err := d.Prune(context.WithoutCancel(t.Context()), time.Now().Add(time.Hour), 10); err != nil {
-							t.Errorf("Prune: %v", err)
-						}
-					}
-				}
-			}()
-			test.Wait(t, "some records", func() bool { return trail.Stats().Stored > 50 })
+			var processes sync.WaitGroup
+			for range 3 {
+				trail := run(t, audit.Options{Store: d})
+				processes.Go(func() { keepAndPrune(t, trail, d, &stop) })
+				test.Wait(t, "some records", func() bool { return trail.Stats().Stored > 50 })
+			}
 			for range 20 {
-				holds(t, d)
+				if report := holds(t, d); report.Chains != 3 {
+					t.Errorf("%d chains, want those of 3 processes", report.Chains)
+				}
 			}
 			stop.Store(true)
-			<-ended
+			processes.Wait()
 		})
+	}
+}
+
+// keepAndPrune is a process that stores events, and removes most of them soon.
+func keepAndPrune(t *testing.T, trail *running, d *database, stop *atomic.Bool) {
+	ctx := context.WithoutCancel(t.Context())
+	for n := 0; !stop.Load(); n++ {
+		// On a busy machine it may not be stored in time, which is no fault.
+		_ = trail.Keep(ctx, *happened(n))
+		if n%20 == 19 {
+			if _, err := d.Prune(ctx, time.Now().Add(time.Hour), 10); err != nil {
+				t.Errorf("Prune: %v", err)
+			}
+		}
 	}
 }
 

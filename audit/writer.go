@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"wsticket/internal/pause"
 	"wsticket/ticket"
 )
 
@@ -18,7 +20,7 @@ import (
 // What is left is lost, and counted. It is the one writer of this process, and also removes
 // what is older than Options.Retention.
 func (t *Trail) Run(ctx context.Context) {
-	late, stop := outlasting(ctx, flushTimeout)
+	late, stop := pause.Outlast(ctx, flushTimeout)
 	defer stop()
 	var retention sync.WaitGroup
 	retention.Go(func() { t.retain(ctx) })
@@ -36,13 +38,6 @@ func (t *Trail) Run(ctx context.Context) {
 	t.o.Logger.Info("audit: chain head", headAttrs(t.head)...)
 }
 
-// outlasting returns a context that ends a time after ctx does.
-func outlasting(ctx context.Context, d time.Duration) (late context.Context, stop func()) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
-	return late, func() { unwatch(); cancel() }
-}
-
 // writeNext writes the next batch, whatever it takes. It returns false if ctx ends before,
 // and the batch is still there.
 func (t *Trail) writeNext(ctx context.Context) bool {
@@ -52,7 +47,8 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 	if len(records) == 0 { // all were withdrawn
 		return true
 	}
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+	t.join(records)
+	for wait := firstPause; ; wait = min(2*wait, maxPause) {
 		start := time.Now()
 		err := t.append(ctx, records)
 		if err == nil {
@@ -63,21 +59,34 @@ func (t *Trail) writeNext(ctx context.Context) bool {
 			return false
 		}
 		t.health.failed(t.o.Logger, start, err)
-		if errors.Is(err, ErrGap) {
-			t.begin()
-			records = t.records(lost)
+		switch {
+		case errors.Is(err, ErrGap):
+			records = slices.Insert(records, 0, t.begin())
+			t.join(records)
+		case errors.Is(err, ErrText): // or this batch would be refused for ever
+			simplify(records)
+			t.join(records)
 		}
-		if !sleep(ctx, pause) {
+		if !pause.For(ctx, wait) {
 			return false
 		}
 	}
 }
 
 // begin begins a chain of another name, because the database does not have this one any
-// more: it was restored from a backup, or emptied.
-func (t *Trail) begin() {
+// more: it was restored from a backup, or emptied. It returns a record of where that one
+// had ended.
+func (t *Trail) begin() ticket.AuditRecord {
 	t.o.Logger.Error("audit: the database has lost this chain, and a new one begins", headAttrs(t.head)...)
+	lost := t.lost("chain_lost", map[string]string{
+		"instance": t.head.Instance, "seq": strconv.FormatUint(t.head.Seq, 10), "hash": hex.EncodeToString(t.head.Hash),
+	})
 	t.head = newHead(rand.Text())
+	return lost
+}
+
+func (t *Trail) lost(reason string, details map[string]string) ticket.AuditRecord {
+	return ticket.AuditRecord{At: t.o.Now().UTC().Truncate(time.Millisecond), Event: ticket.EventLost, Outcome: "lost", Reason: reason, Details: details}
 }
 
 func newHead(instance string) Head { return Head{Instance: instance, Hash: FirstHash(instance)} }
@@ -87,21 +96,9 @@ func headAttrs(h Head) []any {
 }
 
 func (t *Trail) append(ctx context.Context, records []ticket.AuditRecord) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	return t.o.Store.Append(ctx, records)
-}
-
-// sleep returns false if ctx ends before the time is over.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // records returns the records of the batch, and behind them one of how many events were
@@ -113,19 +110,20 @@ func (t *Trail) records(lost uint64) []ticket.AuditRecord {
 		records = append(records, ticket.NewAuditRecord(&e.event, e.at))
 	}
 	if lost > 0 {
-		records = append(records, ticket.AuditRecord{
-			At: t.o.Now().UTC().Truncate(time.Millisecond), Event: ticket.EventLost, Outcome: "lost", Reason: "queue_full",
-			Details: map[string]string{"events": strconv.FormatUint(lost, 10)},
-		})
+		records = append(records, t.lost("queue_full", map[string]string{"events": strconv.FormatUint(lost, 10)}))
 	}
+	return records
+}
+
+// join chains records to what was stored before.
+func (t *Trail) join(records []ticket.AuditRecord) {
 	fence, head := t.o.Fence(), t.head
 	for i := range records {
 		r := &records[i]
-		r.Instance, r.Seq, r.Fence = head.Instance, head.Seq+1, fence
+		r.Instance, r.Seq, r.Fence = head.Instance, head.Seq+1, ticket.AuditText(fence)
 		r.Hash = t.chain.hash(head.Hash, r)
 		head.Seq, head.Hash = r.Seq, r.Hash
 	}
-	return records
 }
 
 // stored notes that a batch is in the database, and tells who waits for it.

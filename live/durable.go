@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"wsticket/internal/pause"
 	"wsticket/ticket"
 )
 
@@ -51,7 +52,7 @@ func (r *Registry) load(ctx context.Context) error {
 			r.unstored.Store(true) // the stream may have more
 			return nil
 		}
-		if !pause(ctx, retryPause) {
+		if !pause.For(ctx, retryPause) {
 			return fmt.Errorf("%w: %w", ErrLog, err)
 		}
 	}
@@ -80,7 +81,7 @@ func (r *Registry) store(ctx context.Context, all []ticket.Revocation) error {
 
 // storeOwed stores until ctx ends what is not stored.
 func (r *Registry) storeOwed(ctx context.Context) {
-	for pause(ctx, storePause) {
+	for pause.For(ctx, storePause) {
 		if !r.unstored.Swap(false) {
 			continue
 		}

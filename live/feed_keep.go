@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"wsticket/internal/pause"
 	"wsticket/ticket"
 )
 
@@ -54,7 +55,7 @@ func (k *feedKeeper) follow(ctx context.Context) {
 		batch, err := k.caller.stream.Read(reading, at)
 		cancel()
 		if err != nil {
-			pause(ctx, retryPause)
+			pause.For(ctx, retryPause)
 			continue
 		}
 		if batch.Restarted && at != (ticket.Position{}) {
@@ -193,7 +194,7 @@ func (k *feedKeeper) write(ctx context.Context) {
 		k.mu.Unlock()
 		for _, e := range owed {
 			for k.feeds.append(ctx, k.caller, e) != nil {
-				if !pause(ctx, retryPause) {
+				if !pause.For(ctx, retryPause) {
 					return
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"wsticket/internal/pause"
 	"wsticket/ticket"
 )
 
@@ -129,7 +130,7 @@ func (r *Registry) Sync(ctx context.Context) error {
 		if _, _, synced := r.follower.state(); synced {
 			return nil
 		}
-		if err := r.step(ctx); err != nil && !pause(ctx, retryPause) {
+		if err := r.step(ctx); err != nil && !pause.For(ctx, retryPause) {
 			return fmt.Errorf("read revocations: %w", err)
 		}
 	}
@@ -152,7 +153,7 @@ func (r *Registry) Follow(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		if err := r.step(ctx); err != nil {
-			pause(ctx, retryPause)
+			pause.For(ctx, retryPause)
 		}
 	}
 }
@@ -178,7 +179,7 @@ func (r *Registry) step(ctx context.Context) error {
 	if batch.Restarted {
 		f.mark = ticket.Position{} // of another stream, perhaps
 		if synced {
-			pause(ctx, somewhere(offerSpread))
+			pause.For(ctx, somewhere(offerSpread))
 		}
 	}
 	caughtUp := len(batch.Entries) == 0 || f.mark != (ticket.Position{}) && at.Covers(f.mark)
@@ -241,7 +242,7 @@ func (r *Registry) offer(ctx context.Context) error {
 // Options.MaxStale.
 func (r *Registry) watchStale(ctx context.Context) {
 	f := &r.follower
-	for pause(ctx, min(r.o.MaxStale/4+time.Millisecond, time.Second)) {
+	for pause.For(ctx, min(r.o.MaxStale/4+time.Millisecond, time.Second)) {
 		now := r.o.Now()
 		f.mu.Lock()
 		ends := !f.failingSince.IsZero() && !f.stale && now.Sub(f.failingSince) > r.o.MaxStale
@@ -266,16 +267,4 @@ func somewhere(d time.Duration) time.Duration {
 	var b [1]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return d * time.Duration(b[0]) / 256
-}
-
-// pause waits, and reports whether ctx lasts.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

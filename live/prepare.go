@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"wsticket/ticket"
 )
@@ -111,7 +112,9 @@ func (r *Registry) checkSelector(v ticket.Revocation) error {
 	return nil
 }
 
-func isControl(c rune) bool { return c < ' ' || c == 0x7f }
+// isControl reports whether a character is a control character, or stands for a byte that
+// is not UTF-8, which a database would not take.
+func isControl(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError }
 
 // isIssuer reports whether there may be bearers or connections of an issuer.
 func (r *Registry) isIssuer(name string) bool {

@@ -65,6 +65,7 @@ func AuditKinds() []EventKind {
 
 // AuditQuery selects records of the audit trail. Empty fields select everything.
 type AuditQuery struct {
+	// Subject is in the form of [AuditText].
 	Subject  string
 	TicketID ID
 	Event    EventKind

@@ -12,6 +12,9 @@ import (
 const (
 	// MaxUserAgent bounds the User-Agent that events have.
 	MaxUserAgent = 256
+	// maxAuditText bounds the other texts. An index of PostgreSQL takes 2704 bytes, and an
+	// escape is up to four times as long as what it stands for.
+	maxAuditText = 512
 	// maxDetail bounds a value of Details, and maxDetails how many there are.
 	maxDetail  = 256
 	maxDetails = 24
@@ -29,13 +32,13 @@ func (e *Event) Audited() bool {
 func NewAuditRecord(e *Event, at time.Time) AuditRecord {
 	r := AuditRecord{
 		At: at.UTC().Truncate(time.Millisecond), Event: e.Kind, Action: e.Action,
-		Outcome: cmp.Or(e.Outcome, outcomeOf(e)), Reason: Escape(e.Reason),
-		Issuer: Escape(e.Identity.Issuer), Subject: Escape(e.Identity.Subject), SessionID: Escape(e.Identity.SessionID),
-		ClientID: Escape(e.Identity.ClientID), TokenID: Escape(e.Identity.TokenID),
-		TicketID: e.TicketID, Audience: Escape(e.Presentation.Audience),
+		Outcome: cmp.Or(e.Outcome, outcomeOf(e)), Reason: AuditText(e.Reason),
+		Issuer: AuditText(e.Identity.Issuer), Subject: AuditText(e.Identity.Subject), SessionID: AuditText(e.Identity.SessionID),
+		ClientID: AuditText(e.Identity.ClientID), TokenID: AuditText(e.Identity.TokenID),
+		TicketID: ID(AuditText(string(e.TicketID))), Audience: AuditText(e.Presentation.Audience),
 		Door: e.Presentation.Door, Origin: Printable(e.Presentation.Origin),
-		UserAgent: userAgent(e.Request.UserAgent), Route: cmp.Or(e.HTTP.Route, e.Request.Route),
-		RequestID: Escape(e.Request.ID), TraceID: Escape(e.Request.TraceID), Caller: Escape(e.Request.Caller),
+		UserAgent: userAgent(e.Request.UserAgent), Route: AuditText(cmp.Or(e.HTTP.Route, e.Request.Route)),
+		RequestID: AuditText(e.Request.ID), TraceID: AuditText(e.Request.TraceID), Caller: AuditText(e.Request.Caller),
 		DurationMS: e.Duration.Milliseconds(), Details: auditDetails(e),
 	}
 	if client := cmp.Or(e.Presentation.ClientIP, e.Request.ClientIP); client.IsValid() {
@@ -46,6 +49,10 @@ func NewAuditRecord(e *Event, at time.Time) AuditRecord {
 	}
 	return r
 }
+
+// AuditText returns a text, such as the name of a user, as an [AuditRecord] has it: cut to
+// 512 bytes and escaped by [Escape]. Search for it in that form.
+func AuditText(text string) string { return Escape(cut(text, maxAuditText)) }
 
 // outcomeOf returns the outcome of an event that has none of its own.
 func outcomeOf(e *Event) string {

@@ -118,6 +118,28 @@ func TestAuditRecordIsBounded(t *testing.T) {
 	}
 }
 
+// TestAuditRecordCanBeStored: every text is UTF-8 without a NUL, and no longer than an index
+// of PostgreSQL takes, whoever has said it.
+func TestAuditRecordCanBeStored(t *testing.T) {
+	odd := "\x00\xff\u202e" + strings.Repeat("\xfe", 9000)
+	e := ticket.Event{
+		Kind: ticket.EventRefuse, TicketID: ticket.ID(odd), Reason: odd,
+		Identity:     ticket.Identity{Issuer: odd, Subject: odd, SessionID: odd, ClientID: odd, TokenID: odd},
+		Presentation: ticket.Presentation{Audience: odd, Origin: odd},
+		Request:      ticket.RequestInfo{ID: odd, Caller: odd, Route: odd, UserAgent: odd, TraceID: odd},
+	}
+	r := reflect.ValueOf(ticket.NewAuditRecord(&e, time.Now()))
+	for i := range r.NumField() {
+		text := r.Field(i).String()
+		if r.Field(i).Kind() == reflect.String && (len(text) > 2100 || !utf8.ValidString(text) || strings.ContainsRune(text, 0)) {
+			t.Errorf("%s: %.40q… of %d bytes", r.Type().Field(i).Name, text, len(text))
+		}
+	}
+	if got := r.FieldByName("Subject").String(); got != ticket.AuditText(odd) || ticket.AuditText(got[:400]) != got[:400] {
+		t.Errorf("subject %.40q…, want what a search looks for", got)
+	}
+}
+
 // TestAuditRecordHidesCredentials (ASVS 16.2.5) has them where only a stranger puts them.
 func TestAuditRecordHidesCredentials(t *testing.T) {
 	token := readVectors(t).Valid[0].Token

@@ -52,7 +52,8 @@ const (
 	// says how. This is the line of an access log.
 	EventRequest EventKind = "request"
 	// EventLost is in the audit trail alone: so many events before it were lost, because
-	// the trail could not take them. No sink gets it.
+	// the trail could not take them, or the database has lost what it had taken. No sink
+	// gets it.
 	EventLost EventKind = "lost"
 )
 

@@ -16,8 +16,7 @@ import (
 // usualPayload is a size in bytes. A longer payload takes another allocation.
 const usualPayload = 256
 
-// withSpan comes before the span of the issue. No JSON begins with it, so that payloads
-// from before there were spans read the same.
+// withSpan comes before the span of the issue. No JSON begins with it.
 const withSpan = 1
 
 // texts returns the texts of a grant, in the order of the payload.

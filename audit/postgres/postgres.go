@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
@@ -125,17 +126,17 @@ func (s *Store) addresses() []*pgconn.FallbackConfig {
 
 // Migrate implements [audit.Store].
 func (s *Store) Migrate(ctx context.Context, log *slog.Logger) error {
-	return s.schema("migrate", func(db *sql.DB) error { return migrations.Up(ctx, db, migrations.Postgres, log) })
+	return s.schema(ctx, "migrate", func(db *sql.DB) error { return migrations.Up(ctx, db, migrations.Postgres, log) })
 }
 
 // CheckSchema implements [audit.Store].
 func (s *Store) CheckSchema(ctx context.Context) error {
-	return s.schema("check the schema", func(db *sql.DB) error { return migrations.Check(ctx, db, migrations.Postgres) })
+	return s.schema(ctx, "check the schema", func(db *sql.DB) error { return migrations.Check(ctx, db, migrations.Postgres) })
 }
 
 // Schema implements [audit.Store].
 func (s *Store) Schema(ctx context.Context) (state migrations.State, err error) {
-	err = s.schema("read the schema", func(db *sql.DB) error {
+	err = s.schema(ctx, "read the schema", func(db *sql.DB) error {
 		state, err = migrations.Status(ctx, db, migrations.Postgres)
 		return err
 	})
@@ -143,12 +144,26 @@ func (s *Store) Schema(ctx context.Context) (state migrations.State, err error) 
 }
 
 // schema works on connections without a limit of time: an index takes as long as it takes.
-func (s *Store) schema(op string, do func(*sql.DB) error) error {
+func (s *Store) schema(ctx context.Context, op string, do func(*sql.DB) error) error {
 	settings := s.pool.Config().ConnConfig
 	delete(settings.RuntimeParams, "statement_timeout")
 	db := stdlib.OpenDB(*settings)
 	defer db.Close() //nolint:errcheck // what counts is done
-	return failed(op, do(db))
+	err := checkEncoding(ctx, db)
+	if err == nil {
+		err = do(db)
+	}
+	return failed(op, err)
+}
+
+// checkEncoding refuses a database that could not hold every name.
+func checkEncoding(ctx context.Context, db *sql.DB) error {
+	var name string
+	err := db.QueryRowContext(ctx, "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()").Scan(&name)
+	if err == nil && name != "UTF8" {
+		err = fmt.Errorf("the database has the encoding %s: make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", name)
+	}
+	return err
 }
 
 // Ping implements [audit.Store].

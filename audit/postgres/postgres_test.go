@@ -43,16 +43,32 @@ func migrated(tb testing.TB, url string) *postgres.Store {
 	return s
 }
 
-func TestStore(t *testing.T) {
+// TestServer has what one server can show at once.
+func TestServer(t *testing.T) {
 	t.Parallel()
 	server := testenv.Postgres(t)
+	for name, check := range map[string]func(*testing.T, *testenv.PostgresServer){
+		"the suite":                   suite,
+		"without prepared statements": withoutPreparedStatements,
+		"a full database":             full,
+		"errors":                      failures,
+		"the schema":                  schema,
+		"the encoding":                encodings,
+		"roles":                       roles,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(t, server)
+		})
+	}
+}
+
+func suite(t *testing.T, server *testenv.PostgresServer) {
 	audittest.Run(t, func(tb testing.TB) audit.Store { return migrated(tb, server.NewDatabase()) })
 }
 
 // The mode that works behind PgBouncer does the same.
-func TestWithoutPreparedStatements(t *testing.T) {
-	t.Parallel()
-	server := testenv.Postgres(t)
+func withoutPreparedStatements(t *testing.T, server *testenv.PostgresServer) {
 	audittest.Run(t, func(tb testing.TB) audit.Store {
 		return migrated(tb, server.NewDatabase()+"&default_query_exec_mode=exec")
 	})
@@ -164,9 +180,7 @@ func TestFrozen(t *testing.T) {
 }
 
 // A full database refuses, and goes on as soon as there is room.
-func TestFull(t *testing.T) {
-	t.Parallel()
-	server := testenv.Postgres(t)
+func full(t *testing.T, server *testenv.PostgresServer) {
 	url := server.NewDatabase()
 	s := migrated(t, url)
 	server.Fill(url)
@@ -186,10 +200,8 @@ func TestFull(t *testing.T) {
 }
 
 // No error has the password, and each says what is wrong.
-func TestErrors(t *testing.T) {
-	t.Parallel()
+func failures(t *testing.T, server *testenv.PostgresServer) {
 	const secret = "hunter2-canary"
-	server := testenv.Postgres(t)
 	for name, url := range map[string]string{
 		"no server":         "postgres://user:" + secret + "@127.0.0.1:1/db?sslmode=disable",
 		"two attempts":      "postgres://user:" + secret + "@127.0.0.1:1/db?sslmode=prefer",
@@ -218,9 +230,7 @@ func TestErrors(t *testing.T) {
 }
 
 // A database without tables is found out, and so is one that is newer.
-func TestSchema(t *testing.T) {
-	t.Parallel()
-	server := testenv.Postgres(t)
+func schema(t *testing.T, server *testenv.PostgresServer) {
 	url := server.NewDatabase()
 	s := open(t, url)
 	if err := s.CheckSchema(t.Context()); !errors.Is(err, migrations.ErrPending) || errors.Is(err, ticket.ErrUnavailable) {
@@ -237,11 +247,20 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+// A database that cannot hold every name is refused before anything is written.
+func encodings(t *testing.T, server *testenv.PostgresServer) {
+	server.Exec(server.URL(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+	s := open(t, strings.Replace(server.URL(), "/postgres?", "/latin?", 1))
+	for name, err := range map[string]error{"CheckSchema": s.CheckSchema(t.Context()), "Migrate": s.Migrate(t.Context(), quiet)} {
+		if err == nil || !strings.Contains(err.Error(), "LATIN1") {
+			t.Errorf("%s: %v, want an error that names the encoding", name, err)
+		}
+	}
+}
+
 // What docs/audit.md says: one role makes the tables, and another one, which the service
 // has, may neither make nor drop any.
-func TestRoles(t *testing.T) {
-	t.Parallel()
-	server := testenv.Postgres(t)
+func roles(t *testing.T, server *testenv.PostgresServer) {
 	text, err := os.ReadFile("../../docs/audit.md")
 	if err != nil {
 		t.Fatal(err)

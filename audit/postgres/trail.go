@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"wsticket/audit"
 	"wsticket/audit/internal/records"
@@ -65,7 +67,17 @@ func (s *Store) Append(ctx context.Context, all []ticket.AuditRecord) error {
 	if err == nil && chains == 0 {
 		err = fmt.Errorf("record %d of %q: %w", first.Seq, first.Instance, audit.ErrGap)
 	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && isOfContent(refused.Code) {
+		err = fmt.Errorf("%w: %w", audit.ErrText, err)
+	}
 	return failed("append", err)
+}
+
+// isOfContent reports whether an error is about what is to be stored, so that it would come
+// again: of the classes "data exception" and "program limit exceeded", as where a text is
+// too long for an index.
+func isOfContent(sqlState string) bool {
+	return strings.HasPrefix(sqlState, "22") || strings.HasPrefix(sqlState, "54")
 }
 
 // columns returns an array for each column but the instance.

@@ -96,7 +96,7 @@ type trailFilter struct {
 
 // query returns what is selected.
 func (f trailFilter) query(now time.Time) (q ticket.AuditQuery, err error) {
-	q.Subject, q.Event = f.Sub, ticket.EventKind(f.Event)
+	q.Subject, q.Event = ticket.AuditText(f.Sub), ticket.EventKind(f.Event)
 	if f.Sub != "" && !printable.IsName(f.Sub) {
 		return q, usageError{fmt.Errorf("--sub: must be a name without hidden characters (got %q)", f.Sub)}
 	}

@@ -171,6 +171,7 @@ func TestAuditResults(t *testing.T) {
 		{ticket.AuditRecord{Event: ticket.EventDisconnect, CloseCode: 4003, ClosedBy: ticket.ByServer, DurationMS: 90_500}, "4003 by wsticket after 1m30.5s"},
 		{ticket.AuditRecord{Event: ticket.EventDisconnect, CloseCode: 1006, ClosedBy: ticket.ByUpstream}, "1006 by application after 0s"},
 		{ticket.AuditRecord{Event: ticket.EventLost, Outcome: "lost", Reason: "queue_full", Details: map[string]string{"events": "12"}}, "12 events: queue_full"},
+		{ticket.AuditRecord{Event: ticket.EventLost, Outcome: "lost", Reason: "chain_lost", Details: map[string]string{"instance": "I", "seq": "12"}}, "I up to 12: chain_lost"},
 		{ticket.AuditRecord{Event: ticket.EventRecheck, Outcome: "over", Reason: "ok"}, "over"},
 	} {
 		if got := trailResult(&row.record); got != row.want {

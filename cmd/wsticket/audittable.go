@@ -80,8 +80,12 @@ func trailResult(r *ticket.AuditRecord) string {
 	if r.Action != "" && (r.Event == ticket.EventRefuse || r.Event == ticket.EventLimit) {
 		add(string(r.Action) + ":")
 	}
-	if r.Event == ticket.EventLost {
+	switch {
+	case r.Event != ticket.EventLost:
+	case r.Details["events"] != "":
 		add(r.Details["events"] + " events:")
+	default:
+		add(r.Details["instance"] + " up to " + r.Details["seq"] + ":")
 	}
 	if r.CloseCode != 0 {
 		add(strconv.Itoa(int(r.CloseCode)))

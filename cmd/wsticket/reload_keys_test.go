@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -141,26 +142,52 @@ func TestReloadOfSealKeysInTurns(t *testing.T) {
 	}
 }
 
-// followEndings reads GET /endings until the test ends.
+// followEndings reads GET /endings until the test ends, and comes back with its cursor when
+// a reload has ended it.
 func followEndings(t *testing.T, p *process) *test.Output {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.internal+"/endings", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+chatKey)
-	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil || res.StatusCode != http.StatusOK {
-		t.Fatalf("GET /endings: %v, %v", res, err)
-	}
-	out, done := new(test.Output), make(chan struct{})
-	go func() { // ends with the body
-		defer close(done)
+	ctx, cancel := context.WithCancel(t.Context())
+	out, done, opened := new(test.Output), make(chan struct{}), make(chan struct{})
+	cursor := ""
+	follow := func() {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.internal+"/endings", http.NoBody)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		req.Header.Set("Authorization", "Bearer "+chatKey)
+		req.Header.Set("Last-Event-ID", cursor)
+		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+		if err != nil || res.StatusCode != http.StatusOK {
+			if ctx.Err() == nil {
+				t.Errorf("GET /endings: %v, %v", res, err)
+			}
+			cancel()
+			return
+		}
+		defer func() { _ = res.Body.Close() }()
+		if cursor == "" {
+			close(opened)
+		}
 		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+				cursor = id
+			}
 			_, _ = fmt.Fprintln(out, lines.Text())
 		}
+	}
+	go func() { // ends with ctx
+		defer close(done)
+		for ctx.Err() == nil {
+			follow()
+		}
 	}()
-	t.Cleanup(func() { _ = res.Body.Close(); <-done })
+	t.Cleanup(func() { cancel(); <-done })
+	select {
+	case <-opened:
+	case <-ctx.Done():
+		t.FailNow()
+	}
 	return out
 }
 

@@ -9,12 +9,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"strconv"
 	"time"
 
 	"wsticket/internal/netcause"
+	"wsticket/internal/pause"
 )
 
 // SignatureHeader is the header of a request with its time and signature.
@@ -47,7 +47,7 @@ func newBatch(events [][]byte) batch {
 // attempt. When ctx has ended, it tries once more. Requests go on until late ends.
 func (h *Hook) deliver(ctx, late context.Context, b batch) {
 	var cause string
-	pause := firstPause
+	wait := firstPause
 	for attempt := range Attempts {
 		last := ctx.Err() != nil || attempt == Attempts-1
 		cause = h.post(late, b.body)
@@ -55,24 +55,10 @@ func (h *Hook) deliver(ctx, late context.Context, b batch) {
 		if cause == "" || last {
 			break
 		}
-		sleep(ctx, pause)
-		pause *= 2
+		pause.About(ctx, wait)
+		wait *= 2
 	}
 	h.count(b.events, cause == "")
-}
-
-// sleep waits between a half of a pause and all of it, so that processes that
-// failed together do not come back together, but no longer than ctx lasts.
-func sleep(ctx context.Context, pause time.Duration) {
-	if jitter, err := rand.Int(rand.Reader, big.NewInt(int64(pause/2))); err == nil { // it always is
-		pause -= time.Duration(jitter.Int64())
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // maxAnswer is how much of an answer is read, so that its connection can be used

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"wsticket/internal/httpclient"
+	"wsticket/internal/pause"
 	"wsticket/internal/keyfile"
 )
 
@@ -137,9 +138,7 @@ func (h *Hook) Stats() Stats {
 // still wait, each batch once. It is called once.
 func (h *Hook) Run(ctx context.Context) {
 	defer h.o.Client.CloseIdleConnections()
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(flushTimeout, cancel) })
+	late, stop := pause.Outlast(ctx, flushTimeout)
 	defer stop()
 	for ctx.Err() == nil {
 		if events := h.collect(ctx); len(events) > 0 {

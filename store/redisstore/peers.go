@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"wsticket/internal/pause"
 )
 
 const (
@@ -177,7 +179,7 @@ func (p *Peers) Serve(ctx context.Context, node string, answer func(ctx context.
 		l, err := p.next(ctx, node)
 		switch {
 		case err != nil:
-			pause(ctx, peerRetry)
+			pause.For(ctx, peerRetry)
 		case l.kind == 'q':
 			places <- struct{}{} // answers have a deadline
 			all.Go(func() {
@@ -206,7 +208,7 @@ func (p *Peers) keepAlive(ctx context.Context, node string) {
 		if _, err := p.store.runOn(ctx, p.beat, nodes, node, peerLease.Milliseconds()); err != nil {
 			wait = peerRetry
 		}
-		pause(ctx, wait)
+		pause.For(ctx, wait)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
@@ -264,14 +266,4 @@ func parseLetter(text string) letter {
 		return letter{}
 	}
 	return l
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"wsticket/internal/pause"
 )
 
 const (
@@ -112,20 +114,10 @@ func (g *Generator) each(ctx context.Context, more func() bool, do func(*caller)
 		all.Go(func() {
 			for ctx.Err() == nil && more() {
 				if err := do(c); err != nil && !isAnswer(err) {
-					pause(ctx, faultPause)
+					pause.For(ctx, faultPause)
 				}
 			}
 		})
 	}
 	all.Wait()
-}
-
-// pause returns after d, or when ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -50,7 +50,7 @@ func (c *Config) keyFiles() []*string {
 	return []*string{
 		&c.Public.TLS.CertFile, &c.Public.TLS.KeyFile,
 		&c.Internal.TLS.CertFile, &c.Internal.TLS.KeyFile, &c.Internal.TLS.ClientCAFile,
-		&c.Ticket.SealKeyFile, &c.Identity.AssertionKeyFile, &c.Webhook.SecretFile, &c.Telemetry.HeadersFile, &c.Telemetry.HeadersFile,
+		&c.Ticket.SealKeyFile, &c.Identity.AssertionKeyFile, &c.Webhook.SecretFile, &c.Telemetry.HeadersFile,
 	}
 }
 

@@ -34,6 +34,7 @@ type generation struct {
 	tickets   *ticket.Service
 	gate      *gate.Gate
 	api       *api.Server
+	replaced  chan struct{} // closed when another one is in use
 
 	adopted adopted
 }
@@ -80,6 +81,7 @@ func (s *generation) use() {
 	s.sockets.UseGate(s.gate)
 	s.sockets.BoundUnauthenticated(s.cfg.Limits.Unauthenticated, s.cfg.Limits.UnauthenticatedPerAddress)
 	s.rates.set(s.cfg.Limits)
+	close(before.replaced)
 	before.verifier.Close()
 }
 

@@ -44,6 +44,7 @@ func (s *generation) buildGate() error {
 
 // buildAPI builds the HTTP routers.
 func (s *generation) buildAPI() error {
+	s.replaced = make(chan struct{})
 	var err error
 	s.api, err = api.New(s.apiOptions())
 	return err
@@ -55,7 +56,7 @@ func (s *generation) apiOptions() api.Options {
 			Gate: s.gate, PublicURL: s.cfg.Public.URL, WSPaths: s.cfg.WS.Paths,
 			CORSHeaders: s.cfg.Public.CORSHeaders, SubjectLimit: s.rates.subject, Events: s.events, Logger: s.log,
 		},
-		WebSocket: s.sockets, Keys: s.keys,
+		WebSocket: s.sockets, Keys: s.keys, Replaced: s.replaced,
 		KeyLimit: s.rates.keys, GuardMetrics: s.cfg.Internal.TLS.ClientCAFile != "",
 		ClientNames: s.cfg.Internal.TLS.ClientNames,
 		Started:     s.hasStarted, Ready: s.ready, Dependencies: s.dependencies, Metrics: s.metrics.Handler(), Home: s.home, Trial: s.trial,

@@ -88,7 +88,11 @@ func (s *Service) watchReloads(ctx context.Context, l *Listeners) {
 // because is the attribute of the log that says what asked for it.
 func (s *Service) reload(ctx context.Context, l *Listeners, because ...any) {
 	s.tell(s.systemd.Reloading())
-	defer func() { s.tell(s.systemd.Ready(s.serving(l))) }()
+	defer func() {
+		if ctx.Err() == nil { // else systemd knows that the service stops
+			s.tell(s.systemd.Ready(s.serving(l)))
+		}
+	}()
 	before := s.current()
 	restart, err := s.tryReload(ctx)
 	s.reloads.count(err)
@@ -134,7 +138,7 @@ func (s *Service) tryReload(ctx context.Context) (restart []string, err error) {
 		return nil, err
 	}
 	next.use()
-	s.reloads.watched.only(cfg.Files())
+	s.reloads.watched.only(append(next.cfg.Files(), cfg.Files()...)) // some of these need a restart
 	return restart, nil
 }
 

@@ -3,11 +3,8 @@ package telemetry
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"fmt"
 	"io"
 	"maps"
-	"math/big"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"wsticket/internal/netcause"
+	"wsticket/internal/pause"
 )
 
 // The paths of the signals (OTLP 1.x, OTLP/HTTP Request).
@@ -48,10 +46,10 @@ func (x *Exporter) deliver(ctx, late context.Context, spans []*tracepb.Span) {
 		x.spansDropped.Add(uint64(len(spans)))
 		return
 	}
-	pause := firstPause
+	wait := firstPause
 	for attempt := range attempts {
 		answer, failed := x.post(late, tracesPath, body)
-		x.note(failed)
+		x.note(tracesPath, failed)
 		if failed == nil {
 			x.countSpans(answer, len(spans))
 			return
@@ -59,8 +57,8 @@ func (x *Exporter) deliver(ctx, late context.Context, spans []*tracepb.Span) {
 		if !failed.again || ctx.Err() != nil || attempt == attempts-1 {
 			break
 		}
-		sleep(ctx, pause)
-		pause *= 2
+		pause.About(ctx, wait)
+		wait *= 2
 	}
 	x.spansDropped.Add(uint64(len(spans)))
 }
@@ -92,7 +90,7 @@ func (x *Exporter) sendMetrics(ctx context.Context) {
 		return
 	}
 	_, failed := x.post(ctx, metricsPath, body)
-	if x.note(failed); failed != nil {
+	if x.note(metricsPath, failed); failed != nil {
 		x.metricsFailed.Add(1)
 	} else {
 		x.metricsSent.Add(1)
@@ -126,33 +124,19 @@ func (x *Exporter) post(ctx context.Context, path string, body []byte) ([]byte, 
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return nil, &failure{"it answered " + strconv.Itoa(res.StatusCode), true}
 	default:
-		return nil, &failure{fmt.Sprintf("it answered %d at %s", res.StatusCode, path), false}
+		return nil, &failure{"it answered " + strconv.Itoa(res.StatusCode), false}
 	}
 }
 
-// note logs when the collector begins to fail, and when it is well again.
-func (x *Exporter) note(failed *failure) {
+// note logs when the collector begins to fail at a path, and when it is well again.
+func (x *Exporter) note(path string, failed *failure) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
-	case failed != nil && !x.failing:
-		x.o.Logger.Warn("the collector of telemetry does not take it", "cause", failed.cause)
-	case failed == nil && x.failing:
-		x.o.Logger.Warn("the collector of telemetry takes it again", "spans_dropped", x.spansDropped.Load())
+	case failed != nil && !x.failing[path]:
+		x.o.Logger.Warn("the collector of telemetry does not take it", "path", path, "cause", failed.cause)
+	case failed == nil && x.failing[path]:
+		x.o.Logger.Warn("the collector of telemetry takes it again", "path", path, "spans_dropped", x.spansDropped.Load())
 	}
-	x.failing = failed != nil
-}
-
-// sleep waits between a half of a pause and all of it, so that processes that failed
-// together do not come back together, but no longer than ctx lasts.
-func sleep(ctx context.Context, pause time.Duration) {
-	if jitter, err := rand.Int(rand.Reader, big.NewInt(int64(pause/2))); err == nil { // it always is
-		pause -= time.Duration(jitter.Int64())
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	x.failing[path] = failed != nil
 }

@@ -26,6 +26,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/slim/otlp/trace/v1"
 
 	"wsticket/internal/httpclient"
+	"wsticket/internal/pause"
 )
 
 // The bounds of an [Exporter].
@@ -92,7 +93,7 @@ type Exporter struct {
 	spansSent, spansDropped, metricsSent, metricsFailed atomic.Uint64
 
 	mu      sync.Mutex
-	failing bool
+	failing map[string]bool // by path: a collector may take spans and no metrics
 }
 
 // New returns an Exporter. It sends nothing until [Exporter.Run].
@@ -102,7 +103,7 @@ func New(o Options) *Exporter {
 	}
 	o.Endpoint = strings.TrimSuffix(o.Endpoint, "/")
 	x := &Exporter{
-		o: o, start: time.Now(), queue: make(chan *tracepb.Span, MaxQueue),
+		o: o, start: time.Now(), queue: make(chan *tracepb.Span, MaxQueue), failing: make(map[string]bool),
 		client: httpclient.New(httpclient.Options{
 			TLS: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}, MaxConns: 2, MaxIdle: 2,
 		}),
@@ -139,9 +140,7 @@ func (x *Exporter) Stats() Stats {
 // batch once. It is called once.
 func (x *Exporter) Run(ctx context.Context) {
 	defer x.client.CloseIdleConnections()
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(flushTimeout, cancel) })
+	late, stop := pause.Outlast(ctx, flushTimeout)
 	defer stop()
 	var running sync.WaitGroup
 	if x.o.Metrics != nil && x.o.Interval > 0 {
@@ -168,7 +167,7 @@ func (x *Exporter) collect(ctx context.Context) []*tracepb.Span {
 	case <-ctx.Done():
 		return nil
 	case span := <-x.queue:
-		sleep(ctx, linger)
+		pause.About(ctx, linger)
 		return x.waiting([]*tracepb.Span{span})
 	}
 }

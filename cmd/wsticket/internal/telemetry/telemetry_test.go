@@ -203,6 +203,31 @@ func TestMetricsFail(t *testing.T) {
 	}
 }
 
+// TestSpansAlone: a collector that takes spans and no metrics, as Jaeger does, is logged
+// once, and not whenever one follows the other.
+func TestSpansAlone(t *testing.T) {
+	t.Parallel()
+	log := new(test.Output)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/traces" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	t.Cleanup(server.Close)
+	x, stop := run(t, telemetry.Options{
+		Endpoint: server.URL, Metrics: prometheus.NewRegistry(), Interval: 10 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	test.Wait(t, "a refusal", func() bool { return x.Stats().MetricsFailed > 0 })
+	x.Record(t.Context(), answered())
+	test.Wait(t, "a span", func() bool { return x.Stats().SpansSent == 1 })
+	failed := x.Stats().MetricsFailed
+	test.Wait(t, "another refusal", func() bool { return x.Stats().MetricsFailed > failed+1 })
+	stop()
+	if got := strings.Count(log.String(), "level=WARN"); got != 1 || !strings.Contains(log.String(), "path=/v1/metrics") {
+		t.Errorf("got %d lines, want one about metrics:\n%s", got, log)
+	}
+}
+
 func TestSample(t *testing.T) {
 	t.Parallel()
 	for ratio, most := range map[float64][2]int{0: {0, 0}, 1: {1000, 1000}, .5: {300, 700}} {
