@@ -286,7 +286,8 @@ func TestReloadOfAPipe(t *testing.T) {
 // TestManyReloads: reloads under load lose no socket and refuse nobody.
 func TestManyReloads(t *testing.T) {
 	idp := newProvider(t)
-	p := startReloaded(t, idp.config(t, "memory:"))
+	unlimited := strings.ReplaceAll(idp.config(t, "memory:"), "1000/s", `"0"`) // or a fast machine is refused
+	p := startReloaded(t, unlimited)
 	bearer := idp.bearer(t, "alice")
 	const callers, reloads = 4, 15
 	stop := make(chan struct{})
@@ -321,7 +322,7 @@ func TestManyReloads(t *testing.T) {
 		}()
 	}
 	for n := range reloads {
-		edit(t, p.file, "per_address: 1000/s", "per_address: 1000/s ")
+		edit(t, p.file, "per_address: ", "per_address:  ")
 		if n%2 == 0 {
 			put(t, idp.seal, string(openssl(t, nil, "rand", "-base64", "32"))+strings.SplitN(mustRead(t, idp.seal), "\n", 2)[0]+"\n")
 		}
