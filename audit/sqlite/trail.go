@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -84,10 +85,10 @@ func advance(ctx context.Context, tx *sql.Tx, all []ticket.AuditRecord) (pruned 
 	var end uint64
 	err = tx.QueryRowContext(ctx, "SELECT pruned_seq, last_seq FROM audit_chains WHERE instance = ?", first.Instance).Scan(&pruned, &end)
 	switch {
-	case err == sql.ErrNoRows && first.Seq == 1: //nolint:errorlint // Scan returns it as it is
+	case errors.Is(err, sql.ErrNoRows) && first.Seq == 1:
 		_, err = tx.ExecContext(ctx, "INSERT INTO audit_chains (instance, started_at, pruned_seq, pruned_hash, last_seq, last_hash, last_at) VALUES (?, ?, 0, x'', ?, ?, ?)",
 			first.Instance, millis(first.At), last.Seq, records.Hash(last.Hash), millis(last.At))
-	case err == sql.ErrNoRows || err == nil && first.Seq > end+1: //nolint:errorlint // see above
+	case errors.Is(err, sql.ErrNoRows) || err == nil && first.Seq > end+1:
 		return 0, fmt.Errorf("record %d of %q after %d: %w", first.Seq, first.Instance, end, audit.ErrGap)
 	case err == nil && last.Seq > end:
 		_, err = tx.ExecContext(ctx, "UPDATE audit_chains SET last_seq = ?, last_hash = ?, last_at = ? WHERE instance = ?",
